@@ -1,0 +1,198 @@
+//! The filter's plugin configuration: `spec.pluginConfig` of the `WasmPlugin`.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::fields::{Fields, Mistake};
+use crate::json::Value;
+use crate::limits::Limits;
+
+/// The port of the signal listener.
+pub const SIGNAL_PORT: u16 = 15190;
+/// The addresses of the signal listener: loopback for `ISTIO_META_HTTP_PROXY_PORT`, and an address of TEST-NET-1 (RFC 5737, routed
+/// nowhere) for the `ServiceEntry`.
+pub const SIGNAL_ADDRESSES: [IpAddr; 3] =
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190))];
+
+/// A plugin configuration without mistakes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    signal: Vec<SocketAddr>,
+    limits: Limits,
+    admin_cluster: String,
+    agent_cluster: String,
+    ignore_clusters: Vec<String>,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads the configuration; empty means all defaults. On refusal, every mistake in it.
+    pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let document = Value::parse(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])?;
+        if document.is_null() {
+            return Ok(Self::default());
+        }
+        let defaults = Limits::default();
+        let mut fields = Fields::of(&document);
+        let signal = fields.object("signal", read_signal);
+        let limits = Limits {
+            drain_timeout: fields.duration("drainTimeout", Limits::TIMEOUTS).unwrap_or(defaults.drain_timeout),
+            stall_timeout: fields.duration("stallTimeout", Limits::TIMEOUTS).unwrap_or(defaults.stall_timeout),
+            settle: fields.duration("settle", Limits::SETTLES).unwrap_or(defaults.settle),
+            max_clusters: fields.number("maxClusters", 0..=u64::MAX).unwrap_or(defaults.max_clusters),
+            may_quit: fields.choice("quit", &[("auto", true), ("never", false)]).unwrap_or(defaults.may_quit),
+        };
+        let config = Self {
+            signal: signal.unwrap_or_else(|| endpoints(SIGNAL_PORT, &SIGNAL_ADDRESSES)),
+            limits,
+            admin_cluster: cluster(&mut fields, "adminCluster", "prometheus_stats"),
+            agent_cluster: cluster(&mut fields, "agentCluster", "agent"),
+            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default().into_iter().map(str::to_owned).collect(),
+        };
+        fields.finish(config)
+    }
+
+    /// Whether `address` is one of the signal listener's.
+    #[must_use]
+    pub fn is_signal(&self, address: SocketAddr) -> bool {
+        self.signal.contains(&address)
+    }
+
+    /// The limits of a drain.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The cluster that leads to Envoy's admin interface.
+    #[must_use]
+    pub fn admin_cluster(&self) -> &str {
+        &self.admin_cluster
+    }
+
+    /// The cluster that leads to pilot-agent's status server.
+    #[must_use]
+    pub fn agent_cluster(&self) -> &str {
+        &self.agent_cluster
+    }
+
+    /// Clusters whose requests in flight are not waited for.
+    #[must_use]
+    pub fn ignore_clusters(&self) -> &[String] {
+        &self.ignore_clusters
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            signal: endpoints(SIGNAL_PORT, &SIGNAL_ADDRESSES),
+            limits: Limits::default(),
+            admin_cluster: "prometheus_stats".to_owned(),
+            agent_cluster: "agent".to_owned(),
+            ignore_clusters: Vec::new(),
+        }
+    }
+}
+
+fn read_signal(fields: &mut Fields<'_>) -> Vec<SocketAddr> {
+    let port = fields.number("port", 1..=u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+    let addresses = match fields.texts("addresses") {
+        None => SIGNAL_ADDRESSES.to_vec(),
+        Some(texts) if texts.is_empty() => {
+            fields.refuse("addresses", "[] is not allowed: must name at least one IP address");
+            Vec::new()
+        }
+        Some(texts) => texts.into_iter().filter_map(|text| address(fields, text)).collect(),
+    };
+    endpoints(port.unwrap_or(SIGNAL_PORT), &addresses)
+}
+
+fn address(fields: &mut Fields<'_>, text: &str) -> Option<IpAddr> {
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        fields.refuse("addresses", &format!("\"{text}\" is not allowed: must be an IP address, such as \"127.0.0.1\""));
+    }
+    parsed
+}
+
+fn cluster(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
+    let text = fields.text(name);
+    if text.is_some_and(str::is_empty) {
+        fields.refuse(name, "\"\" is not allowed: must be the name of a cluster");
+    }
+    text.unwrap_or(default).to_owned()
+}
+
+fn endpoints(port: u16, addresses: &[IpAddr]) -> Vec<SocketAddr> {
+    addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        Config::parse(text.as_bytes()).map_or_else(|mistakes| mistakes.iter().map(ToString::to_string).collect(), |_| Vec::new())
+    }
+
+    #[test]
+    fn nothing_configured_means_the_defaults() {
+        for text in ["", " ", "{}", "null", r#"{"signal": {}}"#] {
+            assert_eq!(Config::parse(text.as_bytes()), Ok(Config::default()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_field_is_taken() {
+        let text = r#"{"signal": {"port": 9999, "addresses": ["127.0.0.2", "::1"]}, "drainTimeout": "1m30s", "stallTimeout": "5s",
+            "settle": "10ms", "adminCluster": "a", "agentCluster": "b", "ignoreClusters": ["c", "d"], "quit": "never",
+            "maxClusters": 7}"#;
+        let config = Config::parse(text.as_bytes()).expect("no mistakes");
+        assert!(config.is_signal("127.0.0.2:9999".parse().unwrap()) && config.is_signal("[::1]:9999".parse().unwrap()));
+        assert!(!config.is_signal("127.0.0.1:9999".parse().unwrap()) && !config.is_signal("127.0.0.2:15190".parse().unwrap()));
+        let limits = Limits {
+            drain_timeout: Duration::from_secs(90),
+            stall_timeout: Duration::from_secs(5),
+            settle: Duration::from_millis(10),
+            max_clusters: 7,
+            may_quit: false,
+        };
+        assert_eq!(config.limits(), &limits);
+        assert_eq!((config.admin_cluster(), config.agent_cluster()), ("a", "b"));
+        assert_eq!(config.ignore_clusters(), ["c", "d"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let text = r#"{"signal": {"port": 70000, "addresses": ["localhost"], "prot": 1}, "drainTimeout": 25, "stallTimeout": "15",
+            "settle": "1h", "quit": "yes", "ignoreClusters": "x", "adminCluster": "", "drainTimout": "1s"}"#;
+        assert_eq!(
+            mistakes(text),
+            [
+                "signal.port: 70000 is not allowed: must be a whole number from 1 to 65535",
+                "signal.addresses: \"localhost\" is not allowed: must be an IP address, such as \"127.0.0.1\"",
+                "signal.prot: is not a known field: must be one of port, addresses",
+                "drainTimeout: 25 is not allowed: must be a duration with a unit, from \"1ms\" to \"24h\"",
+                "stallTimeout: \"15\" is not allowed: must be a duration with a unit, from \"1ms\" to \"24h\"",
+                "settle: \"1h\" is not allowed: must be a duration with a unit, from \"1ms\" to \"10s\"",
+                "quit: \"yes\" is not allowed: must be one of \"auto\", \"never\"",
+                "adminCluster: \"\" is not allowed: must be the name of a cluster",
+                "ignoreClusters: \"x\" is not allowed: must be a list of texts",
+                "drainTimout: is not a known field: must be one of signal, drainTimeout, stallTimeout, settle, maxClusters, quit, \
+                 adminCluster, agentCluster, ignoreClusters",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused() {
+        assert_eq!(mistakes("[]"), ["[] is not allowed: must be a JSON object"]);
+        assert!(mistakes("{").first().is_some_and(|mistake| mistake.starts_with("not JSON: ")));
+    }
+}

@@ -1,0 +1,209 @@
+//! Runs the drain machine for all workers: signals, answers and time in, calls out.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use drain::admin::{Answer, Call, CallId, Callee, Failure};
+use drain::clusters::ClusterReader;
+use drain::machine::{Effect, Event, Machine, State};
+use drain::time::Instant;
+use drain::wire::Completion;
+use proxy_wasm::types::LogLevel;
+
+use crate::clock::Clock;
+use crate::host;
+use crate::shared::Shared;
+use crate::store::{self, LEASE};
+
+/// While a drain runs the claim is renewed at least so often.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Envoy's timers have a resolution of a millisecond.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+
+/// Drives the drain if its worker holds the claim, and otherwise watches that somebody does.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    shared: Rc<Shared>,
+    run: Option<Run>,
+}
+
+/// One term of driving.
+#[derive(Debug)]
+struct Run {
+    term: u64,
+    clock: Clock,
+    machine: Machine,
+    /// Calls on their way, by Envoy's token.
+    calls: Vec<(u32, Effect)>,
+}
+
+// === impl Driver ===
+
+impl Driver {
+    pub(crate) const fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, run: None }
+    }
+
+    pub(crate) const fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    /// After a configuration: defines the metrics, and if a drain is under way sees to it that it goes on, whoever drove it before.
+    pub(crate) fn watch(&mut self) {
+        self.shared.metrics();
+        self.look_after();
+    }
+
+    /// Signals have been put into `queue`.
+    pub(crate) fn on_signals(&mut self, queue: u32) {
+        while let Some(text) = host::dequeue(queue) {
+            // What is in the queue was parsed before it was put there.
+            if let Ok(completion) = Completion::parse(&text) {
+                self.step(Event::Signal(completion));
+            }
+        }
+    }
+
+    /// A call was answered, or never will be.
+    pub(crate) fn on_answer(&mut self, token: u32, body_size: usize) {
+        let Some(run) = &mut self.run else { return };
+        let Some(place) = run.calls.iter().position(|(known, _)| *known == token) else { return };
+        let (_, effect) = run.calls.swap_remove(place);
+        let answer = read_answer(effect.call, body_size, self.shared.config.ignore_clusters());
+        if let Answer::Failed(failure) = answer {
+            host::log(LogLevel::Warn, &format!("{} {} {failure}", effect.call.method(), effect.call.path()));
+        }
+        self.step(Event::Answer(effect.id, answer));
+    }
+
+    pub(crate) fn on_tick(&mut self) {
+        if self.run.is_some() {
+            self.step(Event::Tick);
+        } else {
+            self.look_after();
+        }
+    }
+
+    /// The worker goes: the next one need not wait for the claim to run out.
+    pub(crate) fn resign(&mut self) {
+        self.shared.claim.resign();
+    }
+
+    /// Watches a drain that another worker drives, and takes it over when that one is gone.
+    fn look_after(&mut self) {
+        let wall = host::wall();
+        let Some(completion) = store::signal() else { return };
+        let under_way = store::snapshot(wall).is_none_or(|(snapshot, _)| match snapshot.state() {
+            State::Serving | State::Draining | State::Quitting => true,
+            State::Drained | State::Gone => false,
+        });
+        if !under_way {
+            return host::set_tick(Duration::ZERO);
+        }
+        self.shared.claim.take_if_free(wall);
+        if self.shared.claim.term().is_some() {
+            store::wake_driver(&completion);
+        }
+        host::set_tick(LEASE);
+    }
+
+    /// Takes one step of the machine, if this worker drives.
+    fn step(&mut self, event: Event) {
+        let wall = host::wall();
+        if !self.shared.claim.renew(wall) {
+            // Another worker has taken over; it has everything from shared data.
+            self.run = None;
+            return self.look_after();
+        }
+        let Some(run) = current_run(&mut self.run, &self.shared, wall) else { return };
+        let now = run.clock.read(wall);
+        run.perform(event, now, &self.shared);
+        for transition in run.machine.take_transitions() {
+            host::log(LogLevel::Info, &transition.to_string());
+        }
+        self.shared.metrics().show(&run.machine);
+        store::publish(&run.machine.snapshot(now), wall);
+        host::set_tick(run.next_tick(now));
+    }
+}
+
+/// The run of the current term; a new term resumes what the last one published.
+fn current_run<'a>(run: &'a mut Option<Run>, shared: &Shared, wall: Duration) -> Option<&'a mut Run> {
+    let term = shared.claim.term()?;
+    if run.as_ref().is_none_or(|run| run.term != term) {
+        *run = Some(Run::new(term, shared, wall));
+    }
+    run.as_mut()
+}
+
+// === impl Run ===
+
+impl Run {
+    fn new(term: u64, shared: &Shared, wall: Duration) -> Self {
+        let mut clock = Clock::new(wall);
+        let now = clock.read(wall);
+        let limits = *shared.config.limits();
+        let machine = match store::snapshot(wall) {
+            Some((snapshot, age)) => Machine::resume(limits, &snapshot, age, now),
+            None => Machine::new(limits, now),
+        };
+        Self { term, clock, machine, calls: Vec::new() }
+    }
+
+    /// Hands `event` to the machine and makes the calls it asks for; one that cannot be made is answered at once.
+    fn perform(&mut self, event: Event, now: Instant, shared: &Shared) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in self.machine.on(event, now) {
+                match Self::call(effect, shared) {
+                    Ok(token) => self.calls.push((token, effect)),
+                    Err(id) => events.push_back(Event::Answer(id, Answer::Failed(Failure::NotSent))),
+                }
+            }
+        }
+    }
+
+    fn call(effect: Effect, shared: &Shared) -> Result<u32, CallId> {
+        let cluster = match effect.call.callee() {
+            Callee::Admin => shared.config.admin_cluster(),
+            Callee::PilotAgent => shared.config.agent_cluster(),
+        };
+        let token = host::call(cluster, effect.call.method(), effect.call.path(), effect.call.timeout());
+        if token.is_none() {
+            let (method, path) = (effect.call.method(), effect.call.path());
+            host::log(LogLevel::Warn, &format!("{method} {path} cannot be sent to cluster {cluster}"));
+        }
+        token.ok_or(effect.id)
+    }
+
+    fn next_tick(&self, now: Instant) -> Duration {
+        match self.machine.state() {
+            State::Serving | State::Drained | State::Gone => Duration::ZERO,
+            State::Draining | State::Quitting => {
+                let wanted = self.machine.next_wake(now).map_or(HEARTBEAT, |at| at.since(now));
+                // A timer that is a fraction of a millisecond early would find nothing to do.
+                (wanted + Duration::from_micros(999)).clamp(SHORTEST_TICK, HEARTBEAT)
+            }
+        }
+    }
+}
+
+/// What the answer to `call`, which Envoy is delivering, says.
+fn read_answer(call: Call, body_size: usize, ignored: &[String]) -> Answer {
+    let Some(status) = host::answer_status() else { return Answer::Failed(Failure::NoAnswer) };
+    match call {
+        Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => Answer::of_status(status),
+        Call::CountClusters => {
+            let mut body = Vec::new();
+            host::answer_body(body_size.min(4096), |piece| body.extend_from_slice(piece));
+            Answer::of_cluster_count(status, &body)
+        }
+        Call::Clusters if status != 200 => Answer::Failed(Failure::Status(status)),
+        Call::Clusters => {
+            let mut reader = ClusterReader::new(ignored);
+            host::answer_body(body_size, |piece| reader.read(piece));
+            reader.finish()
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The filter: a Proxy-Wasm HTTP filter that Istio places on the signal listener of a pod's proxy.
+//!
+//! The law of this crate: callbacks in, host calls out; no decision is taken here. `drain` decides, and everything it needs of Envoy
+//! comes through [`host`].
+
+mod clock;
+mod driver;
+mod host;
+mod metrics;
+mod shared;
+mod signal;
+mod start;
+mod store;
+
+use std::rc::Rc;
+
+use drain::config::Config;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel};
+
+use crate::driver::Driver;
+use crate::shared::Shared;
+use crate::signal::SignalStream;
+
+/// One of these lives on every worker and two on the main thread; at most one of them drives a drain.
+struct Root {
+    driver: Driver,
+}
+
+// === impl Root ===
+
+impl Root {
+    fn new() -> Self {
+        Self { driver: Driver::new(Rc::new(Shared::new(Config::default()))) }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        self.driver.on_answer(token, body_size);
+    }
+
+    fn on_done(&mut self) -> bool {
+        self.driver.resign();
+        true
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        match Config::parse(&host::plugin_configuration()) {
+            Ok(config) => {
+                self.driver = Driver::new(Rc::new(Shared::new(config)));
+                self.driver.watch();
+                true
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    host::log(LogLevel::Error, &format!("plugin configuration refused: {mistake}"));
+                }
+                false
+            }
+        }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        self.driver.on_signals(queue);
+    }
+
+    fn on_tick(&mut self) {
+        self.driver.on_tick();
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(SignalStream::new(Rc::clone(self.driver.shared()))))
+    }
+}

@@ -1,0 +1,157 @@
+//! What all workers share, in Envoy's process-wide shared data: the latched signal, the state of the machine, and who drives it.
+//!
+//! A worker that crashes or is configured anew takes nothing with it. The keys carry our name, because every plugin without a VM id of
+//! its own uses the same shared data, and a version, because a newer filter may find what an older one left.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use drain::duration::milliseconds;
+use drain::machine::Snapshot;
+use drain::wire::Completion;
+
+use crate::host;
+
+const SIGNAL: &str = "exeunt.v1.signal";
+const SNAPSHOT: &str = "exeunt.v1.snapshot";
+const CLAIM: &str = "exeunt.v1.claim";
+const QUEUE: &str = "exeunt.v1.signals";
+
+/// A driver that has not renewed its claim for so long is gone. It renews four times as often.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+/// How often a value that other workers keep changing is tried to be set.
+const ATTEMPTS: usize = 16;
+
+/// The right to drive the drain, held by at most one worker and renewed by it.
+#[derive(Debug, Default)]
+pub(crate) struct Claim {
+    /// What this worker wrote last, if it is the driver as far as it knows.
+    held: Cell<Option<Record>>,
+}
+
+/// The claim as it stands in shared data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Record {
+    /// Counts the drivers; zero while there was none.
+    term: u64,
+    /// Wall clock of the last renewal, in milliseconds; zero after a resignation.
+    renewed: u64,
+    /// The queue that wakes the driver.
+    queue: u32,
+}
+
+/// The signal that all workers have latched, if there is one.
+pub(crate) fn signal() -> Option<Completion> {
+    host::shared(SIGNAL).0.and_then(|text| Completion::parse(&text).ok())
+}
+
+/// Latches `completion`, merged with what was latched before, and returns the result.
+pub(crate) fn latch(completion: &Completion) -> Completion {
+    let mut merged = completion.clone();
+    for _ in 0..ATTEMPTS {
+        let (text, version) = host::shared(SIGNAL);
+        let earlier = text.and_then(|text| Completion::parse(&text).ok());
+        merged = earlier.map_or_else(|| completion.clone(), |earlier| completion.clone().after(&earlier));
+        if host::set_shared(SIGNAL, merged.to_json().as_bytes(), version) {
+            return merged;
+        }
+    }
+    // So many rivals cannot be: the last one wins, and all say that the task has ended.
+    host::set_shared(SIGNAL, merged.to_json().as_bytes(), None);
+    merged
+}
+
+/// The machine as its driver last published it, with its age.
+pub(crate) fn snapshot(wall: Duration) -> Option<(Snapshot, Duration)> {
+    let text = host::shared(SNAPSHOT).0?;
+    let (stamp, text) = text.split_at_checked(8)?;
+    let taken = Duration::from_millis(u64::from_le_bytes(stamp.try_into().ok()?));
+    Some((Snapshot::parse(text).ok()?, wall.saturating_sub(taken)))
+}
+
+/// Publishes the machine for every worker.
+pub(crate) fn publish(snapshot: &Snapshot, wall: Duration) {
+    let mut text = milliseconds(wall).to_le_bytes().to_vec();
+    text.extend_from_slice(snapshot.to_json().as_bytes());
+    host::set_shared(SNAPSHOT, &text, None);
+}
+
+/// Puts `completion` into the queue of whoever drives.
+pub(crate) fn wake_driver(completion: &Completion) -> bool {
+    Record::stored().0.is_some_and(|record| host::enqueue(record.queue, completion.to_json().as_bytes()))
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// Takes the claim for this worker's root context if nobody alive holds it.
+    pub(crate) fn take_if_free(&self, wall: Duration) {
+        for _ in 0..ATTEMPTS {
+            let (stored, version) = Record::stored();
+            if stored.is_some_and(|record| record.is_alive(wall)) {
+                return;
+            }
+            // The last one to register is the one that the queue wakes.
+            let Some(queue) = host::register_queue(QUEUE) else { return };
+            let term = stored.map_or(0, |record| record.term) + 1;
+            let record = Record { term, renewed: milliseconds(wall), queue };
+            if host::set_shared(CLAIM, &record.to_bytes(), version) {
+                self.held.set(Some(record));
+                return;
+            }
+        }
+    }
+
+    /// Renews the claim. False: another worker drives now, or none does.
+    pub(crate) fn renew(&self, wall: Duration) -> bool {
+        let Some(held) = self.held.get() else { return false };
+        let (stored, version) = Record::stored();
+        let record = Record { renewed: milliseconds(wall), ..held };
+        let renewed =
+            stored.is_some_and(|stored| stored.term == held.term) && host::set_shared(CLAIM, &record.to_bytes(), version);
+        self.held.set(renewed.then_some(record));
+        renewed
+    }
+
+    /// Lets the next worker drive at once.
+    pub(crate) fn resign(&self) {
+        if self.renew(Duration::ZERO) {
+            self.held.set(None);
+        }
+    }
+
+    /// The number of this worker's term, if it drives.
+    pub(crate) fn term(&self) -> Option<u64> {
+        self.held.get().map(|record| record.term)
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    fn stored() -> (Option<Self>, Option<u32>) {
+        let (bytes, version) = host::shared(CLAIM);
+        (bytes.and_then(|bytes| Self::from_bytes(&bytes)), version)
+    }
+
+    fn is_alive(&self, wall: Duration) -> bool {
+        self.renewed != 0 && milliseconds(wall).abs_diff(self.renewed) < milliseconds(LEASE)
+    }
+
+    fn to_bytes(self) -> [u8; 20] {
+        let mut bytes = [0; 20];
+        let values = self.term.to_le_bytes().into_iter().chain(self.renewed.to_le_bytes()).chain(self.queue.to_le_bytes());
+        bytes.iter_mut().zip(values).for_each(|(byte, value)| *byte = value);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (term, rest) = bytes.split_at_checked(8)?;
+        let (renewed, queue) = rest.split_at_checked(8)?;
+        Some(Self {
+            term: u64::from_le_bytes(term.try_into().ok()?),
+            renewed: u64::from_le_bytes(renewed.try_into().ok()?),
+            queue: u32::from_le_bytes(queue.try_into().ok()?),
+        })
+    }
+}
