@@ -38,6 +38,25 @@ pub(crate) fn request_header(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Sets a header of the request before it goes on.
+pub(crate) fn set_request_header(name: &str, value: &str) -> bool {
+    hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value)).is_ok()
+}
+
+/// Makes `address` the upstream of this stream, where its cluster is one that takes the original destination, as Istio's
+/// `PassthroughCluster` is. Envoy before 1.29 cannot.
+pub(crate) fn set_original_destination(address: SocketAddr) -> bool {
+    // SetEnvoyFilterStateArguments, source/extensions/common/wasm/ext/set_envoy_filter_state.proto: 1 path, 2 value; the life span (3)
+    // is the stream's by default. Lengths below 128 are one byte in protobuf.
+    let mut arguments = Vec::new();
+    for (field, text) in [(1u8, "envoy.network.transport_socket.original_dst_address"), (2, address.to_string().as_str())] {
+        let Some(length) = u8::try_from(text.len()).ok().filter(|length| *length < 128) else { return false };
+        arguments.extend_from_slice(&[field << 3 | 2, length]);
+        arguments.extend_from_slice(text.as_bytes());
+    }
+    hostcalls::call_foreign_function("set_envoy_filter_state", Some(&arguments)).is_ok()
+}
+
 /// The first `size` bytes of the request's body.
 pub(crate) fn request_body(size: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten().unwrap_or_default()

@@ -1,5 +1,6 @@
 //! The streams: answers the wire protocol on the signal listener and lets every other stream through untouched.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use proxy_wasm::types::Action;
 use crate::host;
 use crate::shared::Shared;
 use crate::store;
+
+/// Where a completion waits for its own body. Envoy hands a body to a Wasm filter only after the request's head has gone on, and on
+/// the signal listener there is nowhere to go; so it goes on to this listener itself, where the filter lets it wait.
+const HOLD: &str = "/v1/hold";
 
 /// One stream.
 #[derive(Debug)]
@@ -27,13 +32,23 @@ enum Phase {
     Foreign,
     /// It carries a completion, whose body is being collected.
     Collecting,
+    /// It is the head of another stream in `Collecting`: it waits until that one is answered, and goes with it.
+    Holding,
     /// It was answered: whatever still comes is thrown away.
     Answered,
+}
+
+/// What a request's head alone decides.
+enum Route {
+    Answer(Result<(u32, Status), Refusal>),
+    Collect,
+    Hold,
 }
 
 /// Why a request is refused.
 enum Refusal {
     Bad(String),
+    NoBodyHere,
     NotFound,
     NotAllowed(&'static str),
     TooLarge,
@@ -46,26 +61,49 @@ impl SignalStream {
         Self { shared, phase: Phase::Foreign }
     }
 
-    /// Decides by method and path. `None`: the body decides.
-    fn route(&self) -> Option<Result<(u32, Status), Refusal>> {
+    /// Decides by the request's head.
+    fn route(&self, end_of_stream: bool) -> Route {
         let method = host::request_header(":method").unwrap_or_default();
         let path = host::request_header(":path").unwrap_or_default();
-        let path = path.split_once('?').map_or(path.as_str(), |(path, _query)| path);
+        let path = path.split('?').next().unwrap_or_default();
         match (path, method.as_str()) {
-            (wire::STATUS, "GET") => Some(Ok((200, self.status()))),
-            (wire::STATUS, _) => Some(Err(Refusal::NotAllowed("GET"))),
-            (wire::COMPLETE, "POST") => Self::check_head().err().map(Err),
-            (wire::COMPLETE, _) => Some(Err(Refusal::NotAllowed("POST"))),
-            _ => Some(Err(Refusal::NotFound)),
+            (wire::STATUS, "GET") => Route::Answer(Ok((200, self.status()))),
+            (wire::STATUS, _) => Route::Answer(Err(Refusal::NotAllowed("GET"))),
+            (wire::COMPLETE, "POST") => self.route_completion(end_of_stream),
+            (wire::COMPLETE, _) => Route::Answer(Err(Refusal::NotAllowed("POST"))),
+            (HOLD, "POST") => Route::Hold,
+            _ => Route::Answer(Err(Refusal::NotFound)),
         }
     }
 
-    fn check_head() -> Result<(), Refusal> {
+    fn route_completion(&self, end_of_stream: bool) -> Route {
         if host::request_header(wire::HEADER).as_deref() != Some("1") {
-            return Err(Refusal::Bad(format!("header {}: must be 1", wire::HEADER)));
+            return Route::Answer(Err(Refusal::Bad(format!("header {}: must be 1", wire::HEADER))));
         }
         let length = host::request_header("content-length").and_then(|length| length.parse::<u64>().ok());
-        if length.is_some_and(|length| length > wire::MAX_BODY as u64) { Err(Refusal::TooLarge) } else { Ok(()) }
+        if length.is_some_and(|length| length > wire::MAX_BODY as u64) {
+            return Route::Answer(Err(Refusal::TooLarge));
+        }
+        match host::request_header(wire::COMPLETION_HEADER) {
+            Some(text) if text.len() > wire::MAX_BODY => Route::Answer(Err(Refusal::TooLarge)),
+            Some(text) => Route::Answer(self.complete(text.as_bytes())),
+            None if end_of_stream => Route::Answer(self.complete(&[])),
+            None => Route::Collect,
+        }
+    }
+
+    /// Sends the head on to where it can wait for its body.
+    fn collect(&mut self, listener: SocketAddr) -> Action {
+        let name = listener.to_string();
+        if host::set_original_destination(listener)
+            && host::set_request_header(":path", HOLD)
+            && host::set_request_header(":authority", &name)
+        {
+            self.phase = Phase::Collecting;
+            Action::Continue
+        } else {
+            self.answer(Err(Refusal::NoBodyHere))
+        }
     }
 
     /// Takes the body of a completion.
@@ -119,17 +157,13 @@ impl Context for SignalStream {}
 impl HttpContext for SignalStream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         // The listener is the authority: `destination.address` is what the connection was accepted on, and no header changes it.
-        if !host::destination_address().is_some_and(|address| self.shared.config.is_signal(address)) {
-            return Action::Continue;
-        }
-        match self.route() {
-            Some(result) => self.answer(result),
-            None if end_of_stream => {
-                let result = self.complete(&[]);
-                self.answer(result)
-            }
-            None => {
-                self.phase = Phase::Collecting;
+        let listener = host::destination_address().filter(|address| self.shared.config.is_signal(*address));
+        let Some(listener) = listener else { return Action::Continue };
+        match self.route(end_of_stream) {
+            Route::Answer(result) => self.answer(result),
+            Route::Collect => self.collect(listener),
+            Route::Hold => {
+                self.phase = Phase::Holding;
                 Action::Pause
             }
         }
@@ -138,7 +172,7 @@ impl HttpContext for SignalStream {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match self.phase {
             Phase::Foreign => Action::Continue,
-            Phase::Answered => Action::Pause,
+            Phase::Answered | Phase::Holding => Action::Pause,
             Phase::Collecting if size > wire::MAX_BODY => self.answer(Err(Refusal::TooLarge)),
             Phase::Collecting if !end_of_stream => Action::Pause,
             Phase::Collecting => {
@@ -151,12 +185,20 @@ impl HttpContext for SignalStream {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::Foreign => Action::Continue,
-            Phase::Answered => Action::Pause,
+            Phase::Answered | Phase::Holding => Action::Pause,
             Phase::Collecting => {
                 // A body that ends in trailers has no last piece of its own.
                 let result = self.complete(&host::request_body(wire::MAX_BODY));
                 self.answer(result)
             }
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        match self.phase {
+            Phase::Foreign | Phase::Answered | Phase::Holding => Action::Continue,
+            // The head could not wait: the mesh allows only registered destinations, or the listener takes no more connections.
+            Phase::Collecting => self.answer(Err(Refusal::NoBodyHere)),
         }
     }
 }
@@ -166,7 +208,7 @@ impl HttpContext for SignalStream {
 impl Refusal {
     const fn status(&self) -> u32 {
         match self {
-            Self::Bad(_) => 400,
+            Self::Bad(_) | Self::NoBodyHere => 400,
             Self::NotFound => 404,
             Self::NotAllowed(_) => 405,
             Self::TooLarge => 413,
@@ -176,6 +218,9 @@ impl Refusal {
     fn reason(&self) -> String {
         match self {
             Self::Bad(reason) => reason.clone(),
+            Self::NoBodyHere => {
+                format!("this proxy gives its filter no bodies: put the JSON into the header {}", wire::COMPLETION_HEADER)
+            }
             Self::NotFound => format!("no such path: must be {} or {}", wire::COMPLETE, wire::STATUS),
             Self::NotAllowed(methods) => format!("no such method here: must be {methods}"),
             Self::TooLarge => format!("the body is too long: must have at most {} bytes", wire::MAX_BODY),

@@ -20,7 +20,9 @@ const RETRY: Duration = Duration::from_millis(50);
 const MAX_MISSES: u32 = 4;
 /// The longest pause between two looks at `/clusters`: short beside the 40 ms within which the end of a delivery is to be noticed.
 const MAX_PAUSE: Duration = Duration::from_millis(20);
-/// Envoy's main thread may spend a tenth of its time on our questions.
+/// An answer that took no longer cost Envoy nothing worth sparing; most of its time it waited for its turn.
+const CHEAP: Duration = Duration::from_millis(20);
+/// Of dearer answers, Envoy's main thread may spend a tenth of its time on them.
 const DUTY: u32 = 10;
 
 /// Whether Envoy's own count can be had.
@@ -135,7 +137,7 @@ impl Evidence {
         self.misses = 0;
         if in_flight == 0 {
             self.quiet(now, limits);
-            self.ask_from = now + limits.settle.max(latency * DUTY);
+            self.ask_from = now + limits.settle.max(rest_after(latency));
             self.pause = Duration::ZERO;
         } else if self.facts_suffice() {
             // Streams of Envoy's own (access logs, traces): no process of the pod has a connection that could have opened them.
@@ -143,7 +145,7 @@ impl Evidence {
         } else {
             self.disturbed();
             self.pause = (self.pause * 2).clamp(limits.settle, MAX_PAUSE.max(limits.settle));
-            self.ask_from = now + self.pause.max(latency * DUTY);
+            self.ask_from = now + self.pause.max(rest_after(latency));
         }
     }
 
@@ -211,4 +213,9 @@ impl Evidence {
         self.quiet_since = None;
         self.confirmed = false;
     }
+}
+
+/// How long Envoy is left in peace after an answer that took `latency`.
+fn rest_after(latency: Duration) -> Duration {
+    if latency <= CHEAP { Duration::ZERO } else { latency * DUTY }
 }

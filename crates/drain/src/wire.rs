@@ -1,7 +1,8 @@
 //! The wire protocol between agent and filter, version 1: JSON over HTTP on the signal listener.
 //!
-//! `POST /v1/complete` carries a [`Completion`] and is answered by 202 and a [`Status`]; `GET /v1/status` is answered by 200 and a
-//! [`Status`]. Every answer of the filter has the header [`HEADER`]; one without it is Envoy's own.
+//! `POST /v1/complete` carries a [`Completion`], in the header [`COMPLETION_HEADER`] or as its body, and is answered by 202 and a
+//! [`Status`]; `GET /v1/status` is answered by 200 and a [`Status`]. Every answer of the filter has the header [`HEADER`]; one without
+//! it is Envoy's own. Why a header: docs/decisions/0003-the-signal-travels-in-a-header.md.
 
 use crate::fields::{Fields, Mistake};
 use crate::json::{ObjectWriter, Value};
@@ -10,11 +11,14 @@ use crate::json::{ObjectWriter, Value};
 ///
 /// A browser or a tricked HTTP client cannot add a header of its own to a plain form or a GET.
 pub const HEADER: &str = "x-exeunt";
+/// Request header that carries a completion as JSON. A body works too, but not on every Envoy: a Wasm filter gets it only after the
+/// request's head has gone on towards an upstream.
+pub const COMPLETION_HEADER: &str = "x-exeunt-completion";
 /// The path that takes a completion.
 pub const COMPLETE: &str = "/v1/complete";
 /// The path that tells the status.
 pub const STATUS: &str = "/v1/status";
-/// No body may be longer, in bytes.
+/// No completion may be longer, in bytes.
 pub const MAX_BODY: usize = 4096;
 
 /// The longest name of a container, in bytes: an RFC 1123 label.
