@@ -181,7 +181,7 @@ impl Run {
         match self.machine.state() {
             State::Serving | State::Drained | State::Gone => Duration::ZERO,
             State::Draining | State::Quitting => {
-                let wanted = self.machine.next_wake(now).map_or(HEARTBEAT, |at| at.since(now));
+                let wanted = self.machine.next_wake().map_or(HEARTBEAT, |at| at.since(now));
                 // A timer that is a fraction of a millisecond early would find nothing to do.
                 (wanted + Duration::from_micros(999)).clamp(SHORTEST_TICK, HEARTBEAT)
             }

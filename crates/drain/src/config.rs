@@ -1,4 +1,4 @@
-//! The filter's plugin configuration: `spec.pluginConfig` of the `WasmPlugin`.
+//! The filter's plugin configuration: `spec.pluginConfig` of the WasmPlugin.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use crate::limits::Limits;
 /// The port of the signal listener.
 pub const SIGNAL_PORT: u16 = 15190;
 /// The addresses of the signal listener: loopback for `ISTIO_META_HTTP_PROXY_PORT`, and an address of TEST-NET-1 (RFC 5737, routed
-/// nowhere) for the `ServiceEntry`.
+/// nowhere) for the ServiceEntry.
 pub const SIGNAL_ADDRESSES: [IpAddr; 3] =
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190))];
 

@@ -10,8 +10,6 @@ use crate::limits::Limits;
 use crate::time::Instant;
 use crate::wire::Unsent;
 
-/// The agent reports every change within milliseconds, so after this silence its last report still holds. Ten of its slowest readings.
-const SILENCE: Duration = Duration::from_secs(1);
 /// Time for the agent's second quiet reading to arrive before Envoy is asked for one.
 const AGENT_GRACE: Duration = Duration::from_millis(10);
 /// Pause after an answer that was none; doubled with every further one.
@@ -47,28 +45,44 @@ pub enum Standing {
     Held,
     /// Envoy should be asked at this time.
     Ask(Instant),
-    /// Quiet, and nobody else to ask: delivered at this time, unless the agent says otherwise before.
-    Silent(Instant),
-    /// Nobody can say anything.
+    /// Envoy is no witness, and the agent has not confirmed what it said; or there is no agent.
     Blind,
+}
+
+/// The quiet readings of one witness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Quiet {
+    first: Option<Instant>,
+    confirmed: bool,
 }
 
 /// Everything known about what is undelivered.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    facts: Option<(Unsent, Instant)>,
+    facts: Option<Unsent>,
     in_flight: Option<u64>,
     witness: Witness,
     misses: u32,
-    /// The first of the two quiet readings.
-    quiet_since: Option<Instant>,
-    /// The second was seen.
-    confirmed: bool,
+    /// By the kernel, as the agent reports it.
+    kernel: Quiet,
+    /// By Envoy's count.
+    envoy: Quiet,
     /// When a byte was last known to move.
     moved: Instant,
     /// No question before this.
     ask_from: Instant,
     pause: Duration,
+}
+
+// === impl Quiet ===
+
+impl Quiet {
+    fn reading(&mut self, now: Instant, settle: Duration) {
+        match self.first {
+            None => self.first = Some(now),
+            Some(first) => self.confirmed |= now.since(first) >= settle,
+        }
+    }
 }
 
 // === impl Evidence ===
@@ -82,8 +96,8 @@ impl Evidence {
             in_flight: None,
             witness: Witness::Uncounted,
             misses: 0,
-            quiet_since: None,
-            confirmed: false,
+            kernel: Quiet::default(),
+            envoy: Quiet::default(),
             moved: now,
             ask_from: now,
             pause: Duration::ZERO,
@@ -92,8 +106,8 @@ impl Evidence {
 
     /// The agent's newest facts.
     #[must_use]
-    pub fn facts(&self) -> Option<Unsent> {
-        self.facts.map(|(unsent, _)| unsent)
+    pub const fn facts(&self) -> Option<Unsent> {
+        self.facts
     }
 
     /// Envoy's newest count of requests in flight.
@@ -116,15 +130,16 @@ impl Evidence {
 
     /// The agent reports what the kernel holds.
     pub fn on_facts(&mut self, unsent: Unsent, now: Instant, limits: &Limits) {
-        let changed = self.facts.is_none_or(|(last, _)| last.connections != unsent.connections || last.bytes != unsent.bytes);
-        if changed {
+        if self.facts.is_none_or(|last| last.connections != unsent.connections || last.bytes != unsent.bytes) {
             self.moved = now;
         }
-        self.facts = Some((unsent, now));
-        if !unsent.is_empty() {
-            self.disturbed();
-        } else if self.facts_suffice() {
-            self.quiet(now, limits);
+        self.facts = Some(unsent);
+        if unsent.is_empty() {
+            self.kernel.reading(now, limits.settle);
+        } else {
+            // What Envoy has said before is void too: it was asked about a quieter time.
+            self.kernel = Quiet::default();
+            self.envoy = Quiet::default();
         }
     }
 
@@ -136,17 +151,13 @@ impl Evidence {
         self.in_flight = Some(in_flight);
         self.misses = 0;
         if in_flight == 0 {
-            self.quiet(now, limits);
-            self.ask_from = now + limits.settle.max(rest_after(latency));
-            self.pause = Duration::ZERO;
-        } else if self.facts_suffice() {
-            // Streams of Envoy's own (access logs, traces): no process of the pod has a connection that could have opened them.
-            self.ask_from = now + MAX_PAUSE;
+            self.envoy.reading(now, limits.settle);
+            self.pause = limits.settle;
         } else {
-            self.disturbed();
+            self.envoy = Quiet::default();
             self.pause = (self.pause * 2).clamp(limits.settle, MAX_PAUSE.max(limits.settle));
-            self.ask_from = now + self.pause.max(rest_after(latency));
         }
+        self.ask_from = now + self.pause.max(rest_after(latency));
     }
 
     /// Envoy tells how many clusters it has.
@@ -167,19 +178,21 @@ impl Evidence {
 
     /// What should be done, now.
     #[must_use]
-    pub fn standing(&self, now: Instant) -> Standing {
-        let facts = match self.facts {
-            Some((unsent, _)) if !unsent.is_empty() => return Standing::Held,
-            facts => facts,
+    pub fn standing(&self, limits: &Limits) -> Standing {
+        let willing = matches!(self.witness, Witness::Uncounted | Witness::Willing);
+        let delivered = match self.facts {
+            Some(facts) if !facts.is_empty() => return Standing::Held,
+            // No process of the pod holds a connection through the proxy, so whatever Envoy still counts is its own (access logs,
+            // traces): its count can confirm, but not contradict.
+            Some(Unsent { downstream: Some(0), .. }) => self.kernel.confirmed || self.both_quiet(limits),
+            Some(_) if willing => self.envoy.confirmed,
+            Some(_) => self.kernel.confirmed,
+            None => self.envoy.confirmed,
         };
-        if self.confirmed {
-            return Standing::Delivered;
-        }
-        match (self.witness, facts) {
-            (Witness::Uncounted | Witness::Willing, _) => Standing::Ask(self.ask_at()),
-            (Witness::TooDear | Witness::Mute, Some((_, at))) if now >= at + SILENCE => Standing::Delivered,
-            (Witness::TooDear | Witness::Mute, Some((_, at))) => Standing::Silent(at + SILENCE),
-            (Witness::TooDear | Witness::Mute, None) => Standing::Blind,
+        match (delivered, willing) {
+            (true, _) => Standing::Delivered,
+            (false, true) => Standing::Ask(self.ask_at()),
+            (false, false) => Standing::Blind,
         }
     }
 
@@ -190,28 +203,20 @@ impl Evidence {
         self.facts.is_some() || matches!(self.witness, Witness::TooDear | Witness::Mute)
     }
 
-    /// Whether the agent's quiet facts leave nothing for Envoy to say: no process of the pod holds a connection through it.
-    fn facts_suffice(&self) -> bool {
-        self.facts.is_some_and(|(unsent, _)| unsent.is_empty() && unsent.downstream == Some(0))
+    /// Each witness has given one quiet reading, far enough apart.
+    fn both_quiet(&self, limits: &Limits) -> bool {
+        match (self.kernel.first, self.envoy.first) {
+            (Some(kernel), Some(envoy)) => kernel.since(envoy).max(envoy.since(kernel)) >= limits.settle,
+            _ => false,
+        }
     }
 
     fn ask_at(&self) -> Instant {
-        match self.quiet_since {
-            Some(since) if self.facts_suffice() => self.ask_from.max(since + AGENT_GRACE),
+        let agent_confirms = self.facts.is_some_and(|facts| facts.downstream == Some(0));
+        match self.kernel.first {
+            Some(first) if agent_confirms => self.ask_from.max(first + AGENT_GRACE),
             _ => self.ask_from,
         }
-    }
-
-    fn quiet(&mut self, now: Instant, limits: &Limits) {
-        match self.quiet_since {
-            None => self.quiet_since = Some(now),
-            Some(since) => self.confirmed |= now.since(since) >= limits.settle,
-        }
-    }
-
-    fn disturbed(&mut self) {
-        self.quiet_since = None;
-        self.confirmed = false;
     }
 }
 

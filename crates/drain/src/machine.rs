@@ -181,13 +181,12 @@ impl Machine {
 
     /// When [`Event::Tick`] is wanted next; `None` while there is nothing to wait for.
     #[must_use]
-    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+    pub fn next_wake(&self) -> Option<Instant> {
         match self.state {
             State::Serving | State::Drained | State::Gone => None,
             State::Draining => {
-                let standing = match self.evidence.standing(now) {
+                let standing = match self.evidence.standing(&self.limits) {
                     Standing::Ask(at) if self.question.is_none() => Some(at),
-                    Standing::Silent(at) => Some(at),
                     Standing::Delivered | Standing::Held | Standing::Blind | Standing::Ask(_) => None,
                 };
                 let question = self.question.as_ref().map(Pending::overdue);
@@ -297,7 +296,7 @@ impl Machine {
     }
 
     fn may_leave(&self, now: Instant) -> Option<Reason> {
-        let standing = self.evidence.standing(now);
+        let standing = self.evidence.standing(&self.limits);
         if standing == Standing::Delivered {
             Some(Reason::Delivered)
         } else if now >= self.deadline() {
@@ -333,7 +332,7 @@ impl Machine {
             self.chores.sent(id, call, now);
             effects.push(Effect { id, call });
         }
-        if self.question.is_none() && matches!(self.evidence.standing(now), Standing::Ask(at) if now >= at) {
+        if self.question.is_none() && matches!(self.evidence.standing(&self.limits), Standing::Ask(at) if now >= at) {
             let id = self.name_call();
             let call = if self.evidence.is_uncounted() { Call::CountClusters } else { Call::Clusters };
             self.question = Some(Pending::new(id, call, now));

@@ -1,1 +1,359 @@
+use super::*;
 
+/// A machine in virtual time, with what it asked for.
+struct Rig {
+    machine: Machine,
+    now: Instant,
+    asked: Vec<Effect>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
+        let now = Instant::at(Duration::from_secs(1_000));
+        Self { machine: Machine::new(limits, now), now, asked: Vec::new() }
+    }
+
+    fn on(&mut self, event: Event) {
+        let effects = self.machine.on(event, self.now);
+        self.asked.extend(effects);
+    }
+
+    fn signal(&mut self, action: Action, unsent: Option<Unsent>) {
+        self.on(Event::Signal(completion(action, unsent)));
+    }
+
+    /// Answers the oldest unanswered `call`, at once when it is asked.
+    fn answer(&mut self, call: Call, answer: Answer) {
+        let wait = Duration::from_secs(1);
+        let end = self.now + wait;
+        while let Some(wake) = self.machine.next_wake().filter(|wake| *wake <= end && !self.has_asked(call)) {
+            self.now = wake.max(self.now);
+            self.on(Event::Tick);
+        }
+        let place = self.asked.iter().position(|effect| effect.call == call).unwrap_or_else(|| panic!("{call:?} was not asked"));
+        let effect = self.asked.remove(place);
+        self.on(Event::Answer(effect.id, answer));
+    }
+
+    fn has_asked(&self, call: Call) -> bool {
+        self.asked.iter().any(|effect| effect.call == call)
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now = self.now + Duration::from_millis(ms);
+        self.on(Event::Tick);
+    }
+
+    /// Lets time pass from one wake-up to the next, at most `ms`, and answers nothing.
+    fn sleep(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while let Some(wake) = self.machine.next_wake().filter(|wake| *wake <= end) {
+            self.now = wake.max(self.now + Duration::from_millis(1));
+            self.on(Event::Tick);
+        }
+        self.now = end;
+        self.on(Event::Tick);
+    }
+
+    fn log(&mut self) -> Vec<String> {
+        self.machine.take_transitions().iter().map(ToString::to_string).collect()
+    }
+}
+
+fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
+    Completion { container: "base".to_owned(), exit_code: Some(0), signal: None, action, unsent }
+}
+
+fn facts(connections: u32, bytes: u64, downstream: u32) -> Option<Unsent> {
+    Some(Unsent { connections, bytes, downstream: Some(downstream) })
+}
+
+#[test]
+fn serving_wants_no_timer_and_no_call() {
+    let mut rig = Rig::new();
+    rig.pass(1_000_000);
+    assert_eq!(rig.machine.state(), State::Serving);
+    assert_eq!(rig.machine.next_wake(), None);
+    assert_eq!(rig.asked, []);
+}
+
+#[test]
+fn a_completion_drains_inbound_and_leaves_outbound_alone() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(1, 5_000, 1));
+    assert_eq!(rig.machine.state(), State::Draining);
+    let calls: Vec<Call> = rig.asked.iter().map(|effect| effect.call).collect();
+    assert_eq!(calls, [Call::FailHealthcheck, Call::DrainListeners]);
+}
+
+#[test]
+fn one_quiet_reading_is_not_enough_and_two_are() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(2);
+    assert_eq!(rig.machine.state(), State::Draining);
+    rig.pass(2);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Quitting);
+    assert!(rig.has_asked(Call::Quit));
+    assert_eq!(
+        rig.log(),
+        [
+            "serving => draining: base has ended (exit code 0), action quit",
+            "draining => quitting: everything is delivered after 4 ms"
+        ]
+    );
+}
+
+#[test]
+fn two_quiet_readings_too_close_together_count_as_one() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(1);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn a_disturbed_reading_between_two_quiet_ones_starts_anew() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(2);
+    rig.signal(Action::Quit, facts(1, 10, 1));
+    rig.pass(2);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn envoy_gives_the_second_reading_where_the_agent_does_not() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.sleep(20);
+    rig.answer(Call::CountClusters, Answer::ClusterCount(8));
+    rig.answer(Call::Clusters, Answer::InFlight(0));
+    assert_eq!(rig.machine.state(), State::Quitting);
+}
+
+#[test]
+fn while_the_kernel_holds_bytes_envoy_is_not_asked() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(1, 5_000, 1));
+    rig.sleep(10_000);
+    assert!(!rig.has_asked(Call::CountClusters) && !rig.has_asked(Call::Clusters));
+    assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn a_helper_with_a_request_in_flight_is_waited_for() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 1));
+    rig.answer(Call::CountClusters, Answer::ClusterCount(8));
+    for _ in 0..100 {
+        rig.answer(Call::Clusters, Answer::InFlight(1));
+        assert_eq!(rig.machine.state(), State::Draining);
+    }
+    rig.answer(Call::Clusters, Answer::InFlight(0));
+    rig.answer(Call::Clusters, Answer::InFlight(0));
+    assert_eq!(rig.machine.state(), State::Quitting);
+}
+
+#[test]
+fn streams_of_envoys_own_are_not_waited_for_when_no_process_holds_a_connection() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.sleep(20);
+    rig.answer(Call::CountClusters, Answer::ClusterCount(8));
+    rig.answer(Call::Clusters, Answer::InFlight(1));
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Quitting);
+}
+
+#[test]
+fn without_facts_envoys_count_is_the_only_evidence_and_its_stillness_is_no_stall() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, None);
+    rig.answer(Call::CountClusters, Answer::ClusterCount(8));
+    let end = rig.now + Duration::from_secs(60);
+    while rig.now < end {
+        rig.answer(Call::Clusters, Answer::InFlight(1));
+    }
+    assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn too_many_clusters_are_not_asked() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 3));
+    rig.answer(Call::CountClusters, Answer::ClusterCount(10_000));
+    rig.sleep(900);
+    assert!(!rig.has_asked(Call::Clusters));
+    assert_eq!(rig.machine.state(), State::Draining, "one reading of the agent's is not enough");
+    rig.signal(Action::Quit, facts(0, 0, 3));
+    assert_eq!(rig.machine.state(), State::Quitting);
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_is_given_up_after_the_stall_timeout() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(1, 5_000, 1));
+    rig.sleep(14_999);
+    assert_eq!(rig.machine.state(), State::Draining);
+    rig.sleep(1);
+    assert_eq!(rig.machine.state(), State::Quitting);
+    let last = rig.log().pop().unwrap_or_default();
+    let why = "no byte has moved for the stall timeout after 15000 ms, undelivered: 5000 bytes in 1 connections, \
+               requests in flight: unknown";
+    assert_eq!(last, format!("draining => quitting: {why}"));
+}
+
+#[test]
+fn a_receiver_that_takes_a_little_is_waited_for_until_the_deadline() {
+    let mut rig = Rig::new();
+    for second in 0..299 {
+        rig.signal(Action::Quit, facts(1, 5_000 - second, 1));
+        rig.sleep(1_000);
+        assert_eq!(rig.machine.state(), State::Draining, "after {second} s");
+    }
+    rig.sleep(1_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::DeadlinePassed));
+    assert_eq!(rig.machine.undelivered().bytes, 5_000 - 298);
+}
+
+#[test]
+fn with_no_witness_at_all_it_leaves_after_the_stall_timeout() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, None);
+    for _ in 0..4 {
+        rig.sleep(1_000);
+        rig.answer(Call::CountClusters, Answer::Failed(Failure::Status(503)));
+    }
+    rig.sleep(10_000);
+    assert_eq!(rig.machine.state(), State::Draining);
+    rig.sleep(6_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Blind));
+}
+
+#[test]
+fn drain_never_quits_and_comes_to_rest_in_drained() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Drain, facts(0, 0, 0));
+    rig.pass(4);
+    rig.signal(Action::Drain, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Drained);
+    rig.sleep(1_000_000);
+    assert!(!rig.has_asked(Call::Quit) && !rig.has_asked(Call::PilotAgentQuit));
+    assert_eq!(rig.machine.next_wake(), None);
+}
+
+#[test]
+fn drain_outranks_quit_whichever_comes_first() {
+    for (first, second) in [(Action::Drain, Action::Quit), (Action::Quit, Action::Drain)] {
+        let mut rig = Rig::new();
+        rig.signal(first, facts(1, 1, 1));
+        rig.signal(second, facts(0, 0, 0));
+        rig.pass(4);
+        rig.signal(Action::Quit, facts(0, 0, 0));
+        assert_eq!(rig.machine.state(), State::Drained, "{first:?}, then {second:?}");
+    }
+}
+
+#[test]
+fn a_drain_that_comes_while_quitting_stops_the_repetitions() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(4);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.signal(Action::Drain, None);
+    assert_eq!(rig.machine.state(), State::Drained);
+    rig.asked.clear();
+    rig.sleep(100_000);
+    assert_eq!(rig.asked, []);
+}
+
+#[test]
+fn quit_never_leaves_envoy_running() {
+    let mut rig = Rig::with(Limits { may_quit: false, ..Limits::default() });
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(4);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Drained);
+    assert!(!rig.has_asked(Call::Quit));
+}
+
+#[test]
+fn a_refused_quit_goes_to_pilot_agent_and_then_on_and_on() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.pass(4);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    rig.answer(Call::Quit, Answer::Failed(Failure::NotSent));
+    rig.answer(Call::PilotAgentQuit, Answer::Failed(Failure::Status(500)));
+    for _ in 0..20 {
+        rig.sleep(5_000);
+        let next = rig.asked.pop().unwrap_or_else(|| panic!("it has given up"));
+        rig.on(Event::Answer(next.id, Answer::Failed(Failure::NoAnswer)));
+    }
+    rig.on(Event::ProxyGone);
+    assert_eq!(rig.machine.state(), State::Gone);
+    assert_eq!(rig.machine.next_wake(), None);
+}
+
+#[test]
+fn late_and_unknown_answers_change_nothing() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, None);
+    rig.answer(Call::CountClusters, Answer::ClusterCount(8));
+    let late = rig.asked.iter().find(|effect| effect.call == Call::Clusters).copied();
+    rig.sleep(6_000);
+    let late = late.unwrap_or_else(|| panic!("/clusters was not asked"));
+    rig.on(Event::Answer(late.id, Answer::InFlight(0)));
+    rig.on(Event::Answer(CallId(4_711), Answer::InFlight(0)));
+    assert_eq!(rig.machine.in_flight(), None);
+    assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn the_first_container_keeps_its_name_and_missing_facts_do_not_replace_known_ones() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(2, 9, 2));
+    rig.on(Event::Signal(Completion { container: "other".to_owned(), ..completion(Action::Quit, None) }));
+    let status = rig.machine.status(rig.now);
+    assert_eq!(status.container.as_deref(), Some("base"));
+    assert_eq!(status.unsent, facts(2, 9, 2));
+}
+
+#[test]
+fn a_resumed_machine_goes_on_with_its_limits_and_asks_anew() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(1, 5, 1));
+    rig.sleep(10_000);
+    rig.signal(Action::Quit, facts(1, 4, 1));
+    let text = rig.machine.snapshot(rig.now).to_json();
+    let snapshot = Snapshot::parse(text.as_bytes()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+
+    let later = rig.now + Duration::from_secs(5);
+    let mut resumed = Machine::resume(Limits::default(), &snapshot, Duration::from_secs(5), later);
+    assert_eq!(resumed.state(), State::Draining);
+    assert_eq!(resumed.undelivered().bytes, 4);
+    assert_eq!(resumed.status(later).deadline_ms, Some(285_000));
+    let calls = resumed.on(Event::Tick, later);
+    assert!(calls.iter().any(|effect| effect.call == Call::DrainListeners));
+    resumed.on(Event::Tick, later + Duration::from_secs(15));
+    assert_eq!(resumed.state(), State::Quitting);
+}
+
+#[test]
+fn a_resumed_machine_does_not_believe_in_an_old_quiet() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    let snapshot = rig.machine.snapshot(rig.now);
+    rig.now = rig.now + Duration::from_millis(500);
+    rig.machine = Machine::resume(Limits::default(), &snapshot, Duration::from_millis(500), rig.now);
+    rig.signal(Action::Quit, facts(0, 0, 0));
+    assert_eq!(rig.machine.state(), State::Draining);
+}

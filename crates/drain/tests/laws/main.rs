@@ -1,0 +1,61 @@
+//! The three laws of the drain machine, held in a simulated world of agent, filter, Envoy and kernel, in virtual time.
+
+#![allow(clippy::panic, missing_docs)]
+
+mod world;
+
+use proptest::prelude::*;
+use world::{End, Faults, Plan, World};
+
+fn plans(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Plan> {
+    let connections = prop::collection::vec((1u64..3_000, 1u64..400, prop::option::weighted(0.1, 0u64..2_000)), 0..6);
+    (any::<u64>(), connections, 0u64..3, 0u64..2, prop::option::weighted(0.2, 0u64..3_000), any::<bool>(), any::<bool>(), faults)
+        .prop_map(|(seed, connections, helpers, noise, drain_after, starts_as_drain, has_agent, faults)| Plan {
+            seed,
+            connections,
+            helpers,
+            noise,
+            drain_after,
+            starts_as_drain,
+            has_agent,
+            faults,
+        })
+}
+
+fn any_faults() -> impl Strategy<Value = Faults> {
+    (0u32..40, 0u32..40, 0u32..40, 0u32..40, any::<bool>(), prop::option::weighted(0.2, 0u64..5_000), 0u64..60).prop_map(
+        |(lost, late, wrong, refused, too_many_clusters, agent_dies, delay)| Faults {
+            lost,
+            late,
+            wrong,
+            refused,
+            too_many_clusters,
+            agent_dies,
+            delay,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// The first and the third law, and the second as far as the machine could know: `World` asserts them at every step.
+    #[test]
+    fn it_comes_to_rest_within_its_limits_and_never_quits_against_evidence(plan in plans(any_faults())) {
+        let end = World::new(plan).run();
+        prop_assert!(!matches!(end, End::Restless), "{end:?}");
+    }
+
+    /// With an honest agent that lives, nothing is lost unless a limit passes, whatever happens to the calls.
+    #[test]
+    fn nothing_is_lost_before_a_limit_while_the_agent_lives(mut plan in plans(any_faults())) {
+        plan.has_agent = true;
+        plan.faults.agent_dies = None;
+        let end = World::new(plan).run();
+        let (lost, limit) = match end {
+            End::Gone { lost, limit } | End::Drained { lost, limit } => (lost, limit),
+            End::Unsignalled | End::Restless => return Err(TestCaseError::fail(format!("{end:?}"))),
+        };
+        prop_assert!(lost == 0 || limit, "{end:?}");
+    }
+}

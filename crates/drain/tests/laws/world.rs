@@ -1,0 +1,354 @@
+//! A simulated world: a kernel that delivers bytes at its receivers' pace, an Envoy that answers or does not, an agent that reads the
+//! kernel and reports over a network that delays and loses. All time is virtual, in milliseconds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drain::admin::{Answer, Call, CallId, Failure};
+use drain::limits::Limits;
+use drain::machine::{Effect, Event, Machine, Reason, SLACK, State};
+use drain::time::Instant;
+use drain::wire::{Action, Completion, Unsent};
+
+const LIMITS: Limits = Limits {
+    drain_timeout: Duration::from_secs(30),
+    stall_timeout: Duration::from_secs(3),
+    settle: Duration::from_millis(3),
+    max_clusters: 1_000,
+    may_quit: true,
+};
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    /// Bytes, bytes per millisecond, and when the receiver stops taking any.
+    pub(crate) connections: Vec<(u64, u64, Option<u64>)>,
+    /// Requests of living helper containers, each a second long.
+    pub(crate) helpers: u64,
+    /// Streams of Envoy's own that never end.
+    pub(crate) noise: u64,
+    /// When a second signal says `drain`.
+    pub(crate) drain_after: Option<u64>,
+    pub(crate) starts_as_drain: bool,
+    /// Whether signals carry facts.
+    pub(crate) has_agent: bool,
+    pub(crate) faults: Faults,
+}
+
+/// What goes wrong, in percent of calls, until the drain timeout has passed.
+#[derive(Clone, Debug)]
+pub(crate) struct Faults {
+    /// No answer ever comes, not even the news of it.
+    pub(crate) lost: u32,
+    /// The answer comes seconds later.
+    pub(crate) late: u32,
+    /// 5xx or nonsense.
+    pub(crate) wrong: u32,
+    /// The call cannot be sent.
+    pub(crate) refused: u32,
+    pub(crate) too_many_clusters: bool,
+    pub(crate) agent_dies: Option<u64>,
+    /// The longest way of a signal, in milliseconds.
+    pub(crate) delay: u64,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Gone {
+        lost: u64,
+        limit: bool,
+    },
+    Drained {
+        lost: u64,
+        limit: bool,
+    },
+    /// The agent died before any signal had arrived: nothing was to be done.
+    Unsignalled,
+    Restless,
+}
+
+enum Happening {
+    Signal(Completion),
+    Answer(CallId, Answer),
+    Tick,
+    AgentLooks,
+    EnvoyEnds,
+}
+
+pub(crate) struct World {
+    plan: Plan,
+    random: u64,
+    now: u64,
+    agenda: BTreeMap<(u64, u64), Happening>,
+    scheduled: u64,
+    machine: Machine,
+    knowledge: Knowledge,
+    agent: Agent,
+    /// What was undelivered when the machine left `Draining`.
+    open_when_left: u64,
+}
+
+/// What the machine has been told, recorded independently of it.
+#[derive(Default)]
+struct Knowledge {
+    facts: Option<Unsent>,
+    in_flight: Option<u64>,
+    moved: u64,
+    drain: bool,
+}
+
+#[derive(Default)]
+struct Agent {
+    sent: Option<(Unsent, u64)>,
+    /// The signal on its way arrives then; no other is sent before, as over one connection.
+    busy_until: u64,
+    /// The quiet reading that was sent last was sent twice.
+    confirmed: bool,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let mut world = Self {
+            random: plan.seed | 1,
+            now: 0,
+            agenda: BTreeMap::new(),
+            scheduled: 0,
+            machine: Machine::new(LIMITS, at(0)),
+            knowledge: Knowledge::default(),
+            agent: Agent::default(),
+            open_when_left: 0,
+            plan,
+        };
+        if world.plan.has_agent {
+            world.schedule(0, Happening::AgentLooks);
+        } else {
+            let action = world.first_action();
+            world.schedule(0, Happening::Signal(completion(action, None)));
+        }
+        if let Some(after) = world.plan.drain_after {
+            world.schedule(after, Happening::Signal(completion(Action::Drain, None)));
+        }
+        world
+    }
+
+    /// Lets the world run until it rests, and holds the laws at every step.
+    pub(crate) fn run(mut self) -> End {
+        let patience = milliseconds(LIMITS.drain_timeout + SLACK) + 10_000;
+        for _ in 0..1_000_000 {
+            let Some(((time, _), happening)) = self.agenda.pop_first() else { break };
+            if time > patience {
+                break;
+            }
+            self.now = time;
+            if self.happen(happening) {
+                return self.end();
+            }
+        }
+        match self.machine.state() {
+            State::Drained => self.end(),
+            State::Serving if self.plan.faults.agent_dies.is_some() => End::Unsignalled,
+            State::Serving | State::Draining | State::Quitting | State::Gone => End::Restless,
+        }
+    }
+
+    /// True when Envoy has ended.
+    fn happen(&mut self, happening: Happening) -> bool {
+        let event = match happening {
+            Happening::AgentLooks => {
+                self.agent_looks();
+                return false;
+            }
+            Happening::EnvoyEnds => return true,
+            Happening::Tick => Event::Tick,
+            Happening::Answer(id, answer) => {
+                if let Answer::InFlight(number) = answer {
+                    self.knowledge.in_flight = Some(number);
+                }
+                Event::Answer(id, answer)
+            }
+            Happening::Signal(completion) => {
+                self.learn(&completion);
+                Event::Signal(completion)
+            }
+        };
+        let before = self.machine.state();
+        let effects = self.machine.on(event, at(self.now));
+        self.hold_the_laws(before, &effects);
+        for effect in effects {
+            self.envoy_takes(effect);
+        }
+        if let Some(wake) = self.machine.next_wake() {
+            let time = milliseconds(wake.since_zero()).max(self.now + 1);
+            self.schedule(time - self.now, Happening::Tick);
+        }
+        false
+    }
+
+    fn learn(&mut self, completion: &Completion) {
+        self.knowledge.drain |= completion.action == Action::Drain;
+        if let Some(unsent) = completion.unsent {
+            let last = self.knowledge.facts;
+            if last.is_none_or(|last| (last.connections, last.bytes) != (unsent.connections, unsent.bytes)) {
+                self.knowledge.moved = self.now;
+            }
+            self.knowledge.facts = Some(unsent);
+        }
+    }
+
+    fn hold_the_laws(&mut self, before: State, effects: &[Effect]) {
+        let quits = effects.iter().any(|effect| matches!(effect.call, Call::Quit | Call::PilotAgentQuit));
+        assert!(!(quits && self.knowledge.drain), "it quits under drain at {} ms: {:?}", self.now, self.plan);
+        let left = before == State::Draining && self.machine.state() != State::Draining;
+        if left {
+            self.open_when_left = self.open().iter().sum();
+        }
+        let limit = milliseconds(LIMITS.drain_timeout);
+        if left && self.now < limit {
+            let facts = self.knowledge.facts;
+            let stalled = self.now >= self.knowledge.moved + milliseconds(LIMITS.stall_timeout);
+            assert!(facts.is_none_or(|facts| facts.is_empty()) || stalled, "it leaves against the kernel: {:?}", self.plan);
+            let nobody = facts.is_some_and(|facts| facts.downstream == Some(0));
+            let reason = self.machine.left().map(|(reason, _)| reason);
+            let contradicted = self.knowledge.in_flight.is_some_and(|number| number > 0);
+            assert!(
+                nobody || !contradicted || stalled || reason != Some(Reason::Delivered) || facts.is_some(),
+                "it leaves against Envoy's count at {} ms: {:?}",
+                self.now,
+                self.plan
+            );
+        }
+        if self.now >= limit + milliseconds(SLACK) {
+            assert_ne!(self.machine.state(), State::Draining, "it does not come to rest: {:?}", self.plan);
+        }
+    }
+
+    /// The agent reads the kernel, and reports as the real one does: a change between quiet and not at once, anything else now and then,
+    /// the second quiet reading soon after the first and again every second.
+    fn agent_looks(&mut self) {
+        if self.plan.faults.agent_dies.is_some_and(|dies| self.now >= dies) {
+            return;
+        }
+        self.schedule(5, Happening::AgentLooks);
+        if self.now < self.agent.busy_until {
+            return;
+        }
+        let unsent = self.kernel_holds();
+        let due = match self.agent.sent {
+            None => true,
+            Some((last, at)) if last == unsent => {
+                unsent.is_empty() && self.now >= at + if self.agent.confirmed { 1_000 } else { 3 }
+            }
+            Some((last, at)) => last.is_empty() != unsent.is_empty() || self.now >= at + 250,
+        };
+        if due {
+            let lost = self.chance(self.plan.faults.lost);
+            let delay = if lost { 2_000 } else { self.pick(self.plan.faults.delay) };
+            self.agent.busy_until = self.now + delay;
+            if !lost {
+                self.agent.confirmed = unsent.is_empty() && self.agent.sent.is_some_and(|(last, _)| last == unsent);
+                self.agent.sent = Some((unsent, self.now));
+                let action = self.first_action();
+                self.schedule(delay, Happening::Signal(completion(action, Some(unsent))));
+            }
+        }
+    }
+
+    /// What the socket tables show. For two milliseconds in every hundred, everything is between a read and a write of Envoy's.
+    fn kernel_holds(&self) -> Unsent {
+        let open = self.open();
+        let between = self.now % 100 < 2;
+        let bytes = if between { 0 } else { open.iter().sum() };
+        let connections = if between { 0 } else { narrow(open.len()) };
+        Unsent { connections, bytes, downstream: Some(narrow(open.len() + self.helpers_busy())) }
+    }
+
+    /// The bytes left in every connection that is not delivered.
+    fn open(&self) -> Vec<u64> {
+        let left = |(bytes, pace, stops): &(u64, u64, Option<u64>)| {
+            let taken = self.now.min(stops.unwrap_or(u64::MAX)) * pace;
+            bytes.saturating_sub(taken)
+        };
+        self.plan.connections.iter().map(left).filter(|bytes| *bytes > 0).collect()
+    }
+
+    fn helpers_busy(&self) -> usize {
+        if self.now < 1_000 { usize::try_from(self.plan.helpers).unwrap_or(0) } else { 0 }
+    }
+
+    fn envoy_takes(&mut self, effect: Effect) {
+        // After the drain timeout everything works, so that rest is possible.
+        let disturbed = self.now < milliseconds(LIMITS.drain_timeout);
+        let faults = self.plan.faults.clone();
+        if disturbed && self.chance(faults.refused) {
+            return self.schedule(0, Happening::Answer(effect.id, Answer::Failed(Failure::NotSent)));
+        }
+        if disturbed && self.chance(faults.lost) {
+            return;
+        }
+        let delay = if disturbed && self.chance(faults.late) { 2_000 + self.pick(6_000) } else { 1 + self.pick(10) };
+        if disturbed && self.chance(faults.wrong) {
+            let failure = if self.chance(50) { Failure::Status(503) } else { Failure::NotUnderstood };
+            return self.schedule(delay, Happening::Answer(effect.id, Answer::Failed(failure)));
+        }
+        let answer = match effect.call {
+            Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => Answer::Done,
+            Call::CountClusters => Answer::ClusterCount(if faults.too_many_clusters { 10_000 } else { 10 }),
+            Call::Clusters => {
+                let number = self.open().len() + self.helpers_busy();
+                Answer::InFlight(u64::from(narrow(number)) + self.plan.noise)
+            }
+        };
+        if matches!(effect.call, Call::Quit | Call::PilotAgentQuit) {
+            self.schedule(delay + 17, Happening::EnvoyEnds);
+        }
+        self.schedule(delay, Happening::Answer(effect.id, answer));
+    }
+
+    fn end(&self) -> End {
+        let limit = self.machine.left().is_some_and(|(reason, _)| reason != Reason::Delivered);
+        let lost = self.open_when_left;
+        match self.machine.state() {
+            State::Drained => End::Drained { lost, limit },
+            State::Serving | State::Draining | State::Quitting | State::Gone => End::Gone { lost, limit },
+        }
+    }
+
+    fn first_action(&self) -> Action {
+        if self.plan.starts_as_drain { Action::Drain } else { Action::Quit }
+    }
+
+    fn schedule(&mut self, after: u64, happening: Happening) {
+        self.scheduled += 1;
+        self.agenda.insert((self.now + after, self.scheduled), happening);
+    }
+
+    fn pick(&mut self, below: u64) -> u64 {
+        // xorshift64: the plan's seed makes the run repeatable.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        if below == 0 { 0 } else { self.random % below }
+    }
+
+    fn chance(&mut self, percent: u32) -> bool {
+        self.pick(100) < u64::from(percent)
+    }
+}
+
+fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
+    Completion { container: "base".to_owned(), exit_code: Some(0), signal: None, action, unsent }
+}
+
+fn at(ms: u64) -> Instant {
+    Instant::at(Duration::from_millis(ms))
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    drain::duration::milliseconds(span)
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
