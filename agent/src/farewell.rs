@@ -1,0 +1,136 @@
+//! From the task's end to the verdict: find the proxy, have it leave, see its last bytes out.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::io;
+use std::thread::sleep;
+
+use drain::config::SIGNAL_PORT;
+use pod::delivery::Held;
+
+use crate::ending::Ending;
+use crate::http;
+use crate::ladder::{self, Patience};
+use crate::linger::linger;
+use crate::log;
+use crate::rung::Outcome;
+use crate::sys;
+use crate::verdict::{Fate, Verdict};
+
+/// An address of TEST-NET-1 (RFC 5737), routed nowhere: only Istio's capture can have it refused.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
+/// A captured connection that nobody listens for is refused by the pod's own kernel, within microseconds.
+const REFUSAL: Duration = Duration::from_millis(100);
+/// How long a proxy that is to come is waited for: kubelet starts it next, unless its image has to be pulled.
+const COMING: Duration = Duration::from_mins(5);
+/// Between two looks for it.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Sees the proxy out.
+pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
+    ending.sidecar.look();
+    let here = ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
+    if !here {
+        log::line("there is no proxy, so there is nothing to end");
+        return Verdict::new(Fate::None, Duration::ZERO, Held::default());
+    }
+    match ladder::climb(ending, patience) {
+        Outcome::Gone => {
+            let (drained, before) = (ending.age(), ending.sidecar.last_alive());
+            log::line(&format!("the proxy has gone, {} ms after the task", drained.as_millis()));
+            let lingered = linger(ending);
+            let undelivered = cut_off(ending.told, before, lingered.first, lingered.last);
+            Verdict { linger: lingered.took, ..Verdict::new(Fate::Gone, drained, undelivered) }
+        }
+        Outcome::Left => {
+            log::line("the proxy is left to kubelet");
+            let undelivered = cut_off(ending.told, ending.sidecar.reading(), Held::default(), Held::default());
+            Verdict::new(Fate::Left, ending.age(), undelivered)
+        }
+        Outcome::Failed(why) => {
+            log::line(&why);
+            Verdict::new(Fate::Stays, ending.age(), ending.sidecar.reading().unwrap_or_default())
+        }
+    }
+}
+
+/// Whether a proxy comes: a task may end before kubelet has started the container listed behind it, and a pod whose proxy starts after
+/// its agent has left stays for ever.
+fn comes(ending: &mut Ending<'_>) -> bool {
+    if !ending.sidecar.is_in_a_pod() || !is_captured() {
+        return false;
+    }
+    log::line("the pod's traffic is captured and its proxy is not there yet; waiting for it");
+    sys::note_termination();
+    let waiting_since = ending.clock.now();
+    while ending.clock.now().since(waiting_since) < COMING && !sys::terminated() {
+        sleep(LOOK);
+        ending.sidecar.look();
+        if ending.sidecar.is_here() {
+            sys::ignore_termination();
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether this pod's connections are redirected to a proxy that does not listen.
+fn is_captured() -> bool {
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    http::connect(NOWHERE, REFUSAL).is_err_and(refused)
+}
+
+/// What was not delivered, by all that is known: what the proxy's end has destroyed, and what was left of the rest.
+fn cut_off(told: Option<Held>, reading: Option<Held>, left_first: Held, left_last: Held) -> Held {
+    let in_order = told.is_some_and(|told| told.is_quiet());
+    let before = reading.filter(|reading| !in_order && !reading.is_quiet()).unwrap_or_default();
+    let destroyed = before.bytes.saturating_sub(left_first.bytes);
+    let bytes = destroyed + left_last.bytes;
+    let connections = match (destroyed, left_last.bytes) {
+        (0, 0) => 0,
+        (0, _) => left_last.connections,
+        _ => before.connections,
+    };
+    Held { connections, bytes, downstream: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: Held = Held { connections: 0, bytes: 0, downstream: 1 };
+
+    const fn held(connections: u32, bytes: u64) -> Held {
+        Held { connections, bytes, downstream: 0 }
+    }
+
+    #[test]
+    fn nothing_is_cut_off_where_the_last_word_was_that_nothing_is_on_its_way() {
+        // The reading between that word and the proxy's end saw its connections being closed.
+        assert_eq!(cut_off(Some(QUIET), Some(held(4, 0)), held(4, 0), held(0, 0)), held(0, 0));
+        assert_eq!(cut_off(Some(QUIET), Some(held(1, 50)), held(0, 0), held(0, 0)), held(0, 0));
+    }
+
+    #[test]
+    fn what_the_proxys_end_has_destroyed_is_cut_off_and_what_outlived_it_is_not() {
+        assert_eq!(cut_off(Some(held(3, 9_000)), Some(held(3, 8_000)), held(1, 1_000), held(0, 0)), held(3, 7_000));
+        assert_eq!(cut_off(Some(held(1, 9_000)), Some(held(1, 1_000)), held(1, 1_000), held(0, 0)), held(0, 0));
+    }
+
+    #[test]
+    fn what_is_left_in_the_end_is_cut_off() {
+        assert_eq!(cut_off(Some(QUIET), Some(QUIET), held(2, 500), held(1, 400)), held(1, 400));
+        assert_eq!(cut_off(Some(held(3, 9_000)), Some(held(3, 9_000)), held(1, 1_000), held(1, 200)), held(3, 8_200));
+    }
+
+    #[test]
+    fn a_proxy_that_went_by_itself_is_judged_by_the_last_reading() {
+        assert_eq!(cut_off(None, Some(held(2, 300)), held(0, 0), held(0, 0)), held(2, 300));
+        assert_eq!(cut_off(None, None, held(0, 0), held(0, 0)), held(0, 0));
+    }
+
+    #[test]
+    fn an_end_that_is_not_acknowledged_is_no_byte() {
+        assert_eq!(cut_off(Some(QUIET), Some(QUIET), held(2, 0), held(2, 0)), held(0, 0));
+    }
+}

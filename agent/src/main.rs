@@ -1,0 +1,64 @@
+//! The agent of exeunt: sees a pod's main container end, and has the Istio proxy beside it leave once everything is delivered.
+//!
+//! The law of this program: one thread, no timer while the main container runs, no rights; and whatever goes wrong, the pod ends.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it cannot go on")
+)]
+
+use std::env;
+use std::io::Write;
+use std::process::ExitCode;
+
+mod clock;
+mod complete;
+mod ending;
+mod farewell;
+mod http;
+mod ladder;
+mod linger;
+mod log;
+mod options;
+mod report;
+mod rung;
+mod sidecar;
+mod sys;
+mod task;
+mod verdict;
+mod watch;
+
+use crate::options::{Invocation, Refusal, Verb};
+
+// From sysexits(3).
+const EX_USAGE: u8 = 64;
+const EX_UNAVAILABLE: u8 = 69;
+
+fn main() -> ExitCode {
+    match Invocation::parse(env::args_os().skip(1), |name| env::var(name).ok()) {
+        Ok(Invocation::Help) => print(&options::help()),
+        Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
+        Ok(Invocation::Run(options)) => match options.verb {
+            Verb::Watch => watch::run(&options),
+            Verb::Complete if complete::run(&options) => {}
+            Verb::Complete => return ExitCode::from(EX_UNAVAILABLE),
+        },
+        Err(Refusal { verb, mistakes }) => {
+            for mistake in mistakes {
+                log::line(&mistake.to_string());
+            }
+            return match verb {
+                // An agent that fails fails its pod.
+                Verb::Watch => ExitCode::SUCCESS,
+                Verb::Complete => ExitCode::from(EX_USAGE),
+            };
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Answers on stdout, for which alone it is.
+fn print(text: &str) {
+    // With nobody to read, there is nobody to tell.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

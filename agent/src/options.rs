@@ -1,0 +1,156 @@
+//! The command line and its twin, the environment. One table names every option; a flag outranks its variable, and a variable its default.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use drain::config::{SIGNAL_ADDRESSES, SIGNAL_PORT};
+use drain::duration;
+use drain::fields::Mistake;
+use drain::limits::Limits;
+use drain::wire::Action;
+use pod::ports;
+
+mod read;
+mod table;
+
+use self::read::{Given, Instead};
+pub(crate) use self::table::help;
+
+/// Signal addresses that may be given: each may take a second to be found dead.
+const MAX_ADDRESSES: usize = 8;
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Wait for the main container's end, then see the proxy out.
+    Watch,
+    /// The main container has ended: see the proxy out.
+    Complete,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Invocation {
+    Help,
+    Version,
+    Run(Options),
+}
+
+/// The options, without mistakes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// What to do.
+    pub(crate) verb: Verb,
+    /// The main container's name.
+    pub(crate) container: String,
+    /// Its process, where it is not to be found by the container's name.
+    pub(crate) pid: Option<i32>,
+    /// How it has ended; for `complete`.
+    pub(crate) exit_code: Option<u8>,
+    /// Where the filter may listen, in the order in which it is tried.
+    pub(crate) signal: Vec<SocketAddr>,
+    /// The port of Envoy's admin interface.
+    pub(crate) admin_port: u16,
+    /// The port of pilot-agent's status server.
+    pub(crate) status_port: u16,
+    /// Envoy's process, on a shared host.
+    pub(crate) proxy_pid: Option<i32>,
+    /// How long to wait for delivery in all.
+    pub(crate) drain_timeout: Duration,
+    /// How long to wait without a byte moving.
+    pub(crate) stall_timeout: Duration,
+    /// What is to become of the proxy.
+    pub(crate) action: Action,
+    /// Where the verdict goes. `None`: kubelet's default, if kubelet has made it.
+    pub(crate) termination_log: Option<PathBuf>,
+}
+
+/// Mistakes in the command line or the environment, and the verb they were made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// `watch` never holds up a pod, not even by an exit code.
+    pub(crate) verb: Verb,
+    /// All of them, at least one.
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+// === impl Verb ===
+
+impl Verb {
+    const ALL: [Self; 2] = [Self::Watch, Self::Complete];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+// === impl Invocation ===
+
+impl Invocation {
+    /// Reads `arguments`, the program's name not among them, and what `variable` says of the environment.
+    pub(crate) fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Refusal> {
+        let mut given = Given::default();
+        match given.read_arguments(arguments) {
+            Some(Instead::Help) => return Ok(Self::Help),
+            Some(Instead::Version) => return Ok(Self::Version),
+            None => given.read_environment(variable),
+        }
+        let verb = given.verb();
+        let options = Options::read(verb, &mut given);
+        let mistakes = given.into_mistakes();
+        if mistakes.is_empty() { Ok(Self::Run(options)) } else { Err(Refusal { verb, mistakes }) }
+    }
+}
+
+// === impl Options ===
+
+impl Options {
+    /// Where a mistake was made the default stands, and is never used.
+    fn read(verb: Verb, given: &mut Given) -> Self {
+        let pid = |text: &str| text.parse().ok().filter(|pid| *pid > 0);
+        let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
+        let limit = |text: &str| duration::parse(text).ok().filter(|length| Limits::TIMEOUTS.contains(length));
+        let (shortest, longest) = (duration::display(*Limits::TIMEOUTS.start()), duration::display(*Limits::TIMEOUTS.end()));
+        let limits = format!("a duration with a unit, from \"{shortest}\" to \"{longest}\"");
+        let action = |text: &str| [Action::Quit, Action::Drain].into_iter().find(|action| action.name() == text);
+        let signal_port = given.one("signal-port", "a port from 1 to 65535", port).unwrap_or(SIGNAL_PORT);
+        let mut addresses = given.all("signal-address", "an IP address", |text| text.parse::<IpAddr>().ok());
+        if addresses.len() > MAX_ADDRESSES {
+            given.refuse("signal-address", &format!("must be given at most {MAX_ADDRESSES} times"));
+        }
+        if addresses.is_empty() {
+            addresses = SIGNAL_ADDRESSES.to_vec();
+        }
+        Self {
+            verb,
+            container: given.one("container", "the name of a container", container).unwrap_or_else(|| "base".to_owned()),
+            pid: given.one("pid", "the id of a process", pid),
+            exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
+            signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
+            admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
+            status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
+            proxy_pid: given.one("proxy-pid", "the id of a process", pid),
+            drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
+            stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
+            action: given.one("action", "\"quit\" or \"drain\"", action).unwrap_or(Action::Quit),
+            termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
+        }
+    }
+}
+
+/// An RFC 1123 label, as the API server demands of a container's name.
+fn container(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ((1..=63).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

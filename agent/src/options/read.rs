@@ -1,0 +1,141 @@
+//! What was given, as text, and every mistake in it.
+
+use std::ffi::OsString;
+
+use drain::fields::Mistake;
+use lexopt::Arg;
+
+use super::Verb;
+use super::table::{OPTIONS, named};
+
+/// Wishes that need nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instead {
+    Help,
+    Version,
+}
+
+/// One value: whose, as what the giver wrote it, and what.
+#[derive(Debug)]
+struct GivenValue {
+    option: &'static str,
+    written: String,
+    text: String,
+}
+
+/// Everything that was given.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    verb: Option<Verb>,
+    values: Vec<GivenValue>,
+    mistakes: Vec<Mistake>,
+}
+
+// === impl Given ===
+
+impl Given {
+    /// Reads the command line. After the first thing that cannot be told apart from its neighbours, nothing more is read.
+    pub(super) fn read_arguments(&mut self, arguments: impl IntoIterator<Item = OsString>) -> Option<Instead> {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        loop {
+            match parser.next() {
+                Ok(None) => return None,
+                Ok(Some(Arg::Short('h') | Arg::Long("help"))) => return Some(Instead::Help),
+                Ok(Some(Arg::Short('V') | Arg::Long("version"))) => return Some(Instead::Version),
+                Ok(Some(Arg::Value(word))) => self.read_verb(&word.to_string_lossy()),
+                Ok(Some(Arg::Long(name))) => {
+                    let written = format!("--{name}");
+                    if let Some(option) = named(name) {
+                        self.read_value(option.name, written, parser.value());
+                    } else {
+                        // What is joined to it is its value; what follows may be anything.
+                        let _ = parser.optional_value();
+                        self.mistake(&written, "is not known: see --help");
+                    }
+                }
+                Ok(Some(Arg::Short(letter))) => self.mistake(&format!("-{letter}"), "is not known: see --help"),
+                Err(error) => {
+                    self.mistake("", &error.to_string());
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Reads the variables of the options that were not given as flags. An empty one counts as none.
+    pub(super) fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let verb = self.verb();
+        for option in OPTIONS.into_iter().filter(|option| option.concerns(verb)) {
+            let written = option.variable();
+            let Some(text) = variable(&written).filter(|text| !text.is_empty() && !self.has(option.name)) else { continue };
+            let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+            for text in texts {
+                self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
+            }
+        }
+    }
+
+    /// The verb; the default is what a container without arguments does.
+    pub(super) fn verb(&self) -> Verb {
+        self.verb.unwrap_or(Verb::Watch)
+    }
+
+    /// The value of `option`, read by `parse`; of several the last, as everywhere.
+    pub(super) fn one<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.all(option, allowed, parse).pop()
+    }
+
+    /// The values of `option`, read by `parse`.
+    pub(super) fn all<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let mut values = Vec::new();
+        for given in self.values.iter().filter(|given| given.option == option) {
+            let value = parse(&given.text);
+            if value.is_none() {
+                let problem = format!("{:?} is not allowed: must be {allowed}", given.text);
+                self.mistakes.push(Mistake::new(given.written.clone(), problem));
+            }
+            values.extend(value);
+        }
+        values
+    }
+
+    /// Reports a mistake of `option` that only shows beside others.
+    pub(super) fn refuse(&mut self, option: &'static str, problem: &str) {
+        self.mistake(&format!("--{option}"), problem);
+    }
+
+    /// Every mistake, those among them that only the verb makes one.
+    pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
+        let verb = self.verb();
+        for given in &self.values {
+            if named(given.option).is_some_and(|option| !option.concerns(verb)) {
+                self.mistakes.push(Mistake::new(given.written.clone(), format!("is not known to {}", verb.name())));
+            }
+        }
+        self.mistakes
+    }
+
+    fn read_verb(&mut self, word: &str) {
+        let verb = Verb::ALL.into_iter().find(|verb| verb.name() == word);
+        match (self.verb, verb) {
+            (None, Some(verb)) => self.verb = Some(verb),
+            (Some(_), Some(_)) => self.mistake(word, "is one verb too many"),
+            (_, None) => self.mistake(word, "is not known: must be watch or complete"),
+        }
+    }
+
+    fn read_value(&mut self, option: &'static str, written: String, value: Result<OsString, lexopt::Error>) {
+        match value {
+            Err(_) => self.mistake(&written, "has no value"),
+            Ok(value) => self.values.push(GivenValue { option, written, text: value.to_string_lossy().into_owned() }),
+        }
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.values.iter().any(|given| given.option == option)
+    }
+
+    fn mistake(&mut self, written: &str, problem: &str) {
+        self.mistakes.push(Mistake::new(written, problem));
+    }
+}

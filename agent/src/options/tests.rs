@@ -1,0 +1,96 @@
+use super::table::OPTIONS;
+use super::*;
+
+fn parse(line: &str, environment: &[(&str, &str)]) -> Result<Invocation, Vec<String>> {
+    let variable = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let refusal = Invocation::parse(line.split_whitespace().map(OsString::from), variable);
+    refusal.map_err(|refusal| refusal.mistakes.iter().map(ToString::to_string).collect())
+}
+
+fn options(line: &str, environment: &[(&str, &str)]) -> Options {
+    match parse(line, environment) {
+        Ok(Invocation::Run(options)) => options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn without_words_the_base_container_is_watched() {
+    let options = options("", &[]);
+    assert_eq!((options.verb, options.container.as_str(), options.action), (Verb::Watch, "base", Action::Quit));
+    assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
+    assert_eq!(options.signal.len(), 3);
+}
+
+#[test]
+fn the_defaults_in_the_help_are_the_defaults() {
+    for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
+        let environment = [(&*spec.variable(), spec.default)];
+        assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
+        assert!(help().contains(&format!("[{}]", spec.default)), "{}", spec.name);
+    }
+}
+
+#[test]
+fn every_option_has_its_variable_and_the_flag_outranks_it() {
+    let environment = [
+        ("EXEUNT_CONTAINER", "main"),
+        ("EXEUNT_DRAIN_TIMEOUT", "10m"),
+        ("EXEUNT_SIGNAL_ADDRESS", "127.0.0.2, ::1"),
+        ("EXEUNT_SIGNAL_PORT", "9"),
+        ("EXEUNT_ACTION", "drain"),
+        ("EXEUNT_PID", ""),
+        ("EXEUNT_EXIT_CODE", "of another verb"),
+    ];
+    let options = options("watch --drain-timeout=25s --container job", &environment);
+    assert_eq!((options.container.as_str(), options.drain_timeout), ("job", Duration::from_secs(25)));
+    assert_eq!(options.signal, ["127.0.0.2:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
+    assert_eq!((options.action, options.pid), (Action::Drain, None));
+}
+
+#[test]
+fn an_address_may_be_repeated() {
+    let options = options("complete --exit-code 3 --signal-address 127.0.0.9 --signal-address ::1", &[]);
+    assert_eq!(options.signal, ["127.0.0.9:15190".parse().unwrap(), "[::1]:15190".parse().unwrap()]);
+    assert_eq!((options.verb, options.exit_code), (Verb::Complete, Some(3)));
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let line = "look --container Base --pid 0 --drain-timeout 25 --exit-code 1 --nonsense --action stop -x";
+    let mistakes = parse(line, &[("EXEUNT_ADMIN_PORT", "tcp://10.0.0.1:80")]).unwrap_err();
+    let expected = [
+        "look: is not known: must be watch or complete",
+        "--nonsense: is not known: see --help",
+        "-x: is not known: see --help",
+        "--exit-code: is not known to watch",
+        "--container: \"Base\" is not allowed: must be the name of a container",
+        "--pid: \"0\" is not allowed: must be the id of a process",
+        "EXEUNT_ADMIN_PORT: \"tcp://10.0.0.1:80\" is not allowed: must be a port from 1 to 65535",
+        "--drain-timeout: \"25\" is not allowed: must be a duration with a unit, from \"1ms\" to \"24h\"",
+        "--action: \"stop\" is not allowed: must be \"quit\" or \"drain\"",
+    ];
+    for sentence in expected {
+        assert!(mistakes.iter().any(|mistake| mistake == sentence), "{sentence} is not among {mistakes:#?}");
+    }
+    assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
+}
+
+#[test]
+fn a_flag_without_value_is_a_mistake() {
+    assert_eq!(parse("watch --container", &[]).unwrap_err(), ["--container: has no value"]);
+}
+
+#[test]
+fn help_and_version_need_nothing_else() {
+    for line in ["--help", "-h", "watch --container Base --help"] {
+        assert_eq!(parse(line, &[]), Ok(Invocation::Help), "{line}");
+    }
+    assert_eq!(parse("complete --version", &[("EXEUNT_PID", "x")]), Ok(Invocation::Version));
+}
+
+#[test]
+fn the_mistakes_name_the_verb_so_that_watch_never_holds_up_a_pod() {
+    let refusal = |line: &str| Invocation::parse(line.split(' ').map(OsString::from), |_| None).unwrap_err().verb;
+    assert_eq!((refusal("watch --pid x"), refusal("complete --pid x")), (Verb::Watch, Verb::Complete));
+}

@@ -1,0 +1,120 @@
+"""A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
+
+Usage: fake_proxy.py [filter=ok|foreign|drained|none] [admin=yes|no] [pilot=yes|no]
+Says on stdout where it listens, then what it was asked, then how many bytes its front listener was sent.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+ROLES = dict(argument.split("=") for argument in sys.argv[1:])
+LOCK = threading.Lock()
+RECEIVED = 0
+QUIET = 0
+
+
+def say(*words):
+    with LOCK:
+        print(*words, flush=True)
+
+
+def leave():
+    say("received", RECEIVED)
+    os._exit(0)
+
+
+def listen():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(50)
+    return listener
+
+
+def read_request(connection):
+    text = b""
+    while b"\r\n\r\n" not in text:
+        text += connection.recv(4096)
+    head, _, body = text.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+    while len(body) < int(headers.get("content-length", 0)):
+        body += connection.recv(4096)
+    return lines[0].rsplit(" ", 1)[0], headers, body
+
+
+def answer(connection, status, headers, body):
+    lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", "connection: close", *headers]
+    connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+    connection.close()
+
+
+def filter_listener(connection, request, headers, body):
+    """Quits on the second quiet report in a row, like the real one."""
+    global QUIET
+    if ROLES.get("filter") == "foreign":
+        return answer(connection, 503, [], "no healthy upstream")
+    state = "drained" if ROLES.get("filter") == "drained" else "draining"
+    if request == "POST /v1/complete":
+        completion = json.loads(body)
+        say("completion", headers.get("x-exeunt"), json.dumps(completion))
+        unsent = completion["unsent"]
+        QUIET = QUIET + 1 if unsent and unsent["connections"] == 0 and unsent["bytes"] == 0 else 0
+    answer(connection, 202, ["x-exeunt: 9.9.9"], json.dumps({"state": state, "sinceMs": 1, "version": "9.9.9"}))
+    if QUIET == 2 and state == "draining":
+        leave()
+
+
+def admin(connection, request, headers, body):
+    say("admin", request)
+    bodies = {"GET /clusters": "outbound|9000||x::127.0.0.1:9000::rq_active::0\n"}
+    bodies["GET /stats?filter=^cluster_manager.active_clusters$"] = "cluster_manager.active_clusters: 1\n"
+    answer(connection, 200, [], bodies.get(request, "OK\n"))
+    if request == "POST /quitquitquit":
+        leave()
+
+
+def pilot_agent(connection, request, headers, body):
+    say("pilot-agent", request)
+    answer(connection, 200, [], "")
+    if request == "POST /quitquitquit":
+        leave()
+
+
+def serve(listener, handler):
+    while True:
+        connection, _ = listener.accept()
+        handler(connection, *read_request(connection))
+
+
+def front(listener):
+    """Takes in what the task sends, slowly."""
+    global RECEIVED
+    while True:
+        connection, _ = listener.accept()
+        while piece := connection.recv(65536):
+            RECEIVED += len(piece)
+            time.sleep(0.002)
+        connection.close()
+
+
+PORTS = {}
+for role, handler, wanted in [
+    ("signal", filter_listener, ROLES.get("filter", "ok") != "none"),
+    ("admin", admin, ROLES.get("admin", "yes") == "yes"),
+    ("status", pilot_agent, ROLES.get("pilot", "yes") == "yes"),
+    ("front", None, True),
+]:
+    listener = listen()
+    PORTS[role] = listener.getsockname()[1]
+    if not wanted:
+        listener.close()
+    elif handler:
+        threading.Thread(target=serve, args=(listener, handler), daemon=True).start()
+    else:
+        threading.Thread(target=front, args=(listener,), daemon=True).start()
+say(PORTS["signal"], PORTS["admin"], PORTS["status"], PORTS["front"])
+threading.Event().wait()

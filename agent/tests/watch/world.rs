@@ -1,0 +1,188 @@
+//! What the agent lives among: a task, a proxy, kubelet's termination log.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
+const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
+
+/// A fake proxy.
+pub(crate) struct Proxy {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    ports: Vec<u16>,
+}
+
+/// A main container's process, which waits for a line before it ends. A thread reaps it, as a container runtime does.
+pub(crate) struct Task {
+    pid: u32,
+    stdin: ChildStdin,
+    runtime: thread::JoinHandle<()>,
+}
+
+/// The agent at work.
+pub(crate) struct Agent {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    termination_log: PathBuf,
+}
+
+/// What the agent says in the end.
+pub(crate) struct Verdict(String);
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// A proxy with `roles`; see the script.
+    pub(crate) fn start(roles: &[&str]) -> Self {
+        let mut child = Command::new("python3").arg(FAKE).args(roles).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let ports = line.split_whitespace().map(|port| port.parse().unwrap()).collect();
+        Self { child, output, ports }
+    }
+
+    pub(crate) fn signal(&self) -> u16 {
+        self.ports[0]
+    }
+
+    pub(crate) fn admin(&self) -> u16 {
+        self.ports[1]
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.ports[2]
+    }
+
+    pub(crate) fn front(&self) -> u16 {
+        self.ports[3]
+    }
+
+    /// The command of an agent beside this proxy.
+    pub(crate) fn agent(&self, verb: &str) -> Command {
+        let mut agent = Command::new(AGENT);
+        agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
+        for (name, port) in [("--signal-port", self.signal()), ("--admin-port", self.admin()), ("--status-port", self.status())] {
+            agent.args([name, &port.to_string()]);
+        }
+        agent
+    }
+
+    /// Ends it, unasked.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What it was asked, once it has ended.
+    pub(crate) fn story(mut self) -> String {
+        let mut story = String::new();
+        self.output.read_to_string(&mut story).unwrap();
+        story
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// === impl Task ===
+
+impl Task {
+    /// A task that runs `script`, which should read a line.
+    pub(crate) fn start(script: &str) -> Self {
+        let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+        let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
+        let runtime = thread::spawn(move || {
+            child.wait().unwrap();
+        });
+        Self { pid, stdin, runtime }
+    }
+
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Lets it go on, and waits for its end.
+    pub(crate) fn end(self) {
+        drop(self.stdin);
+        self.runtime.join().unwrap();
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(self) {
+        assert!(Command::new("kill").args(["-KILL", &self.pid.to_string()]).status().unwrap().success());
+        self.runtime.join().unwrap();
+    }
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// An agent that watches `task` beside `proxy`, and does so already.
+    pub(crate) fn watch(proxy: &Proxy, task: &Task) -> Self {
+        let agent = Self::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]));
+        agent.until_watching()
+    }
+
+    /// Starts `command`.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("exeunt-verdict-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let termination_log = std::env::temp_dir().join(name);
+        command.arg("--termination-log").arg(&termination_log).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, termination_log }
+    }
+
+    /// Waits until it has taken hold of the task.
+    pub(crate) fn until_watching(mut self) -> Self {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        assert!(line.starts_with("exeunt-agent: watching"), "{line}");
+        self
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said until it left; it must have left with 0 and without a word on stdout.
+    pub(crate) fn leaves(mut self) -> String {
+        let (mut said, mut answered) = (String::new(), String::new());
+        self.stderr.read_to_string(&mut said).unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut answered).unwrap();
+        assert_eq!((self.child.wait().unwrap().code(), answered.as_str()), (Some(0), ""), "{said}");
+        said
+    }
+
+    /// Its verdict, the same on stderr and in the termination log.
+    pub(crate) fn verdict(self) -> Verdict {
+        let path = self.termination_log.clone();
+        let said = self.leaves();
+        let logged = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(said.lines().last(), Some(logged.trim_end()), "{said}");
+        assert!(logged.len() <= 4096 && logged.starts_with('{') && logged.ends_with("}\n"), "{logged}");
+        Verdict(said)
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// It says all of `parts`.
+    pub(crate) fn has(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.0.lines().last().unwrap().contains(part), "{part} is not in\n{}", self.0);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+"""One run each of what is measured. Each has an Envoy of its own; times are in seconds."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.scene import Scene
+
+# Far beyond every figure: only a run that hangs reaches it.
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    """How an upload ended."""
+
+    lost: int
+    delivered_to_gone: float
+
+
+def bare_quit(folder: Path, version: str) -> float:
+    """From a POST to Envoy's admin interface to Envoy's end: the least anybody can need."""
+    with Scene(folder, version=version) as scene:
+        envoy = scene.envoy()
+        asked_at = time.monotonic()
+        envoy.admin("/quitquitquit", "POST")
+        return envoy.gone(_PATIENCE_S) - asked_at
+
+
+def idle_drain(folder: Path, version: str) -> tuple[float, int]:
+    """From the end of a task that has sent nothing to Envoy's end, and what the agent held of memory before."""
+    with Scene(folder, version=version) as scene:
+        envoy = scene.envoy()
+        task = scene.task("idle")
+        agent = scene.agent(task)
+        resident = resident_bytes(agent.pid)
+        task.begin()
+        task.wait()
+        gone_at = envoy.gone(_PATIENCE_S)
+        agent.wait(_PATIENCE_S)
+        return gone_at - task.ending.wait(0), resident
+
+
+def slow_upload(folder: Path, version: str, size: int, rate: int) -> Upload:
+    """A task uploads and exits at once; the upstream reads slowly."""
+    with Scene(folder, version=version) as scene:
+        upstream = scene.upstream(rate=rate)
+        envoy = scene.envoy()
+        task = scene.task(size=size)
+        agent = scene.agent(task)
+        task.begin()
+        task.report("written", _PATIENCE_S)
+        (delivery,) = upstream.deliveries(within=_PATIENCE_S)
+        gone_at = envoy.gone(_PATIENCE_S)
+        agent.wait(_PATIENCE_S)
+        # Of a fast upload the last byte may be read before the task has ended; nobody can leave earlier than that.
+        return Upload(size - delivery.bytes, gone_at - max(delivery.last_at, task.ending.wait(0)))
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident set of a process."""
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match is not None
+    return int(match[1]) * 1024

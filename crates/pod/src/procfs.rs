@@ -1,0 +1,179 @@
+//! A thin reader of `/proc`. Whatever cannot be read is absent: a process may end between two looks, and other uids' are partly closed.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::container::{self, Container};
+use crate::stat::{self, Stat, number};
+
+/// A `/proc`.
+#[derive(Clone, Debug)]
+pub struct Procfs {
+    root: PathBuf,
+}
+
+// === impl Procfs ===
+
+impl Default for Procfs {
+    fn default() -> Self {
+        Self::at("/proc")
+    }
+}
+
+impl Procfs {
+    /// The one mounted at `root`.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where it is mounted.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every process of this pid namespace, in no order.
+    pub fn processes(&self) -> impl Iterator<Item = Stat> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        entries.filter_map(|entry| self.process(number(entry.file_name().as_encoded_bytes())?))
+    }
+
+    /// The process `pid`.
+    #[must_use]
+    pub fn process(&self, pid: i32) -> Option<Stat> {
+        stat::parse(&self.read(pid, "stat")?)
+    }
+
+    /// The real uid of `pid`.
+    #[must_use]
+    pub fn uid(&self, pid: i32) -> Option<u32> {
+        stat::uid(&self.read(pid, "status")?)
+    }
+
+    /// The arguments of `pid`.
+    #[must_use]
+    pub fn arguments(&self, pid: i32) -> Option<Vec<String>> {
+        Some(stat::arguments(&self.read(pid, "cmdline")?))
+    }
+
+    /// The container that `pid` lives in.
+    #[must_use]
+    pub fn container(&self, pid: i32) -> Option<Container> {
+        container::parse(&self.read(pid, "mountinfo")?)
+    }
+
+    /// The first process of the container called `name`: the one whose end is the container's end.
+    ///
+    /// In a shared pid namespace its parent is the runtime, outside, hence 0. So is the parent of whatever `kubectl exec` and a
+    /// lifecycle hook start in it later; hence the oldest.
+    #[must_use]
+    pub fn root_of(&self, name: &str) -> Option<Stat> {
+        let roots = self.processes().filter(|process| process.parent == 0 && process.state != b'Z');
+        roots.filter(|process| self.container(process.pid).is_some_and(|it| it.name == name)).min_by_key(|process| process.start)
+    }
+
+    /// Adds the inodes of the sockets that `pid` holds to `inodes`. Only its own uid and root may know; `false` where we may not.
+    pub fn socket_inodes(&self, pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
+        let Ok(entries) = fs::read_dir(self.root.join(pid.to_string()).join("fd")) else { return false };
+        for entry in entries.flatten() {
+            let target = fs::read_link(entry.path()).unwrap_or_default();
+            inodes.extend(socket_inode(target.as_os_str().as_encoded_bytes()));
+        }
+        true
+    }
+
+    /// The network namespace of `pid`. Only its own uid and root may know.
+    #[must_use]
+    pub fn network(&self, pid: i32) -> Option<PathBuf> {
+        fs::read_link(self.root.join(pid.to_string()).join("ns/net")).ok()
+    }
+
+    fn read(&self, pid: i32, file: &str) -> Option<Vec<u8>> {
+        let mut file = File::open(self.root.join(pid.to_string()).join(file)).ok()?;
+        // A file of procfs has no size to go by, and std would begin with 32 bytes; these are what all but a few fit in.
+        let (mut text, mut filled) = (vec![0; 4096], 0);
+        loop {
+            match file.read(text.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The process has ended in between.
+                Err(_) => return None,
+            }
+            if filled == text.len() {
+                text.resize(2 * filled, 0);
+            }
+        }
+        text.truncate(filled);
+        Some(text)
+    }
+}
+
+/// The inode in a link of `/proc/PID/fd`: `socket:[31337]` (`proc_pid_fd(5)`).
+fn socket_inode(target: &[u8]) -> Option<u64> {
+    number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A pod as its `/proc` shows it: pause, the task with two children of the runtime in it, and the proxy.
+    fn pod() -> Procfs {
+        let root = std::env::temp_dir().join(format!("exeunt-procfs-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let _ = fs::remove_dir_all(&root);
+        let processes = [
+            (1, "pause", 'S', 0, 10, ""),
+            (70, "sleep (exec)", 'S', 0, 900, "base/5b1c0f9e"),
+            (31, "python3", 'S', 0, 400, "base/5b1c0f9e"),
+            (33, "worker", 'S', 31, 410, "base/5b1c0f9e"),
+            (29, "true", 'Z', 0, 300, "base/11111111"),
+            (40, "pilot-agent", 'S', 0, 500, "istio-proxy/00c0ffee"),
+        ];
+        for (pid, comm, state, parent, start, mount) in processes {
+            let directory = root.join(pid.to_string());
+            let zeros = "0 ".repeat(17);
+            fs::create_dir_all(directory.join("fd")).unwrap();
+            fs::write(directory.join("stat"), format!("{pid} ({comm}) {state} {parent} {zeros}{start} 0 0\n")).unwrap();
+            fs::write(directory.join("status"), "Name:\tx\nUid:\t1000\t1000\t1000\t1000\n").unwrap();
+            let mountinfo =
+                if mount.is_empty() { String::new() } else { format!("1 2 0:3 /pods/u/containers/{mount} /x rw - ext4 d rw\n") };
+            fs::write(directory.join("mountinfo"), mountinfo).unwrap();
+        }
+        fs::create_dir_all(root.join("sys")).unwrap();
+        fs::write(root.join("31/cmdline"), b"python3\0task.py\0").unwrap();
+        symlink("socket:[4711]", root.join("31/fd/3")).unwrap();
+        symlink("/dev/null", root.join("31/fd/0")).unwrap();
+        Procfs::at(root)
+    }
+
+    #[test]
+    fn the_root_of_a_container_is_its_oldest_living_child_of_the_runtime() {
+        let pod = pod();
+        assert_eq!(pod.root_of("base").map(|process| process.pid), Some(31));
+        assert_eq!(pod.root_of("istio-proxy").map(|process| process.comm), Some("pilot-agent".to_owned()));
+        assert_eq!(pod.root_of("absent"), None);
+        assert_eq!(pod.processes().count(), 6);
+    }
+
+    #[test]
+    fn a_process_tells_its_uid_arguments_and_sockets() {
+        let pod = pod();
+        assert_eq!(pod.uid(31), Some(1000));
+        assert_eq!(pod.arguments(31), Some(vec!["python3".to_owned(), "task.py".to_owned()]));
+        let mut inodes = BTreeSet::new();
+        assert!(pod.socket_inodes(31, &mut inodes));
+        assert_eq!(inodes, BTreeSet::from([4711]));
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_absent() {
+        let pod = pod();
+        assert_eq!((pod.process(999), pod.uid(999), pod.container(999)), (None, None, None));
+        assert!(!pod.socket_inodes(999, &mut BTreeSet::new()));
+    }
+}

@@ -1,0 +1,116 @@
+//! One process, as `/proc/PID/stat` and `/proc/PID/status` describe it (`proc_pid_stat(5)`, `proc_pid_status(5)`).
+
+/// A process's line in `/proc/PID/stat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its pid, in the pid namespace of whoever mounted this `/proc`.
+    pub pid: i32,
+    /// Its name, at most 15 bytes, chosen by itself.
+    pub comm: String,
+    /// Its state: `Z` is a zombie, ended and not yet reaped.
+    pub state: u8,
+    /// Its parent's pid; 0 where the parent is outside the pid namespace.
+    pub parent: i32,
+    /// When it started, in clock ticks since boot. With the pid it names a process for good.
+    pub start: u64,
+}
+
+/// Reads a `/proc/PID/stat`. The name may itself hold spaces, parentheses and newlines, so it ends at the *last* parenthesis.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<Stat> {
+    let open = text.iter().position(|byte| *byte == b'(')?;
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let mut rest = fields(text.get(close + 1..)?);
+    let state = *rest.next()?.first()?;
+    let parent = number(rest.next()?)?;
+    // `starttime` is the 22nd field of proc_pid_stat(5); state and ppid were the 3rd and the 4th.
+    let start = number(rest.nth(17)?)?;
+    Some(Stat {
+        pid: number(text.get(..open)?.trim_ascii())?,
+        comm: String::from_utf8_lossy(text.get(open + 1..close)?).into_owned(),
+        state,
+        parent,
+        start,
+    })
+}
+
+/// The real uid in a `/proc/PID/status`: who owns the sockets the process opens, unless it has changed its effective one.
+#[must_use]
+pub fn uid(status: &[u8]) -> Option<u32> {
+    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    number(fields(line).next()?)
+}
+
+/// The arguments in a `/proc/PID/cmdline`. Empty for a zombie and for a container runtime's stage before the container's own program.
+#[must_use]
+pub fn arguments(cmdline: &[u8]) -> Vec<String> {
+    let text = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    text.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+}
+
+/// The words of a line.
+pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
+}
+
+/// A decimal number.
+pub(crate) fn number<T: core::str::FromStr>(field: &[u8]) -> Option<T> {
+    core::str::from_utf8(field).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BASE: &[u8] =
+        b"31 (python3) S 0 31 31 0 -1 4194560 2617 0 1 0 20 6 0 0 20 0 1 0 48192 19296256 2731 18446744073709551615 1 1 \
+        0 0 0 0 0 16781312 2 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
+
+    #[test]
+    fn a_container_root_is_read() {
+        let stat = Stat { pid: 31, comm: "python3".to_owned(), state: b'S', parent: 0, start: 48_192 };
+        assert_eq!(parse(BASE), Some(stat));
+    }
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
+        for name in ["(sd-pam)", "a) Z 1 2 (b", "x y", "runc:[2:INIT]", ")", "", "a\nb"] {
+            let text = String::from_utf8_lossy(BASE).replace("python3", name);
+            let stat = parse(text.as_bytes());
+            assert_eq!(stat.map(|stat| (stat.comm, stat.parent, stat.start)), Some((name.to_owned(), 0, 48_192)));
+        }
+    }
+
+    #[test]
+    fn a_line_cut_short_is_none() {
+        let whole = BASE.windows(5).position(|window| window == b"48192").unwrap();
+        for length in 0..=whole {
+            assert_eq!(parse(&BASE[..length]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_real_uid_is_the_first() {
+        let status = b"Name:\tenvoy\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1337\t0\t0\t0\nGid:\t1337\t1337\t1337\t1337\n";
+        assert_eq!(uid(status), Some(1337));
+        assert_eq!(uid(b"Name:\tUid:\n"), None);
+    }
+
+    #[test]
+    fn arguments_are_split_at_their_ends() {
+        assert_eq!(arguments(b"/bin/task\0--flag\0\0"), ["/bin/task", "--flag", ""]);
+        assert!(arguments(b"").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = (parse(&bytes), uid(&bytes), arguments(&bytes));
+        }
+    }
+}

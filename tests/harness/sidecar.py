@@ -1,0 +1,188 @@
+"""The configuration istiod gave a real sidecar, made fit for this machine."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .network import Address, free_ports
+from .paths import FIXTURES
+
+Json = Any
+
+# The ways a completion reaches the filter, and the configuration of each (DESIGN.md §3.1).
+LOOPBACK = "loopback"
+SERVICE_ENTRY = "service-entry"
+_FILES = {
+    (LOOPBACK, "1.29.6"): "sidecar-1.29.6.json",
+    (LOOPBACK, "1.30.3"): "sidecar-1.30.3.json",
+    (SERVICE_ENTRY, "1.29.6"): "sidecar-serviceentry-1.29.6.json",
+}
+_WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
+_RBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
+_EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+_DISCOVERED = "@DISCOVERED@"
+_MANAGER = "envoy.filters.network.http_connection_manager"
+
+# Where capture would lead, when there is none: loopback addresses of their own, because a listener's address is what the
+# filter's decision hangs on.
+_TCP_BACKEND = "127.99.0.10"
+_SIGNAL_BY_SERVICE_ENTRY = "127.99.2.190"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the sidecar listens, as a client in the pod sees it."""
+
+    admin: Address = ("127.0.0.1", 15000)
+    pilot_agent: Address = ("127.0.0.1", 15020)
+    health: Address = ("127.0.0.1", 15021)
+    prometheus: Address = ("127.0.0.1", 15090)
+    signal: Address = ("127.0.0.1", 15190)
+    tcp: Address = ("10.99.0.10", 9000)
+    http: Address = ("10.99.0.10", 8080)
+
+
+class Sidecar:
+    """One sidecar's configuration, and where it listens."""
+
+    def __init__(self, route: str = LOOPBACK, istio: str = "1.29.6") -> None:
+        """As Istio made it: ports as in a pod, nothing bound that capture leads to."""
+        self.route = route
+        self.document: Json = json.loads((FIXTURES / _FILES[route, istio]).read_text())
+        signal = "127.0.0.1" if route == LOOPBACK else "192.0.2.190"
+        self.places = Places(signal=(signal, 15190))
+        self.plugin_config: Json = {}
+        self._discovered: list[Json] = []
+        self._version = 0
+
+    # === Where it listens ===
+
+    def without_capture(self) -> None:
+        """Moves every listener to a free port on loopback and binds those that only capture would lead to."""
+        admin, agent, health, prometheus, signal, tcp, http, outbound, inbound = free_ports(9)
+        signal_host = "127.0.0.1" if self.route == LOOPBACK else _SIGNAL_BY_SERVICE_ENTRY
+        self.places = Places(
+            admin=("127.0.0.1", admin),
+            pilot_agent=("127.0.0.1", agent),
+            health=("127.0.0.1", health),
+            prometheus=("127.0.0.1", prometheus),
+            signal=(signal_host, signal),
+            tcp=(_TCP_BACKEND, tcp),
+            http=("127.0.0.1", http),
+        )
+        self.plugin_config |= {"signal": {"port": signal, "addresses": [signal_host]}}
+        moved = {
+            15090: self.places.prometheus,
+            15021: self.places.health,
+            15190: self.places.signal,
+            9000: self.places.tcp,
+            8080: self.places.http,
+            15001: ("127.0.0.1", outbound),
+            15006: ("127.0.0.1", inbound),
+        }
+        for listener in self.document["static_resources"]["listeners"]:
+            address = listener["address"]["socket_address"]
+            if address["port_value"] in moved:
+                address["address"], address["port_value"] = moved[address["port_value"]]
+                listener["bind_to_port"] = True
+        self.document["admin"]["address"]["socket_address"]["port_value"] = admin
+        self.cluster_at("prometheus_stats", self.places.admin)
+        self.cluster_at("agent", self.places.pilot_agent)
+
+    def backend_at(self, *, tcp: Address | None = None, http: Address | None = None) -> None:
+        """Where backend.example really is."""
+        if tcp is not None:
+            self.cluster_at("outbound|9000||backend.example", tcp)
+        if http is not None:
+            self.cluster_at("outbound|8080||backend.example", http)
+
+    def cluster_at(self, name: str, address: Address) -> None:
+        """Points a cluster's only endpoint at `address`."""
+        for cluster in self.document["static_resources"]["clusters"]:
+            if cluster["name"] == name:
+                (locality,) = cluster["load_assignment"]["endpoints"]
+                (host,) = locality["lb_endpoints"]
+                place = host["endpoint"]["address"]["socket_address"]
+                place["address"], place["port_value"] = address
+                return
+        raise KeyError(name)
+
+    # === The plugin ===
+
+    def _chains(self) -> Iterator[Json]:
+        for listener in self.document["static_resources"]["listeners"]:
+            yield from listener.get("filter_chains", [])
+            if "default_filter_chain" in listener:
+                yield listener["default_filter_chain"]
+
+    def _http_filters(self) -> Iterator[list[Json]]:
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                if network_filter["name"] == _MANAGER:
+                    yield network_filter["typed_config"]["http_filters"]
+
+    def plugins(self) -> list[Json]:
+        """Every place where the plugin is configured."""
+        filters = [one for chain in self._http_filters() for one in chain]
+        return [one for one in filters if one.get("typed_config", {}).get("@type") == _WASM]
+
+    def match_everywhere(self) -> None:
+        """Puts the plugin on every HTTP listener, as a WasmPlugin without `match` does by mistake."""
+        (plugin,) = self.plugins()
+        for chain in self._http_filters():
+            if plugin not in chain:
+                chain.insert(0, copy.deepcopy(plugin))
+
+    def discover_plugin(self) -> None:
+        """Delivers the plugin's configuration by discovery (ECDS), as istiod does, from a file beside the bootstrap.
+
+        In a bootstrap Envoy refuses a bad plugin with everything else; discovered, it refuses the plugin alone.
+        """
+        for plugin in self.plugins():
+            resource = {"@type": _EXTENSION, "name": plugin["name"], "typed_config": plugin.pop("typed_config")}
+            self._discovered.append(resource)
+            source = {"path_config_source": {"path": _DISCOVERED}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
+            plugin["config_discovery"] = {"config_source": source, "type_urls": [_WASM, _RBAC]}
+
+    def plugin_not_fetched(self) -> None:
+        """What pilot-agent puts in the plugin's place when it cannot fetch the module and the plugin is to fail open.
+
+        An RBAC filter without rules lets everything pass (istio pkg/wasm/convert.go).
+        """
+        for plugin in self.plugins():
+            plugin["typed_config"] = {"@type": _RBAC}
+
+    def without_plugin(self) -> None:
+        """Takes the plugin out again, to compare."""
+        for chain in self._http_filters():
+            chain[:] = [one for one in chain if one.get("typed_config", {}).get("@type") != _WASM]
+
+    def write(self, path: Path, *, wasm: Path, access_log: Path) -> None:
+        """Writes the bootstrap, and beside it what is discovered, which a running Envoy takes up when it is written again."""
+        config = self.plugin_config if isinstance(self.plugin_config, str) else json.dumps(self.plugin_config)
+        values = {"@PLUGIN@": str(wasm), "@CONFIG@": config, "@ACCESS_LOG@": str(access_log)}
+        discovered = path.with_name("ecds.json")
+        values[_DISCOVERED] = str(discovered)
+        path.write_text(json.dumps(_filled(self.document, values), indent=1))
+        if self._discovered:
+            self._version += 1
+            response = {"version_info": str(self._version), "resources": _filled(self._discovered, values)}
+            # Envoy watches for moves: half a file must never be read.
+            partial = discovered.with_suffix(".partial")
+            partial.write_text(json.dumps(response, indent=1))
+            partial.replace(discovered)
+
+
+def _filled(value: Json, values: dict[str, str]) -> Json:
+    match value:
+        case dict():
+            return {name: _filled(inner, values) for name, inner in value.items()}
+        case list():
+            return [_filled(inner, values) for inner in value]
+        case str():
+            return values.get(value, value)
+        case _:
+            return value

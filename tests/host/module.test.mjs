@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { BYTES, Envoy } from './envoy/envoy.mjs';
+import { imports } from './envoy/imports.mjs';
+
+const MODULE = new WebAssembly.Module(BYTES);
+
+// Every pod pulls the module; the README promises this many bytes at most.
+const MAX_BYTES = 110_000;
+
+test('the module imports nothing but functions of env', () => {
+  const others = WebAssembly.Module.imports(MODULE).filter(({ module, kind }) => module !== 'env' || kind !== 'function');
+  assert.deepEqual(others, []);
+});
+
+test('every import is a host function of Proxy-Wasm that Envoy has', () => {
+  const known = Object.keys(imports({}, { data: {}, queues: {}, metrics: {} }));
+  const unknown = WebAssembly.Module.imports(MODULE).filter(({ name }) => !known.includes(name));
+  assert.deepEqual(unknown, []);
+});
+
+test('the module says which ABI it speaks, and lets the host allocate', () => {
+  const exported = WebAssembly.Module.exports(MODULE).map(({ name }) => name);
+  assert.ok(exported.some((name) => name === 'proxy_abi_version_0_2_0' || name === 'proxy_abi_version_0_2_1'), exported.join(' '));
+  assert.ok(exported.includes('malloc') && exported.includes('memory'), exported.join(' '));
+});
+
+test(`the module has at most ${MAX_BYTES} bytes`, () => {
+  assert.ok(BYTES.length <= MAX_BYTES, `${BYTES.length} bytes`);
+});
+
+test('the module names no folder of the machine that built it', () => {
+  const paths = BYTES.toString('latin1').match(/\/(?:root|home|usr|tmp|work|rustc)\/[\w./-]+/g) ?? [];
+  assert.deepEqual(paths, []);
+});
+
+test('while it starts the module calls nothing that Envoy does not allow yet', () => {
+  // The host throws otherwise, and a machine that has thrown is dead.
+  const envoy = new Envoy();
+  assert.deepEqual(envoy.vms.map((vm) => vm.failure), [undefined, undefined, undefined]);
+});

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Admin } from './envoy/admin.mjs';
+import { Envoy } from './envoy/envoy.mjs';
+import { COMPLETE, NOTHING_UNSENT, QUIT, WORKLOAD, completion, signal, signalHeaders, status } from './filter.mjs';
+
+function begin({ inFlight = 0, ...options } = {}) {
+  const envoy = new Envoy(options);
+  const admin = new Admin(envoy);
+  admin.inFlight[WORKLOAD] = inFlight;
+  return { envoy, admin };
+}
+
+// Longer than the driver's claim holds without being renewed.
+const LEASE_MS = 2_000;
+
+test('every worker tells the same state at every moment of a drain', () => {
+  const { envoy, admin } = begin({ workers: 4, inFlight: 3 });
+  const told = () => envoy.workers.map((_, worker) => status(envoy, worker));
+  const check = () => told().forEach((one) => assert.deepEqual(one, told()[0]));
+  check();
+  signal(envoy, { unsent: { connections: 2, bytes: 99, downstream: 1 } }, 2);
+  for (let step = 0; step < 20; step += 1) {
+    check();
+    envoy.advance(137);
+  }
+  signal(envoy, { unsent: NOTHING_UNSENT }, 1);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  check();
+  assert.equal(told()[0].state, 'quitting');
+});
+
+test('a worker tells of a signal that another one took before its driver has come round to it', () => {
+  const { envoy } = begin();
+  envoy.begin({ worker: 0, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion())) });
+  const told = envoy.begin({ worker: 1, path: '/v1/status' }).response.body.toString();
+  assert.match(told, /"state":"draining","container":"base"/);
+});
+
+test('signals on all workers make one drain, driven once', () => {
+  const { envoy, admin } = begin({ workers: 4, inFlight: 1 });
+  for (let number = 0; number < 16; number += 1) {
+    signal(envoy, {}, number % 4);
+  }
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  assert.equal(admin.count('POST /healthcheck/fail'), 1);
+  assert.equal(admin.count(QUIT), 1);
+  assert.equal(envoy.logged('info').length, 2, envoy.shownLog);
+});
+
+test('two agents that signal in the very same moment make one drain, and drain outranks quit', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  // The other worker handles its whole request between this one's reading and its writing of shared data.
+  const set = envoy.data.set.bind(envoy.data);
+  let others = 0;
+  envoy.data.set = (...parts) => {
+    if (others === 0) {
+      others += 1;
+      const headers = signalHeaders(JSON.stringify(completion({ action: 'drain' })));
+      const { response } = envoy.begin({ worker: 1, method: 'POST', path: COMPLETE, headers });
+      assert.equal(response.status, 202);
+    }
+    return set(...parts);
+  };
+  signal(envoy, { action: 'quit' }, 0);
+  admin.inFlight[WORKLOAD] = 0;
+  signal(envoy, {}, 0);
+  envoy.advance(600_000);
+  assert.equal(status(envoy).state, 'drained', envoy.shownLog);
+  assert.equal(admin.count(QUIT), 0);
+});
+
+test('a worker that dies in the middle of a drain is replaced by another with the next signal', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, {}, 0);
+  envoy.advance(1_000);
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.advance(LEASE_MS);
+  signal(envoy, {}, 1);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  assert.equal(status(envoy, 1).state, 'quitting');
+});
+
+test('a worker that dies in the middle of a drain is replaced by another that is asked for the status', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, {}, 0);
+  envoy.advance(1_000);
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.advance(LEASE_MS);
+  status(envoy, 1);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+});
+
+test('a worker that dies between signal and drain is replaced by another with the next signal', () => {
+  const { envoy, admin } = begin();
+  envoy.begin({ worker: 0, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion())) });
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.settle();
+  envoy.advance(LEASE_MS);
+  signal(envoy, {}, 1);
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+});
+
+test('a worker that comes back after it died takes its drain up again by itself', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, {}, 0);
+  envoy.advance(1_000);
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.reload(0);
+  admin.inFlight[WORKLOAD] = 0;
+  const took = envoy.advanceUntil(() => admin.quitBy, 10_000);
+  assert.ok(took <= 2 * LEASE_MS, `${took} ms`);
+});
+
+test('a new configuration in the middle of a drain goes on with it, and forgets nothing', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, { unsent: { connections: 1, bytes: 7, downstream: 1 } }, 1);
+  envoy.advance(5_000);
+  envoy.reconfigure({ drainTimeout: '10s' });
+  assert.equal(status(envoy).unsent.bytes, 7);
+  assert.equal(status(envoy).container, 'base');
+  const took = envoy.advanceUntil(() => admin.quitBy, 20_000);
+  assert.ok(took >= 4_000 && took <= 8_000, `the new deadline is counted from the completion: ${took} ms`);
+  assert.equal(envoy.logged('info').filter((line) => line.startsWith('serving => ')).length, 1, envoy.shownLog);
+});
+
+test('the death of a worker that does not drive changes nothing', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, {}, 0);
+  envoy.workers[1].die(new Error('the thread is gone'));
+  envoy.main.die(new Error('the thread is gone'));
+  envoy.advance(5_000);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  assert.equal(admin.count('POST /healthcheck/fail'), 1);
+});
+
+test('a drive that changes hands makes no second line and no second quit', () => {
+  const { envoy, admin } = begin({ workers: 3, inFlight: 1 });
+  for (let worker = 0; worker < 2; worker += 1) {
+    signal(envoy, {}, worker);
+    envoy.advance(500);
+    envoy.workers[worker].die(new Error('the thread is gone'));
+    envoy.advance(LEASE_MS);
+  }
+  signal(envoy, {}, 2);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  assert.equal(admin.count(QUIT), 1);
+  assert.equal(envoy.logged('info').length, 2, envoy.shownLog);
+});
+
+test('a drain that has come to rest is not begun again by new workers', () => {
+  const { envoy, admin } = begin();
+  signal(envoy, { action: 'drain' });
+  envoy.advance(60_000);
+  const before = admin.requests.length;
+  envoy.reconfigure({});
+  envoy.reload(0);
+  envoy.advance(60_000);
+  assert.equal(status(envoy).state, 'drained');
+  assert.equal(admin.requests.length, before);
+  assert.equal(envoy.ticking, false);
+});
