@@ -50,7 +50,7 @@ impl Driver {
     }
 
     /// After a configuration: defines the metrics, and if a drain is under way sees to it that it goes on, whoever drove it before.
-    pub(crate) fn watch(&mut self) {
+    pub(crate) fn watch(&self) {
         self.shared.metrics();
         self.look_after();
     }
@@ -65,12 +65,14 @@ impl Driver {
         }
     }
 
-    /// A call was answered, or never will be.
-    pub(crate) fn on_answer(&mut self, token: u32, body_size: usize) {
+    /// A call was answered, by a body of that size, or never will be.
+    pub(crate) fn on_answer(&mut self, token: u32, body_size: Option<usize>) {
         let Some(run) = &mut self.run else { return };
         let Some(place) = run.calls.iter().position(|(known, _)| *known == token) else { return };
         let (_, effect) = run.calls.swap_remove(place);
-        let answer = read_answer(effect.call, body_size, self.shared.config.ignore_clusters());
+        let ignored = self.shared.config.ignore_clusters();
+        let answer = body_size.and_then(|size| read_answer(effect.call, size, ignored));
+        let answer = answer.unwrap_or(Answer::Failed(Failure::NoAnswer));
         if let Answer::Failed(failure) = answer {
             host::log(LogLevel::Warn, &format!("{} {} {failure}", effect.call.method(), effect.call.path()));
         }
@@ -91,21 +93,9 @@ impl Driver {
     }
 
     /// Watches a drain that another worker drives, and takes it over when that one is gone.
-    fn look_after(&mut self) {
-        let wall = host::wall();
-        let Some(completion) = store::signal() else { return };
-        let under_way = store::snapshot(wall).is_none_or(|(snapshot, _)| match snapshot.state() {
-            State::Serving | State::Draining | State::Quitting => true,
-            State::Drained | State::Gone => false,
-        });
-        if !under_way {
-            return host::set_tick(Duration::ZERO);
-        }
-        self.shared.claim.take_if_free(wall);
-        if self.shared.claim.term().is_some() {
-            store::wake_driver(&completion);
-        }
-        host::set_tick(LEASE);
+    fn look_after(&self) {
+        let under_way = store::keep_going(&self.shared.claim, host::wall());
+        host::set_tick(if under_way { LEASE } else { Duration::ZERO });
     }
 
     /// Takes one step of the machine, if this worker drives.
@@ -190,9 +180,9 @@ impl Run {
 }
 
 /// What the answer to `call`, which Envoy is delivering, says.
-fn read_answer(call: Call, body_size: usize, ignored: &[String]) -> Answer {
-    let Some(status) = host::answer_status() else { return Answer::Failed(Failure::NoAnswer) };
-    match call {
+fn read_answer(call: Call, body_size: usize, ignored: &[String]) -> Option<Answer> {
+    let status = host::answer_status()?;
+    Some(match call {
         Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => Answer::of_status(status),
         Call::CountClusters => {
             let mut body = Vec::new();
@@ -205,5 +195,5 @@ fn read_answer(call: Call, body_size: usize, ignored: &[String]) -> Answer {
             host::answer_body(body_size, |piece| reader.read(piece));
             reader.finish()
         }
-    }
+    })
 }

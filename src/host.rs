@@ -1,6 +1,8 @@
 //! What Envoy is asked for, and its status codes turned into values of ours.
 //!
-//! A refusal by the host is never a panic: the caller gets `None` or `false` and goes the way it has for that.
+//! A refusal by the host is never a panic: the caller gets `None` or `false` and goes the way it has for that. The SDK does panic on
+//! statuses that it does not expect of a call, so nothing is asked for where it cannot be: headers of an answer that has none, above
+//! all.
 
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -75,7 +77,7 @@ pub(crate) fn call(cluster: &str, method: &str, path: &str, timeout: Duration) -
     hostcalls::dispatch_http_call(cluster, headers, None, vec![], timeout).ok()
 }
 
-/// The status of the answer that is being delivered; `None` where there is no answer.
+/// The status of the answer that is being delivered, which must have headers.
 pub(crate) fn answer_status() -> Option<u16> {
     let bytes = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()?;
     std::str::from_utf8(&bytes).ok()?.parse().ok()

@@ -36,8 +36,9 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        self.driver.on_answer(token, body_size);
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+        // No headers: the call was reset, and to ask Envoy for one would trap.
+        self.driver.on_answer(token, (headers > 0).then_some(body_size));
     }
 
     fn on_done(&mut self) -> bool {

@@ -119,6 +119,7 @@ impl SignalStream {
 
     fn status(&self) -> Status {
         let wall = host::wall();
+        store::keep_going(&self.shared.claim, wall);
         let (snapshot, age) = store::snapshot(wall).unwrap_or((Snapshot::serving(), Duration::ZERO));
         // A signal that was latched counts, whether or not its driver has come round to it.
         let snapshot = match store::signal() {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use drain::duration::milliseconds;
-use drain::machine::Snapshot;
+use drain::machine::{Snapshot, State};
 use drain::wire::Completion;
 
 use crate::host;
@@ -69,6 +69,19 @@ pub(crate) fn snapshot(wall: Duration) -> Option<(Snapshot, Duration)> {
     Some((Snapshot::parse(text).ok()?, wall.saturating_sub(taken)))
 }
 
+/// Sees to it that a drain that is under way is driven, whoever drove it before. False: none is under way.
+pub(crate) fn keep_going(claim: &Claim, wall: Duration) -> bool {
+    let Some(completion) = signal() else { return false };
+    let under_way = snapshot(wall).is_none_or(|(snapshot, _)| match snapshot.state() {
+        State::Serving | State::Draining | State::Quitting => true,
+        State::Drained | State::Gone => false,
+    });
+    if under_way && claim.take_if_free(wall) {
+        wake_driver(&completion);
+    }
+    under_way
+}
+
 /// Publishes the machine for every worker.
 pub(crate) fn publish(snapshot: &Snapshot, wall: Duration) {
     let mut text = milliseconds(wall).to_le_bytes().to_vec();
@@ -84,22 +97,23 @@ pub(crate) fn wake_driver(completion: &Completion) -> bool {
 // === impl Claim ===
 
 impl Claim {
-    /// Takes the claim for this worker's root context if nobody alive holds it.
-    pub(crate) fn take_if_free(&self, wall: Duration) {
+    /// Takes the claim for this worker's root context if nobody alive holds it. True: it was taken.
+    pub(crate) fn take_if_free(&self, wall: Duration) -> bool {
         for _ in 0..ATTEMPTS {
             let (stored, version) = Record::stored();
             if stored.is_some_and(|record| record.is_alive(wall)) {
-                return;
+                return false;
             }
             // The last one to register is the one that the queue wakes.
-            let Some(queue) = host::register_queue(QUEUE) else { return };
+            let Some(queue) = host::register_queue(QUEUE) else { return false };
             let term = stored.map_or(0, |record| record.term) + 1;
             let record = Record { term, renewed: milliseconds(wall), queue };
             if host::set_shared(CLAIM, &record.to_bytes(), version) {
                 self.held.set(Some(record));
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Renews the claim. False: another worker drives now, or none does.

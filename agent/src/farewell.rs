@@ -54,8 +54,8 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     }
 }
 
-/// Whether a proxy comes: a task may end before kubelet has started the container listed behind it, and a pod whose proxy starts after
-/// its agent has left stays for ever.
+/// Whether a proxy comes: a task may end before kubelet has started the container listed behind it, and a pod whose proxy starts
+/// after its agent has left stays for ever.
 fn comes(ending: &mut Ending<'_>) -> bool {
     if !ending.sidecar.is_in_a_pod() || !is_captured() {
         return false;

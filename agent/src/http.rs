@@ -1,5 +1,5 @@
-//! One HTTP/1.1 exchange with a neighbour in the pod, bounded in time and size. A connection serves one request and is closed: pilot-agent
-//! counts open ones when it waits for the last to go.
+//! One HTTP/1.1 exchange with a neighbour in the pod, bounded in time and size. A connection serves one request and is closed:
+//! pilot-agent counts open ones when it waits for the last to go.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -16,7 +16,8 @@ mod response;
 pub(crate) use self::response::Head;
 use self::response::Reader;
 
-/// A neighbour answers a SYN within microseconds. A second passes only where a packet filter drops it, as for an address not captured.
+/// A neighbour answers a SYN within microseconds. A second passes only where a packet filter drops it, as for an address not
+/// captured.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Read at a time: `/clusters` may have 35 MB, and the agent is to stay small.
 const PIECE: usize = 8 * 1024;
@@ -49,7 +50,17 @@ pub(crate) enum Problem {
 
 /// Sends `request` to `to` and hands the answer's body on as it comes.
 pub(crate) fn exchange(to: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
-    let mut stream = connect(to, CONNECT_TIMEOUT).map_err(Problem::NotSent)?;
+    let stream = connect(to, CONNECT_TIMEOUT).map_err(Problem::NotSent)?;
+    exchange_on(stream, to, request, body)
+}
+
+/// The same, on a connection to `to` that stands already.
+pub(crate) fn exchange_on(
+    mut stream: TcpStream,
+    to: SocketAddr,
+    request: &Request<'_>,
+    body: &mut dyn FnMut(&[u8]),
+) -> Result<Head, Problem> {
     stream.write_all(text(to, request).as_bytes()).map_err(Problem::NoAnswer)?;
     let deadline = Instant::now() + request.timeout;
     let mut reader = Reader::default();
@@ -67,6 +78,8 @@ pub(crate) fn exchange(to: SocketAddr, request: &Request<'_>, body: &mut dyn FnM
                 reader.take(bytes, body).map_err(|_| Problem::NotUnderstood)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What a blocking read says when its time is up; the next turn says so.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(Problem::NoAnswer(error)),
         }
     }

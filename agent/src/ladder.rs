@@ -1,5 +1,5 @@
-//! The ladder: every way to have the proxy leave, the best first, each held against the proxy's end. It is climbed again until the
-//! proxy has gone: while the proxy stands, so does the pod.
+//! The ladder: every way to have the proxy leave, the best first, each held against the proxy's end. It is climbed again until
+//! the proxy has gone: while the proxy stands, so does the pod.
 
 use core::time::Duration;
 
@@ -44,6 +44,6 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
             Outcome::Failed(_) => {}
         }
     }
-    log::line(&format!("no filter, so the agent decides itself ({})", ending.trail));
+    log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
     admin::climb(ending)
 }

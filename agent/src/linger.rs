@@ -1,5 +1,5 @@
-//! The last step: the proxy has gone, and its sockets and the task's may still hold bytes. The pod's network ends with its last container,
-//! so the agent stays until they are out.
+//! The last step: the proxy has gone, and its sockets and the task's may still hold bytes. The pod's network ends with its last
+//! container, so the agent stays until they are out.
 
 use core::time::Duration;
 use std::thread::sleep;

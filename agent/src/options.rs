@@ -1,4 +1,5 @@
-//! The command line and its twin, the environment. One table names every option; a flag outranks its variable, and a variable its default.
+//! The command line and its twin, the environment. One table names every option; a flag outranks its variable, and a variable its
+//! default.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

@@ -50,8 +50,8 @@ impl Reporter {
 
     /// Whether `held` should be reported now.
     ///
-    /// A quiet reading is reported twice: between two reads of Envoy's event loop a byte is in no queue at all, so the machine believes
-    /// only the second.
+    /// A quiet reading is reported twice: between two reads of Envoy's event loop a byte is in no queue at all, so the machine
+    /// believes only the second.
     pub(crate) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let turned = Grade::of(last) != Grade::of(held);

@@ -1,7 +1,7 @@
 //! The proxy beside the task: what the kernel holds for it, whether it is there, and when it has gone.
 
+use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use pod::delivery::{Held, held, left_behind};
 use pod::pidfd::Process;
 use pod::procfs::Procfs;
 use pod::proxy::{Proxy, Scope};
-use pod::sockets::Socket;
+use pod::sockets::{Endpoint, Socket};
 use pod::table::Table;
 
 use crate::log;
@@ -55,7 +55,8 @@ pub(crate) struct Sidecar {
 // === impl Sidecar ===
 
 impl Sidecar {
-    /// The proxy that `options` describe. Opens what is needed later, so that nothing stands between the task's end and the signal.
+    /// The proxy that `options` describe. Opens what is needed later, so that nothing stands between the task's end and the
+    /// signal.
     pub(crate) fn new(options: &Options, task_uid: Option<u32>) -> Self {
         let proc = Procfs::default();
         let table = Table::open();
@@ -64,11 +65,11 @@ impl Sidecar {
                 "the kernel's table of sockets cannot be read ({error}): Envoy alone will say what is undelivered"
             ));
         }
-        if options.proxy_pid.is_some_and(|pid| !proc.socket_inodes(pid, &mut BTreeSet::new())) {
+        if options.proxy_pid.is_some_and(|pid| !proc.socket_inodes(pid, &mut Vec::new())) {
             log::line("the proxy's process does not show its sockets: Envoy alone will say what is undelivered");
         }
         let scope = if options.proxy_pid.is_some() { Scope::Process } else { Scope::Pod };
-        let signal_ports: Vec<u16> = options.signal.iter().map(std::net::SocketAddr::port).collect();
+        let signal_ports: Vec<u16> = options.signal.iter().map(SocketAddr::port).collect();
         Self {
             scope,
             table: table.ok(),
@@ -119,6 +120,11 @@ impl Sidecar {
         if self.read_table() { left_behind(&self.sockets, &self.proxy) } else { Held::default() }
     }
 
+    /// The connection with this local end is our own.
+    pub(crate) fn disregard(&mut self, end: SocketAddr) {
+        self.proxy.disregard(Endpoint::new(end.ip(), end.port()));
+    }
+
     /// Whether the last reading can tell the proxy's sockets from others.
     pub(crate) fn is_known(&self) -> bool {
         self.proxy.is_known()
@@ -130,7 +136,7 @@ impl Sidecar {
     }
 
     /// Whether there is a proxy, by its listeners or by its process.
-    pub(crate) fn is_here(&mut self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         match self.scope {
             Scope::Process => !self.is_gone(),
             Scope::Pod => {
@@ -201,7 +207,7 @@ impl Sidecar {
         if self.scope == Scope::Process && inodes.is_none() {
             return false;
         }
-        self.proxy.observe(&self.sockets, inodes.as_ref());
+        self.proxy.observe(&self.sockets, inodes.as_deref());
         match (self.proxy.listens(&self.sockets), &mut self.unseen) {
             (true, unseen) => *unseen = Some(0),
             (false, Some(unseen)) => *unseen = unseen.saturating_add(1),
@@ -210,9 +216,9 @@ impl Sidecar {
         true
     }
 
-    /// The inodes of the proxy's sockets, where they are needed and can be read. Read after the table, so that what was accepted in
-    /// between is among them.
-    fn inodes(&mut self) -> Option<BTreeSet<u64>> {
+    /// The inodes of the proxy's sockets, where they are needed and can be read. Read after the table, so that what was accepted
+    /// in between is among them.
+    fn inodes(&mut self) -> Option<Vec<u64>> {
         if self.inodes_of.is_none() && !self.proxy.is_known() {
             let listener = self.proxy.listener(&self.sockets)?;
             if self.task_uid == Some(listener.uid) {
@@ -220,7 +226,7 @@ impl Sidecar {
             }
         }
         let (pid, readable) = self.inodes_of.as_mut()?;
-        let mut inodes = BTreeSet::new();
+        let mut inodes = Vec::new();
         *readable |= self.proc.socket_inodes(*pid, &mut inodes);
         // Once readable and now no more: the process has gone, and holds none.
         readable.then_some(inodes)
@@ -249,7 +255,7 @@ impl Sidecar {
     /// The process that holds the proxy's listener. Only root, or the proxy's own uid, can see that.
     fn by_listener(&self) -> Option<i32> {
         let inode = self.proxy.listener(&self.sockets)?.inode;
-        let mut inodes = BTreeSet::new();
+        let mut inodes = Vec::new();
         self.proc.processes().map(|process| process.pid).find(|pid| {
             inodes.clear();
             self.proc.socket_inodes(*pid, &mut inodes) && inodes.contains(&inode)

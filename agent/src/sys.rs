@@ -1,5 +1,6 @@
-//! The system calls that rustix lacks, and the only unsafe code of the agent: the ioctl that tells how a process has ended that is not
-//! our child (rustix has waitid, which tells of children only), and what is done about a signal (rustix leaves that to the libc).
+//! The system calls that rustix lacks, and the only unsafe code of the agent: the ioctl that tells how a process has ended that
+//! is not our child (rustix has waitid, which tells of children only), and what is done about a signal (rustix leaves that to the
+//! libc).
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,8 @@ use std::os::fd::BorrowedFd;
 
 use rustix::ioctl;
 
-/// `struct pidfd_info` as Linux 6.13 has it (`PIDFD_INFO_SIZE_VER0`, 64 bytes; `include/uapi/linux/pidfd.h`). Newer kernels take it.
+/// `struct pidfd_info` as Linux 6.13 has it (`PIDFD_INFO_SIZE_VER0`, 64 bytes; `include/uapi/linux/pidfd.h`). Newer kernels take
+/// it.
 #[repr(C)]
 #[derive(Default)]
 struct PidfdInfo {
@@ -36,12 +38,12 @@ unsafe extern "C" {
     fn signal(number: i32, action: usize) -> usize;
 }
 
-/// The status, as `wait(2)` gives it, of the process behind `pidfd`. `None` while it has not been reaped; an error where the kernel is
-/// older or will not tell.
+/// The status, as `wait(2)` gives it, of the process behind `pidfd`. `None` while it has not been reaped; an error where the
+/// kernel is older or will not tell.
 pub(crate) fn wait_status(pidfd: BorrowedFd<'_>) -> io::Result<Option<i32>> {
     let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
-    // SAFETY: the opcode belongs to this very struct, whose layout is the kernel's and whose every bit pattern is a value; a file that
-    // is no pidfd answers ENOTTY.
+    // SAFETY: the opcode belongs to this very struct, whose layout is the kernel's and whose every bit pattern is a value; a file
+    // that is no pidfd answers ENOTTY.
     unsafe { ioctl::ioctl(pidfd, ioctl::Updater::<{ PIDFD_GET_INFO }, PidfdInfo>::new(&mut info))? };
     Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code))
 }

@@ -14,7 +14,8 @@ use crate::log;
 use crate::options::Verb;
 use crate::rung::{Outcome, Route};
 
-/// What kubelet reads of a termination message (kubernetes, `pkg/kubelet/container/runtime.go`, `MaxContainerTerminationMessageLength`).
+/// What kubelet reads of a termination message (kubernetes, `pkg/kubelet/container/runtime.go`,
+/// `MaxContainerTerminationMessageLength`).
 const MAX_MESSAGE: usize = 4096;
 /// Where kubelet looks for it, unless the pod says otherwise.
 const TERMINATION_LOG: &str = "/dev/termination-log";

@@ -10,8 +10,8 @@ use crate::sidecar::Sidecar;
 use crate::sys;
 use crate::task::Task;
 
-/// Watches the main container, and sees the proxy out once it has ended. Never fails: nobody could do anything about it, and a pod
-/// whose agent fails has failed.
+/// Watches the main container, and sees the proxy out once it has ended. Never fails: nobody could do anything about it, and a
+/// pod whose agent fails has failed.
 pub(crate) fn run(options: &Options) {
     sys::ignore_interrupt();
 

@@ -1,5 +1,5 @@
-//! The second and the third rung: without a filter the agent decides itself, by the very same machine, and has Envoy leave through its
-//! admin interface or, where that does not help, through pilot-agent.
+//! The second and the third rung: without a filter the agent decides itself, by the very same machine, and has Envoy leave
+//! through its admin interface or, where that does not help, through pilot-agent.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -20,8 +20,8 @@ use crate::report::Reporter;
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// The longest answer that is held. `/clusters` is read as it comes and not held.
 const MAX_ANSWER: usize = 64 * 1024;
-/// How long the calls to quit are given before the ladder starts over: before 1.26, pilot-agent drains for 5 blind seconds first, and
-/// three times that is a pod whose owner has raised them.
+/// How long the calls to quit are given before the ladder starts over: before 1.26, pilot-agent drains for 5 blind seconds first,
+/// and three times that is a pod whose owner has raised them.
 const QUITTING: Duration = Duration::from_secs(15);
 
 /// The machine at work.

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use drain::machine::State;
 use drain::time::Instant;
-use drain::wire::{self, Action, Completion, Status};
+use drain::wire::{self, Action, Status};
 use pod::delivery::Held;
 
 use super::{Outcome, Route};
@@ -19,7 +19,8 @@ use crate::report::Reporter;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest answer that is read. A status has 300 bytes; the rest is room for a newer filter.
 const MAX_ANSWER: usize = 64 * 1024;
-/// How often the filter is asked where it stands: a filter that has crashed after its answer must not cost the whole drain timeout.
+/// How often the filter is asked where it stands: a filter that has crashed after its answer must not cost the whole drain
+/// timeout.
 const CHECK: Duration = Duration::from_secs(1);
 /// The same while its answer is all that is waited for.
 const EAGER_CHECK: Duration = Duration::from_millis(50);
@@ -62,7 +63,7 @@ struct Talk {
 pub(crate) fn climb(ending: &mut Ending<'_>, at: SocketAddr) -> Outcome {
     let route = Route::Filter(at);
     let held = ending.sidecar.fresh();
-    let status = match tell(at, &ending.completion(held)) {
+    let status = match tell(ending, at, held) {
         Ok(status) => status,
         Err(refusal) => {
             let failed = Outcome::Failed(refusal.to_string());
@@ -118,9 +119,9 @@ impl Talk {
         }
         let tells = now >= self.report_from && (self.untold || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let answer = if tells {
-            tell(self.at, &ending.completion(held))
+            tell(ending, self.at, held)
         } else if now >= self.check_at {
-            ask(self.at)
+            ask(ending, self.at)
         } else {
             return None;
         };
@@ -192,21 +193,26 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Sends `completion`.
-fn tell(at: SocketAddr, completion: &Completion) -> Result<Status, Refusal> {
-    let body = completion.to_json();
+/// Sends what is known of the task's end.
+fn tell(ending: &mut Ending<'_>, at: SocketAddr, held: Option<Held>) -> Result<Status, Refusal> {
+    let body = ending.completion(held).to_json();
     let header = Some((wire::HEADER, "1"));
-    exchange(at, &Request { method: "POST", path: wire::COMPLETE, header, body: &body, timeout: TIMEOUT })
+    exchange(ending, at, &Request { method: "POST", path: wire::COMPLETE, header, body: &body, timeout: TIMEOUT })
 }
 
 /// Asks for the status.
-fn ask(at: SocketAddr) -> Result<Status, Refusal> {
-    exchange(at, &Request { method: "GET", path: wire::STATUS, header: None, body: "", timeout: TIMEOUT })
+fn ask(ending: &mut Ending<'_>, at: SocketAddr) -> Result<Status, Refusal> {
+    exchange(ending, at, &Request { method: "GET", path: wire::STATUS, header: None, body: "", timeout: TIMEOUT })
 }
 
-fn exchange(at: SocketAddr, request: &Request<'_>) -> Result<Status, Refusal> {
+fn exchange(ending: &mut Ending<'_>, at: SocketAddr, request: &Request<'_>) -> Result<Status, Refusal> {
+    let stream = http::connect(at, http::CONNECT_TIMEOUT).map_err(|error| Refusal::None(Problem::NotSent(error)))?;
+    if !at.ip().is_loopback() {
+        // It is captured, or should be.
+        stream.local_addr().into_iter().for_each(|end| ending.sidecar.disregard(end));
+    }
     let mut answer = Vec::new();
-    let head = http::exchange(at, request, &mut |piece| {
+    let head = http::exchange_on(stream, at, request, &mut |piece| {
         let room = MAX_ANSWER.saturating_sub(answer.len()).min(piece.len());
         answer.extend_from_slice(piece.get(..room).unwrap_or_default());
     });

@@ -1,5 +1,5 @@
-//! The agent's binary beside a fake proxy, on loopback, as on a shared host. What is decided is tested elsewhere; here, that the agent
-//! sees what happens and tells whom it should. The real filter in a real Envoy is tested in the workspace's `tests/`.
+//! The agent's binary beside a fake proxy, on loopback, as on a shared host. What is decided is tested elsewhere; here, that the
+//! agent sees what happens and tells whom it should. The real filter in a real Envoy is tested in the workspace's `tests/`.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
 

@@ -1,8 +1,8 @@
 //! Which container of the pod a process lives in, told by its mounts alone: readable by any uid, no API, no runtime's socket.
 //!
 //! Kubelet keeps a file per container and instance for its termination message and bind-mounts it into the container:
-//! `<root>/pods/<pod uid>/containers/<name>/<eight hex digits>` (kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeUID`). Where it is
-//! mounted is the pod's choice (`terminationMessagePath`); where it comes from is not.
+//! `<root>/pods/<pod uid>/containers/<name>/<eight hex digits>` (kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeUID`). Where it
+//! is mounted is the pod's choice (`terminationMessagePath`); where it comes from is not.
 
 use crate::stat::fields;
 

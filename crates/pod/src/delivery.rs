@@ -1,7 +1,8 @@
 //! The rule of delivery: what of the pod's data the kernel still holds, read from its table of sockets.
 //!
-//! Three hold a dead task's last bytes: its own closed sockets, the proxy's connections to it (unread), and the proxy's connections
-//! to the destination (not acknowledged). Each shows in the table; idle connections, probes and configuration do not count.
+//! Three hold a dead task's last bytes: its own closed sockets, the proxy's connections to it (unread), and the proxy's
+//! connections to the destination (not acknowledged). Each shows in the table; idle connections, probes and configuration do not
+//! count.
 
 use crate::proxy::{Proxy, Role};
 use crate::sockets::{Socket, State};
@@ -13,8 +14,8 @@ pub struct Held {
     pub connections: u32,
     /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the far end.
     pub bytes: u64,
-    /// Connections of the pod's own processes that the proxy still holds and that are not known to be delivered; idle ones count. With
-    /// none of them no request of the pod can be in flight.
+    /// Connections of the pod's own processes that the proxy still holds and that are not known to be delivered; idle ones count.
+    /// With none of them no request of the pod can be in flight.
     pub downstream: u32,
 }
 
@@ -75,8 +76,9 @@ pub fn held(sockets: &[Socket], proxy: &Proxy) -> Held {
             }
         }
     }
-    // The proxy half-closes a connection to a destination only when it has read the task's end of it. In FIN-WAIT-2 all of that, the
-    // FIN included, is acknowledged; only the far end's own close is missing. So each of them excuses one connection that is read out.
+    // The proxy half-closes a connection to a destination only when it has read the task's end of it. In FIN-WAIT-2 all of that,
+    // the FIN included, is acknowledged; only the far end's own close is missing. So each of them excuses one connection that is
+    // read out.
     let excused = read_out.min(passed_on);
     held.connections = held.connections.saturating_add(read_out - excused);
     held.downstream = held.downstream.saturating_sub(excused);

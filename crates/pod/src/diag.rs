@@ -1,7 +1,8 @@
 //! The kernel's sockets by netlink (`sock_diag(7)`): the same facts as in `/proc/net/tcp`, some fifty times cheaper.
 //!
-//! The files visit every bucket of a hash table that is the whole machine's (262,144 of them on 24 GB), with a chance for the scheduler
-//! at each: 5 ms a file, for a pod of ten sockets. The dump skips empty buckets and takes both families in one walk: 0.2 ms.
+//! The files visit every bucket of a hash table that is the whole machine's (262,144 of them on 24 GB), with a chance for the
+//! scheduler at each: 5 ms a file, for a pod of ten sockets. The dump skips empty buckets and takes both families in one walk:
+//! 0.2 ms.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io;
@@ -107,7 +108,8 @@ fn messages(mut datagram: &[u8], each: &mut impl FnMut(Socket)) -> Progress {
     Progress::More
 }
 
-/// Reads a `struct inet_diag_msg`: family, state, timer, retransmissions; ports, addresses, interface, cookie; timer, queues, uid, inode.
+/// Reads a `struct inet_diag_msg`: family, state, timer, retransmissions; ports, addresses, interface, cookie; timer, queues,
+/// uid, inode.
 fn socket(body: &[u8]) -> Option<Socket> {
     let family = *body.first()?;
     let end = |port: usize, address: usize| {

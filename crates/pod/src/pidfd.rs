@@ -56,7 +56,8 @@ impl Exit {
 impl Process {
     /// Takes hold of `pid`. `None` if there is no such process.
     ///
-    /// Where the kernel has no pidfd (Linux before 5.3, gVisor) or seccomp denies it, the process is looked at every 100 ms instead.
+    /// Where the kernel has no pidfd (Linux before 5.3, gVisor) or seccomp denies it, the process is looked at every 100 ms
+    /// instead.
     #[must_use]
     pub fn open(proc: &Procfs, pid: i32) -> Option<Self> {
         let before = proc.process(pid)?;
@@ -90,8 +91,8 @@ impl Process {
         ended.unwrap_or_else(|| self.look(timeout))
     }
 
-    /// Sleeps until the process has been reaped by its parent, at most for `timeout`: from then on the kernel tells its exit status.
-    /// Before Linux 6.9 the whole timeout passes: a pidfd shows no hang-up there.
+    /// Sleeps until the process has been reaped by its parent, at most for `timeout`: from then on the kernel tells its exit
+    /// status. Before Linux 6.9 the whole timeout passes: a pidfd shows no hang-up there.
     pub fn wait_reaped(&self, timeout: Duration) {
         if let Some(fd) = self.fd() {
             // Whatever comes of it, the exit status is asked for next.

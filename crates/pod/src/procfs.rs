@@ -1,6 +1,6 @@
-//! A thin reader of `/proc`. Whatever cannot be read is absent: a process may end between two looks, and other uids' are partly closed.
+//! A thin reader of `/proc`. Whatever cannot be read is absent: a process may end between two looks, and other uids' are partly
+//! closed.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ impl Procfs {
     }
 
     /// Adds the inodes of the sockets that `pid` holds to `inodes`. Only its own uid and root may know; `false` where we may not.
-    pub fn socket_inodes(&self, pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
+    pub fn socket_inodes(&self, pid: i32, inodes: &mut Vec<u64>) -> bool {
         let Ok(entries) = fs::read_dir(self.root.join(pid.to_string()).join("fd")) else { return false };
         for entry in entries.flatten() {
             let target = fs::read_link(entry.path()).unwrap_or_default();
@@ -122,8 +122,17 @@ mod tests {
 
     use super::*;
 
+    /// A made-up `/proc`.
+    struct Pod(Procfs);
+
+    impl Drop for Pod {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(self.0.root());
+        }
+    }
+
     /// A pod as its `/proc` shows it: pause, the task with two children of the runtime in it, and the proxy.
-    fn pod() -> Procfs {
+    fn pod() -> Pod {
         let root = std::env::temp_dir().join(format!("exeunt-procfs-{}-{:?}", std::process::id(), std::thread::current().id()));
         let _ = fs::remove_dir_all(&root);
         let processes = [
@@ -148,12 +157,13 @@ mod tests {
         fs::write(root.join("31/cmdline"), b"python3\0task.py\0").unwrap();
         symlink("socket:[4711]", root.join("31/fd/3")).unwrap();
         symlink("/dev/null", root.join("31/fd/0")).unwrap();
-        Procfs::at(root)
+        Pod(Procfs::at(root))
     }
 
     #[test]
     fn the_root_of_a_container_is_its_oldest_living_child_of_the_runtime() {
-        let pod = pod();
+        let made_up = pod();
+        let pod = &made_up.0;
         assert_eq!(pod.root_of("base").map(|process| process.pid), Some(31));
         assert_eq!(pod.root_of("istio-proxy").map(|process| process.comm), Some("pilot-agent".to_owned()));
         assert_eq!(pod.root_of("absent"), None);
@@ -162,18 +172,20 @@ mod tests {
 
     #[test]
     fn a_process_tells_its_uid_arguments_and_sockets() {
-        let pod = pod();
+        let made_up = pod();
+        let pod = &made_up.0;
         assert_eq!(pod.uid(31), Some(1000));
         assert_eq!(pod.arguments(31), Some(vec!["python3".to_owned(), "task.py".to_owned()]));
-        let mut inodes = BTreeSet::new();
+        let mut inodes = Vec::new();
         assert!(pod.socket_inodes(31, &mut inodes));
-        assert_eq!(inodes, BTreeSet::from([4711]));
+        assert_eq!(inodes, [4711]);
     }
 
     #[test]
     fn a_process_that_is_gone_is_absent() {
-        let pod = pod();
+        let made_up = pod();
+        let pod = &made_up.0;
         assert_eq!((pod.process(999), pod.uid(999), pod.container(999)), (None, None, None));
-        assert!(!pod.socket_inodes(999, &mut BTreeSet::new()));
+        assert!(!pod.socket_inodes(999, &mut Vec::new()));
     }
 }

@@ -1,12 +1,12 @@
 //! Which sockets are the proxy's, and which of those are its listeners.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::collections::BTreeSet;
 
 use crate::ports;
 use crate::sockets::{Endpoint, Socket, State};
 
-/// From where Envoy connects to the pod's own ports, for an inbound request (Istio, `pilot/pkg/networking/core/listener_inbound.go`).
+/// From where Envoy connects to the pod's own ports, for an inbound request (Istio,
+/// `pilot/pkg/networking/core/listener_inbound.go`).
 const INBOUND_SOURCES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6))];
 
 /// Whose sockets are in the table.
@@ -14,7 +14,8 @@ const INBOUND_SOURCES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), I
 pub enum Scope {
     /// A pod's network namespace: everything in it is the pod's.
     Pod,
-    /// A shared host: other programs' sockets are in the table, too. Then only what is known to be the proxy's or to lead to it counts.
+    /// A shared host: other programs' sockets are in the table, too. Then only what is known to be the proxy's or to lead to it
+    /// counts.
     Process,
 }
 
@@ -42,8 +43,8 @@ enum Owner {
     Unknown,
     /// By uid: the proxy's is its own in a pod, since Istio captures the traffic of every other.
     Uid(u32),
-    /// By the inodes in its `/proc/PID/fd`.
-    Inodes(BTreeSet<u64>),
+    /// By the inodes in its `/proc/PID/fd`. Few enough to be looked through, here and below: a tree is 10 KB of a small program.
+    Inodes(Vec<u64>),
 }
 
 /// The proxy of one pod, as far as its sockets have shown it.
@@ -55,9 +56,12 @@ pub struct Proxy {
     /// [`ports::CONTROL`] and whatever takes their place.
     control: Vec<u16>,
     /// Every outbound listener ever seen: a listener may be closed before the connections it has accepted.
-    outbound: BTreeSet<Endpoint>,
-    /// The proxy's connections, as long as they are in the table: on a shared host they are recognised by it once they are orphans.
-    connections: BTreeSet<(Endpoint, Endpoint)>,
+    outbound: Vec<Endpoint>,
+    /// Our own ends of connections that lead through the proxy, as long as they are in the table.
+    ours: Vec<Endpoint>,
+    /// The proxy's connections, as long as they are in the table: on a shared host they are recognised by it once they are
+    /// orphans.
+    connections: Vec<(Endpoint, Endpoint)>,
 }
 
 // === impl Proxy ===
@@ -67,20 +71,33 @@ impl Proxy {
     #[must_use]
     pub fn new(scope: Scope, signal_ports: &[u16], control_ports: &[u16]) -> Self {
         let control = [&ports::CONTROL[..], signal_ports, control_ports].concat();
-        let (outbound, connections) = (BTreeSet::new(), BTreeSet::new());
-        Self { scope, owner: Owner::Unknown, signal_ports: signal_ports.to_vec(), control, outbound, connections }
+        Self {
+            scope,
+            owner: Owner::Unknown,
+            signal_ports: signal_ports.to_vec(),
+            control,
+            outbound: Vec::new(),
+            ours: Vec::new(),
+            connections: Vec::new(),
+        }
     }
 
-    /// Learns from `sockets`, the whole table of now. `inodes` are those of the proxy's `/proc/PID/fd` where they can be read: needed on
-    /// a shared host and where the task has the proxy's uid.
-    pub fn observe(&mut self, sockets: &[Socket], inodes: Option<&BTreeSet<u64>>) {
+    /// The connection whose local end is `end` is our own. Where a signal goes to an address that is captured and nobody answers
+    /// there, the proxy holds it until its own connect times out, and it must not count as the task's.
+    pub fn disregard(&mut self, end: Endpoint) {
+        self.ours.push(end);
+    }
+
+    /// Learns from `sockets`, the whole table of now. `inodes` are those of the proxy's `/proc/PID/fd` where they can be read:
+    /// needed on a shared host and where the task has the proxy's uid.
+    pub fn observe(&mut self, sockets: &[Socket], inodes: Option<&[u64]>) {
         match (inodes, &mut self.owner) {
             // The table and the list were read one after the other; a socket that was in either list is the proxy's.
             (Some(fresh), Owner::Inodes(known)) => {
                 let still_there = sockets.iter().map(|socket| socket.inode).filter(|inode| known.contains(inode));
                 *known = still_there.chain(fresh.iter().copied()).collect();
             }
-            (Some(fresh), Owner::Unknown | Owner::Uid(_)) => self.owner = Owner::Inodes(fresh.clone()),
+            (Some(fresh), Owner::Unknown | Owner::Uid(_)) => self.owner = Owner::Inodes(fresh.to_vec()),
             (None, Owner::Unknown) if self.scope == Scope::Pod => {
                 if let Some(uid) = self.listener(sockets).map(|socket| socket.uid) {
                     self.owner = Owner::Uid(uid);
@@ -88,10 +105,13 @@ impl Proxy {
             }
             (None, Owner::Unknown | Owner::Uid(_) | Owner::Inodes(_)) => {}
         }
-        let listeners = sockets.iter().filter(|socket| socket.state == State::Listen && self.owns(socket));
-        let outbound = listeners.map(|socket| socket.local).filter(|local| !self.is_control_port(local.port));
-        let outbound: Vec<Endpoint> = outbound.filter(|local| local.port != ports::INBOUND).collect();
-        self.outbound.extend(outbound);
+        for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
+            let outbound = self.owns(socket) && !self.is_control_port(socket.local.port) && socket.local.port != ports::INBOUND;
+            if outbound && !self.outbound.contains(&socket.local) {
+                self.outbound.push(socket.local);
+            }
+        }
+        self.ours.retain(|end| sockets.iter().any(|socket| socket.local == *end || socket.remote == *end));
         if self.scope == Scope::Process {
             self.remember(sockets);
         }
@@ -120,7 +140,7 @@ impl Proxy {
 
     /// What `socket` is to the proxy; `None` for a listener, for control traffic, and for what is none of its business.
     pub(crate) fn role(&self, socket: &Socket) -> Option<Role> {
-        if socket.state == State::Listen || self.is_control(socket) {
+        if socket.state == State::Listen || self.is_control(socket) || self.ours.contains(&socket.remote) {
             None
         } else if socket.is_unsent_orphan() {
             self.claims_orphan(socket).then_some(Role::Orphan)
@@ -148,7 +168,8 @@ impl Proxy {
             }
     }
 
-    /// Whether an orphan is the task's or the proxy's. In a pod there is no other; its uid tells nothing, older kernels make it 0.
+    /// Whether an orphan is the task's or the proxy's. In a pod there is no other; its uid tells nothing, older kernels make it
+    /// 0.
     fn claims_orphan(&self, socket: &Socket) -> bool {
         match self.scope {
             Scope::Pod => true,
@@ -161,8 +182,8 @@ impl Proxy {
 
     /// Probes, metrics, commands, configuration and our own signals: none carries a byte of the task's.
     fn is_control(&self, socket: &Socket) -> bool {
-        // A port that is listened on is never given to an outgoing connection, so a local one can only be the listener's. A remote
-        // one means ours only on this machine: elsewhere anybody may listen on 15000.
+        // A port that is listened on is never given to an outgoing connection, so a local one can only be the listener's. A
+        // remote one means ours only on this machine: elsewhere anybody may listen on 15000.
         self.is_control_port(socket.local.port)
             || socket.is_local() && self.is_control_port(socket.remote.port)
             || ports::ISTIOD.contains(&socket.remote.port)

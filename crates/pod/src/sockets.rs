@@ -138,7 +138,8 @@ impl Socket {
         Some(Self { local, remote, state, tx_queue, rx_queue, uid, inode })
     }
 
-    /// Bytes written here and not acknowledged by the far end. The FIN uses up a sequence number and is no byte of anybody's, nor is a SYN.
+    /// Bytes written here and not acknowledged by the far end. The FIN uses up a sequence number and is no byte of anybody's, nor
+    /// is a SYN.
     #[must_use]
     pub fn unsent(&self) -> u64 {
         let fin = u32::from(self.state.awaits_ack_of_fin());

@@ -41,7 +41,8 @@ pub fn uid(status: &[u8]) -> Option<u32> {
     number(fields(line).next()?)
 }
 
-/// The arguments in a `/proc/PID/cmdline`. Empty for a zombie and for a container runtime's stage before the container's own program.
+/// The arguments in a `/proc/PID/cmdline`. Empty for a zombie and for a container runtime's stage before the container's own
+/// program.
 #[must_use]
 pub fn arguments(cmdline: &[u8]) -> Vec<String> {
     let text = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);

@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::diag::Diag;
 use crate::sockets::{Socket, State};
 
-/// Larger than what the kernel hands out at a time: 4 KiB of a file (`fs/seq_file.c`), less than 8 KiB of a dump (`NLMSG_GOODSIZE`).
+/// Larger than what the kernel hands out at a time: 4 KiB of a file (`fs/seq_file.c`), less than 8 KiB of a dump
+/// (`NLMSG_GOODSIZE`).
 const BUFFER: usize = 8 * 1024;
 
 /// The TCP sockets of this network namespace.
@@ -33,7 +34,8 @@ enum Source {
 impl Table {
     /// The table of the network namespace that we are in, by the cheapest way there is.
     ///
-    /// The kernel may have to load a module first; so that this is not done when every millisecond counts, it is asked once already.
+    /// The kernel may have to load a module first; so that this is not done when every millisecond counts, it is asked once
+    /// already.
     pub fn open() -> io::Result<Self> {
         let diag = Diag::open().and_then(|diag| diag.read(&mut [0; BUFFER], |_| {}).map(|()| diag));
         match diag {

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -13,8 +11,8 @@ const SERVER: &str = "10.99.0.10:9000";
 const CAPTURED: &str = "127.0.0.1:15001";
 const UPSTREAM: &str = "10.99.0.2:43944";
 
-// Linux 6.18, Istio's capture rules, a forwarder of uid 1337 in Envoy's place: a task has sent 12,000,000 bytes to a slow server and
-// has exited. The lines are cut behind the inode.
+// Linux 6.18, Istio's capture rules, a forwarder of uid 1337 in Envoy's place: a task has sent 12,000,000 bytes to a slow server
+// and has exited. The lines are cut behind the inode.
 const LISTENERS: &str = "
    0: 0100007F:3B56 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144136
    1: 0100007F:3A98 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144135
@@ -232,10 +230,23 @@ fn where_task_and_proxy_share_a_uid_inodes_tell_them_apart() {
     let tasks = Socket { inode: 6, ..socket("10.99.0.2:40404", SERVER, State::Established, (7, 0), Some(0)) };
     let sockets = [listener("0.0.0.0:15001", 0, 4), mine, tasks];
     let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
-    proxy.observe(&sockets, Some(&BTreeSet::from([4, 5])));
+    proxy.observe(&sockets, Some(&[4, 5]));
     assert_eq!(held(&sockets, &proxy), holding(1, 5, 0));
-    proxy.observe(&sockets, Some(&BTreeSet::from([4])));
+    proxy.observe(&sockets, Some(&[4]));
     assert_eq!(held(&sockets, &proxy), holding(1, 5, 0), "still in the table: it was the proxy's when the list was read");
+}
+
+#[test]
+fn our_own_signal_is_no_data_of_the_tasks() {
+    let signal = socket(CAPTURED, "10.99.0.2:50123", State::CloseWait, (0, 0), Some(PROXY));
+    let unanswered = socket(UPSTREAM, "192.0.2.190:15190", State::SynSent, (1, 0), Some(PROXY));
+    let mut proxy = pods_proxy();
+    assert_eq!(held(&[signal, unanswered], &proxy), holding(1, 0, 1));
+    proxy.disregard(end("10.99.0.2:50123"));
+    proxy.observe(&[signal, unanswered], None);
+    assert_eq!(held(&[signal, unanswered], &proxy), holding(0, 0, 0));
+    proxy.observe(&[], None);
+    assert_eq!(held(&[signal], &proxy), holding(1, 0, 1), "somebody else's by now: the port was free");
 }
 
 #[test]
@@ -250,14 +261,14 @@ fn on_a_shared_host_only_what_leads_to_the_proxy_or_was_its_own_counts() {
     let mut proxy = Proxy::new(Scope::Process, &[15190], &[25000]);
     proxy.observe(&sockets, None);
     assert_eq!(held(&sockets, &proxy), holding(0, 0, 0), "nothing is known of the proxy yet");
-    proxy.observe(&sockets, Some(&BTreeSet::from([4, 5])));
+    proxy.observe(&sockets, Some(&[4, 5]));
     assert_eq!(held(&sockets, &proxy), holding(3, 5 + 10 + 3, 1));
 
     let orphaned = Socket { inode: 0, state: State::FinWait1, tx_queue: 6, ..upstream };
     assert_eq!(left_behind(&[orphaned, stranger, same_port_elsewhere], &proxy), holding(1, 5, 0));
-    proxy.observe(&[orphaned, stranger], Some(&BTreeSet::new()));
+    proxy.observe(&[orphaned, stranger], Some(&[]));
     assert_eq!(left_behind(&[orphaned, stranger], &proxy), holding(1, 5, 0), "remembered as long as it is there");
-    proxy.observe(&[stranger], Some(&BTreeSet::new()));
+    proxy.observe(&[stranger], Some(&[]));
     assert_eq!(left_behind(&[orphaned], &proxy), holding(0, 0, 0), "and no longer: the kernel may give its ports away");
 }
 
