@@ -29,12 +29,15 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Sees the proxy out.
 pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     ending.sidecar.look();
-    let here = ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
+    // A proxy that was there while the task ran, and is not any more, has gone: nobody waits for it to come.
+    let went = ending.sidecar.has_met_envoy() && ending.sidecar.is_gone();
+    let here = went || ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
     if !here {
         log::line("there is no proxy, so there is nothing to end");
         return Verdict::new(Fate::None, Duration::ZERO, Held::default());
     }
-    match ladder::climb(ending, patience) {
+    let outcome = if went { Outcome::Gone } else { ladder::climb(ending, patience) };
+    match outcome {
         Outcome::Gone => {
             let (drained, before) = (ending.age(), ending.sidecar.last_alive());
             log::line(&format!("the proxy has gone, {} ms after the task", drained.as_millis()));

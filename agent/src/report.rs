@@ -7,6 +7,9 @@ use pod::delivery::Held;
 
 /// Between reports that only tell of progress. Short beside the stall timeout, long beside the cost of a report.
 const PROGRESS: Duration = Duration::from_millis(250);
+/// Between reports that nothing is on its way, while the proxy stays: a worker of Envoy's that has taken a drain over believes only
+/// what it was told itself.
+const REPEAT: Duration = Duration::from_secs(1);
 
 /// What kind of news a reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Reporter {
     pub(crate) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let turned = Grade::of(last) != Grade::of(held);
-        let confirms = held.is_quiet() && !self.confirmed;
+        let confirms = held.is_quiet() && (!self.confirmed || now.since(self.at) >= REPEAT);
         let progress = held != last && now.since(self.at) >= PROGRESS;
         turned || confirms || progress
     }
@@ -107,8 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn quiet_is_told_at_once_and_once_more() {
-        assert_eq!(reported(&[(0, HELD), (5, CLEAR), (10, CLEAR), (15, CLEAR), (5_000, CLEAR)]), [0, 5, 10]);
+    fn quiet_is_told_at_once_and_once_more_and_then_every_second() {
+        assert_eq!(
+            reported(&[(0, HELD), (5, CLEAR), (10, CLEAR), (15, CLEAR), (1_009, CLEAR), (1_010, CLEAR)]),
+            [0, 5, 10, 1_010]
+        );
         assert_eq!(reported(&[(0, CLEAR), (5, CLEAR), (10, CLEAR)]), [0, 5]);
     }
 

@@ -151,9 +151,14 @@ impl Sidecar {
         self.scope == Scope::Pod
     }
 
+    /// Whether Envoy's own process is held.
+    pub(crate) const fn has_met_envoy(&self) -> bool {
+        self.process.is_some() && self.process_is_envoy
+    }
+
     /// Takes hold of the proxy's process, so that its end is seen at once. Without that its end is the end of its listeners.
     pub(crate) fn find_process(&mut self) {
-        if self.scope == Scope::Process || (self.process.is_some() && self.process_is_envoy) {
+        if self.scope == Scope::Process || self.has_met_envoy() {
             return;
         }
         let envoy = self.by_name(ENVOY).or_else(|| self.by_listener());

@@ -70,6 +70,11 @@ impl Task {
         self.uid
     }
 
+    /// Sleeps until it has ended, at most for `timeout`. Whether it has.
+    pub(crate) fn has_ended_within(&self, timeout: Duration) -> bool {
+        self.process.as_ref().is_none_or(|process| process.wait(Some(timeout)))
+    }
+
     /// Sleeps until it has ended.
     pub(crate) fn wait(&self) {
         while self.process.as_ref().is_some_and(|process| !process.wait(None)) {}

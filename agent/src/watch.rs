@@ -1,5 +1,7 @@
 //! `watch`: beside the main container, asleep until it has ended.
 
+use core::time::Duration;
+
 use crate::clock::Clock;
 use crate::ending::Ending;
 use crate::farewell;
@@ -9,6 +11,11 @@ use crate::options::Options;
 use crate::sidecar::Sidecar;
 use crate::sys;
 use crate::task::Task;
+
+/// The first pause between two looks for the proxy; doubled each time, so that ten of them cover the ten seconds within which kubelet
+/// starts the container listed behind the main one.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Watches the main container, and sees the proxy out once it has ended. Never fails: nobody could do anything about it, and a
 /// pod whose agent fails has failed.
@@ -22,11 +29,12 @@ pub(crate) fn run(options: &Options) {
         return;
     };
     sys::ignore_termination();
-    let sidecar = Sidecar::new(options, task.uid());
+    let mut sidecar = Sidecar::new(options, task.uid());
     if let Some(pid) = task.pid() {
         log::line(&format!("watching {}, process {pid}", options.container));
     }
 
+    meet(&mut sidecar, &task);
     // One system call for as long as it runs.
     task.wait();
     let clock = Clock::start();
@@ -36,4 +44,17 @@ pub(crate) fn run(options: &Options) {
     log::line(&format!("{} has ended ({})", options.container, ending.how()));
     let verdict = farewell::see_out(&mut ending, Patience::Endless);
     verdict.publish(&ending);
+}
+
+/// Takes hold of the proxy's process while the task runs. A proxy that was seen and is not there when the task ends has gone; of one
+/// that was never seen nobody could say whether it is still to come.
+fn meet(sidecar: &mut Sidecar, task: &Task) {
+    let mut pause = FIRST_LOOK;
+    while pause <= LAST_LOOK && !sidecar.has_met_envoy() && !task.has_ended_within(pause) {
+        sidecar.look();
+        if sidecar.is_here() {
+            sidecar.find_process();
+        }
+        pause *= 2;
+    }
 }

@@ -152,7 +152,7 @@ fn failure(problem: &Problem) -> Failure {
 
 /// Makes `call` at `at`.
 fn exchange(at: SocketAddr, call: Call) -> Result<Answer, Problem> {
-    let request = Request { method: call.method(), path: call.path(), header: None, body: "", timeout: call.timeout() };
+    let request = Request { method: call.method(), path: call.path(), headers: &[], timeout: call.timeout() };
     match call {
         Call::Clusters => {
             let mut reader = ClusterReader::new(&[]);

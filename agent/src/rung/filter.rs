@@ -195,14 +195,14 @@ impl fmt::Display for Refusal {
 
 /// Sends what is known of the task's end.
 fn tell(ending: &mut Ending<'_>, at: SocketAddr, held: Option<Held>) -> Result<Status, Refusal> {
-    let body = ending.completion(held).to_json();
-    let header = Some((wire::HEADER, "1"));
-    exchange(ending, at, &Request { method: "POST", path: wire::COMPLETE, header, body: &body, timeout: TIMEOUT })
+    let completion = ending.completion(held).to_json();
+    let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
+    exchange(ending, at, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout: TIMEOUT })
 }
 
 /// Asks for the status.
 fn ask(ending: &mut Ending<'_>, at: SocketAddr) -> Result<Status, Refusal> {
-    exchange(ending, at, &Request { method: "GET", path: wire::STATUS, header: None, body: "", timeout: TIMEOUT })
+    exchange(ending, at, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT })
 }
 
 fn exchange(ending: &mut Ending<'_>, at: SocketAddr, request: &Request<'_>) -> Result<Status, Refusal> {

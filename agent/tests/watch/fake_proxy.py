@@ -40,7 +40,7 @@ def read_request(connection):
         text += connection.recv(4096)
     head, _, body = text.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])}
     while len(body) < int(headers.get("content-length", 0)):
         body += connection.recv(4096)
     return lines[0].rsplit(" ", 1)[0], headers, body
@@ -59,7 +59,7 @@ def filter_listener(connection, request, headers, body):
         return answer(connection, 503, [], "no healthy upstream")
     state = "drained" if ROLES.get("filter") == "drained" else "draining"
     if request == "POST /v1/complete":
-        completion = json.loads(body)
+        completion = json.loads(headers["x-exeunt-completion"])
         say("completion", headers.get("x-exeunt"), json.dumps(completion))
         unsent = completion["unsent"]
         QUIET = QUIET + 1 if unsent and unsent["connections"] == 0 and unsent["bytes"] == 0 else 0

@@ -112,7 +112,7 @@ fn a_proxy_that_goes_by_itself_has_no_route() {
     let agent = Agent::watch(&proxy, &task);
     proxy.kill();
     task.end();
-    agent.verdict().has(&["\"proxy\":\"none\"", "\"route\":null", "\"rungs\":[]", "\"drainMs\":null"]);
+    agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":null", "\"rungs\":[]"]);
 }
 
 #[test]
