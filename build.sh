@@ -116,47 +116,62 @@ build_both() {
     build_wasm && build_agent || exit 1
 }
 
-# The filter with its own std, compiled so that a panic is a trap at once: nothing in the filter panics, and the machinery that would
-# print one is a third of its size. A std that was compiled beforehand cannot be had that way.
+# The filter, compiled so that a panic is a trap at once: nothing in it panics, and the machinery that would print one is a third of its
+# size.
 build_wasm() {
-    use_wasm_rust
-    local flags
-    flags=$(paths_left_out "$WASM_RUSTC")
-    flags+=" -Zunstable-options -Cpanic=immediate-abort"
+    use_std
+    leave_paths_out
     # wasm-ld leaves five bytes for every number that it fills in; most need one or two.
-    flags+=" -Clink-arg=--compress-relocations"
-    step wasm "building target/exeunt.wasm" wasm_cargo "$flags" build std,panic_abort \
+    FLAGS+=(-Zunstable-options -Cpanic=immediate-abort -Clink-arg=--compress-relocations)
+    step wasm "building target/exeunt.wasm" std_cargo wasm32-unknown-unknown std,panic_abort build \
         -Zbuild-std-features=optimize_for_size --package exeunt --lib --release --locked || return
     ship "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm" exeunt.wasm "$MAX_WASM"
 }
 
-# The agent without any shared library, because the image that it lies in has none: with musl where rustup has it, else with glibc, which
-# is 0.8 MB more.
+# The agent without any shared library, because the image that it lies in has none: with the musl of rustup or of Debian, else with glibc,
+# which is 0.8 MB more.
 build_agent() {
-    use_rust
-    local target flags
-    flags=$(paths_left_out "$RUSTC_")
-    flags+=" -Ctarget-feature=+crt-static"
+    use_std
+    leave_paths_out
+    FLAGS+=(-Ctarget-feature=+crt-static)
+    local target
     target=$(uname -m)-unknown-linux-musl
-    if ! rustup_has target "$target"; then
+    if [[ $STD_RUSTC == rustc ]] && rustup_has target "$target"; then
+        : # rustup's musl comes with everything
+    elif have musl-gcc || packages musl-tools; then
+        use_musl_gcc
+    else
         target=$(uname -m)-unknown-linux-gnu
     fi
-    step agent "building target/exeunt-agent" env RUSTFLAGS="$flags" "${CARGO[@]}" build \
-        --package exeunt-agent --release --locked --target "$target" || return
-    ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" exeunt-agent "$MAX_AGENT"
+    step agent "building target/exeunt-agent" std_cargo "$target" std,panic_abort build \
+        -Zbuild-std-features=optimize_for_size --package exeunt-agent --release --locked || return
+    ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" exeunt-agent "$MAX_AGENT" || return
     if readelf --program-headers --wide target/exeunt-agent | grep -q INTERP; then
         say "target/exeunt-agent needs shared libraries: it would not start in an empty image"
         return 1
     fi
 }
 
-# Compiler flags that keep the paths of this machine out of what is shipped.
-paths_left_out() {
+# Begins FLAGS, the compiler's flags, with those that keep the paths of this machine out of what is shipped.
+leave_paths_out() {
     local sysroot
-    sysroot=$("$1" --print sysroot)
-    printf -- '--remap-path-prefix=%s=. ' "$ROOT"
-    printf -- '--remap-path-prefix=%s/registry/src=crates ' "${CARGO_HOME:-$HOME/.cargo}"
-    printf -- '--remap-path-prefix=%s/lib/rustlib/src/rust=rust --remap-path-prefix=/usr/src=rust' "$sysroot"
+    sysroot=$("$STD_RUSTC" --print sysroot)
+    FLAGS=(
+        "--remap-path-prefix=$ROOT=."
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates"
+        "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=rust"
+        --remap-path-prefix=/usr/src=rust
+    )
+}
+
+# Debian's musl has no unwinder; gcc's has, and asks glibc where a frame belongs. This answers that it does not know, and then it looks
+# for itself.
+use_musl_gcc() {
+    local lib=$CACHE/musl
+    mkdir -p "$lib"
+    ln -sf "$(gcc -print-file-name=libgcc_eh.a)" "$lib/libunwind.a"
+    gcc -x c -c -o "$lib/find_object.o" - <<<'int _dl_find_object(void *pc, void *result) { return -1; }'
+    FLAGS+=(-Clinker=musl-gcc -Clink-self-contained=no -Crelocation-model=static "-L$lib" "-Clink-arg=$lib/find_object.o")
 }
 
 # Puts a built file where everybody looks for it; in one move, because an Envoy may be reading the old one.
@@ -207,9 +222,10 @@ tier_lint() {
     fi
     if "${CARGO[@]}" clippy --version >/dev/null 2>&1; then
         check clippy "lint: clippy" "${CARGO[@]}" clippy --workspace --all-targets --locked -- -D warnings
-        use_wasm_rust
+        use_std
+        FLAGS=()
         check clippy-wasm "lint: clippy of the filter, for WebAssembly" \
-            wasm_cargo "" clippy std,panic_abort --package exeunt --locked -- -D warnings
+            std_cargo wasm32-unknown-unknown std,panic_abort clippy --package exeunt --locked -- -D warnings
     else
         skip "clippy: not part of this Rust (rustup component add clippy, or apt-get install rust-web-clippy)"
         skip "clippy for WebAssembly: not part of this Rust"
@@ -240,7 +256,7 @@ tier_unit() {
 }
 
 tier_wasm() {
-    use_wasm_rust
+    use_std
     if [[ -z $WASM_BINDGEN ]] || ! use_node; then
         skip "unit tests as WebAssembly: Node.js 20 or newer is missing and could not be installed"
         return
@@ -252,8 +268,9 @@ tier_wasm() {
     fi
     local code=0
     local -x CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$CACHE/tools/bin/wasm-bindgen-test-runner
+    FLAGS=()
     step test-wasm "unit and property tests of the pure crates, as WebAssembly in Node.js" \
-        wasm_cargo "" test std,panic_abort,test --package exeunt-drain --lib --test wasm --locked --no-fail-fast "$@" || code=$?
+        std_cargo wasm32-unknown-unknown std,panic_abort,test test --package exeunt-drain --lib --test wasm --locked --no-fail-fast "$@" || code=$?
     count_cargo test-wasm "$code"
 }
 
@@ -360,27 +377,27 @@ use_rust() {
     CARGO=(env RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc /usr/bin/cargo)
 }
 
-# Sets WASM_RUSTC to a compiler that has the source of its std, and WASM_LINKER for one that has no linker for WebAssembly.
-use_wasm_rust() {
+# Sets STD_RUSTC to a compiler that has the source of its std. What is shipped is built with a std of our own, because the one that comes
+# compiled has been compiled for speed.
+use_std() {
     use_rust
-    [[ -z ${WASM_RUSTC:-} ]] || return 0
+    [[ -z ${STD_RUSTC:-} ]] || return 0
     if can_build_std "$RUSTC_"; then
-        WASM_RUSTC=$RUSTC_
+        STD_RUSTC=$RUSTC_
     elif rustup_has component rust-src && can_build_std "$RUSTC_"; then
-        WASM_RUSTC=$RUSTC_
+        STD_RUSTC=$RUSTC_
     elif can_build_std /usr/bin/rustc || { packages "${RUST_PACKAGES[@]}" && can_build_std /usr/bin/rustc; }; then
-        WASM_RUSTC=/usr/bin/rustc
+        STD_RUSTC=/usr/bin/rustc
     else
         missing "the source of Rust's std" "rustup component add rust-src, or as root apt-get install ${RUST_PACKAGES[*]}"
     fi
-    WASM_LINKER=$(wasm_linker "$WASM_RUSTC")
 }
 
 can_build_std() {
     new_enough "$1" && [[ -d $("$1" --print sysroot)/lib/rustlib/src/rust/library && -n $(wasm_linker "$1") ]]
 }
 
-# The linker of a compiler: its own, as rustup brings it, else the newest of Debian's.
+# The linker for WebAssembly: the compiler's own, as rustup brings it, else the newest of Debian's.
 wasm_linker() {
     local own
     own=$("$1" --print sysroot)/lib/rustlib/$("$1" --print host-tuple)/bin/rust-lld
@@ -391,15 +408,21 @@ wasm_linker() {
     fi
 }
 
-# Calls cargo for WebAssembly: compiler flags, cargo's verb, the crates of std to build, then cargo's other words. Building std is not a
-# stable feature of Rust, and RUSTC_BOOTSTRAP is how a stable toolchain is told that this is known.
-wasm_cargo() {
-    local flags=$1 verb=$2 std=$3 cargo=cargo
+# Calls cargo with FLAGS for a target, building those crates of std, too: target, crates of std, cargo's verb and its other words. That is
+# not a stable feature of Rust, and RUSTC_BOOTSTRAP is how a stable toolchain is told that this is known.
+std_cargo() {
+    local target=$1 std=$2 verb=$3 cargo=cargo flags=("${FLAGS[@]}")
     shift 3
-    [[ $WASM_RUSTC == rustc ]] || cargo=/usr/bin/cargo
-    [[ $WASM_LINKER == rust-lld ]] || flags+=" -Clinker=$WASM_LINKER"
-    RUSTC_BOOTSTRAP=1 RUSTC=$WASM_RUSTC RUSTFLAGS=$flags \
-        "$cargo" "$verb" "-Zbuild-std=$std" --target wasm32-unknown-unknown "$@"
+    [[ $STD_RUSTC == rustc ]] || cargo=/usr/bin/cargo
+    [[ $target != wasm32-* ]] || flags+=("-Clinker=$(wasm_linker "$STD_RUSTC")")
+    RUSTC_BOOTSTRAP=1 RUSTC=$STD_RUSTC CARGO_ENCODED_RUSTFLAGS=$(joined "${flags[@]}") \
+        "$cargo" "$verb" "-Zbuild-std=$std" --target "$target" "$@"
+}
+
+# As cargo wants its flags, so that one may have a space in it.
+joined() {
+    local IFS=$'\x1f'
+    printf '%s' "$*"
 }
 
 # Installs a tool of crates.io into .cache/tools, once per version; false where that cannot be done.

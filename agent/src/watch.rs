@@ -50,10 +50,13 @@ pub(crate) fn run(options: &Options) {
 /// that was never seen nobody could say whether it is still to come.
 fn meet(sidecar: &mut Sidecar, task: &Task) {
     let mut pause = FIRST_LOOK;
-    while pause <= LAST_LOOK && !sidecar.has_met_envoy() && !task.has_ended_within(pause) {
+    loop {
         sidecar.look();
         if sidecar.is_here() {
             sidecar.find_process();
+        }
+        if sidecar.has_met_envoy() || pause > LAST_LOOK || task.has_ended_within(pause) {
+            return;
         }
         pause *= 2;
     }

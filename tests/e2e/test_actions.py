@@ -38,6 +38,20 @@ def test_a_drained_proxy_takes_further_signals_and_stays(make_scene: MakeScene) 
     assert not envoy.ending.comes(LOOK_FOR_S)
 
 
+def test_of_contradictory_signals_the_one_that_spares_the_proxy_counts(make_scene: MakeScene) -> None:
+    scene = make_scene()
+    upstream = scene.upstream(rate=2 * MB)
+    envoy = scene.envoy()
+    task = scene.task(size=4 * MB)
+    task.begin()
+    task.wait()
+    for action in ("quit", "drain", "quit"):
+        assert scene.complete(action=action).status == 202
+    assert upstream.deliveries()[0].bytes == 4 * MB
+    until("it is drained", lambda: scene.status()["state"] == "drained")
+    assert not envoy.ending.comes(LOOK_FOR_S)
+
+
 def test_a_limit_that_passes_does_not_quit_a_proxy_that_is_to_drain(make_scene: MakeScene) -> None:
     scene = make_scene()
     scene.sidecar.plugin_config |= {"drainTimeout": "1s", "stallTimeout": "500ms"}

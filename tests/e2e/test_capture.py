@@ -1,5 +1,6 @@
 """In a network namespace with Istio's own capture rules, the real ports and the real users. Needs root."""
 
+import signal
 from http.client import HTTPException
 from pathlib import Path
 
@@ -30,6 +31,68 @@ def test_a_captured_upload_is_delivered_and_the_proxy_leaves(pod: Pod, make_scen
     verdict = agent.verdict()
     assert agent.wait() == 0
     assert verdict["route"].startswith("filter ")
+
+
+def test_a_destination_that_the_mesh_does_not_know_is_waited_for_too(pod: Pod, make_scene: MakeScene, version: str) -> None:
+    scene = make_scene(version=version, pod=pod)
+    upstream = scene.upstream(rate=2 * MB)
+    envoy = scene.envoy(pilot_agent=True)
+    task = scene.task(size=4 * MB, to=upstream.address)
+    agent = scene.agent(task)
+    task.begin()
+    (delivery,) = upstream.deliveries()
+    envoy.gone(5)
+    assert (delivery.bytes, delivery.in_order) == (4 * MB, True)
+    assert agent.wait() == 0
+
+
+def test_a_network_that_is_away_for_a_while_is_waited_for(pod: Pod, make_scene: MakeScene) -> None:
+    scene = make_scene(pod=pod)
+    upstream = scene.upstream(rate=MB)
+    envoy = scene.envoy(pilot_agent=True)
+    task = scene.task(size=3 * MB)
+    agent = scene.agent(task)
+    task.begin()
+    task.wait()
+    pod.unplug()
+    assert not envoy.ending.comes(1.5)
+    pod.plug_in()
+    (delivery,) = upstream.deliveries()
+    envoy.gone(10)
+    assert (delivery.bytes, delivery.in_order) == (3 * MB, True)
+    assert agent.wait() == 0
+
+
+def test_a_network_that_never_comes_back_ends_at_the_stall_limit(pod: Pod, make_scene: MakeScene) -> None:
+    scene = make_scene(pod=pod)
+    scene.sidecar.plugin_config["stallTimeout"] = "1s"
+    scene.upstream(rate=MB)
+    envoy = scene.envoy(pilot_agent=True)
+    task = scene.task(size=3 * MB)
+    agent = scene.agent(task, "--stall-timeout", "1s")
+    task.begin()
+    task.wait()
+    pod.unplug()
+    envoy.gone(15)
+    verdict = agent.verdict()
+    assert agent.wait() == 0
+    assert verdict["undelivered"]["bytes"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_kubelets_sigterm_does_not_keep_the_agent_from_its_work(pod: Pod, make_scene: MakeScene, number: signal.Signals) -> None:
+    scene = make_scene(pod=pod)
+    upstream = scene.upstream(rate=2 * MB)
+    envoy = scene.envoy(pilot_agent=True)
+    task = scene.task(size=3 * MB)
+    agent = scene.agent(task)
+    task.begin()
+    task.wait()
+    # To a native sidecar it comes as soon as the main container has ended.
+    agent.ending.send(number)
+    assert upstream.deliveries()[0].bytes == 3 * MB
+    envoy.gone(5)
+    assert agent.wait() == 0
 
 
 def test_an_http_request_is_captured_and_answered(pod: Pod, make_scene: MakeScene) -> None:
@@ -114,7 +177,7 @@ def test_when_the_agent_has_ended_the_pods_network_may_vanish(pod: Pod, make_sce
     envoy.gone(20)
     agent.wait(20)
     # What kubelet does when the last container has ended.
-    pod.namespace.ip("link", "set", "eth0", "down")
+    pod.unplug()
     (delivery,) = upstream.deliveries()
     assert (delivery.bytes, delivery.in_order) == (4 * MB, True)
 

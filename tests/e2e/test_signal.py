@@ -111,6 +111,41 @@ def test_an_absolute_form_request_for_the_filter_is_answered(unharmed: tuple[Sce
     check_serving(scene, envoy)
 
 
+_COMPLETE = b"POST /v1/complete HTTP/1.1\r\nhost: x\r\n"
+_NO_BODY = b"content-length: 0\r\n"
+ODD = {
+    "bytes that are no UTF-8 in the header": _COMPLETE + b"x-exeunt: \xff\xfe\r\n" + _NO_BODY,
+    "bytes that are no UTF-8 in the completion": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt-completion: \xff{\r\n" + _NO_BODY,
+    "bytes that are no UTF-8 in the path": b"GET /v1/\xff HTTP/1.1\r\nhost: x\r\n",
+    "the header twice": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt: 1\r\n" + _NO_BODY,
+    "a completion nested a thousand times": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt-completion: %s\r\n" % (b"[" * 1000) + _NO_BODY,
+    "a length that no number holds": _COMPLETE + b"x-exeunt: 1\r\ncontent-length: %s\r\n" % (b"9" * 30),
+    "HEAD": b"HEAD /v1/status HTTP/1.1\r\nhost: x\r\n",
+    "OPTIONS *": b"OPTIONS * HTTP/1.1\r\nhost: x\r\n",
+    "HTTP/1.0": b"GET /v1/status HTTP/1.0\r\n",
+    "no HTTP": b"EHLO exeunt\r\n",
+}
+
+
+@pytest.mark.parametrize("head", [pytest.param(head, id=name.replace(" ", "_")) for name, head in ODD.items()])
+def test_an_odd_request_is_refused_and_breaks_nothing(unharmed: tuple[Scene, Envoy], head: bytes) -> None:
+    scene, envoy = unharmed
+    answer = raw(scene.sidecar.places.signal, head + b"connection: close\r\n\r\n", timeout=2)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert not envoy.logged("Wasm VM failed|panicked")
+    check_serving(scene, envoy)
+
+
+def test_a_body_in_pieces_with_trailers_is_taken(make_scene: MakeScene, version: str) -> None:
+    scene = make_scene(version=version)
+    scene.envoy()
+    text = completion(action="drain").encode()
+    head = b"POST /v1/complete HTTP/1.1\r\nhost: x\r\nx-exeunt: 1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    pieces = b"".join(b"1\r\n" + text[at : at + 1] + b"\r\n" for at in range(len(text)))
+    answer = raw(scene.sidecar.places.signal, head + pieces + b"0\r\nlast: one\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 202")
+
+
 @pytest.mark.parametrize(
     "line",
     ["GET http://backend.example:8080/ HTTP/1.1", "GET http://127.0.0.1:1/ HTTP/1.1", "CONNECT backend.example:8080 HTTP/1.1"],

@@ -62,6 +62,7 @@ class Pod:
             self.namespace = stack.enter_context(Namespace("pod"))
             world = stack.enter_context(Namespace("out"))
             self.outside: Network = Outside(world)
+            self._world = world
             self.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "pod0", "netns", world.name)
             self.namespace.ip("address", "add", f"{POD}/24", "dev", "eth0")
             world.ip("address", "add", f"{OUTSIDE}/24", "dev", "pod0")
@@ -89,6 +90,14 @@ class Pod:
         if uid is not None:
             start += ["--uid", str(uid)]
         return [*start, "--", *argv]
+
+    def unplug(self) -> None:
+        """Pulls the cable: packets are lost, and nobody is told."""
+        self._world.ip("link", "set", "pod0", "down")
+
+    def plug_in(self) -> None:
+        """Puts the cable back."""
+        self._world.ip("link", "set", "pod0", "up")
 
     def socket(self) -> socket.socket:
         """A TCP socket in the pod."""
