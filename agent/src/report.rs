@@ -63,6 +63,11 @@ impl Reporter {
         turned || confirms || progress
     }
 
+    /// Whether the next quiet reading is the one that the proxy waits for.
+    pub(crate) fn awaits_confirmation(&self) -> bool {
+        !self.confirmed && self.last.is_some_and(|last| last.is_quiet())
+    }
+
     /// `held` was reported and taken.
     pub(crate) fn reported(&mut self, held: Held, now: Instant) {
         let again = self.last.is_some_and(|last| Grade::of(&last) == Grade::of(&held));

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::thread::sleep;
 use std::time::Instant;
 
+use drain::limits::Limits;
 use pod::delivery::{Held, held, left_behind};
 use pod::pidfd::Process;
 use pod::procfs::Procfs;
@@ -133,6 +134,11 @@ impl Sidecar {
     /// How long to wait between two readings.
     pub(crate) fn pause(&self) -> Duration {
         (self.took * DUTY).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    /// How long to wait for the reading that confirms a quiet one.
+    pub(crate) fn pause_to_confirm(&self) -> Duration {
+        self.pause().min(Limits::SETTLE)
     }
 
     /// Whether there is a proxy, by its listeners or by its process.

@@ -106,7 +106,9 @@ impl Talk {
 
     /// Waits for one pause, looks, and says what is to be said.
     fn go_on(&mut self, ending: &mut Ending<'_>) -> Option<Outcome> {
-        if ending.sidecar.wait(ending.sidecar.pause()) {
+        let confirms = self.reporter.awaits_confirmation();
+        let pause = if confirms { ending.sidecar.pause_to_confirm() } else { ending.sidecar.pause() };
+        if ending.sidecar.wait(pause) {
             return Some(Outcome::Gone);
         }
         let held = ending.sidecar.look();
