@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::options::Options;
 use crate::rung::Trail;
 use crate::sidecar::Sidecar;
+use crate::termination::Termination;
 
 /// Everything that the rungs of the ladder work with.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) trail: Trail,
     /// The last facts that whoever decides over the proxy's end has taken.
     pub(crate) told: Option<Held>,
+    /// The main container that speaks for the task.
+    container: String,
+    /// SIGTERM, where it is held back.
+    termination: Option<&'a Termination>,
 }
 
 // === impl Ending ===
@@ -34,7 +39,39 @@ pub(crate) struct Ending<'a> {
 impl<'a> Ending<'a> {
     /// The task has ended at `began`, by `exit`.
     pub(crate) fn new(options: &'a Options, sidecar: Sidecar, clock: Clock, began: Instant, exit: Exit) -> Self {
-        Self { options, sidecar, clock, began, exit, trail: Trail::default(), told: None }
+        let container = options.container().to_owned();
+        Self { options, sidecar, clock, began, exit, trail: Trail::default(), told: None, container, termination: None }
+    }
+
+    /// The same, of the main container called `name`.
+    pub(crate) fn of(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.container);
+        self
+    }
+
+    /// The same, within the grace period that `termination` begins.
+    pub(crate) const fn within(mut self, termination: &'a Termination) -> Self {
+        self.termination = Some(termination);
+        self
+    }
+
+    /// The main container.
+    pub(crate) fn container(&self) -> &str {
+        &self.container
+    }
+
+    /// Whether we were asked to leave, and the grace period is as good as over.
+    pub(crate) fn must_leave(&self) -> bool {
+        self.grace_left().is_some_and(|left| left.is_zero())
+    }
+
+    /// Whether we were asked to leave.
+    pub(crate) fn is_asked_to_leave(&self) -> bool {
+        self.termination.is_some_and(Termination::has_come)
+    }
+
+    fn grace_left(&self) -> Option<Duration> {
+        self.termination.and_then(Termination::grace_left)
     }
 
     /// The exit code, and the signal: at most one of them is known.
@@ -43,15 +80,6 @@ impl<'a> Ending<'a> {
             Exit::Code(code) => (Some(code), None),
             Exit::Signal(signal) => (None, Some(signal)),
             Exit::Unknown => (None, None),
-        }
-    }
-
-    /// The same as a clause.
-    pub(crate) fn how(&self) -> String {
-        match self.exit {
-            Exit::Code(code) => format!("exit code {code}"),
-            Exit::Signal(signal) => format!("signal {signal}"),
-            Exit::Unknown => "exit status unknown".to_owned(),
         }
     }
 
@@ -65,7 +93,7 @@ impl<'a> Ending<'a> {
             bytes,
             downstream: known.then_some(downstream),
         });
-        Completion { container: self.options.container.clone(), exit_code, signal, action: self.options.action, unsent }
+        Completion { container: self.container.clone(), exit_code, signal, action: self.options.action, unsent }
     }
 
     /// How long ago the task has ended.
@@ -75,8 +103,9 @@ impl<'a> Ending<'a> {
 
     /// The limits that are left: time that one rung has used up is gone for the next.
     pub(crate) fn limits(&self) -> Limits {
+        let left = self.options.drain_timeout.saturating_sub(self.age());
         Limits {
-            drain_timeout: self.options.drain_timeout.saturating_sub(self.age()),
+            drain_timeout: self.grace_left().map_or(left, |grace| left.min(grace)),
             stall_timeout: self.options.stall_timeout,
             ..Limits::default()
         }

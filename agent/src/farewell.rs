@@ -14,7 +14,6 @@ use crate::ladder::{self, Patience};
 use crate::linger::linger;
 use crate::log;
 use crate::rung::Outcome;
-use crate::sys;
 use crate::verdict::{Fate, Verdict};
 
 /// An address of TEST-NET-1 (RFC 5737), routed nowhere: only Istio's capture can have it refused.
@@ -64,13 +63,11 @@ fn comes(ending: &mut Ending<'_>) -> bool {
         return false;
     }
     log::line("the pod's traffic is captured and its proxy is not there yet; waiting for it");
-    sys::note_termination();
     let waiting_since = ending.clock.now();
-    while ending.clock.now().since(waiting_since) < COMING && !sys::terminated() {
+    while ending.clock.now().since(waiting_since) < COMING && !ending.is_asked_to_leave() {
         sleep(LOOK);
         ending.sidecar.look();
         if ending.sidecar.is_here() {
-            sys::ignore_termination();
             return true;
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn climb(ending: &mut Ending<'_>, patience: Patience) -> Outcome {
     loop {
         match climb_once(ending) {
             outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
-            outcome @ Outcome::Failed(_) if patience == Patience::Once => return outcome,
+            outcome @ Outcome::Failed(_) if patience == Patience::Once || ending.must_leave() => return outcome,
             Outcome::Failed(why) => log::line(&format!("{why}; the next attempt in {} s", pause.as_secs())),
         }
         if ending.sidecar.wait_long(pause) {
@@ -43,6 +43,9 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
             outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
             Outcome::Failed(_) => {}
         }
+    }
+    if ending.must_leave() {
+        return Outcome::Failed("the grace period is over".to_owned());
     }
     log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
     admin::climb(ending)

@@ -13,11 +13,16 @@ use drain::limits::Limits;
 use drain::wire::Action;
 use pod::ports;
 
+use crate::istio::Form;
+
 mod read;
 mod table;
 
 use self::read::{Given, Instead};
 pub(crate) use self::table::help;
+
+/// What Kubernetes gives a pod that says nothing.
+const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Signal addresses that may be given: each may take a second to be found dead.
 const MAX_ADDRESSES: usize = 8;
@@ -29,6 +34,22 @@ pub(crate) enum Verb {
     Watch,
     /// The main container has ended: see the proxy out.
     Complete,
+}
+
+/// When kubelet starts a main container again. `Always` is no batch pod's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestartPolicy {
+    Never,
+    OnFailure,
+}
+
+/// How the agent's own container is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// Among the containers: it must end, or the pod stays.
+    Regular,
+    /// As an init container with restartPolicy Always: it must not end before kubelet says so, or it is started again.
+    Native,
 }
 
 /// What the command line asks for.
@@ -44,8 +65,8 @@ pub(crate) enum Invocation {
 pub(crate) struct Options {
     /// What to do.
     pub(crate) verb: Verb,
-    /// The main container's name.
-    pub(crate) container: String,
+    /// The main containers' names; all of them must end.
+    pub(crate) containers: Vec<String>,
     /// Its process, where it is not to be found by the container's name.
     pub(crate) pid: Option<i32>,
     /// How it has ended; for `complete`.
@@ -64,6 +85,16 @@ pub(crate) struct Options {
     pub(crate) stall_timeout: Duration,
     /// What is to become of the proxy.
     pub(crate) action: Action,
+    /// The proxy's form, from which the action follows; `None` where the action was given.
+    pub(crate) form: Option<Form>,
+    /// The pod's restart policy.
+    pub(crate) restart_policy: RestartPolicy,
+    /// How the agent's own container is placed in the pod.
+    pub(crate) placement: Placement,
+    /// What outlives the agent; an emptyDir.
+    pub(crate) state_dir: Option<PathBuf>,
+    /// The pod's `terminationGracePeriodSeconds`.
+    pub(crate) grace_period: Duration,
     /// Where the verdict goes. `None`: kubelet's default, if kubelet has made it.
     pub(crate) termination_log: Option<PathBuf>,
 }
@@ -86,6 +117,32 @@ impl Verb {
         match self {
             Self::Watch => "watch",
             Self::Complete => "complete",
+        }
+    }
+}
+
+// === impl RestartPolicy ===
+
+impl RestartPolicy {
+    const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "Never",
+            Self::OnFailure => "OnFailure",
+        }
+    }
+}
+
+// === impl Placement ===
+
+impl Placement {
+    const ALL: [Self; 2] = [Self::Regular, Self::Native];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Regular => "regular",
+            Self::Native => "native",
         }
     }
 }
@@ -114,6 +171,16 @@ impl Invocation {
 // === impl Options ===
 
 impl Options {
+    /// The main container that is meant where there is but one.
+    pub(crate) fn container(&self) -> &str {
+        self.containers.first().map_or("", String::as_str)
+    }
+
+    /// How the action was decided, as a clause.
+    pub(crate) fn decided(&self) -> &'static str {
+        self.form.map_or("action was given", Form::decided)
+    }
+
     /// Where a mistake was made the default stands, and is never used.
     fn read(verb: Verb, given: &mut Given) -> Self {
         let pid = |text: &str| text.parse().ok().filter(|pid| *pid > 0);
@@ -130,9 +197,19 @@ impl Options {
         if addresses.is_empty() {
             addresses = SIGNAL_ADDRESSES.to_vec();
         }
+        let mut containers = given.all("container", "the name of a container", container);
+        containers.dedup();
+        if containers.is_empty() {
+            containers.push("base".to_owned());
+        }
+        let action = given.one("action", "\"quit\" or \"drain\"", action);
+        let status = given.one("istio-status", "a text", |text| Some(text.to_owned()));
+        let form = status.map_or(Form::Unknown, |status| Form::of_status(&status));
+        let policy = |text: &str| RestartPolicy::ALL.into_iter().find(|policy| policy.name() == text);
+        let placement = |text: &str| Placement::ALL.into_iter().find(|placement| placement.name() == text);
         Self {
             verb,
-            container: given.one("container", "the name of a container", container).unwrap_or_else(|| "base".to_owned()),
+            containers,
             pid: given.one("pid", "the id of a process", pid),
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
@@ -141,7 +218,12 @@ impl Options {
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
             drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
             stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
-            action: given.one("action", "\"quit\" or \"drain\"", action).unwrap_or(Action::Quit),
+            action: action.unwrap_or(form.action()),
+            form: if action.is_some() { None } else { Some(form) },
+            restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
+            placement: given.one("placement", "regular or native", placement).unwrap_or(Placement::Regular),
+            state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
+            grace_period: given.one("grace-period", &limits, limit).unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
         }
     }

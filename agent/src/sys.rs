@@ -3,9 +3,8 @@
 //! libc).
 #![allow(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::ioctl;
 
@@ -31,11 +30,20 @@ const SIGTERM: i32 = 15;
 /// `SIG_ERR` is never looked for: both signals exist, and both may be handled.
 const SIG_IGN: usize = 1;
 
-static TERMINATED: AtomicBool = AtomicBool::new(false);
+/// `sigprocmask(2)` and `signalfd(2)`, as on x86 and ARM.
+const SIG_BLOCK: i32 = 0;
+const SFD_CLOEXEC: i32 = 0o2_000_000;
+
+/// `sigset_t`: 1,024 bits in glibc and in musl.
+#[repr(C)]
+#[derive(Default)]
+struct SigSet([u64; 16]);
 
 unsafe extern "C" {
-    /// `signal(3)`, which std links anyway.
+    /// `signal(3)`, which std links anyway; the others lie beside it.
     fn signal(number: i32, action: usize) -> usize;
+    fn sigprocmask(how: i32, set: *const SigSet, old: *mut SigSet) -> i32;
+    fn signalfd(fd: i32, set: *const SigSet, flags: i32) -> i32;
 }
 
 /// The status, as `wait(2)` gives it, of the process behind `pidfd`. `None` while it has not been reaped; an error where the
@@ -54,25 +62,23 @@ pub(crate) fn ignore_interrupt() {
     unsafe { signal(SIGINT, SIG_IGN) };
 }
 
-/// Ignores SIGTERM: kubelet sends it to a native sidecar as soon as the main container has ended, when the work begins.
-pub(crate) fn ignore_termination() {
-    // SAFETY: as above.
-    unsafe { signal(SIGTERM, SIG_IGN) };
-}
-
-/// From now on SIGTERM is only noted.
-pub(crate) fn note_termination() {
-    extern "C" fn note(_signal: i32) {
-        TERMINATED.store(true, Ordering::Relaxed);
+/// Holds SIGTERM back from now on, and gives what shows its coming.
+pub(crate) fn hold_termination() -> io::Result<OwnedFd> {
+    let mut set = SigSet::default();
+    if let Some(word) = set.0.first_mut() {
+        *word = 1 << (SIGTERM - 1);
     }
-    let note: extern "C" fn(i32) = note;
-    // SAFETY: the handler lives for ever, has the signature that signal(3) wants, and only stores to an atomic.
-    unsafe { signal(SIGTERM, note as usize) };
-}
-
-/// Whether SIGTERM has come while it was noted.
-pub(crate) fn terminated() -> bool {
-    TERMINATED.load(Ordering::Relaxed)
+    // SAFETY: the set is as large as the libc's, and there is one thread.
+    if unsafe { sigprocmask(SIG_BLOCK, &raw const set, core::ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as above; -1 asks for a new descriptor.
+    let fd = unsafe { signalfd(-1, &raw const set, SFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made it, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 #[cfg(test)]

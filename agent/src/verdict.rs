@@ -99,11 +99,12 @@ impl Verdict {
         let rungs: Vec<String> = ending.trail.iter().map(|(route, outcome)| rung(*route, outcome)).collect();
         ObjectWriter::default()
             .text("version", Some(drain::VERSION))
-            .text("container", Some(&ending.options.container))
+            .text("container", Some(ending.container()))
             .number("exitCode", exit_code.map(u64::from))
             .number("signal", signal.map(u64::from))
             .text("exitStatus", Some(if ending.exit == Exit::Unknown { "unknown" } else { "known" }))
             .text("action", Some(ending.options.action.name()))
+            .text("decided", Some(ending.options.decided()))
             .text("proxy", Some(self.fate.name()))
             .text("route", ending.trail.way_out().map(|route| route.to_string()).as_deref())
             .json("rungs", with_rungs.then(|| format!("[{}]", rungs.join(","))).as_deref())

@@ -1,63 +1,81 @@
-//! `watch`: beside the main container, asleep until it has ended.
+//! `watch`: beside the main containers, asleep until they have ended.
 
 use core::time::Duration;
 
 use crate::clock::Clock;
 use crate::ending::Ending;
 use crate::farewell;
+use crate::istio::Form;
 use crate::ladder::Patience;
 use crate::log;
-use crate::options::Options;
+use crate::mains::{Mains, Waited};
+use crate::memory::Memory;
+use crate::options::{Options, Placement};
 use crate::sidecar::Sidecar;
 use crate::sys;
-use crate::task::Task;
+use crate::termination::Termination;
 
 /// The first pause between two looks for the proxy; doubled each time, so that ten of them cover the ten seconds within which kubelet
 /// starts the container listed behind the main one.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// Watches the main container, and sees the proxy out once it has ended. Never fails: nobody could do anything about it, and a
+/// Watches the main containers, and sees the proxy out once they have ended. Never fails: nobody could do anything about it, and a
 /// pod whose agent fails has failed.
 pub(crate) fn run(options: &Options) {
     sys::ignore_interrupt();
+    let termination = Termination::hold(options.grace_period);
+    let memory = Memory::new(options.state_dir.clone());
+    if memory.is_done() {
+        log::line("an earlier run has seen the proxy out");
+    } else if options.form == Some(Form::Absent) {
+        log::line("the injector has put no proxy into this pod, so there is nothing to end");
+    } else {
+        attend(options, &termination, &memory);
+    }
+    if options.placement == Placement::Native {
+        // To end now would be to be started again.
+        termination.wait();
+    }
+}
 
-    // Until the main container is there, SIGTERM means that the pod is deleted; from then on, that kubelet has seen it end.
-    sys::note_termination();
-    let Some(task) = Task::find(options) else {
-        log::line(&format!("asked to leave before there was a container {}", options.container));
-        return;
+/// From the main containers' beginning to the verdict.
+fn attend(options: &Options, termination: &Termination, memory: &Memory) {
+    let mut mains = Mains::new(options, memory.clone(), termination);
+    let seen = mains.wait_seen();
+    let mut sidecar = Sidecar::new(options, mains.uid());
+    let waited = match seen {
+        Waited::Running => meet(&mut sidecar, &mut mains),
+        other => other,
     };
-    sys::ignore_termination();
-    let mut sidecar = Sidecar::new(options, task.uid());
-    if let Some(pid) = task.pid() {
-        log::line(&format!("watching {}, process {pid}", options.container));
+    if waited == Waited::Leave {
+        return log::line("asked to leave before every main container was there");
     }
 
-    meet(&mut sidecar, &task);
-    // One system call for as long as it runs.
-    task.wait();
     let clock = Clock::start();
     let began = clock.now();
-
-    let mut ending = Ending::new(options, sidecar, clock, began, task.exit());
-    log::line(&format!("{} has ended ({})", options.container, ending.how()));
+    let (name, exit) = mains.spokesman();
+    let mut ending = Ending::new(options, sidecar, clock, began, exit).of(name).within(termination);
     let verdict = farewell::see_out(&mut ending, Patience::Endless);
+    memory.done();
     verdict.publish(&ending);
 }
 
-/// Takes hold of the proxy's process while the task runs. A proxy that was seen and is not there when the task ends has gone; of one
-/// that was never seen nobody could say whether it is still to come.
-fn meet(sidecar: &mut Sidecar, task: &Task) {
+/// Takes hold of the proxy's process while the task runs, then sleeps until the task has ended. A proxy that was seen and is not there
+/// when the task ends has gone; of one that was never seen nobody could say whether it is still to come.
+fn meet(sidecar: &mut Sidecar, mains: &mut Mains) -> Waited {
     let mut pause = FIRST_LOOK;
     loop {
         sidecar.look();
         if sidecar.is_here() {
             sidecar.find_process();
         }
-        if sidecar.has_met_envoy() || pause > LAST_LOOK || task.has_ended_within(pause) {
-            return;
+        if sidecar.has_met_envoy() || pause > LAST_LOOK {
+            return mains.wait(None);
         }
-        pause *= 2;
+        match mains.wait(Some(pause)) {
+            Waited::TimeUp => pause *= 2,
+            ended => return ended,
+        }
     }
 }

@@ -19,14 +19,19 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 12] = [
-    option("container", "NAME", "base", "the main container"),
+pub(super) const OPTIONS: [Spec; 17] = [
+    Spec { repeats: true, ..option("container", "NAME", "base", "the main container; of several, all must end") },
     Spec {
         only: Some(Verb::Watch),
         ..option("pid", "N", "", "its process, where that is not to be found by the container's name")
     },
     Spec { only: Some(Verb::Complete), ..option("exit-code", "N", "", "how it has ended") },
-    option("action", "quit|drain", "quit", "what becomes of the proxy; drain leaves a native sidecar to kubelet"),
+    option("istio-status", "JSON", "", "the annotation sidecar.istio.io/status: which form the proxy has"),
+    option("action", "quit|drain", "", "what becomes of the proxy, whichever form it has; drain leaves it to kubelet"),
+    watches("restart-policy", "Never|OnFailure", "Never", "the pod's: a main container that will be restarted has not ended"),
+    watches("placement", "regular|native", "regular", "our own container: a native sidecar stays until kubelet ends it"),
+    watches("state-dir", "PATH", "", "a folder, such as an emptyDir, where a restarted agent finds what it knew"),
+    watches("grace-period", "DURATION", "30s", "the pod's: what is left of it after SIGTERM is a limit, too"),
     option("drain-timeout", "DURATION", "5m", "how long to wait for delivery in all"),
     option("stall-timeout", "DURATION", "15s", "how long to wait without a byte moving"),
     option("signal-port", "PORT", "15190", "the port where the filter listens"),
@@ -47,6 +52,10 @@ pub(super) const OPTIONS: [Spec; 12] = [
 
 const fn option(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
     Spec { name, value, default, only: None, repeats: false, help }
+}
+
+const fn watches(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
+    Spec { only: Some(Verb::Watch), ..option(name, value, default, help) }
 }
 
 /// The option called `name`.

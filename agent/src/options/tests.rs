@@ -17,7 +17,7 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 #[test]
 fn without_words_the_base_container_is_watched() {
     let options = options("", &[]);
-    assert_eq!((options.verb, options.container.as_str(), options.action), (Verb::Watch, "base", Action::Quit));
+    assert_eq!((options.verb, options.container(), options.action), (Verb::Watch, "base", Action::Quit));
     assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
     assert_eq!(options.signal.len(), 3);
 }
@@ -43,7 +43,7 @@ fn every_option_has_its_variable_and_the_flag_outranks_it() {
         ("EXEUNT_EXIT_CODE", "of another verb"),
     ];
     let options = options("watch --drain-timeout=25s --container job", &environment);
-    assert_eq!((options.container.as_str(), options.drain_timeout), ("job", Duration::from_secs(25)));
+    assert_eq!((options.container(), options.drain_timeout), ("job", Duration::from_secs(25)));
     assert_eq!(options.signal, ["127.0.0.2:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((options.action, options.pid), (Action::Drain, None));
 }

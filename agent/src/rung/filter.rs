@@ -116,7 +116,7 @@ impl Talk {
         if ending.sidecar.is_gone() {
             return Some(Outcome::Gone);
         }
-        if now >= self.give_up {
+        if now >= self.give_up || ending.must_leave() {
             return Some(Outcome::Failed("taken, but the proxy has not left in time".to_owned()));
         }
         let tells = now >= self.report_from && (self.untold || held.is_some_and(|held| self.reporter.is_due(&held, now)));

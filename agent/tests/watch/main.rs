@@ -129,13 +129,13 @@ fn signals_do_not_end_a_watch() {
 #[test]
 fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
     let agent = Agent::start(Command::new(AGENT).args(["watch", "--container", "a-container-that-never-comes"]));
-    // The handler is in place before the first look at /proc; the caught signals say so.
-    let caught = |status: String| {
-        let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:").map(|mask| u64::from_str_radix(mask.trim(), 16)));
+    // It is held back before the first look at /proc; the blocked signals say so.
+    let held = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:").map(|mask| u64::from_str_radix(mask.trim(), 16)));
         line.unwrap().unwrap() & (1 << 14) != 0
     };
     let began = Instant::now();
-    while !caught(std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap()) {
+    while !held(std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap()) {
         assert!(began.elapsed() < SOON);
         std::thread::yield_now();
     }

@@ -1,0 +1,88 @@
+//! In which form the pod has its proxy, and so what may become of it.
+
+use drain::json::Value;
+use drain::wire::Action;
+
+/// What Istio calls its container.
+const PROXY: &str = "istio-proxy";
+
+/// The form of the pod's proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A regular container: it must be ended, or the pod stays.
+    Classic,
+    /// An init container with restartPolicy Always: kubelet ends it, and would restart it if we did.
+    Native,
+    /// The injector has put none in.
+    Absent,
+    /// Nobody has told us.
+    Unknown,
+}
+
+// === impl Form ===
+
+impl Form {
+    /// Reads the value of the annotation `sidecar.istio.io/status`, which the injector writes: two lists of the containers it added
+    /// (istio, `pkg/kube/inject/webhook.go`). The downward API gives it as an environment variable; empty where there is none.
+    pub(crate) fn of_status(status: &str) -> Self {
+        let Ok(document) = Value::parse(status.as_bytes()) else { return Self::Unknown };
+        let Some(fields) = document.as_object() else { return Self::Unknown };
+        let names = |list: &str| {
+            let value = fields.iter().find(|(name, _)| name == list).and_then(|(_, value)| value.as_list());
+            value.unwrap_or_default().iter().any(|name| name.as_text() == Some(PROXY))
+        };
+        match (names("initContainers"), names("containers")) {
+            (true, _) => Self::Native,
+            (false, true) => Self::Classic,
+            (false, false) => Self::Absent,
+        }
+    }
+
+    /// What may become of such a proxy. An unknown one is taken for a regular container: to leave that running would keep the pod for
+    /// ever, to end a native one costs a restart of it.
+    pub(crate) const fn action(self) -> Action {
+        match self {
+            Self::Native => Action::Drain,
+            Self::Classic | Self::Absent | Self::Unknown => Action::Quit,
+        }
+    }
+
+    /// How the action came about, as a clause for the verdict.
+    pub(crate) const fn decided(self) -> &'static str {
+        match self {
+            Self::Classic => "istio-proxy is a regular container, by sidecar.istio.io/status",
+            Self::Native => "istio-proxy is a native sidecar, by sidecar.istio.io/status",
+            Self::Absent => "no istio-proxy in sidecar.istio.io/status",
+            Self::Unknown => "sidecar.istio.io/status was not given: by what listens",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_read_from_what_the_injector_writes() {
+        let table = [
+            (r#"{"initContainers":["istio-init"],"containers":["istio-proxy"],"revision":"default"}"#, Form::Classic),
+            (r#"{"initContainers":["istio-init","istio-proxy"],"containers":null,"revision":"default"}"#, Form::Native),
+            (r#"{"initContainers":["istio-validation","istio-proxy"],"containers":null}"#, Form::Native),
+            (r#"{"initContainers":null,"containers":null}"#, Form::Absent),
+            ("", Form::Unknown),
+            ("{", Form::Unknown),
+            ("[]", Form::Unknown),
+        ];
+        for (status, form) in table {
+            assert_eq!(Form::of_status(status), form, "{status}");
+        }
+    }
+
+    #[test]
+    fn only_a_native_sidecar_is_left_running() {
+        assert_eq!(Form::Native.action(), Action::Drain);
+        for form in [Form::Classic, Form::Absent, Form::Unknown] {
+            assert_eq!(form.action(), Action::Quit);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The main containers: when each is there, and when it has ended for good.
+
+use core::time::Duration;
+use std::thread::sleep;
+use std::time::Instant;
+
+use pod::pidfd::{Exit, Process};
+use pod::procfs::Procfs;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::log;
+use crate::memory::{Memory, Trace};
+use crate::options::{Options, RestartPolicy};
+use crate::sys;
+use crate::termination::Termination;
+
+/// Until a main container is there, how often it is looked for: even `true` is there for 40 ms.
+const LOOK: Duration = Duration::from_millis(10);
+/// Without pidfd: how often `/proc` is asked whether a process is still there.
+const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
+/// After this a line says what is waited for: an image may take its time, a wrong name takes for ever.
+const LONG: Duration = Duration::from_mins(1);
+/// The runtime reaps the process within 2 ms; only then does the kernel tell its status.
+const REAPING: Duration = Duration::from_millis(20);
+/// Kubelet's back-off before a second restart, doubled before each further one up to [`MAX_BACK_OFF`]; the first comes at once
+/// (kubernetes, `pkg/kubelet/kubelet.go`, `backOffPeriod` and `MaxContainerBackOff`).
+const BACK_OFF: Duration = Duration::from_secs(10);
+const MAX_BACK_OFF: Duration = Duration::from_mins(5);
+/// How much later than its back-off a container may come: kubelet looks every ten seconds.
+const LATENESS: Duration = Duration::from_secs(10);
+
+/// Where a main container stands.
+#[derive(Debug)]
+enum Phase {
+    /// It was never seen.
+    Awaited,
+    /// Its first process is there. `tells`: whether the kernel will tell its exit status.
+    Running { process: Process, uid: Option<u32>, tells: bool },
+    /// An instance has ended so that kubelet may start another one. If none has come by `until`, it was the last; without `until`,
+    /// another one is sure to come.
+    Between { exit: Exit, until: Option<Instant> },
+    /// It has ended for good.
+    Ended(Exit),
+}
+
+/// One main container.
+#[derive(Debug)]
+struct Main {
+    name: String,
+    phase: Phase,
+    /// How many instances have ended.
+    instances: u32,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Mains<'a> {
+    proc: Procfs,
+    termination: &'a Termination,
+    policy: RestartPolicy,
+    memory: Memory,
+    list: Vec<Main>,
+    /// When to say what is waited for.
+    overdue: Option<Instant>,
+}
+
+/// What became of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// All have ended for good.
+    Ended,
+    /// All that there are run.
+    Running,
+    /// The time given was up.
+    TimeUp,
+    /// We were asked to leave while one was never seen: the pod is deleted.
+    Leave,
+}
+
+// === impl Mains ===
+
+impl<'a> Mains<'a> {
+    /// Those that `options` name, with what is remembered of them.
+    pub(crate) fn new(options: &Options, memory: Memory, termination: &'a Termination) -> Self {
+        let (proc, overdue) = (Procfs::default(), Some(Instant::now() + LONG));
+        let mut mains = Self { policy: options.restart_policy, list: Vec::new(), overdue, memory, proc, termination };
+        for (place, name) in options.containers.iter().enumerate() {
+            mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0 });
+            let open =
+                |pid| Process::open(&mains.proc, pid).map_or(Phase::Ended(Exit::Unknown), |process| mains.running(process));
+            let begins = match (options.pid, mains.memory.recall(name)) {
+                (Some(pid), _) => Some(open(pid)),
+                (None, Some(Trace::Ended(exit))) => Some(Phase::Ended(exit)),
+                // It ended while nobody looked, unless it is still there.
+                (None, Some(Trace::Seen)) => mains.find(name).or_else(|| Some(Phase::after(Exit::Unknown, mains.policy, 1))),
+                (None, None) => None,
+            };
+            if let Some(phase) = begins {
+                mains.enter(place, phase);
+            }
+        }
+        mains
+    }
+
+    /// Sleeps until all have ended for good, at most for `limit`. While all of them run that is one system call.
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> Waited {
+        let end = limit.map(|limit| Instant::now() + limit);
+        loop {
+            self.look();
+            if self.list.iter().all(|main| matches!(main.phase, Phase::Ended(_))) {
+                return Waited::Ended;
+            }
+            if self.list.iter().any(|main| matches!(main.phase, Phase::Awaited)) && self.termination.has_come() {
+                return Waited::Leave;
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Waited::TimeUp;
+            }
+            self.sleep([left, self.pause()].into_iter().flatten().min());
+        }
+    }
+
+    /// Waits until every one was seen.
+    pub(crate) fn wait_seen(&mut self) -> Waited {
+        loop {
+            match self.wait(Some(Duration::ZERO)) {
+                Waited::TimeUp if self.list.iter().all(|main| !matches!(main.phase, Phase::Awaited)) => return Waited::Running,
+                Waited::TimeUp => self.sleep(Some(LOOK)),
+                other => return other,
+            }
+            self.say_what_is_missing();
+        }
+    }
+
+    /// The uid of the first one that runs.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        self.list.iter().find_map(|main| if let Phase::Running { uid, .. } = main.phase { uid } else { None })
+    }
+
+    /// The one that speaks for all: the first that has failed, else the first; and how it has ended.
+    pub(crate) fn spokesman(&self) -> (&str, Exit) {
+        let exit = |main: &Main| if let Phase::Ended(exit) = main.phase { exit } else { Exit::Unknown };
+        let failed = self.list.iter().find(|main| !matches!(exit(main), Exit::Code(0)));
+        failed.or(self.list.first()).map_or(("", Exit::Unknown), |main| (main.name.as_str(), exit(main)))
+    }
+
+    /// Looks at each of them once.
+    fn look(&mut self) {
+        let now = Instant::now();
+        for place in 0..self.list.len() {
+            let Some(main) = self.list.get(place) else { return };
+            let next = match &main.phase {
+                Phase::Ended(_) => None,
+                Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
+                    let exit = exit_of(process, *tells);
+                    log::line(&format!("{} has ended ({})", main.name, clause(exit)));
+                    Phase::after(exit, self.policy, main.instances + 1)
+                }),
+                Phase::Awaited | Phase::Between { .. } => self.find(&main.name).or(match main.phase {
+                    Phase::Between { exit, until: Some(until) } if now >= until => Some(Phase::Ended(exit)),
+                    _ => None,
+                }),
+            };
+            if let Some(next) = next {
+                self.enter(place, next);
+            }
+        }
+    }
+
+    fn enter(&mut self, place: usize, next: Phase) {
+        let Some(main) = self.list.get_mut(place) else { return };
+        match &next {
+            Phase::Running { process, .. } => {
+                log::line(&format!("watching {}, process {}", main.name, process.pid()));
+                self.memory.remember(&main.name, Trace::Seen);
+            }
+            Phase::Between { until, .. } => {
+                main.instances += 1;
+                let wait = until.map_or_else(
+                    || "it will be".to_owned(),
+                    |until| format!("it may be, within {} s", until.saturating_duration_since(Instant::now()).as_secs()),
+                );
+                log::line(&format!("{} is not done: {wait} restarted", main.name));
+            }
+            Phase::Ended(exit) => self.memory.remember(&main.name, Trace::Ended(*exit)),
+            Phase::Awaited => {}
+        }
+        main.phase = next;
+    }
+
+    fn find(&self, name: &str) -> Option<Phase> {
+        let root = self.proc.root_of(name)?;
+        Process::open(&self.proc, root.pid).map(|process| self.running(process))
+    }
+
+    fn running(&self, process: Process) -> Phase {
+        let tells = process.fd().is_some_and(|fd| sys::wait_status(fd).is_ok());
+        Phase::Running { uid: self.proc.uid(process.pid()), tells, process }
+    }
+
+    /// How long to sleep before the next look; `None` where only ends are waited for.
+    fn pause(&self) -> Option<Duration> {
+        let pauses = self.list.iter().map(|main| match &main.phase {
+            Phase::Awaited | Phase::Between { .. } => Some(LOOK),
+            Phase::Running { process, .. } if process.fd().is_none() => Some(LOOK_WITHOUT_PIDFD),
+            Phase::Running { .. } | Phase::Ended(_) => None,
+        });
+        pauses.flatten().min()
+    }
+
+    /// Sleeps until one of those that run has ended, at most for `timeout`.
+    fn sleep(&self, timeout: Option<Duration>) {
+        let mut fds: Vec<PollFd<'_>> =
+            self.termination.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).into_iter().collect();
+        for main in &self.list {
+            if let Phase::Running { process, .. } = &main.phase
+                && let Some(fd) = process.fd()
+            {
+                fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            }
+        }
+        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        if poll(&mut fds, time.as_ref()).is_err() {
+            // Interrupted, or refused: then at least not in a circle.
+            sleep(LOOK);
+        }
+        // Its time is when the grace period begins.
+        self.termination.has_come();
+    }
+
+    fn say_what_is_missing(&mut self) {
+        if self.overdue.is_some_and(|overdue| Instant::now() >= overdue) {
+            let missing = self.list.iter().filter(|main| matches!(main.phase, Phase::Awaited)).map(|main| main.name.as_str());
+            let names = missing.collect::<Vec<_>>().join(", ");
+            log::line(&format!("there is no container {names} yet; the pod needs shareProcessNamespace"));
+            self.overdue = None;
+        }
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// What follows the end, by `exit`, of the container's `instances`-th instance.
+    fn after(exit: Exit, policy: RestartPolicy, instances: u32) -> Self {
+        match (policy, exit) {
+            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, Exit::Code(0)) => Self::Ended(exit),
+            (RestartPolicy::OnFailure, Exit::Unknown) => {
+                Self::Between { exit, until: Some(Instant::now() + back_off(instances) + LATENESS) }
+            }
+            (RestartPolicy::OnFailure, Exit::Code(_) | Exit::Signal(_)) => Self::Between { exit, until: None },
+        }
+    }
+}
+
+/// How long kubelet waits before it starts a container again of which `instances` have ended.
+fn back_off(instances: u32) -> Duration {
+    match instances {
+        0 | 1 => Duration::ZERO,
+        // 10 s times 2^5 is past the limit.
+        more => (BACK_OFF * (1 << (more - 2).min(5))).min(MAX_BACK_OFF),
+    }
+}
+
+fn exit_of(process: &Process, tells: bool) -> Exit {
+    if !tells {
+        return Exit::Unknown;
+    }
+    process.wait_reaped(REAPING);
+    let status = process.fd().and_then(|fd| sys::wait_status(fd).ok().flatten());
+    status.map_or(Exit::Unknown, Exit::from_wait_status)
+}
+
+/// How a process has ended, in words.
+pub(crate) fn clause(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit code {code}"),
+        Exit::Signal(signal) => format!("signal {signal}"),
+        Exit::Unknown => "exit status unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(policy: RestartPolicy, exit: Exit) -> Option<bool> {
+        match Phase::after(exit, policy, 1) {
+            Phase::Ended(_) => Some(true),
+            Phase::Between { until: None, .. } => Some(false),
+            Phase::Between { until: Some(_), .. } | Phase::Awaited | Phase::Running { .. } => None,
+        }
+    }
+
+    #[test]
+    fn failed_main_under_on_failure_is_not_completed() {
+        assert_eq!(ends(RestartPolicy::OnFailure, Exit::Code(1)), Some(false));
+        assert_eq!(ends(RestartPolicy::OnFailure, Exit::Signal(9)), Some(false), "nor one that was killed for its memory");
+        assert_eq!(ends(RestartPolicy::OnFailure, Exit::Code(0)), Some(true));
+    }
+
+    #[test]
+    fn under_never_every_end_is_one_for_good() {
+        for exit in [Exit::Code(0), Exit::Code(1), Exit::Signal(9), Exit::Unknown] {
+            assert_eq!(ends(RestartPolicy::Never, exit), Some(true), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn under_on_failure_an_unknown_end_waits_out_the_back_off() {
+        assert_eq!(ends(RestartPolicy::OnFailure, Exit::Unknown), None);
+        let seconds = [1, 2, 3, 4, 5, 6, 7, 8, 100].map(|instances| back_off(instances).as_secs());
+        assert_eq!(seconds, [0, 10, 20, 40, 80, 160, 300, 300, 300]);
+    }
+}

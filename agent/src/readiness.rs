@@ -1,0 +1,142 @@
+//! Whether there is a proxy, and whether it can carry traffic yet.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+use std::io;
+use std::thread::sleep;
+use std::time::Instant;
+
+use drain::config::SIGNAL_PORT;
+use drain::duration;
+
+use crate::http::{self, CONNECT_TIMEOUT, Problem, Request};
+use crate::istio::Form;
+use crate::options::Options;
+use crate::sidecar::Sidecar;
+
+/// Where Envoy's health listener tells what pilot-agent knows: 200 once the configuration is there and the listeners are bound (Istio,
+/// `pkg/bootstrap`, `cmd/pilot-agent/status/server.go`).
+const PATH: &str = "/healthz/ready";
+/// It listens on all addresses of the pod; where that has no IPv4, on the second.
+const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+/// A neighbour answers within a millisecond; while it starts its only thread may be busy with its configuration.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause after the first look. A proxy that starts takes one to several seconds; its readiness costs the task no more than a
+/// twentieth.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The pauses double up to this one: who waits for long is not late by a second.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// An address of TEST-NET-1 (RFC 5737), routed nowhere: only Istio's capture can have it refused.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
+/// A captured connection that nobody listens for is refused by the pod's own kernel, within microseconds.
+const REFUSAL: Duration = Duration::from_millis(100);
+
+/// Whether the pod has a proxy, or will have one.
+pub(crate) fn has_proxy(sidecar: &mut Sidecar, options: &Options) -> bool {
+    if options.form == Some(Form::Absent) {
+        return false;
+    }
+    sidecar.look();
+    sidecar.is_here() || answers(options.ready_port) || (sidecar.is_in_a_pod() && is_captured())
+}
+
+/// Waits until the proxy is ready, at most as long as `options` say; else, what to tell.
+pub(crate) fn wait(options: &Options) -> Result<(), String> {
+    let deadline = Instant::now() + options.ready_timeout;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let Err(seen) = ask(options.ready_port, deadline) else { return Ok(()) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let (port, time) = (options.ready_port, duration::display(options.ready_timeout));
+            return Err(format!(
+                "the proxy is not ready after {time} (port {port}, {PATH}: {seen}): see the log of istio-proxy, or raise --ready-timeout"
+            ));
+        }
+        sleep(pause.min(left));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Asks once; else, what was seen.
+fn ask(port: u16, deadline: Instant) -> Result<(), String> {
+    let [first, second] = LOCALHOST.map(|ip| SocketAddr::new(ip, port));
+    match ask_at(first, deadline) {
+        Err(Problem::NotSent(error)) => match ask_at(second, deadline) {
+            // The first is the one to name.
+            Err(Problem::NotSent(_)) => Err(Problem::NotSent(error)),
+            other => other,
+        },
+        other => other,
+    }
+    .map_err(|problem| problem.to_string())
+    .and_then(|status| if status == 200 { Ok(()) } else { Err(format!("answers {status}")) })
+}
+
+fn ask_at(at: SocketAddr, deadline: Instant) -> Result<u16, Problem> {
+    // The last look, too, has a moment to be answered.
+    let left = deadline.saturating_duration_since(Instant::now()).max(FIRST_PAUSE);
+    let stream = http::connect(at, CONNECT_TIMEOUT.min(left)).map_err(Problem::NotSent)?;
+    let request = Request { method: "GET", path: PATH, headers: &[], timeout: ANSWER_TIMEOUT.min(left) };
+    http::exchange_on(stream, at, &request, &mut |_| {}).map(|head| head.status)
+}
+
+/// Whether anybody listens on `port`.
+fn answers(port: u16) -> bool {
+    LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), REFUSAL).is_ok())
+}
+
+/// Whether this pod's connections are redirected to a proxy that does not listen yet.
+fn is_captured() -> bool {
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    http::connect(NOWHERE, REFUSAL).is_err_and(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    /// A server that answers one request with `answer`.
+    fn serve(answer: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let length = stream.read(&mut [0; 1_000]).unwrap();
+            assert!(length > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        port
+    }
+
+    #[test]
+    fn only_a_200_is_readiness() {
+        assert_eq!(ask(serve("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), soon()), Ok(()));
+        let unready = serve("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(ask(unready, soon()), Err("answers 503".to_owned()));
+        assert_eq!(ask(serve("ready\r\n\r\n"), soon()), Err("not understood".to_owned()));
+    }
+
+    #[test]
+    fn nobody_listening_is_not_ready() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!((ask(port, soon()), answers(port)), (Err("refused".to_owned()), false));
+    }
+
+    #[test]
+    fn silence_lasts_no_longer_than_the_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let began = Instant::now();
+        let seen = ask(listener.local_addr().unwrap().port(), began + Duration::from_millis(200));
+        assert_eq!(seen, Err("no answer: timed out".to_owned()));
+        assert!(began.elapsed() < ANSWER_TIMEOUT);
+    }
+}
