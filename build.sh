@@ -50,9 +50,10 @@ main() {
             return
         fi
     done
-    usage >&2
-    # EX_USAGE of sysexits(3).
-    [[ -z $verb || $verb == help || $verb == --help || $verb == -h ]] || exit 64
+    case $verb in
+    '' | help | --help | -h) usage ;;
+    *) wrong "unknown verb $verb: must be one that ./build.sh lists" ;;
+    esac
 }
 
 usage() {
@@ -93,6 +94,7 @@ verb_test() {
         shift
     done
     if ((${#tiers[@]} == 0)); then
+        [[ $# -eq 0 ]] || wrong "unknown tier $1: must be lint, unit, wasm, host or e2e"
         tiers=(lint unit wasm host e2e)
     fi
     for tier in "${tiers[@]}"; do
@@ -250,6 +252,10 @@ tier_lint() {
 
 tier_unit() {
     use_rust
+    # Tests of the agent send signals with it; a bare Debian's shell has it built in, and nobody else.
+    if [[ -z $(type -P kill) ]] && ! packages procps; then
+        say "the program kill is missing: as root, apt-get install procps"
+    fi
     local code=0
     step unit "unit and property tests" "${CARGO[@]}" test --workspace --locked --no-fail-fast "$@" || code=$?
     count_cargo unit "$code"
@@ -370,7 +376,9 @@ use_rust() {
         CARGO=(cargo)
         return
     fi
-    if ! new_enough /usr/bin/rustc && ! packages "${RUST_PACKAGES[@]}"; then
+    # What apt has known so far may be an older one.
+    if ! new_enough /usr/bin/rustc && ! { packages "${RUST_PACKAGES[@]}" && new_enough /usr/bin/rustc; } &&
+        ! { new_lists && packages "${RUST_PACKAGES[@]}" && new_enough /usr/bin/rustc; }; then
         missing "Rust 1.$RUST_MINOR or newer" "install rustup, or as root apt-get install ${RUST_PACKAGES[*]}"
     fi
     RUSTC_=/usr/bin/rustc
@@ -485,13 +493,21 @@ use_node() {
 
 # Installs packages; false for anybody but root and where there is no apt. The lists are fetched only when they turn out to be too old.
 packages() {
-    [[ $EUID -eq 0 ]] && have apt-get || return 1
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@")
+    may_install || return
     attempt apt "installing $*" "${install[@]}" && return
-    [[ -z ${LISTS_ARE_NEW:-} ]] || return 1
+    new_lists && step apt "installing $*" "${install[@]}"
+}
+
+# Fetches the lists of what there is; once, and false after that.
+new_lists() {
+    may_install && [[ -z ${LISTS_ARE_NEW:-} ]] || return
     LISTS_ARE_NEW=1
-    step apt-update "fetching Debian's package lists" apt-get update || return
-    step apt "installing $*" "${install[@]}"
+    step apt-update "fetching Debian's package lists" apt-get update
+}
+
+may_install() {
+    [[ $EUID -eq 0 ]] && have apt-get
 }
 
 # === saying and doing ===
@@ -504,6 +520,13 @@ say() {
     printf '%s\n' "$*" >&2
 }
 
+# The one line of a command that nobody can carry out.
+wrong() {
+    say "build.sh: $1"
+    # EX_USAGE of sysexits(3).
+    exit 64
+}
+
 # The one line of a machine that something must be done to first.
 missing() {
     say "build.sh: $1 is missing: $2"
@@ -511,13 +534,15 @@ missing() {
     exit 69
 }
 
-# Runs a long command with its output in .cache/log/NAME.log; where it fails, shows the log's end.
+# Runs a long command with its output in .cache/log/NAME.log; where it fails, shows the lines that tell of failures, and the log's end.
 step() {
     local code=0
     attempt "$@" || code=$?
     if ((code != 0)); then
-        say "  the end of .cache/log/$1.log:"
-        tail -n 60 "$LOGS/$1.log" | sed 's/^/  | /' >&2
+        say "  from .cache/log/$1.log:"
+        grep -E -A 3 '^error|^test .* FAILED$|panicked at|^✖|^FAILED ' "$LOGS/$1.log" | head -n 80 | sed 's/^/  | /' >&2 || true
+        say "  its end:"
+        tail -n 40 "$LOGS/$1.log" | sed 's/^/  | /' >&2
     fi
     return "$code"
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.client import Connection, ask
+from harness.delivery import check_all_delivered
 from harness.pod import POD, TASK_UID, Pod
 from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene
 from harness.upstream import Upstream
@@ -23,9 +24,7 @@ def test_a_captured_upload_is_delivered_and_the_proxy_leaves(pod: Pod, make_scen
     agent = scene.agent(task)
     task.begin()
     crc = task.report("written")["crcs"][0]
-    (delivery,) = upstream.deliveries()
-    assert (delivery.bytes, delivery.crc, delivery.in_order) == (12 * MB, crc, True)
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 12 * MB, crc=crc)
     assert envoy.pilot_agent is not None
     assert envoy.pilot_agent.wait() == 0
     verdict = agent.verdict()
@@ -40,9 +39,7 @@ def test_a_destination_that_the_mesh_does_not_know_is_waited_for_too(pod: Pod, m
     task = scene.task(size=4 * MB, to=upstream.address)
     agent = scene.agent(task)
     task.begin()
-    (delivery,) = upstream.deliveries()
-    envoy.gone(5)
-    assert (delivery.bytes, delivery.in_order) == (4 * MB, True)
+    check_all_delivered(upstream, envoy, 4 * MB)
     assert agent.wait() == 0
 
 
@@ -57,9 +54,7 @@ def test_a_network_that_is_away_for_a_while_is_waited_for(pod: Pod, make_scene: 
     pod.unplug()
     assert not envoy.ending.comes(1.5)
     pod.plug_in()
-    (delivery,) = upstream.deliveries()
-    envoy.gone(10)
-    assert (delivery.bytes, delivery.in_order) == (3 * MB, True)
+    check_all_delivered(upstream, envoy, 3 * MB)
     assert agent.wait() == 0
 
 
@@ -90,8 +85,7 @@ def test_kubelets_sigterm_does_not_keep_the_agent_from_its_work(pod: Pod, make_s
     task.wait()
     # To a native sidecar it comes as soon as the main container has ended.
     agent.ending.send(number)
-    assert upstream.deliveries()[0].bytes == 3 * MB
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 3 * MB)
     assert agent.wait() == 0
 
 
@@ -190,8 +184,7 @@ def test_the_main_container_itself_can_complete(pod: Pod, make_scene: MakeScene,
     task.begin()
     task.wait()
     one_shot = scene.completer("--exit-code", "0")
-    assert upstream.deliveries()[0].bytes == 6 * MB
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 6 * MB)
     assert one_shot.wait() == 0
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from harness.delivery import check_all_delivered
 from harness.scene import MakeScene, Scene
 from harness.sidecar import LOOPBACK, SERVICE_ENTRY
 
@@ -20,11 +21,8 @@ def end_to_end(scene: Scene, *, size: int = 6 * MEGABYTE, rate: int = 4 * MEGABY
     task.begin()
     written = task.report("written")
     verdict: dict[str, object] = agent.verdict()
-    (delivery,) = upstream.deliveries()
     assert written["failed"] == ""
-    assert (delivery.bytes, delivery.crc) == (size, written["crcs"][0])
-    assert delivery.in_order
-    assert envoy.gone(5)
+    check_all_delivered(upstream, envoy, size, crc=written["crcs"][0])
     assert envoy.pilot_agent is not None
     assert envoy.pilot_agent.wait() == 0
     assert agent.wait() == 0
@@ -75,9 +73,7 @@ def test_without_an_agent_a_signal_alone_waits_for_the_last_byte(make_scene: Mak
     answer = scene.complete()
     assert answer.status == 202
     assert answer.json()["state"] in ("draining", "quitting")
-    (delivery,) = upstream.deliveries()
-    assert (delivery.bytes, delivery.crc, delivery.in_order) == (8 * MEGABYTE, crc, True)
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 8 * MEGABYTE, crc=crc)
 
 
 def test_a_script_can_complete_without_a_watcher(make_scene: MakeScene) -> None:
@@ -88,8 +84,7 @@ def test_a_script_can_complete_without_a_watcher(make_scene: MakeScene) -> None:
     task.begin()
     task.wait()
     one_shot = scene.completer("--exit-code", "3")
-    assert upstream.deliveries()[0].bytes == 6 * MEGABYTE
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 6 * MEGABYTE)
     assert one_shot.wait() == 0
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.network import Address, free_ports
+from harness.delivery import check_all_delivered
+from harness.network import CLOSED, Address
 from harness.scene import MakeScene, Scene
 from harness.wait import until
 
@@ -49,9 +50,7 @@ def upload_and_end(scene: Scene, *flags: str) -> Any:
     task = scene.task(size=4 * MB)
     agent = scene.agent(task, *flags)
     task.begin()
-    (delivery,) = upstream.deliveries()
-    envoy.gone(20)
-    assert (delivery.bytes, delivery.in_order) == (4 * MB, True)
+    check_all_delivered(upstream, envoy, 4 * MB, within=20)
     verdict: Any = agent.verdict()
     assert agent.wait() == 0
     return verdict
@@ -88,8 +87,7 @@ def test_a_broken_module_is_refused_alone_and_the_pod_still_ends(make_scene: Mak
     task = scene.task(size=4 * MB)
     agent = scene.agent(task)
     task.begin()
-    assert upstream.deliveries()[0].bytes == 4 * MB
-    envoy.gone(20)
+    check_all_delivered(upstream, envoy, 4 * MB, within=20)
     assert not agent.verdict()["route"].startswith("filter ")
 
 
@@ -140,8 +138,7 @@ def test_a_proxy_that_hangs_for_a_moment_loses_nothing(make_scene: MakeScene, ve
     # Long enough for the agent to ask in vain.
     assert not envoy.ending.comes(1.0)
     envoy.ending.send(signal.SIGCONT)
-    assert upstream.deliveries()[0].bytes == 4 * MB
-    envoy.gone(20)
+    check_all_delivered(upstream, envoy, 4 * MB, within=20)
     assert agent.wait(20) == 0
 
 
@@ -160,7 +157,7 @@ def test_a_proxy_that_hangs_for_ever_ends_by_pilot_agent(make_scene: MakeScene) 
 
 def test_a_closed_admin_port_leaves_the_filter_its_second_way(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
-    scene.sidecar.cluster_at("prometheus_stats", ("127.0.0.1", free_ports(1)[0]))
+    scene.sidecar.cluster_at("prometheus_stats", CLOSED)
     check_second_way(scene, upload_and_end(scene))
 
 
@@ -174,7 +171,7 @@ def test_an_admin_interface_that_answers_500_leaves_the_filter_its_second_way(
 
 def test_with_no_admin_interface_at_all_a_signal_without_facts_still_ends_the_proxy(make_scene: MakeScene) -> None:
     scene = make_scene()
-    scene.sidecar.cluster_at("prometheus_stats", ("127.0.0.1", free_ports(1)[0]))
+    scene.sidecar.cluster_at("prometheus_stats", CLOSED)
     scene.sidecar.plugin_config |= {"drainTimeout": "3s", "stallTimeout": "1s"}
     envoy = scene.envoy(pilot_agent=True)
     assert scene.complete().status == 202

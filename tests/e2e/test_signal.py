@@ -13,6 +13,7 @@ import pytest
 
 from harness import http2
 from harness.client import Answer, Connection, raw
+from harness.delivery import check_all_delivered
 from harness.envoy import Envoy
 from harness.release import VERSIONS
 from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene, Scene
@@ -190,8 +191,7 @@ def test_a_signal_that_comes_twice_drains_once(make_scene: MakeScene, version: s
     task.wait()
     answers = [scene.complete(), scene.complete()]
     assert [answer.status for answer in answers] == [202, 202]
-    assert upstream.deliveries()[0].bytes == 3_000_000
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 3_000_000)
     assert len(scene.transitions()) == 2
 
 
@@ -205,8 +205,7 @@ def test_a_completion_in_a_body_is_taken_too(make_scene: MakeScene, version: str
     answer = scene.ask("POST", "/v1/complete", SIGNAL_HEADERS, completion(container="by-body").encode())
     assert answer.status == 202
     assert answer.json()["container"] == "by-body"
-    assert upstream.deliveries()[0].bytes == 2_000_000
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 2_000_000)
 
 
 def test_many_signals_at_once_drain_once(make_scene: MakeScene) -> None:
@@ -223,8 +222,7 @@ def test_many_signals_at_once_drain_once(make_scene: MakeScene) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(signal, range(16)))
     assert {answer.status for answer in answers} == {202}
-    assert upstream.deliveries()[0].bytes == 3_000_000
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 3_000_000)
     assert len(scene.transitions()) == 2
 
 
@@ -235,8 +233,7 @@ def test_two_agents_at_once_agree(make_scene: MakeScene, version: str) -> None:
     task = scene.task(size=4_000_000)
     agents = [scene.agent(task), scene.agent(task)]
     task.begin()
-    assert upstream.deliveries()[0].bytes == 4_000_000
-    envoy.gone(5)
+    check_all_delivered(upstream, envoy, 4_000_000)
     assert [agent.wait() for agent in agents] == [0, 0]
 
 

@@ -73,15 +73,18 @@ class Envoy:
         self.sidecar.write(self._bootstrap, wasm=self._wasm, access_log=self.access_log)
 
     def ready(self) -> Self:
-        """Waits until the admin server says LIVE."""
+        """Waits until its own admin server says LIVE."""
 
         def live() -> bool:
             if not self.running:
                 raise TooLate("Envoy ended before it was ready")
             try:
-                return self.admin("/ready").status == 200
-            except OSError:
+                info = self.admin("/server_info").json()
+            except (OSError, ValueError):
                 return False
+            # Another one may listen where this one is about to fail to.
+            ours = info["command_line_options"]["config_path"] == str(self._bootstrap)
+            return bool(ours and info["state"] == "LIVE")
 
         try:
             until("Envoy is ready", live, _READY_WITHIN_S)

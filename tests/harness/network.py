@@ -5,7 +5,12 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
+from .paths import Missing
+
 Address = tuple[str, int]
+
+# Where nobody listens: tcpmux, which no system has run for decades.
+CLOSED: Address = ("127.0.0.1", 1)
 
 
 class Network(Protocol):
@@ -42,19 +47,42 @@ class Host:
 HOST = Host()
 
 
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports on which nobody listens.
+class Ports:
+    """A block of ports that are free, and stay ours among all test runs on this machine until they are given back."""
 
-    They lie below the kernel's ephemeral range (from 32768), so that no outgoing connection can take one before it is used, and
-    are drawn at random, so that two test runs on one machine hardly ever want the same.
-    """
-    ports: set[int] = set()
-    while len(ports) < count:
-        port = random.randrange(16_000, 32_000)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    # Below the kernel's ephemeral range (from 32768), so that no outgoing connection takes one before it is used.
+    _FIRST, _SIZE, _BLOCKS = 16_000, 16, 1_000
+
+    def __init__(self) -> None:
+        """Takes a block."""
+        # At random, so that other programs' ports are not met again and again.
+        for block in random.sample(range(self._BLOCKS), self._BLOCKS):
+            numbers = range(self._FIRST + block * self._SIZE, self._FIRST + (block + 1) * self._SIZE)
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                probe.bind((host, port))
+                # A name without a file (unix(7), abstract): the kernel gives it back even if this process is killed.
+                lock.bind(f"\0exeunt-test-ports-{block}")
             except OSError:
+                lock.close()
                 continue
-        ports.add(port)
-    return list(ports)
+            if all(_is_free(number) for number in numbers):
+                self._lock = lock
+                self.numbers = list(numbers)
+                return
+            lock.close()
+        raise Missing("no block of 16 ports between 16000 and 32000 is free: end what listens there")
+
+    def give_back(self) -> None:
+        """Nobody of ours listens there any more."""
+        self._lock.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As Envoy binds: a connection that has ended there does not matter.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -159,6 +159,7 @@ class Scene:
         with self._lock:
             self._closed = True
             self._stack.close()
+            self.sidecar.release()
 
     def __enter__(self) -> Self:
         return self

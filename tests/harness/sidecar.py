@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .network import Address, free_ports
+from .network import Address, Ports
 from .paths import FIXTURES
 
 Json = Any
@@ -57,12 +57,14 @@ class Sidecar:
         self.plugin_config: Json = {}
         self._discovered: list[Json] = []
         self._version = 0
+        self._ports: Ports | None = None
 
     # === Where it listens ===
 
     def without_capture(self) -> None:
         """Moves every listener to a free port on loopback and binds those that only capture would lead to."""
-        admin, agent, health, prometheus, signal, tcp, http, outbound, inbound = free_ports(9)
+        self._ports = Ports()
+        admin, agent, health, prometheus, signal, tcp, http, outbound, inbound, *_ = self._ports.numbers
         signal_host = "127.0.0.1" if self.route == LOOPBACK else _SIGNAL_BY_SERVICE_ENTRY
         self.places = Places(
             admin=("127.0.0.1", admin),
@@ -109,6 +111,11 @@ class Sidecar:
                 place["address"], place["port_value"] = address
                 return
         raise KeyError(name)
+
+    def release(self) -> None:
+        """Gives its ports back, when nothing listens there any more."""
+        if self._ports is not None:
+            self._ports.give_back()
 
     # === The plugin ===
 

@@ -43,6 +43,9 @@ class Upstream(Child):
         argv += ["--port", str(port)]
         if uid is not None:
             argv += ["--uid", str(uid)]
+        # For so long it can still read what its own kernel has taken and ACKed: a receive buffer of 64 KiB, doubled by the kernel
+        # (socket(7)); and as much again as a busy machine may be late.
+        self.unread_s = 0.2 + (128 * 1024 / rate if rate else 0)
         super().__init__(argv, folder / f"upstream-{mode}.log", network=network, container=container)
         self.address: Address = (host, self.report("listening")["port"])
 

@@ -13,13 +13,15 @@ use rustix::termios::tcsetpgrp;
 
 use super::{SIG_BLOCK, SigSet, signal, sigprocmask};
 
-pub(crate) use super::{SIGINT, SIGTERM};
+
 
 // As on x86 and ARM (signal(7)).
 pub(crate) const SIGHUP: i32 = 1;
+pub(crate) const SIGINT: i32 = super::SIGINT;
 pub(crate) const SIGQUIT: i32 = 3;
 pub(crate) const SIGKILL: i32 = 9;
 const SIGPIPE: i32 = 13;
+pub(crate) const SIGTERM: i32 = super::SIGTERM;
 pub(crate) const SIGCHLD: i32 = 17;
 pub(crate) const SIGCONT: i32 = 18;
 pub(crate) const SIGSTOP: i32 = 19;
