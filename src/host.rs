@@ -33,11 +33,14 @@ pub(crate) fn destination_address() -> Option<SocketAddr> {
     std::str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
-/// A header of the request.
+/// A header of the request, of which nobody has said that it is UTF-8.
+pub(crate) fn request_header_bytes(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+}
+
+/// A header of the request; one that is not UTF-8 is as good as none.
 pub(crate) fn request_header(name: &str) -> Option<String> {
-    // By bytes: the SDK's text version panics on a value that is not UTF-8.
-    let bytes = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()?;
-    String::from_utf8(bytes).ok()
+    String::from_utf8(request_header_bytes(name)?).ok()
 }
 
 /// Sets a header of the request before it goes on.

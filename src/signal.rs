@@ -84,9 +84,9 @@ impl SignalStream {
         if length.is_some_and(|length| length > wire::MAX_BODY as u64) {
             return Route::Answer(Err(Refusal::TooLarge));
         }
-        match host::request_header(wire::COMPLETION_HEADER) {
+        match host::request_header_bytes(wire::COMPLETION_HEADER) {
             Some(text) if text.len() > wire::MAX_BODY => Route::Answer(Err(Refusal::TooLarge)),
-            Some(text) => Route::Answer(self.complete(text.as_bytes())),
+            Some(text) => Route::Answer(self.complete(&text)),
             None if end_of_stream => Route::Answer(self.complete(&[])),
             None => Route::Collect,
         }

@@ -117,6 +117,8 @@ impl fmt::Display for Problem {
         match self {
             Self::NotSent(error) if error.kind() == io::ErrorKind::ConnectionRefused => f.write_str("refused"),
             Self::NotSent(error) => write!(f, "not reached: {}", error.kind()),
+            // What a blocking call says when its time is up.
+            Self::NoAnswer(error) if error.kind() == io::ErrorKind::WouldBlock => f.write_str("no answer: timed out"),
             Self::NoAnswer(error) => write!(f, "no answer: {}", error.kind()),
             Self::NotUnderstood => f.write_str("not understood"),
         }

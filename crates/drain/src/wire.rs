@@ -84,9 +84,9 @@ const ACTIONS: [(&str, Action); 2] = [("quit", Action::Quit), ("drain", Action::
 /// Reads a whole body as one JSON document.
 fn document(body: &[u8]) -> Result<Value, Vec<Mistake>> {
     if body.is_empty() {
-        return Err(vec![Mistake::new("", "the body is empty: must be a JSON object")]);
+        return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
     }
-    Value::parse(body).map_err(|error| vec![Mistake::new("", format!("the body is not JSON: {error}"))])
+    Value::parse(body).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
 }
 
 // === impl Action ===
