@@ -3,21 +3,19 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from arguments import Options
+from ending import Ending
 from harness.agent import Agent
 from harness.client import ask
 from harness.envoy import Envoy
 from harness.scene import Scene
 from harness.upstream import Upstream
 from harness.wait import TooLate
-
-if TYPE_CHECKING:
-    from stage import Stage
+from stage import Stage
 
 ACTS = ("nothing", "sigkill", "exeunt")
 
@@ -27,49 +25,10 @@ _LOOK_FOR_S = 2.0
 _PATIENCE_S = 30.0
 
 
-@dataclass
-class Ending:
-    """How an act ended."""
-
-    name: str
-    written: int
-    delivered: int
-    # None: the proxy was still running.
-    exit_to_gone_s: float | None
-    watched_s: float
-    route: str | None = None
-
-    @property
-    def kept_the_promise(self) -> bool:
-        """Ended, and nothing lost."""
-        return self.exit_to_gone_s is not None and self.delivered == self.written
-
-    def words(self) -> tuple[str, ...]:
-        """As the table shows it."""
-        ended = "no" if self.exit_to_gone_s is None else "yes"
-        after = (
-            f"still there after {self.watched_s:.0f} s"
-            if self.exit_to_gone_s is None
-            else f"{self.exit_to_gone_s * 1000:,.0f} ms"
-        )
-        return (ended, after, f"{self.written:,}", f"{self.delivered:,}", f"{self.written - self.delivered:,}")
-
-    def as_json(self) -> dict[str, Any]:
-        """As `--json` writes it."""
-        return {
-            "name": self.name,
-            "ended": self.exit_to_gone_s is not None,
-            "exitToGoneMs": None if self.exit_to_gone_s is None else round(self.exit_to_gone_s * 1000, 1),
-            "bytesWritten": self.written,
-            "bytesDelivered": self.delivered,
-            "route": self.route,
-        }
-
-
 class Play:
     """Runs the acts in threads; whatever they started is gone at the end of the `with` block."""
 
-    def __init__(self, stage: "Stage", options: Options, folder: Path) -> None:
+    def __init__(self, stage: Stage, options: Options, folder: Path) -> None:
         self._stage = stage
         self._options = options
         for name in ACTS:

@@ -15,8 +15,9 @@ from types import FrameType
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
-from acts import ACTS, Ending, Play  # noqa: E402
+from acts import ACTS, Play  # noqa: E402
 from arguments import Mistakes, Options, read  # noqa: E402
+from ending import Ending  # noqa: E402
 from harness import paths, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
 from stage import Stage  # noqa: E402

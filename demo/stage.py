@@ -5,7 +5,7 @@ import threading
 import time
 from typing import TextIO
 
-from acts import Ending
+from ending import Ending
 
 _COLOURS = {"nothing": "33", "sigkill": "31", "exeunt": "32"}
 _COLUMNS = ("act", "ended?", "task's exit to proxy gone", "written", "delivered", "lost")

@@ -92,7 +92,7 @@ impl Spec {
         let only = self.only.map_or(String::new(), |verb| format!(", {} only", verb.name()));
         let repeats = if self.repeats { ", may be repeated" } else { "" };
         let default = if self.default.is_empty() { String::new() } else { format!(" [{}]", self.default) };
-        format!("  {flag:27}{}{only}{repeats}{default}\n", self.help)
+        format!("  {flag:34}{}{only}{repeats}{default}\n", self.help)
     }
 
     /// Whether `verb` has it.
