@@ -1,6 +1,7 @@
 """How an act ended."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
