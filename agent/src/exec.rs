@@ -4,6 +4,7 @@
 //! The law of this room: the command cannot tell that we are there. Whatever takes time or may fail is done by a helper, a fork of
 //! ours; who waits for signals and children does nothing else, so that none is late and the command's exit status is never lost.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use rustix::process::getuid;
@@ -36,8 +37,8 @@ pub(crate) fn run(options: &Options) -> u8 {
 }
 
 fn command(options: &Options) -> Command {
-    let (program, arguments) = options.command.split_first().map_or((Default::default(), &[][..]), |(program, rest)| (program.clone(), rest));
-    let mut command = Command::new(program);
-    command.args(arguments);
+    let mut words = options.command.iter();
+    let mut command = Command::new(words.next().map(OsString::as_os_str).unwrap_or_default());
+    command.args(words);
     command
 }

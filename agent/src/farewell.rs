@@ -1,25 +1,18 @@
 //! From the task's end to the verdict: find the proxy, have it leave, see its last bytes out.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::io;
 use std::thread::sleep;
 
-use drain::config::SIGNAL_PORT;
 use pod::delivery::Held;
 
 use crate::ending::Ending;
-use crate::http;
 use crate::ladder::{self, Patience};
 use crate::linger::linger;
 use crate::log;
+use crate::readiness::is_captured;
 use crate::rung::Outcome;
 use crate::verdict::{Fate, Verdict};
 
-/// An address of TEST-NET-1 (RFC 5737), routed nowhere: only Istio's capture can have it refused.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
-/// A captured connection that nobody listens for is refused by the pod's own kernel, within microseconds.
-const REFUSAL: Duration = Duration::from_millis(100);
 /// How long a proxy that is to come is waited for: kubelet starts it next, unless its image has to be pulled.
 const COMING: Duration = Duration::from_mins(5);
 /// Between two looks for it.
@@ -72,12 +65,6 @@ fn comes(ending: &mut Ending<'_>) -> bool {
         }
     }
     false
-}
-
-/// Whether this pod's connections are redirected to a proxy that does not listen.
-fn is_captured() -> bool {
-    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    http::connect(NOWHERE, REFUSAL).is_err_and(refused)
 }
 
 /// What was not delivered, by all that is known: what the proxy's end has destroyed, and what was left of the rest.

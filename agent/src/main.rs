@@ -14,6 +14,7 @@ use std::process::ExitCode;
 mod clock;
 mod complete;
 mod ending;
+mod exec;
 mod farewell;
 mod http;
 mod istio;
@@ -23,12 +24,14 @@ mod log;
 mod mains;
 mod memory;
 mod options;
+mod readiness;
 mod report;
 mod rung;
 mod sidecar;
 mod sys;
 mod termination;
 mod verdict;
+mod wait;
 mod watch;
 
 use crate::options::{Invocation, Refusal, Verb};
@@ -39,12 +42,14 @@ const EX_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     match Invocation::parse(env::args_os().skip(1), |name| env::var(name).ok()) {
-        Ok(Invocation::Help) => print(&options::help()),
+        Ok(Invocation::Help(verb)) => print(&options::help(verb)),
         Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
         Ok(Invocation::Run(options)) => match options.verb {
             Verb::Watch => watch::run(&options),
+            Verb::Exec => return ExitCode::from(exec::run(&options)),
+            Verb::Wait if wait::run(&options) => {}
             Verb::Complete if complete::run(&options) => {}
-            Verb::Complete => return ExitCode::from(EX_UNAVAILABLE),
+            Verb::Wait | Verb::Complete => return ExitCode::from(EX_UNAVAILABLE),
         },
         Err(Refusal { verb, mistakes }) => {
             for mistake in mistakes {
@@ -53,7 +58,7 @@ fn main() -> ExitCode {
             return match verb {
                 // An agent that fails fails its pod.
                 Verb::Watch => ExitCode::SUCCESS,
-                Verb::Complete => ExitCode::from(EX_USAGE),
+                Verb::Exec | Verb::Wait | Verb::Complete => ExitCode::from(EX_USAGE),
             };
         }
     }

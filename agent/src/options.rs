@@ -21,6 +21,8 @@ mod table;
 use self::read::{Given, Instead};
 pub(crate) use self::table::help;
 
+/// A proxy has its configuration within seconds; one that has none after a minute will need help.
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// What Kubernetes gives a pod that says nothing.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,10 @@ const MAX_ADDRESSES: usize = 8;
 pub(crate) enum Verb {
     /// Wait for the main container's end, then see the proxy out.
     Watch,
+    /// Run the main container's command, then see the proxy out.
+    Exec,
+    /// Wait until the proxy can carry traffic.
+    Wait,
     /// The main container has ended: see the proxy out.
     Complete,
 }
@@ -41,6 +47,24 @@ pub(crate) enum Verb {
 pub(crate) enum RestartPolicy {
     Never,
     OnFailure,
+}
+
+/// What becomes of the command when the proxy is not ready in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReady {
+    /// It is started all the same.
+    GoOn,
+    /// It is not started.
+    Fail,
+}
+
+/// What is said on the stderr that is also the command's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Only what has gone wrong.
+    Trouble,
+    /// Every step, and the verdict.
+    All,
 }
 
 /// How the agent's own container is placed.
@@ -54,8 +78,10 @@ pub(crate) enum Placement {
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 pub(crate) enum Invocation {
-    Help,
+    /// For a verb, or for all of them.
+    Help(Option<Verb>),
     Version,
     Run(Options),
 }
@@ -65,6 +91,16 @@ pub(crate) enum Invocation {
 pub(crate) struct Options {
     /// What to do.
     pub(crate) verb: Verb,
+    /// The command and its arguments; for `exec`, where it has at least one word.
+    pub(crate) command: Vec<OsString>,
+    /// The port of Envoy's health listener.
+    pub(crate) ready_port: u16,
+    /// How long to wait for its word.
+    pub(crate) ready_timeout: Duration,
+    /// What follows where it has not come.
+    pub(crate) not_ready: NotReady,
+    /// What is said beside the command.
+    pub(crate) talk: Talk,
     /// The main containers' names; all of them must end.
     pub(crate) containers: Vec<String>,
     /// Its process, where it is not to be found by the container's name.
@@ -111,11 +147,13 @@ pub(crate) struct Refusal {
 // === impl Verb ===
 
 impl Verb {
-    const ALL: [Self; 2] = [Self::Watch, Self::Complete];
+    const ALL: [Self; 4] = [Self::Watch, Self::Exec, Self::Wait, Self::Complete];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Watch => "watch",
+            Self::Exec => "exec",
+            Self::Wait => "wait",
             Self::Complete => "complete",
         }
     }
@@ -130,6 +168,30 @@ impl RestartPolicy {
         match self {
             Self::Never => "Never",
             Self::OnFailure => "OnFailure",
+        }
+    }
+}
+
+// === impl NotReady ===
+
+impl NotReady {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "go-on" => Some(Self::GoOn),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
+
+// === impl Talk ===
+
+impl Talk {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "trouble" => Some(Self::Trouble),
+            "all" => Some(Self::All),
+            _ => None,
         }
     }
 }
@@ -157,7 +219,7 @@ impl Invocation {
     ) -> Result<Self, Refusal> {
         let mut given = Given::default();
         match given.read_arguments(arguments) {
-            Some(Instead::Help) => return Ok(Self::Help),
+            Some(Instead::Help) => return Ok(Self::Help(given.verb_given())),
             Some(Instead::Version) => return Ok(Self::Version),
             None => given.read_environment(variable),
         }
@@ -209,6 +271,11 @@ impl Options {
         let placement = |text: &str| Placement::ALL.into_iter().find(|placement| placement.name() == text);
         Self {
             verb,
+            command: given.take_command(),
+            ready_port: given.one("ready-port", "a port from 1 to 65535", port).unwrap_or(ports::HEALTH),
+            ready_timeout: given.one("ready-timeout", &limits, limit).unwrap_or(READY_TIMEOUT),
+            not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", NotReady::named).unwrap_or(NotReady::GoOn),
+            talk: given.one("log", "\"trouble\" or \"all\"", Talk::named).unwrap_or(Talk::Trouble),
             containers,
             pid: given.one("pid", "the id of a process", pid),
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),

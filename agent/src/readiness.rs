@@ -86,8 +86,8 @@ fn answers(port: u16) -> bool {
     LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), REFUSAL).is_ok())
 }
 
-/// Whether this pod's connections are redirected to a proxy that does not listen yet.
-fn is_captured() -> bool {
+/// Whether this pod's connections are redirected to a proxy that does not listen.
+pub(crate) fn is_captured() -> bool {
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     http::connect(NOWHERE, REFUSAL).is_err_and(refused)
 }

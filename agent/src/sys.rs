@@ -8,6 +8,8 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::ioctl;
 
+pub(crate) mod process;
+
 /// `struct pidfd_info` as Linux 6.13 has it (`PIDFD_INFO_SIZE_VER0`, 64 bytes; `include/uapi/linux/pidfd.h`). Newer kernels take
 /// it.
 #[repr(C)]
@@ -36,7 +38,7 @@ const SFD_CLOEXEC: i32 = 0o2_000_000;
 
 /// `sigset_t`: 1,024 bits in glibc and in musl.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct SigSet([u64; 16]);
 
 unsafe extern "C" {

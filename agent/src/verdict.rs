@@ -79,7 +79,7 @@ impl Verdict {
             (Some(path), _) => (path.as_path(), true),
             (None, Verb::Watch) => (Path::new(TERMINATION_LOG), false),
             // It runs in the main container, whose message it is.
-            (None, Verb::Complete) => return,
+            (None, Verb::Exec | Verb::Wait | Verb::Complete) => return,
         };
         // Kubelet makes its file beforehand; without kubelet, /dev is no place for files of ours.
         let file = OpenOptions::new().write(true).truncate(true).create(ours).open(path);

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
 use pod::pidfd::Exit;
-use rustix::process::{Pid, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, waitpid};
+use rustix::process::{Pid, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
 
 use super::command;
 use super::helper;
@@ -86,7 +86,7 @@ impl<'a> Init<'a> {
 
     /// All that there is to reap: one SIGCHLD may stand for many.
     fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) == self.command {
                 self.on_command(pid, status);
             } else if Some(pid) == self.helper && !status.stopped() {

@@ -27,6 +27,8 @@ struct GivenValue {
 #[derive(Debug, Default)]
 pub(super) struct Given {
     verb: Option<Verb>,
+    /// What follows `exec`.
+    command: Vec<OsString>,
     values: Vec<GivenValue>,
     mistakes: Vec<Mistake>,
 }
@@ -42,6 +44,12 @@ impl Given {
                 Ok(None) => return None,
                 Ok(Some(Arg::Short('h') | Arg::Long("help"))) => return Some(Instead::Help),
                 Ok(Some(Arg::Short('V') | Arg::Long("version"))) => return Some(Instead::Version),
+                Ok(Some(Arg::Value(word))) if self.verb == Some(Verb::Exec) => {
+                    // What follows the program's name is its own, whatever it looks like.
+                    self.command.push(word);
+                    self.command.extend(parser.raw_args().into_iter().flatten());
+                    return None;
+                }
                 Ok(Some(Arg::Value(word))) => self.read_verb(&word.to_string_lossy()),
                 Ok(Some(Arg::Long(name))) => {
                     let written = format!("--{name}");
@@ -80,6 +88,11 @@ impl Given {
         self.verb.unwrap_or(Verb::Watch)
     }
 
+    /// The verb, if one was given.
+    pub(super) fn verb_given(&self) -> Option<Verb> {
+        self.verb
+    }
+
     /// The value of `option`, read by `parse`; of several the last, as everywhere.
     pub(super) fn one<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.all(option, allowed, parse).pop()
@@ -97,6 +110,14 @@ impl Given {
             values.extend(value);
         }
         values
+    }
+
+    /// The command that follows `exec`.
+    pub(super) fn take_command(&mut self) -> Vec<OsString> {
+        if self.command.is_empty() && self.verb == Some(Verb::Exec) {
+            self.mistake("exec", "has no command: must be followed by -- and one");
+        }
+        core::mem::take(&mut self.command)
     }
 
     /// Reports a mistake of `option` that only shows beside others.
@@ -120,7 +141,7 @@ impl Given {
         match (self.verb, verb) {
             (None, Some(verb)) => self.verb = Some(verb),
             (Some(_), Some(_)) => self.mistake(word, "is one verb too many"),
-            (_, None) => self.mistake(word, "is not known: must be watch or complete"),
+            (_, None) => self.mistake(word, "is not known: must be watch, exec, wait or complete"),
         }
     }
 

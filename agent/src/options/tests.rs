@@ -27,7 +27,8 @@ fn the_defaults_in_the_help_are_the_defaults() {
     for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
         let environment = [(&*spec.variable(), spec.default)];
         assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
-        assert!(help().contains(&format!("[{}]", spec.default)), "{}", spec.name);
+        let told = |verb| help(Some(verb)).contains(&format!("{}]", spec.default));
+        assert!(Verb::ALL.into_iter().filter(|verb| spec.concerns(*verb)).all(told), "{}", spec.name);
     }
 }
 
@@ -60,7 +61,7 @@ fn all_mistakes_are_reported_at_once() {
     let line = "look --container Base --pid 0 --drain-timeout 25 --exit-code 1 --nonsense --action stop -x";
     let mistakes = parse(line, &[("EXEUNT_ADMIN_PORT", "tcp://10.0.0.1:80")]).unwrap_err();
     let expected = [
-        "look: is not known: must be watch or complete",
+        "look: is not known: must be watch, exec, wait or complete",
         "--nonsense: is not known: see --help",
         "-x: is not known: see --help",
         "--exit-code: is not known to watch",
@@ -83,10 +84,33 @@ fn a_flag_without_value_is_a_mistake() {
 
 #[test]
 fn help_and_version_need_nothing_else() {
-    for line in ["--help", "-h", "watch --container Base --help"] {
-        assert_eq!(parse(line, &[]), Ok(Invocation::Help), "{line}");
+    for (line, verb) in [("--help", None), ("-h", None), ("watch --container Base --help", Some(Verb::Watch))] {
+        assert_eq!(parse(line, &[]), Ok(Invocation::Help(verb)), "{line}");
     }
     assert_eq!(parse("complete --version", &[("EXEUNT_PID", "x")]), Ok(Invocation::Version));
+}
+
+#[test]
+fn the_help_fits_a_screen() {
+    for text in Verb::ALL.map(Some).into_iter().chain([None]).map(help) {
+        assert!(text.lines().count() <= 40 && text.lines().all(|line| line.len() <= 80), "{text}");
+    }
+}
+
+#[test]
+fn what_follows_exec_is_the_command_whatever_it_looks_like() {
+    for line in ["exec --ready-timeout 5s -- job --log all -- watch", "exec --ready-timeout=5s job --log all -- watch"] {
+        let options = options(line, &[("EXEUNT_NOT_READY", "fail"), ("EXEUNT_READY_PORT", "9"), ("EXEUNT_LOG", "trouble")]);
+        assert_eq!(
+            (options.verb, options.command),
+            (Verb::Exec, ["job", "--log", "all", "--", "watch"].map(OsString::from).to_vec())
+        );
+        assert_eq!((options.ready_port, options.ready_timeout, options.not_ready), (9, Duration::from_secs(5), NotReady::Fail));
+        assert_eq!(options.talk, Talk::Trouble);
+    }
+    let mistakes = parse("exec --log some", &[]).unwrap_err();
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    assert!(mistakes.iter().any(|mistake| mistake == "exec: has no command: must be followed by -- and one"), "{mistakes:?}");
 }
 
 #[test]

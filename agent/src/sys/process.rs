@@ -13,8 +13,6 @@ use rustix::termios::tcsetpgrp;
 
 use super::{SIG_BLOCK, SigSet, signal, sigprocmask};
 
-
-
 // As on x86 and ARM (signal(7)).
 pub(crate) const SIGHUP: i32 = 1;
 pub(crate) const SIGINT: i32 = super::SIGINT;

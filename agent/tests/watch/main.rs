@@ -109,7 +109,7 @@ fn a_native_sidecar_is_left() {
 #[test]
 fn a_proxy_that_goes_by_itself_has_no_route() {
     let (mut proxy, task) = (Proxy::start(&["filter=none"]), Task::start("read x"));
-    let agent = Agent::watch(&proxy, &task);
+    let agent = Agent::watch(&proxy, &task).until_it_holds(2);
     proxy.kill();
     task.end();
     agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":null", "\"rungs\":[]"]);

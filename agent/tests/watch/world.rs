@@ -151,6 +151,22 @@ impl Agent {
         self
     }
 
+    /// Waits until it has taken hold of that many processes.
+    pub(crate) fn until_it_holds(self, processes: usize) -> Self {
+        let holds = || {
+            let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().flatten();
+            files
+                .filter(|file| std::fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy().contains("pidfd")))
+                .count()
+        };
+        let began = std::time::Instant::now();
+        while holds() < processes {
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "it holds {} processes", holds());
+            std::thread::yield_now();
+        }
+        self
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

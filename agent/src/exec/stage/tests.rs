@@ -18,7 +18,9 @@ fn running() -> Order {
 
 #[test]
 fn the_command_starts_once_the_proxy_is_ready_and_its_end_is_ours() {
-    for (exit, code) in [(Exit::Code(0), 0), (Exit::Code(3), 3), (Exit::Code(255), 255), (SIGKILLED, 137), (Exit::Signal(15), 143)] {
+    for (exit, code) in
+        [(Exit::Code(0), 0), (Exit::Code(3), 3), (Exit::Code(255), 255), (SIGKILLED, 137), (Exit::Signal(15), 143)]
+    {
         let (mut order, now) = (running(), Instant::now());
         assert_eq!(order.on(Event::Ended(exit), now), [Effect::SeeOut(exit, GRACE)]);
         assert_eq!(order.on(Event::Helper(Exit::Code(0)), now), [Effect::Leave(code)]);
@@ -94,7 +96,11 @@ fn the_proxy_is_seen_out_after_a_command_that_cannot_be_started() {
 #[test]
 fn failed_main_under_on_failure_is_not_completed() {
     let now = Instant::now();
-    for (exit, effect) in [(Exit::Code(1), Effect::Leave(1)), (SIGKILLED, Effect::Leave(137)), (Exit::Code(0), Effect::SeeOut(Exit::Code(0), GRACE))] {
+    for (exit, effect) in [
+        (Exit::Code(1), Effect::Leave(1)),
+        (SIGKILLED, Effect::Leave(137)),
+        (Exit::Code(0), Effect::SeeOut(Exit::Code(0), GRACE)),
+    ] {
         let mut order = order(NotReady::GoOn, RestartPolicy::OnFailure);
         order.on(Event::Helper(Exit::Code(0)), now);
         assert_eq!(order.on(Event::Ended(exit), now), [effect]);

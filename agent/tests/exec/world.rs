@@ -1,0 +1,176 @@
+//! What a wrapped command lives among: a proxy that is told to go, its health listener, and whoever sends signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
+const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
+/// Far longer than anything here takes; short beside the agent's own limits.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A fake proxy; see the script of the other tests.
+pub(crate) struct Proxy {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    ports: Vec<String>,
+    health: Health,
+}
+
+/// Envoy's health listener.
+struct Health {
+    port: u16,
+    ready: Arc<AtomicBool>,
+}
+
+/// A wrapped command at work, whose stdin is open.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdout: BufReader<ChildStdout>,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// A proxy that is ready, and has `roles`.
+    pub(crate) fn start(roles: &[&str]) -> Self {
+        let mut child = Command::new("python3").arg(FAKE).args(roles).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        Self { child, output, ports: line.split_whitespace().map(str::to_owned).collect(), health: Health::start() }
+    }
+
+    /// The same, not ready yet.
+    pub(crate) fn start_unready(roles: &[&str]) -> Self {
+        let proxy = Self::start(roles);
+        proxy.health.ready.store(false, Ordering::Relaxed);
+        proxy
+    }
+
+    /// From now on it is ready.
+    pub(crate) fn becomes_ready(&self) {
+        self.health.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// `exec` or `wait` beside this proxy, its options not yet ended.
+    pub(crate) fn agent(&self, verb: &str) -> Command {
+        let mut agent = Command::new(AGENT);
+        agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
+        agent.args(["--ready-port", &self.health.port.to_string()]);
+        for (name, port) in ["--signal-port", "--admin-port", "--status-port"].into_iter().zip(&self.ports) {
+            agent.args([name, port]);
+        }
+        agent
+    }
+
+    /// `exec` of `command` beside this proxy, with `options`.
+    pub(crate) fn exec(&self, options: &[&str], command: &[&str]) -> Command {
+        let mut agent = self.agent("exec");
+        agent.args(options).arg("--").args(command);
+        agent
+    }
+
+    /// What it was asked, once it has ended.
+    pub(crate) fn story(mut self) -> String {
+        let mut story = String::new();
+        self.output.read_to_string(&mut story).unwrap();
+        story
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let health = Self { port: listener.local_addr().unwrap().port(), ready: Arc::new(AtomicBool::new(true)) };
+        let ready = Arc::clone(&health.ready);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut asked = [0; 1_000];
+                // A connection alone is a question, too: whether anybody is there.
+                let length = stream.read(&mut asked).unwrap_or(0);
+                if length == 0 {
+                    continue;
+                }
+                assert!(asked.starts_with(b"GET /healthz/ready HTTP/1.1\r\n"));
+                let status = if ready.load(Ordering::Relaxed) { "200 OK" } else { "503 Service Unavailable" };
+                let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        health
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The next line that the command writes.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Sends `signal`, by its name, to the agent alone.
+    pub(crate) fn signal(&self, signal: &str) {
+        send(signal, self.child.id());
+    }
+
+    /// The processes whose parent the agent is, with their states.
+    pub(crate) fn children(&self) -> Vec<(u32, char)> {
+        let mut children = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
+            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+            let mut fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+            let (state, parent) = (fields.next().unwrap().chars().next().unwrap(), fields.next().unwrap());
+            if parent == self.child.id().to_string() {
+                children.push((pid, state));
+            }
+        }
+        children
+    }
+
+    /// Its end, within reason.
+    pub(crate) fn end(mut self) -> Output {
+        drop(self.child.stdin.take());
+        until("its end", || self.child.try_wait().unwrap().is_some());
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        self.stdout.read_to_end(&mut stdout).unwrap();
+        self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+        Output { status: self.child.wait().unwrap(), stdout, stderr }
+    }
+}
+
+/// Sends `signal`, by its name, to the process `pid`.
+pub(crate) fn send(signal: &str, pid: u32) {
+    assert!(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().unwrap().success());
+}
+
+/// Looks until `reached`.
+pub(crate) fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(began.elapsed() < SOON, "{what} does not come");
+        thread::yield_now();
+    }
+}
