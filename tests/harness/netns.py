@@ -25,7 +25,11 @@ class Namespace:
         self.name = f"exeunt-{kind}-{secrets.token_hex(3)}"
         self.path = Path("/run/netns") / self.name
         _run("ip", "netns", "add", self.name)
-        self.ip("link", "set", "lo", "up")
+        try:
+            self.ip("link", "set", "lo", "up")
+        except Missing:
+            self.close()
+            raise
 
     def ip(self, *words: str) -> None:
         """`ip` inside."""
