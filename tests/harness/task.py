@@ -32,7 +32,7 @@ class Task(Child):
         argv += ["--bytes", str(size), "--connections", str(connections), "--path", path]
         argv += ["--exit", str(exit_code), "--killed-by", str(killed_by)]
         if uid is not None:
-            # The interpreter may lie where that user cannot go (/root/.pyenv): it changes the user itself, before any socket.
+            # The interpreter may lie where that user cannot go (a home folder): it changes the user itself, before any socket.
             argv += ["--uid", str(uid)]
         super().__init__(argv, folder / f"task-{what}.log", network=network, container=container)
         self.report("ready")
