@@ -147,7 +147,7 @@ impl<'a> Mains<'a> {
 
     /// Looks at each of them once.
     fn look(&mut self) {
-        let now = Instant::now();
+        let (now, leaving) = (Instant::now(), self.termination.has_come());
         for place in 0..self.list.len() {
             let Some(main) = self.list.get(place) else { return };
             let next = match &main.phase {
@@ -157,10 +157,7 @@ impl<'a> Mains<'a> {
                     log::line(&format!("{} has ended ({})", main.name, clause(exit)));
                     Phase::after(exit, self.policy, main.instances + 1)
                 }),
-                Phase::Awaited | Phase::Between { .. } => self.find(&main.name).or(match main.phase {
-                    Phase::Between { exit, until: Some(until) } if now >= until => Some(Phase::Ended(exit)),
-                    _ => None,
-                }),
+                Phase::Awaited | Phase::Between { .. } => self.find(&main.name).or_else(|| main.phase.was_the_last(now, leaving)),
             };
             if let Some(next) = next {
                 self.enter(place, next);
@@ -242,6 +239,15 @@ impl<'a> Mains<'a> {
 // === impl Phase ===
 
 impl Phase {
+    /// What it becomes if no other instance comes any more: the time for one has passed, or kubelet ends the pod (it is deleted, the
+    /// Job has failed often enough) and starts nothing again.
+    fn was_the_last(&self, now: Instant, leaving: bool) -> Option<Self> {
+        match self {
+            Self::Between { exit, until } if leaving || until.is_some_and(|until| now >= until) => Some(Self::Ended(*exit)),
+            Self::Between { .. } | Self::Awaited | Self::Running { .. } | Self::Ended(_) => None,
+        }
+    }
+
     /// What follows the end, by `exit`, of the container's `instances`-th instance.
     fn after(exit: Exit, policy: RestartPolicy, instances: u32) -> Self {
         match (policy, exit) {
@@ -298,6 +304,22 @@ mod tests {
         assert_eq!(ends(RestartPolicy::OnFailure, Exit::Code(1)), Some(false));
         assert_eq!(ends(RestartPolicy::OnFailure, Exit::Signal(9)), Some(false), "nor one that was killed for its memory");
         assert_eq!(ends(RestartPolicy::OnFailure, Exit::Code(0)), Some(true));
+    }
+
+    #[test]
+    fn a_failed_main_container_is_done_once_the_pod_is_ended() {
+        let now = Instant::now();
+        let failed = Phase::after(Exit::Code(1), RestartPolicy::OnFailure, 3);
+        assert!(failed.was_the_last(now + MAX_BACK_OFF + LATENESS, false).is_none(), "it is sure to be restarted");
+        assert!(matches!(failed.was_the_last(now, true), Some(Phase::Ended(Exit::Code(1)))));
+        assert!(Phase::Awaited.was_the_last(now, true).is_none(), "a task that was never seen has not ended");
+    }
+
+    #[test]
+    fn an_unknown_end_is_the_last_after_the_back_off_and_not_before() {
+        let unknown = Phase::after(Exit::Unknown, RestartPolicy::OnFailure, 1);
+        assert!(unknown.was_the_last(Instant::now(), false).is_none());
+        assert!(matches!(unknown.was_the_last(Instant::now() + LATENESS, false), Some(Phase::Ended(Exit::Unknown))));
     }
 
     #[test]

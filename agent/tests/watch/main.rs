@@ -127,6 +127,18 @@ fn signals_do_not_end_a_watch() {
 }
 
 #[test]
+fn a_task_that_failed_under_on_failure_keeps_its_proxy_until_the_pod_is_ended() {
+    let (proxy, task) = (Proxy::start(&[]), Task::start("read x; exit 1"));
+    let pid = task.pid().to_string();
+    let agent = Agent::start(proxy.agent("watch").args(["--pid", &pid, "--restart-policy", "OnFailure"])).until_watching();
+    task.end();
+    // Nothing was told to the filter yet: only SIGTERM makes this end the last one.
+    let agent = agent.until_it_says("is not done");
+    assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
+    agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":\"filter"]);
+}
+
+#[test]
 fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
     let agent = Agent::start(Command::new(AGENT).args(["watch", "--container", "a-container-that-never-comes"]));
     // It is held back before the first look at /proc; the blocked signals say so.

@@ -144,10 +144,17 @@ impl Agent {
     }
 
     /// Waits until it has taken hold of the task.
-    pub(crate) fn until_watching(mut self) -> Self {
+    pub(crate) fn until_watching(self) -> Self {
+        self.until_it_says("watching")
+    }
+
+    /// Waits for a line with `words`.
+    pub(crate) fn until_it_says(mut self, words: &str) -> Self {
         let mut line = String::new();
-        self.stderr.read_line(&mut line).unwrap();
-        assert!(line.starts_with("exeunt-agent: watching"), "{line}");
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it has ended without saying: {words}");
+        }
         self
     }
 
