@@ -30,6 +30,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) told: Option<Held>,
     /// The main container that speaks for the task.
     container: String,
+    /// How its end is known, as a clause.
+    known_by: String,
+    /// By what the proxy is known, as a clause.
+    proxy_known_by: String,
     /// SIGTERM, where it is held back.
     termination: Option<&'a Termination>,
 }
@@ -40,12 +44,30 @@ impl<'a> Ending<'a> {
     /// The task has ended at `began`, by `exit`.
     pub(crate) fn new(options: &'a Options, sidecar: Sidecar, clock: Clock, began: Instant, exit: Exit) -> Self {
         let container = options.container().to_owned();
-        Self { options, sidecar, clock, began, exit, trail: Trail::default(), told: None, container, termination: None }
+        Self {
+            options,
+            sidecar,
+            clock,
+            began,
+            exit,
+            trail: Trail::default(),
+            told: None,
+            container,
+            known_by: "told".to_owned(),
+            proxy_known_by: "by nothing".to_owned(),
+            termination: None,
+        }
     }
 
     /// The same, of the main container called `name`.
     pub(crate) fn of(mut self, name: &str) -> Self {
         name.clone_into(&mut self.container);
+        self
+    }
+
+    /// The same, known by `evidence`.
+    pub(crate) fn known_by(mut self, evidence: &str) -> Self {
+        evidence.clone_into(&mut self.known_by);
         self
     }
 
@@ -60,6 +82,11 @@ impl<'a> Ending<'a> {
         &self.container
     }
 
+    /// How its end is known.
+    pub(crate) fn evidence(&self) -> &str {
+        &self.known_by
+    }
+
     /// Whether we were asked to leave, and the grace period is as good as over.
     pub(crate) fn must_leave(&self) -> bool {
         self.grace_left().is_some_and(|left| left.is_zero())
@@ -72,6 +99,16 @@ impl<'a> Ending<'a> {
 
     fn grace_left(&self) -> Option<Duration> {
         self.termination.and_then(Termination::grace_left)
+    }
+
+    /// How it was decided what becomes of the proxy, and by what it is known, as a clause.
+    pub(crate) fn decided(&self) -> String {
+        format!("{}; known {}", self.options.decided(), self.proxy_known_by)
+    }
+
+    /// Takes down by what the proxy is known, as long as it is there.
+    pub(crate) fn note_proxy(&mut self) {
+        self.proxy_known_by = self.sidecar.known_by();
     }
 
     /// The exit code, and the signal: at most one of them is known.

@@ -28,7 +28,12 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
         log::line("there is no proxy, so there is nothing to end");
         return Verdict::new(Fate::None, Duration::ZERO, Held::default());
     }
-    let outcome = if went { Outcome::Gone } else { ladder::climb(ending, patience) };
+    let outcome = if went {
+        Outcome::Gone
+    } else {
+        ending.note_proxy();
+        ladder::climb(ending, patience)
+    };
     match outcome {
         Outcome::Gone => {
             let (drained, before) = (ending.age(), ending.sidecar.last_alive());

@@ -4,7 +4,7 @@ use drain::json::Value;
 use drain::wire::Action;
 
 /// What Istio calls its container.
-const PROXY: &str = "istio-proxy";
+pub(crate) const PROXY: &str = "istio-proxy";
 
 /// The form of the pod's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Form {
             Self::Classic => "istio-proxy is a regular container, by sidecar.istio.io/status",
             Self::Native => "istio-proxy is a native sidecar, by sidecar.istio.io/status",
             Self::Absent => "no istio-proxy in sidecar.istio.io/status",
-            Self::Unknown => "sidecar.istio.io/status was not given: by what listens",
+            Self::Unknown => "sidecar.istio.io/status was not given, so it is taken for a regular container",
         }
     }
 }

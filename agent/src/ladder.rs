@@ -3,9 +3,11 @@
 
 use core::time::Duration;
 
+use drain::wire::Action;
+
 use crate::ending::Ending;
 use crate::log;
-use crate::rung::{Outcome, admin, filter};
+use crate::rung::{Outcome, admin, filter, terminate};
 
 /// The pause before the ladder is climbed again, doubled each time up to [`LONGEST_PAUSE`]: whatever is in the way may pass.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -48,5 +50,12 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
         return Outcome::Failed("the grace period is over".to_owned());
     }
     log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
-    admin::climb(ending)
+    match (admin::climb(ending), ending.options.action) {
+        (Outcome::Failed(why), Action::Quit) if !ending.must_leave() => match terminate::climb(ending) {
+            Outcome::Failed(_) => Outcome::Failed(why),
+            outcome @ (Outcome::Gone | Outcome::Left) => outcome,
+        },
+        // A native sidecar would be started again.
+        (outcome, Action::Quit | Action::Drain) => outcome,
+    }
 }

@@ -15,16 +15,19 @@ mod clock;
 mod complete;
 mod ending;
 mod exec;
+mod explain;
 mod farewell;
 mod http;
 mod istio;
 mod ladder;
+mod late;
 mod linger;
 mod log;
 mod mains;
 mod memory;
 mod options;
 mod readiness;
+mod refusal;
 mod report;
 mod rung;
 mod sidecar;
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     match Invocation::parse(env::args_os().skip(1), |name| env::var(name).ok()) {
         Ok(Invocation::Help(verb)) => print(&options::help(verb)),
         Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
+        Ok(Invocation::Explain(options)) => print(&explain::plan(&options)),
         Ok(Invocation::Run(options)) => match options.verb {
             Verb::Watch => watch::run(&options),
             Verb::Exec => return ExitCode::from(exec::run(&options)),
@@ -51,15 +55,12 @@ fn main() -> ExitCode {
             Verb::Complete if complete::run(&options) => {}
             Verb::Wait | Verb::Complete => return ExitCode::from(EX_UNAVAILABLE),
         },
-        Err(Refusal { verb, mistakes }) => {
+        Err(refusal @ Refusal { verb: Verb::Watch, explain: false, .. }) => watch::refuse(&refusal),
+        Err(Refusal { mistakes, .. }) => {
             for mistake in mistakes {
                 log::line(&mistake.to_string());
             }
-            return match verb {
-                // An agent that fails fails its pod.
-                Verb::Watch => ExitCode::SUCCESS,
-                Verb::Exec | Verb::Wait | Verb::Complete => ExitCode::from(EX_USAGE),
-            };
+            return ExitCode::from(EX_USAGE);
         }
     }
     ExitCode::SUCCESS

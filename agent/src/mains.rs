@@ -8,6 +8,7 @@ use pod::pidfd::{Exit, Process};
 use pod::procfs::Procfs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::late::{Judgement, Late};
 use crate::log;
 use crate::memory::{Memory, Trace};
 use crate::options::{Options, RestartPolicy};
@@ -18,8 +19,6 @@ use crate::termination::Termination;
 const LOOK: Duration = Duration::from_millis(10);
 /// Without pidfd: how often `/proc` is asked whether a process is still there.
 const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
-/// After this a line says what is waited for: an image may take its time, a wrong name takes for ever.
-const LONG: Duration = Duration::from_mins(1);
 /// The runtime reaps the process within 2 ms; only then does the kernel tell its status.
 const REAPING: Duration = Duration::from_millis(20);
 /// Kubelet's back-off before a second restart, doubled before each further one up to [`MAX_BACK_OFF`]; the first comes at once
@@ -60,8 +59,10 @@ pub(crate) struct Mains<'a> {
     policy: RestartPolicy,
     memory: Memory,
     list: Vec<Main>,
-    /// When to say what is waited for.
-    overdue: Option<Instant>,
+    /// Judges those that do not appear.
+    late: Late<'a>,
+    /// By which evidence they were taken as over.
+    evidence: Option<String>,
 }
 
 /// What became of waiting.
@@ -73,7 +74,7 @@ pub(crate) enum Waited {
     Running,
     /// The time given was up.
     TimeUp,
-    /// We were asked to leave while one was never seen: the pod is deleted.
+    /// We were asked to leave while one was never seen (the pod is deleted), or nothing is lost if we do.
     Leave,
 }
 
@@ -81,16 +82,20 @@ pub(crate) enum Waited {
 
 impl<'a> Mains<'a> {
     /// Those that `options` name, with what is remembered of them.
-    pub(crate) fn new(options: &Options, memory: Memory, termination: &'a Termination) -> Self {
-        let (proc, overdue) = (Procfs::default(), Some(Instant::now() + LONG));
-        let mut mains = Self { policy: options.restart_policy, list: Vec::new(), overdue, memory, proc, termination };
+    pub(crate) fn new(options: &'a Options, memory: Memory, termination: &'a Termination) -> Self {
+        let (proc, late) = (Procfs::default(), Late::new(options));
+        let mut mains =
+            Self { policy: options.restart_policy, list: Vec::new(), late, evidence: None, memory, proc, termination };
         for (place, name) in options.containers.iter().enumerate() {
             mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0 });
             let open =
                 |pid| Process::open(&mains.proc, pid).map_or(Phase::Ended(Exit::Unknown), |process| mains.running(process));
             let begins = match (options.pid, mains.memory.recall(name)) {
                 (Some(pid), _) => Some(open(pid)),
-                (None, Some(Trace::Ended(exit))) => Some(Phase::Ended(exit)),
+                (None, Some(Trace::Ended(exit))) => {
+                    mains.evidence = Some("an earlier run of the agent saw its process end".to_owned());
+                    Some(Phase::Ended(exit))
+                }
                 // It ended while nobody looked, unless it is still there.
                 (None, Some(Trace::Seen)) => mains.find(name).or_else(|| Some(Phase::after(Exit::Unknown, mains.policy, 1))),
                 (None, None) => None,
@@ -121,16 +126,32 @@ impl<'a> Mains<'a> {
         }
     }
 
-    /// Waits until every one was seen.
+    /// Waits until every one was seen, or is known to be over.
     pub(crate) fn wait_seen(&mut self) -> Waited {
         loop {
             match self.wait(Some(Duration::ZERO)) {
-                Waited::TimeUp if self.list.iter().all(|main| !matches!(main.phase, Phase::Awaited)) => return Waited::Running,
-                Waited::TimeUp => self.sleep(Some(LOOK)),
-                other => return other,
+                Waited::TimeUp => {}
+                Waited::Leave => {
+                    log::line(&format!("asked to leave before {} was there", self.missing()));
+                    return Waited::Leave;
+                }
+                other @ (Waited::Ended | Waited::Running) => return other,
             }
-            self.say_what_is_missing();
+            let missing = self.missing();
+            if missing.is_empty() {
+                return Waited::Running;
+            }
+            match self.late.judge(&missing) {
+                Judgement::Wait => self.sleep(Some(LOOK)),
+                Judgement::Over(evidence) => self.take_as_over(evidence),
+                Judgement::Leave(_) => return Waited::Leave,
+            }
         }
+    }
+
+    /// How it is known that all have ended, as a clause.
+    pub(crate) fn evidence(&self) -> &str {
+        self.evidence.as_deref().unwrap_or("its process has ended")
     }
 
     /// The uid of the first one that runs.
@@ -226,12 +247,18 @@ impl<'a> Mains<'a> {
         self.termination.has_come();
     }
 
-    fn say_what_is_missing(&mut self) {
-        if self.overdue.is_some_and(|overdue| Instant::now() >= overdue) {
-            let missing = self.list.iter().filter(|main| matches!(main.phase, Phase::Awaited)).map(|main| main.name.as_str());
-            let names = missing.collect::<Vec<_>>().join(", ");
-            log::line(&format!("there is no container {names} yet; the pod needs shareProcessNamespace"));
-            self.overdue = None;
+    /// Those that were never seen.
+    fn missing(&self) -> String {
+        let missing = self.list.iter().filter(|main| matches!(main.phase, Phase::Awaited)).map(|main| main.name.as_str());
+        missing.collect::<Vec<_>>().join(", ")
+    }
+
+    fn take_as_over(&mut self, evidence: String) {
+        self.evidence = Some(evidence);
+        for place in 0..self.list.len() {
+            if self.list.get(place).is_some_and(|main| matches!(main.phase, Phase::Awaited)) {
+                self.enter(place, Phase::Ended(Exit::Unknown));
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use drain::limits::Limits;
 use drain::wire::Action;
 use pod::ports;
 
-use crate::istio::Form;
+use crate::istio::{self, Form};
 
 mod read;
 mod table;
@@ -23,6 +23,8 @@ pub(crate) use self::table::help;
 
 /// A proxy has its configuration within seconds; one that has none after a minute will need help.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
+/// Longer than the pull of a small image takes, and than the back-off after one that has failed once.
+const LATE_START: Duration = Duration::from_mins(1);
 /// What Kubernetes gives a pod that says nothing.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -78,11 +80,12 @@ pub(crate) enum Placement {
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 pub(crate) enum Invocation {
     /// For a verb, or for all of them.
     Help(Option<Verb>),
     Version,
+    /// To tell what would be done.
+    Explain(Options),
     Run(Options),
 }
 
@@ -91,6 +94,8 @@ pub(crate) enum Invocation {
 pub(crate) struct Options {
     /// What to do.
     pub(crate) verb: Verb,
+    /// Only to tell what would be done.
+    pub(crate) explain: bool,
     /// The command and its arguments; for `exec`, where it has at least one word.
     pub(crate) command: Vec<OsString>,
     /// The port of Envoy's health listener.
@@ -105,6 +110,10 @@ pub(crate) struct Options {
     pub(crate) containers: Vec<String>,
     /// Its process, where it is not to be found by the container's name.
     pub(crate) pid: Option<i32>,
+    /// After this a main container that was never seen may be taken as over, on evidence.
+    pub(crate) late_start: Duration,
+    /// Containers that the pod lists behind the main ones.
+    pub(crate) behind: Vec<String>,
     /// How it has ended; for `complete`.
     pub(crate) exit_code: Option<u8>,
     /// Where the filter may listen, in the order in which it is tried.
@@ -142,6 +151,12 @@ pub(crate) struct Refusal {
     pub(crate) verb: Verb,
     /// All of them, at least one.
     pub(crate) mistakes: Vec<Mistake>,
+    /// A native sidecar that ends is started again, to make the same mistakes.
+    pub(crate) placement: Placement,
+    /// Where they are to be told.
+    pub(crate) termination_log: Option<PathBuf>,
+    /// Whether only a plan was asked for, which is nobody's verdict.
+    pub(crate) explain: bool,
 }
 
 // === impl Verb ===
@@ -149,7 +164,7 @@ pub(crate) struct Refusal {
 impl Verb {
     const ALL: [Self; 4] = [Self::Watch, Self::Exec, Self::Wait, Self::Complete];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Watch => "watch",
             Self::Exec => "exec",
@@ -164,7 +179,7 @@ impl Verb {
 impl RestartPolicy {
     const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Never => "Never",
             Self::OnFailure => "OnFailure",
@@ -201,7 +216,7 @@ impl Talk {
 impl Placement {
     const ALL: [Self; 2] = [Self::Regular, Self::Native];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Regular => "regular",
             Self::Native => "native",
@@ -226,7 +241,14 @@ impl Invocation {
         let verb = given.verb();
         let options = Options::read(verb, &mut given);
         let mistakes = given.into_mistakes();
-        if mistakes.is_empty() { Ok(Self::Run(options)) } else { Err(Refusal { verb, mistakes }) }
+        match (mistakes.is_empty(), options.explain) {
+            (true, true) => Ok(Self::Explain(options)),
+            (true, false) => Ok(Self::Run(options)),
+            (false, explain) => {
+                let Options { placement, termination_log, .. } = options;
+                Err(Refusal { verb, mistakes, placement, termination_log, explain })
+            }
+        }
     }
 }
 
@@ -259,11 +281,12 @@ impl Options {
         if addresses.is_empty() {
             addresses = SIGNAL_ADDRESSES.to_vec();
         }
-        let mut containers = given.all("container", "the name of a container", container);
+        let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
         if containers.is_empty() {
             containers.push("base".to_owned());
         }
+        let behind = given.all("behind", "the name of a container", label);
         let action = given.one("action", "\"quit\" or \"drain\"", action);
         let status = given.one("istio-status", "a text", |text| Some(text.to_owned()));
         let form = status.map_or(Form::Unknown, |status| Form::of_status(&status));
@@ -271,6 +294,7 @@ impl Options {
         let placement = |text: &str| Placement::ALL.into_iter().find(|placement| placement.name() == text);
         Self {
             verb,
+            explain: given.one("explain", "true or false", |text| text.parse().ok()).unwrap_or(false),
             command: given.take_command(),
             ready_port: given.one("ready-port", "a port from 1 to 65535", port).unwrap_or(ports::HEALTH),
             ready_timeout: given.one("ready-timeout", &limits, limit).unwrap_or(READY_TIMEOUT),
@@ -278,6 +302,8 @@ impl Options {
             talk: given.one("log", "\"trouble\" or \"all\"", Talk::named).unwrap_or(Talk::Trouble),
             containers,
             pid: given.one("pid", "the id of a process", pid),
+            late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
+            behind,
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
@@ -296,8 +322,14 @@ impl Options {
     }
 }
 
-/// An RFC 1123 label, as the API server demands of a container's name.
+/// A main container's name: none that Istio and Airflow give their helpers, which end after the task or never.
 fn container(text: &str) -> Option<String> {
+    const HELPERS: [&str; 4] = [istio::PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"];
+    label(text).filter(|name| !HELPERS.contains(&name.as_str()))
+}
+
+/// An RFC 1123 label, as the API server demands of a container's name.
+fn label(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ((1..=63).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }

@@ -1,6 +1,6 @@
 //! Whether there is a proxy, and whether it can carry traffic yet.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io;
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use drain::config::SIGNAL_PORT;
 use drain::duration;
 
-use crate::http::{self, CONNECT_TIMEOUT, Problem, Request};
+use crate::http::{self, CONNECT_TIMEOUT, LOCALHOST, Problem, Request};
 use crate::istio::Form;
 use crate::options::Options;
 use crate::sidecar::Sidecar;
@@ -17,8 +17,6 @@ use crate::sidecar::Sidecar;
 /// Where Envoy's health listener tells what pilot-agent knows: 200 once the configuration is there and the listeners are bound (Istio,
 /// `pkg/bootstrap`, `cmd/pilot-agent/status/server.go`).
 const PATH: &str = "/healthz/ready";
-/// It listens on all addresses of the pod; where that has no IPv4, on the second.
-const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// A neighbour answers within a millisecond; while it starts its only thread may be busy with its configuration.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pause after the first look. A proxy that starts takes one to several seconds; its readiness costs the task no more than a

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 pub(crate) mod admin;
 pub(crate) mod filter;
+pub(crate) mod terminate;
 
 /// Whom a rung talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Route {
     Admin(SocketAddr),
     /// pilot-agent's status server; the agent itself decides.
     PilotAgent(SocketAddr),
+    /// A signal to pilot-agent.
+    Terminate,
 }
 
 /// What came of a rung.
@@ -40,6 +43,7 @@ impl fmt::Display for Route {
             Self::Filter(at) => write!(f, "filter {at}"),
             Self::Admin(at) => write!(f, "admin {at}"),
             Self::PilotAgent(at) => write!(f, "pilot-agent {at}"),
+            Self::Terminate => f.write_str("SIGTERM to pilot-agent"),
         }
     }
 }

@@ -12,6 +12,8 @@ use pod::procfs::Procfs;
 use pod::proxy::{Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 use pod::table::Table;
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::log;
 use crate::options::Options;
@@ -152,6 +154,16 @@ impl Sidecar {
         }
     }
 
+    /// By what the proxy is known, as a clause.
+    pub(crate) fn known_by(&self) -> String {
+        let running = |name| self.candidates(name).next().map(|pid| format!("by its process {name}, {pid}"));
+        match (self.scope, self.proxy.listener(&self.sockets)) {
+            (Scope::Process, _) => "by its process, which was given".to_owned(),
+            (Scope::Pod, Some(listener)) => format!("by its listener on port {}", listener.local.port),
+            (Scope::Pod, None) => running(ENVOY).or_else(|| running(PILOT_AGENT)).unwrap_or_else(|| "by nothing".to_owned()),
+        }
+    }
+
     /// Whether everything in this network namespace is the pod's.
     pub(crate) fn is_in_a_pod(&self) -> bool {
         self.scope == Scope::Pod
@@ -175,6 +187,17 @@ impl Sidecar {
         };
         self.process = pid.and_then(|pid| Process::open(&self.proc, pid));
         self.process_is_envoy = is_envoy;
+    }
+
+    /// Sends SIGTERM to pilot-agent; else, why not. By its pidfd, so that it can hit no other.
+    pub(crate) fn terminate(&self) -> Result<(), String> {
+        let pid = self.pilot_agent().ok_or("skipped: it is not to be told from others")?;
+        let process = Process::open(&self.proc, pid).ok_or("skipped: it has just ended")?;
+        let fd = process.fd().ok_or("skipped: the kernel has no pidfd, and a pid alone may be another's")?;
+        pidfd_send_signal(fd, Signal::TERM).map_err(|error| match error {
+            Errno::PERM => "skipped: only root and the proxy's own uid may".to_owned(),
+            other => format!("failed: {other}"),
+        })
     }
 
     /// Waits for the proxy's end, at most for `timeout`. Whether it has gone.
@@ -241,6 +264,15 @@ impl Sidecar {
         *readable |= self.proc.socket_inodes(*pid, &mut inodes);
         // Once readable and now no more: the process has gone, and holds none.
         readable.then_some(inodes)
+    }
+
+    /// pilot-agent's process: Envoy's parent, or in a pod without an Envoy the only one of that name.
+    fn pilot_agent(&self) -> Option<i32> {
+        let Some(envoy) = self.process.as_ref().filter(|_| self.process_is_envoy) else {
+            return self.by_name(PILOT_AGENT).filter(|_| self.scope == Scope::Pod);
+        };
+        let parent = self.proc.process(self.proc.process(envoy.pid())?.parent)?;
+        (parent.comm == PILOT_AGENT).then_some(parent.pid)
     }
 
     /// The one process of this name that may be the proxy's.

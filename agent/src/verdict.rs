@@ -75,16 +75,9 @@ impl Verdict {
         line.push('\n');
         // With nobody to read, there is nobody to tell.
         let _ = io::stderr().write_all(line.as_bytes());
-        let (path, ours) = match (&ending.options.termination_log, ending.options.verb) {
-            (Some(path), _) => (path.as_path(), true),
-            (None, Verb::Watch) => (Path::new(TERMINATION_LOG), false),
-            // It runs in the main container, whose message it is.
-            (None, Verb::Exec | Verb::Wait | Verb::Complete) => return,
-        };
-        // Kubelet makes its file beforehand; without kubelet, /dev is no place for files of ours.
-        let file = OpenOptions::new().write(true).truncate(true).create(ours).open(path);
-        if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
-            log::line(&format!("the verdict is not in {}: {error}", path.display()));
+        match (ending.options.termination_log.as_deref(), ending.options.verb) {
+            (None, Verb::Exec | Verb::Wait | Verb::Complete) => {} // It runs in the main container, whose message it is.
+            (path, _) => tell_kubelet(&line, path),
         }
     }
 
@@ -104,7 +97,8 @@ impl Verdict {
             .number("signal", signal.map(u64::from))
             .text("exitStatus", Some(if ending.exit == Exit::Unknown { "unknown" } else { "known" }))
             .text("action", Some(ending.options.action.name()))
-            .text("decided", Some(ending.options.decided()))
+            .text("ended", Some(ending.evidence()))
+            .text("decided", Some(&ending.decided()))
             .text("proxy", Some(self.fate.name()))
             .text("route", ending.trail.way_out().map(|route| route.to_string()).as_deref())
             .json("rungs", with_rungs.then(|| format!("[{}]", rungs.join(","))).as_deref())
@@ -112,6 +106,40 @@ impl Verdict {
             .number("lingerMs", span(self.linger))
             .json("undelivered", Some(&undelivered))
             .finish()
+    }
+}
+
+/// The verdict where nothing was done at all, for `reasons`: on stderr and to kubelet.
+pub(crate) fn refuse(reasons: &[String], termination_log: Option<&Path>) {
+    for reason in reasons {
+        log::line(reason);
+    }
+    let mut list = String::new();
+    for reason in reasons {
+        let one = ObjectWriter::default().text("reason", Some(reason)).finish();
+        // What does not fit is on stderr.
+        if list.len() + one.len() < MAX_MESSAGE / 2 {
+            let comma = if list.is_empty() { "" } else { "," };
+            list = format!("{list}{comma}{one}");
+        }
+    }
+    let line = ObjectWriter::default()
+        .text("version", Some(drain::VERSION))
+        .text("proxy", Some("untouched"))
+        .json("refused", Some(&format!("[{list}]")))
+        .finish()
+        + "\n";
+    let _ = io::stderr().write_all(line.as_bytes());
+    tell_kubelet(&line, termination_log);
+}
+
+/// Writes `line` where kubelet looks for it: to its own file, or to `path`.
+fn tell_kubelet(line: &str, path: Option<&Path>) {
+    // Kubelet makes its file beforehand; without kubelet, /dev is no place for files of ours.
+    let (file, ours) = path.map_or((Path::new(TERMINATION_LOG), false), |path| (path, true));
+    let opened = OpenOptions::new().write(true).truncate(true).create(ours).open(file);
+    if let Err(error) = opened.and_then(|mut file| file.write_all(line.as_bytes())) {
+        log::line(&format!("the verdict is not in {}: {error}", file.display()));
     }
 }
 

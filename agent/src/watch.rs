@@ -10,10 +10,12 @@ use crate::ladder::Patience;
 use crate::log;
 use crate::mains::{Mains, Waited};
 use crate::memory::Memory;
-use crate::options::{Options, Placement};
+use crate::options::{Options, Placement, Refusal};
+use crate::refusal;
 use crate::sidecar::Sidecar;
 use crate::sys;
 use crate::termination::Termination;
+use crate::verdict;
 
 /// The first pause between two looks for the proxy; doubled each time, so that ten of them cover the ten seconds within which kubelet
 /// starts the container listed behind the main one.
@@ -26,7 +28,10 @@ pub(crate) fn run(options: &Options) {
     sys::ignore_interrupt();
     let termination = Termination::hold(options.grace_period);
     let memory = Memory::new(options.state_dir.clone());
-    if memory.is_done() {
+    let refusals = refusal::reasons(options);
+    if !refusals.is_empty() {
+        verdict::refuse(&refusals, options.termination_log.as_deref());
+    } else if memory.is_done() {
         log::line("an earlier run has seen the proxy out");
     } else if options.form == Some(Form::Absent) {
         log::line("the injector has put no proxy into this pod, so there is nothing to end");
@@ -35,6 +40,16 @@ pub(crate) fn run(options: &Options) {
     }
     if options.placement == Placement::Native {
         // To end now would be to be started again.
+        termination.wait();
+    }
+}
+
+/// Says what is wrong with the command line. What would follow from it nobody has asked for, so nothing does.
+pub(crate) fn refuse(refusal: &Refusal) {
+    let termination = Termination::hold(Duration::ZERO);
+    let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
+    verdict::refuse(&mistakes, refusal.termination_log.as_deref());
+    if refusal.placement == Placement::Native {
         termination.wait();
     }
 }
@@ -49,13 +64,13 @@ fn attend(options: &Options, termination: &Termination, memory: &Memory) {
         other => other,
     };
     if waited == Waited::Leave {
-        return log::line("asked to leave before every main container was there");
+        return;
     }
 
     let clock = Clock::start();
     let began = clock.now();
     let (name, exit) = mains.spokesman();
-    let mut ending = Ending::new(options, sidecar, clock, began, exit).of(name).within(termination);
+    let mut ending = Ending::new(options, sidecar, clock, began, exit).of(name).known_by(mains.evidence()).within(termination);
     let verdict = farewell::see_out(&mut ending, Patience::Endless);
     memory.done();
     verdict.publish(&ending);

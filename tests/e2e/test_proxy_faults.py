@@ -155,6 +155,20 @@ def test_a_proxy_that_hangs_for_ever_ends_by_pilot_agent(make_scene: MakeScene) 
     assert not verdict["route"].startswith("filter ")
 
 
+def test_a_proxy_that_hangs_and_whose_pilot_agent_is_not_asked_ends_by_sigterm(make_scene: MakeScene) -> None:
+    scene = make_scene()
+    envoy = scene.envoy(pilot_agent=True)
+    task = scene.task("idle")
+    agent = scene.agent(task, "--stall-timeout", "2s", "--drain-timeout", "4s", "--status-port", str(CLOSED[1]))
+    envoy.ending.send(signal.SIGSTOP)
+    task.begin()
+    envoy.gone(90)
+    verdict = agent.verdict()
+    assert agent.wait() == 0
+    assert verdict["route"] == "SIGTERM to pilot-agent"
+    assert {"route": "SIGTERM to pilot-agent", "outcome": "gone"} in verdict["rungs"]
+
+
 def test_a_closed_admin_port_leaves_the_filter_its_second_way(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     scene.sidecar.cluster_at("prometheus_stats", CLOSED)

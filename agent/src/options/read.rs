@@ -54,7 +54,12 @@ impl Given {
                 Ok(Some(Arg::Long(name))) => {
                     let written = format!("--{name}");
                     if let Some(option) = named(name) {
-                        self.read_value(option.name, written, parser.value());
+                        let value = if option.bare {
+                            Ok(parser.optional_value().unwrap_or_else(|| "true".into()))
+                        } else {
+                            parser.value()
+                        };
+                        self.read_value(option.name, written, value);
                     } else {
                         // What is joined to it is its value; what follows may be anything.
                         let _ = parser.optional_value();

@@ -15,19 +15,23 @@ pub(super) struct Spec {
     pub(super) only: &'static [Verb],
     /// Whether it may be given several times; its variable then holds a list with commas.
     pub(super) repeats: bool,
+    /// Whether it stands for itself, as if `true` had been given.
+    pub(super) bare: bool,
     /// What it says.
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 21] = [
-    Spec { repeats: true, ..option("container", "NAME", "base", "the main container; of several, all must end") },
-    Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, where that is not to be found by the container's name") },
+pub(super) const OPTIONS: [Spec; 24] = [
+    Spec { repeats: true, ..option("container", "NAME", "base", "main container; of several, all must end") },
+    Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not tell") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "how it has ended") },
     option("istio-status", "JSON", "", "the annotation sidecar.istio.io/status: which form the proxy has"),
     option("action", "quit|drain", "", "what becomes of the proxy, whichever form it has; drain leaves it to kubelet"),
     runs("restart-policy", "Never|OnFailure", "Never", "the pod's: a main container that will be restarted has not ended"),
     watches("placement", "regular|native", "regular", "our own container: a native sidecar stays until kubelet ends it"),
-    watches("state-dir", "PATH", "", "a folder, such as an emptyDir, where a restarted agent finds what it knew"),
+    watches("state-dir", "PATH", "", "where a restarted agent finds what it knew"),
+    watches("late-start", "DURATION", "1m", "after this a task never seen is over, if one --behind it ran before us"),
+    Spec { repeats: true, ..watches("behind", "NAME", "", "listed behind it, as istio-proxy mostly is") },
     runs("grace-period", "DURATION", "30s", "the pod's: what is left of it after SIGTERM is a limit, too"),
     option("drain-timeout", "DURATION", "5m", "how long to wait for delivery in all"),
     option("stall-timeout", "DURATION", "15s", "how long to wait without a byte moving"),
@@ -45,17 +49,18 @@ pub(super) const OPTIONS: [Spec; 21] = [
     Spec { only: &[Verb::Exec], ..option("log", "trouble|all", "trouble", "what to say on stderr; all has the verdict") },
     option("admin-port", "PORT", "15000", "Envoy's admin interface, on loopback"),
     option("status-port", "PORT", "15020", "pilot-agent's status server, on loopback"),
-    option("proxy-pid", "N", "", "Envoy's process; only on a shared host, where its ports and its uid do not tell"),
+    option("proxy-pid", "N", "", "Envoy's process; needed on a shared host alone"),
     option(
         "termination-log",
         "PATH",
         "/dev/termination-log",
         "where the verdict goes beside stderr; the default must exist already",
     ),
+    Spec { bare: true, ..option("explain", "", "", "tell what would be done here, and do nothing") },
 ];
 
 const fn option(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
-    Spec { name, value, default, only: &[], repeats: false, help }
+    Spec { name, value, default, only: &[], repeats: false, bare: false, help }
 }
 
 const fn runs(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
@@ -159,10 +164,10 @@ impl Spec {
 
     /// Its lines in the help.
     fn lines(&self) -> String {
-        let flag = format!("  --{} {}", self.name, self.value);
-        let repeats = if self.repeats { ", may be repeated" } else { "" };
+        let repeats = if self.repeats { "..." } else { "" };
+        let flag = format!("  --{} {}{repeats}", self.name, self.value);
         let default = if self.default.is_empty() { String::new() } else { format!(" [{}]", self.default) };
-        let words = wrapped(&format!("{}{repeats}{default}", self.help), COLUMN);
+        let words = wrapped(&format!("{}{default}", self.help), COLUMN);
         // A flag that reaches into the column has a line of its own.
         let gap = if flag.len() < COLUMN { String::new() } else { format!("\n{:COLUMN$}", "") };
         format!("{flag:COLUMN$}{gap}{words}\n")

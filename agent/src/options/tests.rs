@@ -65,7 +65,7 @@ fn all_mistakes_are_reported_at_once() {
         "--nonsense: is not known: see --help",
         "-x: is not known: see --help",
         "--exit-code: is not known to watch",
-        "--container: \"Base\" is not allowed: must be the name of a container",
+        "--container: \"Base\" is not allowed: must be the name of a container that may end a task",
         "--pid: \"0\" is not allowed: must be the id of a process",
         "EXEUNT_ADMIN_PORT: \"tcp://10.0.0.1:80\" is not allowed: must be a port from 1 to 65535",
         "--drain-timeout: \"25\" is not allowed: must be a duration with a unit, from \"1ms\" to \"24h\"",

@@ -1,7 +1,7 @@
 //! The second and the third rung: without a filter the agent decides itself, by the very same machine, and has Envoy leave
 //! through its admin interface or, where that does not help, through pilot-agent.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use drain::admin::{Answer, Call, Callee, Failure};
@@ -12,17 +12,21 @@ use pod::delivery::Held;
 
 use super::{Outcome, Route};
 use crate::ending::Ending;
-use crate::http::{self, Head, Problem, Request};
+use crate::http::{self, Body, Head, LOCALHOST, Problem, Request};
 use crate::log;
 use crate::report::Reporter;
 
-/// Where both listen: on `localhost`, which in a pod of IPv6 alone is the second.
-const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// The longest answer that is held. `/clusters` is read as it comes and not held.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How long the calls to quit are given before the ladder starts over: before 1.26, pilot-agent drains for 5 blind seconds first,
 /// and three times that is a pod whose owner has raised them.
 const QUITTING: Duration = Duration::from_secs(15);
+
+/// The same where nobody has taken such a call: each way was tried several times, and another rung may help.
+const REFUSED: Duration = Duration::from_secs(2);
+/// An Envoy that has not answered one call in time is not asked for anything but to quit for so long: a hung one would take two
+/// seconds for each of a drain's calls.
+const MUTE: Duration = Duration::from_secs(5);
 
 /// The machine at work.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ struct Run {
     reporter: Reporter,
     /// When the calls to quit began.
     quitting_since: Option<Instant>,
+    /// Until when Envoy counts as hung.
+    mute_until: Option<Instant>,
     /// Where the last of the other calls has reached somebody.
     drained_by: Option<Route>,
     /// Where the last call to quit has.
@@ -42,7 +48,8 @@ pub(crate) fn climb(ending: &mut Ending<'_>) -> Outcome {
     ending.sidecar.find_process();
     let now = ending.clock.now();
     let machine = Machine::new(ending.limits(), now);
-    let mut run = Run { machine, reporter: Reporter::new(now), quitting_since: None, drained_by: None, quit_by: None };
+    let reporter = Reporter::new(now);
+    let mut run = Run { machine, reporter, quitting_since: None, mute_until: None, drained_by: None, quit_by: None };
     let outcome = run.go(ending);
     let route = match outcome {
         Outcome::Gone => run.quit_by,
@@ -65,10 +72,16 @@ impl Run {
             let now = ending.clock.now();
             match self.machine.state() {
                 State::Drained => return Outcome::Left,
-                State::Quitting if now.since(*self.quitting_since.get_or_insert(now)) >= QUITTING => {
-                    return Outcome::Failed("asked to quit, but the proxy has not left".to_owned());
+                State::Quitting => {
+                    let quitting = now.since(*self.quitting_since.get_or_insert(now));
+                    if self.quit_by.is_none() && quitting >= REFUSED {
+                        return Outcome::Failed("nobody takes the order to quit".to_owned());
+                    }
+                    if quitting >= QUITTING {
+                        return Outcome::Failed("asked to quit, but the proxy has not left".to_owned());
+                    }
                 }
-                State::Serving | State::Draining | State::Quitting | State::Gone => {}
+                State::Serving | State::Draining | State::Gone => {}
             }
             let wake = self.machine.next_wake().map_or(Duration::MAX, |at| at.since(now));
             if ending.sidecar.wait(wake.min(ending.sidecar.pause())) {
@@ -112,6 +125,10 @@ impl Run {
     /// Makes one call, on the second address only where it cannot be made on the first.
     fn make(&mut self, ending: &mut Ending<'_>, call: Call) -> Answer {
         let options = ending.options;
+        let quits = matches!(call, Call::Quit | Call::PilotAgentQuit);
+        if !quits && self.mute_until.is_some_and(|until| ending.clock.now() < until) {
+            return Answer::Failed(Failure::NoAnswer);
+        }
         let (on, port): (fn(SocketAddr) -> Route, u16) = match call.callee() {
             Callee::Admin => (Route::Admin, options.admin_port),
             Callee::PilotAgent => (Route::PilotAgent, options.status_port),
@@ -130,6 +147,9 @@ impl Run {
             Ok(answer) => (answer, "asked, but the proxy has not left".to_owned()),
             Err(problem) => (Answer::Failed(failure(&problem)), problem.to_string()),
         };
+        if call.callee() == Callee::Admin && answer == Answer::Failed(Failure::NoAnswer) {
+            self.mute_until = Some(ending.clock.now() + MUTE);
+        }
         ending.trail.record(on(at), Outcome::Failed(said));
         match (call, answer) {
             (_, Answer::Failed(Failure::NotSent | Failure::Status(_))) => {}
@@ -161,12 +181,9 @@ fn exchange(at: SocketAddr, call: Call) -> Result<Answer, Problem> {
             Ok(if answer == Answer::Done { reader.finish() } else { answer })
         }
         Call::CountClusters => {
-            let mut body = Vec::new();
-            let head = http::exchange(at, &request, &mut |piece| {
-                let room = MAX_ANSWER.saturating_sub(body.len()).min(piece.len());
-                body.extend_from_slice(piece.get(..room).unwrap_or_default());
-            })?;
-            Ok(Answer::of_cluster_count(head.status, &body))
+            let mut body = Body::up_to(MAX_ANSWER);
+            let head = http::exchange(at, &request, &mut |piece| body.take(piece))?;
+            Ok(Answer::of_cluster_count(head.status, body.bytes()))
         }
         Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => {
             Ok(Answer::of_status(http::exchange(at, &request, &mut |_| {})?.status))

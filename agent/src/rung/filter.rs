@@ -11,7 +11,7 @@ use pod::delivery::Held;
 
 use super::{Outcome, Route};
 use crate::ending::Ending;
-use crate::http::{self, Problem, Request};
+use crate::http::{self, Body, Problem, Request};
 use crate::log;
 use crate::report::Reporter;
 
@@ -213,16 +213,12 @@ fn exchange(ending: &mut Ending<'_>, at: SocketAddr, request: &Request<'_>) -> R
         // It is captured, or should be.
         stream.local_addr().into_iter().for_each(|end| ending.sidecar.disregard(end));
     }
-    let mut answer = Vec::new();
-    let head = http::exchange_on(stream, at, request, &mut |piece| {
-        let room = MAX_ANSWER.saturating_sub(answer.len()).min(piece.len());
-        answer.extend_from_slice(piece.get(..room).unwrap_or_default());
-    });
-    let head = head.map_err(Refusal::None)?;
+    let mut answer = Body::up_to(MAX_ANSWER);
+    let head = http::exchange_on(stream, at, request, &mut |piece| answer.take(piece)).map_err(Refusal::None)?;
     match head.status {
         status if !head.is_filters => Err(Refusal::NotTheFilter(status)),
-        200 | 202 => Status::parse(&answer).map_err(|_| Refusal::None(Problem::NotUnderstood)),
-        status => Err(Refusal::Refused(status, first_line(&answer))),
+        200 | 202 => Status::parse(answer.bytes()).map_err(|_| Refusal::None(Problem::NotUnderstood)),
+        status => Err(Refusal::Refused(status, first_line(answer.bytes()))),
     }
 }
 

@@ -166,7 +166,39 @@ fn mistakes_are_all_told_and_never_hold_up_the_pod() {
         for name in ["--pid", "--action", "EXEUNT_ADMIN_PORT"] {
             assert!(said.contains(name), "{name}: {said}");
         }
+        // The pod's owner looks for a verdict.
+        let told = said.lines().any(|line| line.starts_with('{') && line.contains("\"proxy\":\"untouched\""));
+        assert_eq!(told, verb == "watch", "{said}");
     }
+}
+
+#[test]
+fn a_native_sidecar_with_mistakes_stays_so_that_kubelet_does_not_start_it_again_and_again() {
+    let agent = Agent::start(Command::new(AGENT).args(["watch", "--placement", "native", "--grace-period", "30"]));
+    let agent = agent.until_it_says("\"refused\":[{\"reason\":\"--grace-period: ");
+    assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
+    agent.leaves();
+}
+
+#[test]
+fn a_plan_names_everything_that_would_be_tried_and_touches_nothing() {
+    let (mut proxy, task) = (Proxy::start(&["filter=foreign"]), Task::start("read x"));
+    let output = proxy.agent("watch").args(["--explain", "--pid", &task.pid().to_string()]).output().unwrap();
+    let plan = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines = [
+        format!("main container  base: process {}", task.pid()),
+        "action          quit: the proxy drains, then ends".to_owned(),
+        format!("filter          127.0.0.1:{}: not the filter's answer (503)", proxy.signal()),
+        format!("then            Envoy's admin interface, port {}: listens", proxy.admin()),
+        "limits          5m in all, 15s without a byte moving, 30s from SIGTERM on".to_owned(),
+    ];
+    for line in lines {
+        assert!(plan.lines().any(|known| known == line), "{line} is not in\n{plan}");
+    }
+    task.end();
+    proxy.kill();
+    assert!(!proxy.story().contains("admin POST"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ It reports on stdout: `started` with Envoy's process id, `listening`, `killed`, 
 """
 
 import argparse
+import ctypes
 
 # Python loads it late, when the user may no longer reach the interpreter's home.
 import encodings.idna  # noqa: F401
@@ -76,6 +77,8 @@ def main() -> None:
     parser.add_argument("--drain", type=float, default=5.0, help="terminationDrainDuration in seconds")
     parser.add_argument("envoy", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    # Its process is known by that name, too (PR_SET_NAME, prctl(2)).
+    ctypes.CDLL(None).prctl(15, b"pilot-agent", 0, 0, 0)
     argv = [word for word in options.envoy if word != "--"]
     if options.uid is not None:
         os.setgroups([])
