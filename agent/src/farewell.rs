@@ -9,12 +9,16 @@ use crate::ending::Ending;
 use crate::ladder::{self, Patience};
 use crate::linger::linger;
 use crate::log;
+use crate::options::RestartPolicy;
 use crate::readiness::is_captured;
 use crate::rung::Outcome;
+use crate::sidecar::Sidecar;
 use crate::verdict::{Fate, Verdict};
 
 /// How long a proxy that is to come is waited for: kubelet starts it next, unless its image has to be pulled.
 const COMING: Duration = Duration::from_mins(5);
+/// How long one that went by itself is watched for: kubelet's first restart comes at once, which is within a second.
+const COMING_BACK: Duration = Duration::from_secs(3);
 /// Between two looks for it.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -34,6 +38,9 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
         ending.note_proxy();
         ladder::climb(ending, patience)
     };
+    if outcome == Outcome::Gone && patience == Patience::Endless && comes_back(ending) {
+        return see_out(ending, patience);
+    }
     match outcome {
         Outcome::Gone => {
             let (drained, before) = (ending.age(), ending.sidecar.last_alive());
@@ -68,6 +75,29 @@ fn comes(ending: &mut Ending<'_>) -> bool {
         if ending.sidecar.is_here() {
             return true;
         }
+    }
+    false
+}
+
+/// Whether a proxy that went unasked is started again: under `OnFailure` kubelet does that to one that has crashed, and the pod would
+/// stay for the new one. It is told what the old one was told.
+fn comes_back(ending: &mut Ending<'_>) -> bool {
+    // With something on its way, whoever decides lets it go only when the limits have passed.
+    let unasked = ending.trail.way_out().is_none() || ending.told.is_some_and(|told| !told.is_quiet());
+    let restarts = ending.options.restart_policy == RestartPolicy::OnFailure;
+    if !unasked || !restarts || !ending.sidecar.is_in_a_pod() {
+        return false;
+    }
+    let mut next = Sidecar::new(ending.options, None);
+    let since = ending.clock.now();
+    while ending.clock.now().since(since) < COMING_BACK && !ending.must_leave() {
+        next.look();
+        if next.is_here() {
+            log::line("the proxy has gone by itself and was started again");
+            ending.sidecar = next;
+            return true;
+        }
+        sleep(LOOK);
     }
     false
 }

@@ -10,6 +10,8 @@ use std::process;
 use std::time::Instant;
 
 use drain::duration;
+use drain::machine::State;
+use drain::wire::{self, Status};
 use pod::procfs::Procfs;
 
 use crate::http::{self, Body, LOCALHOST, Request};
@@ -28,6 +30,9 @@ const LONGEST_PULL: Duration = Duration::from_mins(30);
 const SERVER_INFO: &str = "/server_info";
 const MAX_SERVER_INFO: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// The filter answers within a millisecond, or it is not there yet.
+const ANSWER: Duration = Duration::from_millis(100);
+const MAX_STATUS: usize = 4096;
 
 /// What to make of a main container that has not appeared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub(crate) struct Late<'a> {
     options: &'a Options,
     proc: Procfs,
     began: Instant,
+    /// Whether the filter was asked.
+    has_asked: bool,
     /// When the next judgement is due.
     due: Instant,
     pause: Duration,
@@ -57,11 +64,18 @@ impl<'a> Late<'a> {
     /// We have just begun to look for the main containers of `options`.
     pub(crate) fn new(options: &'a Options) -> Self {
         let began = Instant::now();
-        Self { options, proc: Procfs::default(), began, due: began + options.late_start, pause: FIRST_PAUSE }
+        Self { options, proc: Procfs::default(), began, has_asked: false, due: began + options.late_start, pause: FIRST_PAUSE }
     }
 
     /// What to make of it that `missing` has not appeared. Mostly it is not yet time to judge.
     pub(crate) fn judge(&mut self, missing: &str) -> Judgement {
+        if !self.has_asked {
+            self.has_asked = true;
+            if filter_is_told(self.options) {
+                log::line(&format!("{missing} is over: the filter was told so before the agent was started again"));
+                return Judgement::Over("the filter was told so before".to_owned());
+            }
+        }
         if Instant::now() < self.due || self.options.proxy_pid.is_some() {
             return Judgement::Wait;
         }
@@ -111,6 +125,20 @@ impl<'a> Late<'a> {
             Some(Form::Classic | Form::Native | Form::Absent) => Judgement::Wait,
         }
     }
+}
+
+/// Whether the filter has taken a completion, which only an earlier run of ours, or the task itself, can have sent. Asked on loopback
+/// alone, where nobody listening is news of microseconds: a short task must not be missed meanwhile.
+fn filter_is_told(options: &Options) -> bool {
+    let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: ANSWER };
+    let state = |at: &SocketAddr| {
+        let mut body = Body::up_to(MAX_STATUS);
+        let head = http::exchange(*at, &request, &mut |piece| body.take(piece)).ok()?;
+        let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
+        State::named(&status.state)
+    };
+    let told = |state| matches!(state, State::Draining | State::Drained | State::Quitting | State::Gone);
+    options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(told)
 }
 
 /// The containers that have run for longer than the process `ours`. `None` where its beginning is unknown.
