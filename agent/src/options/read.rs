@@ -80,7 +80,8 @@ impl Given {
         let verb = self.verb();
         for option in OPTIONS.into_iter().filter(|option| option.concerns(verb)) {
             let written = option.variable();
-            let Some(text) = variable(&written).filter(|text| !text.is_empty() && !self.has(option.name)) else { continue };
+            let ours = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
+            let Some(text) = variable(&written).filter(ours) else { continue };
             let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
             for text in texts {
                 self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
@@ -164,4 +165,10 @@ impl Given {
     fn mistake(&mut self, written: &str, problem: &str) {
         self.mistakes.push(Mistake::new(written, problem));
     }
+}
+
+/// Whether a variable is one of those by which kubelet tells of the namespace's Services: a Service called `exeunt-admin` brings
+/// `EXEUNT_ADMIN_PORT=tcp://10.0.0.1:80` to every pod. No value of ours looks like that.
+fn is_service_link(text: &str) -> bool {
+    ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
 }

@@ -50,6 +50,12 @@ fn every_option_has_its_variable_and_the_flag_outranks_it() {
 }
 
 #[test]
+fn a_service_of_the_namespace_is_not_taken_for_an_option() {
+    let environment = [("EXEUNT_ADMIN_PORT", "tcp://10.0.0.1:80"), ("EXEUNT_STATUS_PORT", "udp://10.0.0.2:53")];
+    assert_eq!(options("watch", &environment), options("watch", &[]));
+}
+
+#[test]
 fn an_address_may_be_repeated() {
     let options = options("complete --exit-code 3 --signal-address 127.0.0.9 --signal-address ::1", &[]);
     assert_eq!(options.signal, ["127.0.0.9:15190".parse().unwrap(), "[::1]:15190".parse().unwrap()]);
@@ -59,7 +65,7 @@ fn an_address_may_be_repeated() {
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let line = "look --container Base --pid 0 --drain-timeout 25 --exit-code 1 --nonsense --action stop -x";
-    let mistakes = parse(line, &[("EXEUNT_ADMIN_PORT", "tcp://10.0.0.1:80")]).unwrap_err();
+    let mistakes = parse(line, &[("EXEUNT_ADMIN_PORT", "http")]).unwrap_err();
     let expected = [
         "look: is not known: must be watch, exec, wait or complete",
         "--nonsense: is not known: see --help",
@@ -67,7 +73,7 @@ fn all_mistakes_are_reported_at_once() {
         "--exit-code: is not known to watch",
         "--container: \"Base\" is not allowed: must be the name of a container that may end a task",
         "--pid: \"0\" is not allowed: must be the id of a process",
-        "EXEUNT_ADMIN_PORT: \"tcp://10.0.0.1:80\" is not allowed: must be a port from 1 to 65535",
+        "EXEUNT_ADMIN_PORT: \"http\" is not allowed: must be a port from 1 to 65535",
         "--drain-timeout: \"25\" is not allowed: must be a duration with a unit, from \"1ms\" to \"24h\"",
         "--action: \"stop\" is not allowed: must be \"quit\" or \"drain\"",
     ];
