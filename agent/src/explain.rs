@@ -2,7 +2,9 @@
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
+use std::ffi::OsString;
 use std::fs;
+use std::process;
 
 use drain::duration;
 use drain::wire::{self, Action};
@@ -48,6 +50,18 @@ pub(crate) fn plan(options: &Options) -> String {
     say("limits", &format!("{drain} in all, {stall} without a byte moving, {grace} from SIGTERM on"));
     say("state-dir", &state_dir(options));
     text
+}
+
+/// With what the agent was started in whose container we are called, by `kubectl exec`: its plan is asked for, and not that of an agent
+/// without options.
+pub(crate) fn arguments_of_the_agent() -> Vec<OsString> {
+    let proc = Procfs::default();
+    let ours = process::id().cast_signed();
+    let root = proc.container(ours).and_then(|container| proc.root_of(&container.name));
+    let comm = proc.process(ours).map(|process| process.comm);
+    let agent = root.filter(|root| root.pid != ours && Some(&root.comm) == comm.as_ref());
+    let arguments = agent.and_then(|root| proc.arguments(root.pid)).unwrap_or_default();
+    arguments.into_iter().skip(1).map(OsString::from).collect()
 }
 
 fn placement(options: &Options) -> &'static str {

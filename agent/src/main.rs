@@ -8,6 +8,7 @@
 )]
 
 use std::env;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -44,7 +45,11 @@ const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
-    match Invocation::parse(env::args_os().skip(1), |name| env::var(name).ok()) {
+    let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    if arguments == ["--explain"] {
+        arguments.extend(explain::arguments_of_the_agent());
+    }
+    match Invocation::parse(arguments, |name| env::var(name).ok()) {
         Ok(Invocation::Help(verb)) => print(&options::help(verb)),
         Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
         Ok(Invocation::Explain(options)) => print(&explain::plan(&options)),
