@@ -54,7 +54,7 @@ impl<'a> Ending<'a> {
             told: None,
             container,
             known_by: "told".to_owned(),
-            proxy_known_by: "by nothing".to_owned(),
+            proxy_known_by: "by its process, while the task ran".to_owned(),
             termination: None,
         }
     }

@@ -38,12 +38,13 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
         ending.note_proxy();
         ladder::climb(ending, patience)
     };
+    let drained = ending.age();
     if outcome == Outcome::Gone && patience == Patience::Endless && comes_back(ending) {
         return see_out(ending, patience);
     }
     match outcome {
         Outcome::Gone => {
-            let (drained, before) = (ending.age(), ending.sidecar.last_alive());
+            let before = ending.sidecar.last_alive();
             log::line(&format!("the proxy has gone, {} ms after the task", drained.as_millis()));
             let lingered = linger(ending);
             let undelivered = cut_off(ending.told, before, lingered.first, lingered.last);
@@ -52,11 +53,11 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
         Outcome::Left => {
             log::line("the proxy is left to kubelet");
             let undelivered = cut_off(ending.told, ending.sidecar.reading(), Held::default(), Held::default());
-            Verdict::new(Fate::Left, ending.age(), undelivered)
+            Verdict::new(Fate::Left, drained, undelivered)
         }
         Outcome::Failed(why) => {
             log::line(&why);
-            Verdict::new(Fate::Stays, ending.age(), ending.sidecar.reading().unwrap_or_default())
+            Verdict::new(Fate::Stays, drained, ending.sidecar.reading().unwrap_or_default())
         }
     }
 }
@@ -85,12 +86,13 @@ fn comes_back(ending: &mut Ending<'_>) -> bool {
     // With something on its way, whoever decides lets it go only when the limits have passed.
     let unasked = ending.trail.way_out().is_none() || ending.told.is_some_and(|told| !told.is_quiet());
     let restarts = ending.options.restart_policy == RestartPolicy::OnFailure;
-    if !unasked || !restarts || !ending.sidecar.is_in_a_pod() {
+    // Once it ends the pod, kubelet starts nothing again.
+    if !unasked || !restarts || ending.is_asked_to_leave() || !ending.sidecar.is_in_a_pod() {
         return false;
     }
     let mut next = Sidecar::new(ending.options, None);
     let since = ending.clock.now();
-    while ending.clock.now().since(since) < COMING_BACK && !ending.must_leave() {
+    while ending.clock.now().since(since) < COMING_BACK && !ending.is_asked_to_leave() {
         next.look();
         if next.is_here() {
             log::line("the proxy has gone by itself and was started again");
