@@ -21,6 +21,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/unit.sh
 . build/tiers/wasm.sh
 . build/tiers/host.sh
+. build/tiers/fuzz.sh
 . build/tiers/e2e.sh
 . build/rust.sh
 . build/python_node.sh

@@ -14,6 +14,7 @@ tier_lint() {
     use_rust
     if cargo_has fmt rustfmt rustfmt-web; then
         check fmt "lint: rustfmt" "${CARGO[@]}" fmt --all --check
+        check fmt-fuzz "lint: rustfmt of the fuzz targets" "${CARGO[@]}" fmt --manifest-path fuzz/Cargo.toml --check
     else
         skip "rustfmt: not part of this Rust (rustup component add rustfmt, or apt-get install rustfmt-web)"
     fi

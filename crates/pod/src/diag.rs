@@ -30,7 +30,7 @@ const AF_INET6: u8 = 10;
 
 /// What a datagram says of the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub enum Progress {
     /// There is more.
     More,
     /// That was all.
@@ -86,8 +86,9 @@ fn request() -> [u8; REQUEST as usize] {
     request
 }
 
-/// Reads the messages of one datagram.
-fn messages(mut datagram: &[u8], each: &mut impl FnMut(Socket)) -> Progress {
+/// Reads the messages of one datagram, and hands every socket in it to `each`.
+#[must_use]
+pub fn messages(mut datagram: &[u8], each: &mut impl FnMut(Socket)) -> Progress {
     while !datagram.is_empty() {
         let (Some(length), Some(kind)) = (word(datagram, 0), half(datagram, 4)) else { return Progress::Failed };
         let length = usize::try_from(length).unwrap_or(usize::MAX);

@@ -15,7 +15,7 @@
 
 pub mod container;
 pub mod delivery;
-mod diag;
+pub mod diag;
 pub mod pidfd;
 pub mod ports;
 pub mod procfs;

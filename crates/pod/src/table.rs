@@ -82,7 +82,9 @@ impl Table {
 }
 
 /// Calls `each` with every line that `read` brings, wherever its pieces are cut. A line longer than `buffer` is passed over.
-fn each_line(
+///
+/// `read` fills what it is given from an offset on, and says how much it has filled; nothing is the end.
+pub fn each_line(
     mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
     buffer: &mut [u8],
     mut each: impl FnMut(&[u8]),

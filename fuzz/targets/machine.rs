@@ -1,0 +1,83 @@
+//! The drain machine under any sequence of events, as a hostile pod could send them: it never goes back, never asks without end, and
+//! never quits once it was told to drain only.
+#![no_main]
+
+use core::time::Duration;
+
+use drain::admin::{Answer, Call, CallId, Failure};
+use drain::limits::Limits;
+use drain::machine::{Event, Machine, State};
+use drain::time::Instant;
+use drain::wire::{Action, Completion, Unsent};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    // Whatever bytes there are suffice; where they end, so does the sequence.
+    let _ = run(&mut Unstructured::new(data));
+});
+
+fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
+    let mut now = Instant::at(Duration::ZERO);
+    let mut machine = Machine::new(Limits { may_quit: bytes.arbitrary()?, ..Limits::default() }, now);
+    let (mut told_to_drain, mut calls) = (false, 0u32);
+    while !bytes.is_empty() {
+        now = now + Duration::from_millis(bytes.int_in_range(0..=20_000)?);
+        let event = event(bytes, calls)?;
+        told_to_drain |= matches!(&event, Event::Signal(completion) if completion.action == Action::Drain);
+        let ended = matches!(event, Event::ProxyGone);
+        let before = machine.state();
+        let effects = machine.on(event, now);
+        calls += u32::try_from(effects.len()).unwrap_or(u32::MAX);
+        assert!(effects.len() <= 3, "{effects:?}");
+        let quits = effects.iter().any(|effect| matches!(effect.call, Call::Quit | Call::PilotAgentQuit));
+        assert!(!(quits && told_to_drain));
+        let after = machine.state();
+        assert!(place(after) >= place(before) || (before, after) == (State::Quitting, State::Drained), "{before:?} => {after:?}");
+        assert!(after == State::Gone || !ended);
+        assert!(machine.next_wake().is_none_or(|wake| wake > now), "it would be woken for ever: {after:?}");
+        let _ = (machine.status(now), machine.take_transitions());
+    }
+    Ok(())
+}
+
+fn place(state: State) -> Option<usize> {
+    State::ALL.iter().position(|known| *known == state)
+}
+
+fn event(bytes: &mut Unstructured<'_>, calls: u32) -> Result<Event> {
+    Ok(match bytes.int_in_range(0..=9)? {
+        0..=2 => Event::Tick,
+        3..=5 => Event::Signal(Completion {
+            container: "base".to_owned(),
+            exit_code: bytes.arbitrary()?,
+            signal: None,
+            action: if bytes.ratio(1, 8)? { Action::Drain } else { Action::Quit },
+            unsent: if bytes.arbitrary()? { Some(unsent(bytes)?) } else { None },
+        }),
+        // Also to calls that were never made, or were answered already.
+        6..=8 => Event::Answer(CallId(bytes.int_in_range(0..=calls.saturating_add(1))?), answer(bytes)?),
+        _ if bytes.ratio(1, 16)? => Event::ProxyGone,
+        _ => Event::Tick,
+    })
+}
+
+fn unsent(bytes: &mut Unstructured<'_>) -> Result<Unsent> {
+    Ok(match bytes.int_in_range(0..=2)? {
+        0 => Unsent { connections: 0, bytes: 0, downstream: Some(0) },
+        1 => Unsent { connections: 0, bytes: 0, downstream: bytes.arbitrary()? },
+        _ => Unsent { connections: bytes.arbitrary()?, bytes: bytes.arbitrary()?, downstream: bytes.arbitrary()? },
+    })
+}
+
+fn answer(bytes: &mut Unstructured<'_>) -> Result<Answer> {
+    Ok(match bytes.int_in_range(0..=6)? {
+        0 => Answer::Done,
+        1 => Answer::ClusterCount(bytes.arbitrary()?),
+        2 => Answer::InFlight(0),
+        3 => Answer::InFlight(bytes.arbitrary()?),
+        4 => Answer::Failed(Failure::NotSent),
+        5 => Answer::Failed(Failure::NoAnswer),
+        _ => Answer::Failed(Failure::Status(bytes.arbitrary()?)),
+    })
+}

@@ -1,0 +1,39 @@
+//! `/proc/net/tcp`, wherever its pieces are cut, and the rule of delivery over whatever it says.
+#![no_main]
+
+use exeunt_fuzz::piece_and_rest;
+use libfuzzer_sys::fuzz_target;
+use pod::delivery::{held, left_behind};
+use pod::proxy::{Proxy, Scope};
+use pod::sockets::Socket;
+use pod::table::each_line;
+
+/// As small as a line, so that it is often too small.
+const BUFFER: usize = 256;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((piece, text)) = piece_and_rest(data) else { return };
+    let mut cut = Vec::new();
+    let read = |into: &mut [u8], offset: u64| {
+        let rest = &text[usize::try_from(offset).expect("as long as the text")..];
+        let length = rest.len().min(piece).min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    };
+    each_line(read, &mut [0; BUFFER], |line| cut.extend(Socket::parse(line))).expect("no read fails");
+    // A line that fills the buffer is passed over.
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| line.len() < BUFFER);
+    assert_eq!(cut, lines.filter_map(Socket::parse).collect::<Vec<_>>(), "in pieces of {piece}");
+
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    proxy.observe(&cut, None);
+    let (all, left) = (held(&cut, &proxy), left_behind(&cut, &proxy));
+    assert!(all.bytes == 0 || all.connections > 0, "bytes of no connection");
+    assert!(left.connections <= all.connections && left.bytes <= all.bytes);
+    // With every socket the proxy's own, by its inodes.
+    let mut proxy = Proxy::new(Scope::Process, &[15190], &[]);
+    let inodes: Vec<u64> = cut.iter().map(|socket| socket.inode).collect();
+    proxy.observe(&cut, Some(&inodes));
+    let all = held(&cut, &proxy);
+    assert!(all.bytes == 0 || all.connections > 0, "bytes of no connection");
+});

@@ -1,0 +1,23 @@
+//! `/proc/PID/stat`, `status` and `cmdline`: a process chooses its name and its arguments itself.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pod::stat::{arguments, parse, uid};
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(stat) = parse(data) {
+        let zeros = "0 ".repeat(17);
+        let text = format!("{} ({}) {} {} {zeros}{}", stat.pid, stat.comm, char::from(stat.state), stat.parent, stat.start);
+        // A state is one ASCII letter; anything else would be two bytes as text.
+        if stat.state.is_ascii_alphabetic() {
+            assert_eq!(parse(text.as_bytes()), Some(stat), "{text}");
+        }
+    }
+    if let Some(uid_read) = uid(data) {
+        assert_eq!(uid(format!("Uid:\t{uid_read}\t0\t0\t0\n").as_bytes()), Some(uid_read));
+    }
+    let words = arguments(data);
+    assert!(words.len() <= data.len());
+    // A byte that is no UTF-8 becomes three.
+    assert!(words.iter().map(String::len).sum::<usize>() <= 3 * data.len());
+});
