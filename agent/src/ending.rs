@@ -1,5 +1,6 @@
 //! One ending: the task's completion, the proxy it leaves, and what has been tried.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use drain::limits::Limits;
@@ -28,6 +29,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) trail: Trail,
     /// The last facts that whoever decides over the proxy's end has taken.
     pub(crate) told: Option<Held>,
+    /// Filters that may have taken the completion and have not said so, or have and say nothing more.
+    pub(crate) silent: Vec<SocketAddr>,
     /// The main container that speaks for the task.
     container: String,
     /// How its end is known, as a clause.
@@ -52,6 +55,7 @@ impl<'a> Ending<'a> {
             exit,
             trail: Trail::default(),
             told: None,
+            silent: Vec::new(),
             container,
             known_by: "told".to_owned(),
             proxy_known_by: "by its process, while the task ran".to_owned(),
@@ -85,6 +89,13 @@ impl<'a> Ending<'a> {
     /// How its end is known.
     pub(crate) fn evidence(&self) -> &str {
         &self.known_by
+    }
+
+    /// The filter at `at` may know of the completion, and does not answer.
+    pub(crate) fn remember_silent(&mut self, at: SocketAddr) {
+        if !self.silent.contains(&at) {
+            self.silent.push(at);
+        }
     }
 
     /// Whether we were asked to leave, and the grace period is as good as over.

@@ -8,9 +8,10 @@ use std::process;
 
 use drain::duration;
 use drain::wire::{self, Action};
+use pod::ports;
 use pod::procfs::Procfs;
 
-use crate::http::{self, LOCALHOST, Request};
+use crate::http::{self, Request};
 use crate::istio::Form;
 use crate::options::{Options, Placement, Verb};
 use crate::readiness::is_captured;
@@ -126,7 +127,7 @@ fn filter(at: SocketAddr) -> String {
 }
 
 fn listens(port: u16) -> &'static str {
-    let open = LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), TIMEOUT).is_ok());
+    let open = ports::LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), TIMEOUT).is_ok());
     if open { "listens" } else { "does not listen" }
 }
 

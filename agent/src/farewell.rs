@@ -1,7 +1,6 @@
 //! From the task's end to the verdict: find the proxy, have it leave, see its last bytes out.
 
 use core::time::Duration;
-use std::thread::sleep;
 
 use pod::delivery::Held;
 
@@ -30,7 +29,9 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     let here = went || ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
     if !here {
         log::line("there is no proxy, so there is nothing to end");
-        return Verdict::new(Fate::None, Duration::ZERO, Held::default());
+        // It may have ended while an earlier run of ours was not there to see it.
+        let lingered = linger(ending);
+        return Verdict { linger: lingered.took, ..Verdict::new(Fate::None, Duration::ZERO, lingered.last) };
     }
     let outcome = if went {
         Outcome::Gone
@@ -71,7 +72,7 @@ fn comes(ending: &mut Ending<'_>) -> bool {
     log::line("the pod's traffic is captured and its proxy is not there yet; waiting for it");
     let waiting_since = ending.clock.now();
     while ending.clock.now().since(waiting_since) < COMING && !ending.is_asked_to_leave() {
-        sleep(LOOK);
+        ending.clock.sleep(LOOK);
         ending.sidecar.look();
         if ending.sidecar.is_here() {
             return true;
@@ -99,7 +100,7 @@ fn comes_back(ending: &mut Ending<'_>) -> bool {
             ending.sidecar = next;
             return true;
         }
-        sleep(LOOK);
+        ending.clock.sleep(LOOK);
     }
     false
 }

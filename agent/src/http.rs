@@ -2,7 +2,7 @@
 //! pilot-agent counts open ones when it waits for the last to go.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -11,16 +11,16 @@ use std::time::Instant;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect as connect_socket, socket_with};
 
+mod body;
 mod response;
 
+pub(crate) use self::body::Body;
 pub(crate) use self::response::Head;
 use self::response::Reader;
 
 /// A neighbour answers a SYN within microseconds. A second passes only where a packet filter drops it, as for an address not
 /// captured.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Where a neighbour in the pod listens that listens on `localhost` or on every address: in a pod of IPv6 alone, on the second.
-pub(crate) const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// Read at a time: `/clusters` may have 35 MB, and the agent is to stay small.
 const PIECE: usize = 8 * 1024;
 
@@ -35,13 +35,6 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a [(&'a str, &'a str)],
     /// How long the answer may take in all.
     pub(crate) timeout: Duration,
-}
-
-/// The beginning of an answer's body.
-#[derive(Debug)]
-pub(crate) struct Body {
-    bytes: Vec<u8>,
-    longest: usize,
 }
 
 /// Why there is no answer.
@@ -117,26 +110,6 @@ fn text(to: SocketAddr, request: &Request<'_>) -> String {
     }
     text.push_str("\r\n");
     text
-}
-
-// === impl Body ===
-
-impl Body {
-    /// Of which `longest` bytes are kept.
-    pub(crate) const fn up_to(longest: usize) -> Self {
-        Self { bytes: Vec::new(), longest }
-    }
-
-    /// Keeps what there is room for.
-    pub(crate) fn take(&mut self, piece: &[u8]) {
-        let room = self.longest.saturating_sub(self.bytes.len()).min(piece.len());
-        self.bytes.extend_from_slice(piece.get(..room).unwrap_or_default());
-    }
-
-    /// What was kept.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 // === impl Problem ===

@@ -40,22 +40,27 @@ pub(crate) fn climb(ending: &mut Ending<'_>, patience: Patience) -> Outcome {
 }
 
 fn climb_once(ending: &mut Ending<'_>) -> Outcome {
-    for at in &ending.options.signal {
-        match filter::climb(ending, *at) {
-            outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
-            Outcome::Failed(_) => {}
+    loop {
+        for at in &ending.options.signal {
+            match filter::climb(ending, *at) {
+                outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
+                Outcome::Failed(_) => {}
+            }
         }
-    }
-    if ending.must_leave() {
-        return Outcome::Failed("the grace period is over".to_owned());
-    }
-    log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
-    match (admin::climb(ending), ending.options.action) {
-        (Outcome::Failed(why), Action::Quit) if !ending.must_leave() => match terminate::climb(ending) {
-            Outcome::Failed(_) => Outcome::Failed(why),
-            outcome @ (Outcome::Gone | Outcome::Left) => outcome,
-        },
-        // A native sidecar would be started again.
-        (outcome, Action::Quit | Action::Drain) => outcome,
+        if ending.must_leave() {
+            return Outcome::Failed("the grace period is over".to_owned());
+        }
+        log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
+        match (admin::climb(ending), ending.options.action) {
+            (None, _) => log::line("a filter that was silent answers again"),
+            (Some(Outcome::Failed(why)), Action::Quit) if !ending.must_leave() => {
+                return match terminate::climb(ending) {
+                    Outcome::Failed(_) => Outcome::Failed(why),
+                    outcome @ (Outcome::Gone | Outcome::Left) => outcome,
+                };
+            }
+            // A native sidecar would be started again.
+            (Some(outcome), Action::Quit | Action::Drain) => return outcome,
+        }
     }
 }

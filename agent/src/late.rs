@@ -12,9 +12,10 @@ use std::time::Instant;
 use drain::duration;
 use drain::machine::State;
 use drain::wire::{self, Status};
+use pod::ports;
 use pod::procfs::Procfs;
 
-use crate::http::{self, Body, LOCALHOST, Request};
+use crate::http::{self, Body, Request};
 use crate::istio::{self, Form};
 use crate::log;
 use crate::options::{Options, Placement};
@@ -105,7 +106,7 @@ impl<'a> Late<'a> {
     /// Whether the injector has put the proxy behind every other container, as it does unless they are held until it is ready (Istio,
     /// `pkg/kube/inject/webhook.go`, `reorderPod`). Only Envoy can tell; without its word, no.
     fn proxy_is_listed_last(&self) -> bool {
-        let info = LOCALHOST.into_iter().find_map(|ip| server_info(SocketAddr::new(ip, self.options.admin_port)));
+        let info = ports::LOCALHOST.into_iter().find_map(|ip| server_info(SocketAddr::new(ip, self.options.admin_port)));
         info.is_some_and(|info| holds_applications(info.bytes()) == Some(false))
     }
 

@@ -2,7 +2,6 @@
 //! container, so the agent stays until they are out.
 
 use core::time::Duration;
-use std::thread::sleep;
 
 use pod::delivery::Held;
 
@@ -36,7 +35,7 @@ pub(crate) fn linger(ending: &mut Ending<'_>) -> Lingered {
         if last.is_quiet() || fin_alone || stalled || now.since(began) >= limit {
             return Lingered { first, last, took: now.since(began) };
         }
-        sleep(ending.sidecar.pause());
+        ending.clock.sleep(ending.sidecar.pause());
         let left = ending.sidecar.look_behind();
         if left != last {
             moved = ending.clock.now();

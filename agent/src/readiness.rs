@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use drain::config::SIGNAL_PORT;
 use drain::duration;
+use pod::ports;
 
-use crate::http::{self, CONNECT_TIMEOUT, LOCALHOST, Problem, Request};
+use crate::http::{self, CONNECT_TIMEOUT, Problem, Request};
 use crate::istio::Form;
 use crate::options::Options;
 use crate::sidecar::Sidecar;
@@ -58,7 +59,7 @@ pub(crate) fn wait(options: &Options) -> Result<(), String> {
 
 /// Asks once; else, what was seen.
 fn ask(port: u16, deadline: Instant) -> Result<(), String> {
-    let [first, second] = LOCALHOST.map(|ip| SocketAddr::new(ip, port));
+    let [first, second] = ports::LOCALHOST.map(|ip| SocketAddr::new(ip, port));
     match ask_at(first, deadline) {
         Err(Problem::NotSent(error)) => match ask_at(second, deadline) {
             // The first is the one to name.
@@ -81,7 +82,7 @@ fn ask_at(at: SocketAddr, deadline: Instant) -> Result<u16, Problem> {
 
 /// Whether anybody listens on `port`.
 fn answers(port: u16) -> bool {
-    LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), REFUSAL).is_ok())
+    ports::LOCALHOST.into_iter().any(|ip| http::connect(SocketAddr::new(ip, port), REFUSAL).is_ok())
 }
 
 /// Whether this pod's connections are redirected to a proxy that does not listen.

@@ -9,10 +9,11 @@ use drain::clusters::ClusterReader;
 use drain::machine::{Effect, Event, Machine, State};
 use drain::time::Instant;
 use pod::delivery::Held;
+use pod::ports;
 
-use super::{Outcome, Route};
+use super::{Outcome, Route, filter};
 use crate::ending::Ending;
-use crate::http::{self, Body, Head, LOCALHOST, Problem, Request};
+use crate::http::{self, Body, Head, Problem, Request};
 use crate::log;
 use crate::report::Reporter;
 
@@ -43,14 +44,14 @@ struct Run {
     quit_by: Option<Route>,
 }
 
-/// Drains and ends the proxy, or with `action: drain` only drains it.
-pub(crate) fn climb(ending: &mut Ending<'_>) -> Outcome {
+/// Drains and ends the proxy, or with `action: drain` only drains it. `None`: a filter is there again, and knows better.
+pub(crate) fn climb(ending: &mut Ending<'_>) -> Option<Outcome> {
     ending.sidecar.find_process();
     let now = ending.clock.now();
     let machine = Machine::new(ending.limits(), now);
     let reporter = Reporter::new(now);
     let mut run = Run { machine, reporter, quitting_since: None, mute_until: None, drained_by: None, quit_by: None };
-    let outcome = run.go(ending);
+    let outcome = run.go(ending)?;
     let route = match outcome {
         Outcome::Gone => run.quit_by,
         Outcome::Left => run.drained_by,
@@ -59,37 +60,44 @@ pub(crate) fn climb(ending: &mut Ending<'_>) -> Outcome {
     if let Some(route) = route {
         ending.trail.record(route, outcome.clone());
     }
-    outcome
+    Some(outcome)
 }
 
 // === impl Run ===
 
 impl Run {
-    fn go(&mut self, ending: &mut Ending<'_>) -> Outcome {
+    fn go(&mut self, ending: &mut Ending<'_>) -> Option<Outcome> {
         let held = ending.sidecar.fresh();
         self.signal(ending, held);
+        let mut asked = ending.clock.now();
         loop {
             let now = ending.clock.now();
             match self.machine.state() {
-                State::Drained => return Outcome::Left,
+                State::Drained => return Some(Outcome::Left),
                 State::Quitting => {
                     let quitting = now.since(*self.quitting_since.get_or_insert(now));
                     if self.quit_by.is_none() && quitting >= REFUSED {
-                        return Outcome::Failed("nobody takes the order to quit".to_owned());
+                        return Some(Outcome::Failed("nobody takes the order to quit".to_owned()));
                     }
                     if quitting >= QUITTING {
-                        return Outcome::Failed("asked to quit, but the proxy has not left".to_owned());
+                        return Some(Outcome::Failed("asked to quit, but the proxy has not left".to_owned()));
                     }
+                }
+                State::Draining if now.since(asked) >= filter::BACK => {
+                    if filter::is_back(ending) {
+                        return None;
+                    }
+                    asked = ending.clock.now();
                 }
                 State::Serving | State::Draining | State::Gone => {}
             }
             let wake = self.machine.next_wake().map_or(Duration::MAX, |at| at.since(now));
             if ending.sidecar.wait(wake.min(ending.sidecar.pause())) {
-                return Outcome::Gone;
+                return Some(Outcome::Gone);
             }
             let held = ending.sidecar.fresh();
             if ending.sidecar.is_gone() {
-                return Outcome::Gone;
+                return Some(Outcome::Gone);
             }
             let now = ending.clock.now();
             if held.is_some_and(|held| self.reporter.is_due(&held, now)) {
@@ -133,7 +141,7 @@ impl Run {
             Callee::Admin => (Route::Admin, options.admin_port),
             Callee::PilotAgent => (Route::PilotAgent, options.status_port),
         };
-        let [first, second] = LOCALHOST.map(|ip| SocketAddr::new(ip, port));
+        let [first, second] = ports::LOCALHOST.map(|ip| SocketAddr::new(ip, port));
         let (at, result) = match exchange(first, call) {
             Err(Problem::NotSent(error)) => match exchange(second, call) {
                 // The first is the one to name.

@@ -59,6 +59,11 @@ struct Talk {
     give_up: Instant,
 }
 
+/// How long a filter that was silent is given to answer again, and how often it is asked: often enough that it learns of a byte that
+/// moves before its stall timeout.
+const BACK_TIMEOUT: Duration = Duration::from_millis(250);
+pub(crate) const BACK: Duration = Duration::from_secs(2);
+
 /// Signals the filter at `at`, and stays until the proxy has left or the filter turns out to be no help.
 pub(crate) fn climb(ending: &mut Ending<'_>, at: SocketAddr) -> Outcome {
     let route = Route::Filter(at);
@@ -68,11 +73,15 @@ pub(crate) fn climb(ending: &mut Ending<'_>, at: SocketAddr) -> Outcome {
         Err(refusal) => {
             let failed = Outcome::Failed(refusal.to_string());
             ending.trail.record(route, failed.clone());
+            if matches!(refusal, Refusal::None(Problem::NoAnswer(_) | Problem::NotUnderstood)) {
+                ending.remember_silent(at);
+            }
             // By itself: the filter has no part in it.
             return if ending.sidecar.is_gone() { Outcome::Gone } else { failed };
         }
     };
     log::line(&format!("the filter on {at} has taken it: {}{}", status.state, of(held)));
+    ending.silent.retain(|silent| *silent != at);
     ending.sidecar.find_process();
     let mut talk = Talk::begun(ending, at, held);
     let outcome = loop {
@@ -161,6 +170,7 @@ impl Talk {
         self.failures += 1;
         self.report_from = now + RETRY;
         self.check_at = now + RETRY;
+        ending.remember_silent(self.at);
         let lost = match refusal {
             Refusal::None(_) => self.failures >= MAX_FAILURES,
             Refusal::NotTheFilter(_) | Refusal::Refused(..) => true,
@@ -205,6 +215,13 @@ fn tell(ending: &mut Ending<'_>, at: SocketAddr, held: Option<Held>) -> Result<S
 /// Asks for the status.
 fn ask(ending: &mut Ending<'_>, at: SocketAddr) -> Result<Status, Refusal> {
     exchange(ending, at, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT })
+}
+
+/// Whether a filter that was silent answers again. It has perhaps taken the completion: then it goes on draining by what it was told
+/// last, and only who talks to it can keep it from taking silence for a standstill.
+pub(crate) fn is_back(ending: &mut Ending<'_>) -> bool {
+    let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: BACK_TIMEOUT };
+    ending.silent.clone().into_iter().any(|at| exchange(ending, at, &request).is_ok())
 }
 
 fn exchange(ending: &mut Ending<'_>, at: SocketAddr, request: &Request<'_>) -> Result<Status, Refusal> {

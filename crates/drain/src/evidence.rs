@@ -167,6 +167,11 @@ impl Evidence {
         self.ask_from = self.ask_from.min(now);
     }
 
+    /// Until `now` nobody has looked: that is no time in which nothing has moved.
+    pub fn on_standstill(&mut self, now: Instant) {
+        self.moved = now;
+    }
+
     /// A question brought nothing usable.
     pub fn on_miss(&mut self, now: Instant) {
         self.misses += 1;

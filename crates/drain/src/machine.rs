@@ -22,6 +22,9 @@ pub use self::snapshot::Snapshot;
 /// How much later than its limits the machine may come to rest: the time of one unanswered call and its retry.
 pub const SLACK: Duration = Duration::from_secs(10);
 
+/// A wake-up that comes so much later than it was wanted finds that everything has stood still: Envoy hung, or its machine slept.
+const LATE: Duration = Duration::from_millis(200);
+
 /// Where the machine stands. `Draining` never goes back to `Serving`: a completion is a latch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -170,6 +173,9 @@ impl Machine {
 
     /// Takes `event` at `now` and returns the calls to be made.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        if self.next_wake().is_some_and(|wake| now.since(wake) >= LATE) {
+            self.evidence.on_standstill(now);
+        }
         match event {
             Event::Signal(completion) => self.on_signal(completion, now),
             Event::Answer(id, answer) => self.on_answer(id, answer, now),

@@ -2,6 +2,11 @@
 //!
 //! Source: Istio, "Application Requirements: Ports used by Istio"; `tools/packaging/common/envoy_bootstrap.json`.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Where a neighbour in the pod is reached that listens on `localhost` or on every address: in a pod of IPv6 alone, on the second.
+pub const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
 /// Envoy's virtual outbound listener: every connection that leaves the pod is redirected to it.
 pub const OUTBOUND: u16 = 15001;
 /// Envoy's virtual inbound listener: every connection that enters the pod is redirected to it.

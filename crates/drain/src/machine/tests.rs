@@ -225,6 +225,18 @@ fn a_receiver_that_takes_a_little_is_waited_for_until_the_deadline() {
 }
 
 #[test]
+fn a_time_in_which_nobody_looked_is_no_stall() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    // Envoy hangs for longer than the stall timeout, and the first that comes after it is the overdue tick.
+    rig.now = rig.now + Limits::STALL_TIMEOUT + Duration::from_secs(3);
+    rig.on(Event::Tick);
+    assert_eq!(rig.machine.state(), State::Draining);
+    rig.sleep(15_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "one in which somebody did is");
+}
+
+#[test]
 fn with_no_witness_at_all_it_leaves_after_the_stall_timeout() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, None);
@@ -343,7 +355,10 @@ fn a_resumed_machine_goes_on_with_its_limits_and_asks_anew() {
     assert_eq!(resumed.status(later).deadline_ms, Some(285_000));
     let calls = resumed.on(Event::Tick, later);
     assert!(calls.iter().any(|effect| effect.call == Call::DrainListeners));
-    resumed.on(Event::Tick, later + Duration::from_secs(15));
+    let end = later + Duration::from_secs(15);
+    while let Some(wake) = resumed.next_wake().filter(|wake| *wake <= end && resumed.state() == State::Draining) {
+        resumed.on(Event::Tick, wake);
+    }
     assert_eq!(resumed.state(), State::Quitting);
 }
 

@@ -1,0 +1,143 @@
+//! One connection of the pod's through its proxy, and where its bytes are.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use pod::sockets::{Endpoint, Socket, State};
+
+use crate::plan::Receiver;
+
+/// What the kernel and Envoy hold at most, in bytes. Small beside real ones, so that all of them fill up.
+const RECEIVE_BUFFER: u64 = 64 * 1024;
+const ENVOY_BUFFER: u64 = 32 * 1024;
+const SEND_BUFFER: u64 = 128 * 1024;
+/// What Envoy reads at a time.
+const READ: u64 = 16 * 1024;
+
+pub(crate) const PROXY_UID: u32 = 1337;
+const POD: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 2));
+const SERVER: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 10)), 9000);
+pub(crate) const CAPTURE: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15001);
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    number: u16,
+    receiver: Receiver,
+    /// Of a helper container, which lives on and keeps the connection.
+    of_a_helper: bool,
+    /// In the sender's socket, in the proxy's, in Envoy itself, in the proxy's socket to the destination.
+    in_sender: u64,
+    in_proxy: u64,
+    in_envoy: u64,
+    in_upstream: u64,
+    /// Envoy has read the sender's FIN.
+    fin_read: bool,
+    /// Envoy has gone.
+    cut: bool,
+}
+
+// === impl Flow ===
+
+impl Flow {
+    pub(crate) const fn new(number: u16, bytes: u64, receiver: Receiver, of_a_helper: bool) -> Self {
+        let (in_proxy, in_envoy, in_upstream) = (0, 0, 0);
+        Self { number, receiver, of_a_helper, in_sender: bytes, in_proxy, in_envoy, in_upstream, fin_read: false, cut: false }
+    }
+
+    /// One millisecond passes, at `now` in milliseconds after the task's end. Whether a byte has moved.
+    pub(crate) fn step(&mut self, now: u64, envoy_works: bool) -> bool {
+        let before = (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read);
+        self.in_upstream -= self.in_upstream.min(self.receiver.takes(now));
+        if envoy_works && !self.cut {
+            // What was read a millisecond ago is written now: for so long it is in no queue.
+            let written = self.in_envoy.min(SEND_BUFFER.saturating_sub(self.in_upstream));
+            self.in_envoy -= written;
+            self.in_upstream += written;
+            if self.in_envoy == 0 {
+                let read = self.in_proxy.min(READ).min(ENVOY_BUFFER);
+                self.fin_read = !self.of_a_helper && self.in_sender == 0 && self.in_proxy == 0;
+                self.in_proxy -= read;
+                self.in_envoy += read;
+            }
+        }
+        if !self.cut {
+            // A receiver offers no small windows (RFC 1122, 4.2.3.3).
+            let window = RECEIVE_BUFFER - self.in_proxy;
+            let sent = self.in_sender.min(if window >= RECEIVE_BUFFER / 2 { window } else { 0 });
+            self.in_sender -= sent;
+            self.in_proxy += sent;
+        }
+        before != (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read)
+    }
+
+    /// When a byte may move again after none has, in milliseconds.
+    pub(crate) fn resumes(&self, now: u64) -> Option<u64> {
+        self.receiver.resumes(now).filter(|_| self.in_upstream > 0)
+    }
+
+    /// Envoy ends: what it had not passed on is lost. How much that is.
+    pub(crate) fn cut(&mut self) -> u64 {
+        if self.cut {
+            return 0;
+        }
+        let lost = self.in_sender + self.in_proxy + self.in_envoy;
+        (self.in_sender, self.in_proxy, self.in_envoy, self.cut) = (0, 0, 0, true);
+        lost
+    }
+
+    /// Bytes that are not delivered.
+    pub(crate) fn undelivered(&self) -> u64 {
+        self.in_sender + self.in_proxy + self.in_envoy + self.in_upstream
+    }
+
+    /// Whether Envoy counts it among its requests in flight.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.cut && (self.undelivered() > 0 || (self.receiver.keeps_open && !self.of_a_helper))
+    }
+
+    /// Whether the proxy holds the sender's connection.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.cut && (self.of_a_helper || self.is_active())
+    }
+
+    /// Its sockets, as the kernel's table has them.
+    pub(crate) fn sockets(&self, table: &mut Vec<Socket>) {
+        let sender = Endpoint::new(POD, 40_000 + self.number);
+        let upstream = Endpoint::new(POD, 50_000 + self.number);
+        let inode = |base: u64| base + u64::from(self.number);
+        let mut add = |local, remote, state, tx: u64, rx: u64, inode| {
+            let (tx_queue, rx_queue) = (narrow(tx), narrow(rx));
+            table.push(Socket { local, remote, state, tx_queue, rx_queue, uid: if inode > 0 { PROXY_UID } else { 0 }, inode });
+        };
+        if self.cut {
+            if self.in_upstream > 0 {
+                add(upstream, SERVER, State::FinWait1, self.in_upstream + 1, 0, 0);
+            }
+            return;
+        }
+        if !self.is_open() {
+            return;
+        }
+        if !self.of_a_helper {
+            match self.in_sender {
+                0 => add(sender, SERVER, State::FinWait2, 0, 0, 0),
+                bytes => add(sender, SERVER, State::FinWait1, bytes + 1, 0, 0),
+            }
+        }
+        let closed = !self.of_a_helper && self.in_sender == 0;
+        let fin = u64::from(closed && !self.fin_read);
+        let state = if closed { State::CloseWait } else { State::Established };
+        add(CAPTURE, sender, state, 0, self.in_proxy + fin, inode(1_000));
+        let passed_on = self.fin_read && self.in_envoy == 0;
+        let (state, fin) = match (passed_on, self.in_upstream) {
+            (false, _) => (State::Established, 0),
+            (true, 0) => (State::FinWait2, 0),
+            (true, _) => (State::FinWait1, 1),
+        };
+        add(upstream, SERVER, state, self.in_upstream + fin, 0, inode(2_000));
+    }
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
