@@ -32,6 +32,11 @@ tier_lint() {
         skip "clippy: not part of this Rust (rustup component add clippy, or apt-get install rust-web-clippy)"
         skip "clippy for WebAssembly: not part of this Rust"
     fi
+    # The other architecture that the agent is for: nothing of it is run here, but it compiles.
+    use_std
+    FLAGS=()
+    check aarch64 "lint: the agent for aarch64" \
+        std_cargo aarch64-unknown-linux-musl std,panic_abort check --package exeunt-agent --locked
     # Without the features that need TLS and the advisory database's git; a check of this size needs no optimised build.
     if cargo_tool cargo-deny "$CARGO_DENY" --debug --no-default-features; then
         check deny "lint: cargo-deny" "${CARGO[@]}" deny --locked check bans licenses sources
