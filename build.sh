@@ -22,8 +22,10 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/wasm.sh
 . build/tiers/host.sh
 . build/tiers/fuzz.sh
+. build/tiers/chart.sh
 . build/tiers/e2e.sh
 . build/rust.sh
+. build/go.sh
 . build/python_node.sh
 . build/debian.sh
 . build/steps.sh

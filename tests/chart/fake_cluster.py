@@ -1,0 +1,90 @@
+"""A stand-in for an API server with Istio's plugins: as much of one as `lookup` asks. Only a cluster could be a real one."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+GROUP = "extensions.istio.io"
+PLURALS = {"WasmPlugin": "wasmplugins", "TrafficExtension": "trafficextensions"}
+
+
+def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = "", *, selects: bool = True) -> dict:
+    """A plugin that is there already."""
+    metadata = {"name": name, "namespace": namespace, "annotations": {}}
+    if release:
+        metadata["annotations"] = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": home or namespace}
+    spec = {"selector": {"matchLabels": {"exeunt.dev/drain": "on"}}} if selects else {}
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@contextmanager
+def cluster(folder: Path, plugins: list[dict], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
+    """Serves `plugins` on loopback, and gives the kubeconfig; to list the namespace `forbidden` is not allowed."""
+    resources = [
+        {"name": PLURALS[kind], "kind": kind, "namespaced": True, "singularName": kind.lower(), "verbs": ["get", "list"]}
+        for kind in kinds
+    ]
+    version = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
+    fixed = {
+        "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
+        "/apis": {"kind": "APIGroupList", "groups": [{"name": GROUP, "versions": [version], "preferredVersion": version}]},
+        f"/apis/{GROUP}/v1alpha1": {"kind": "APIResourceList", "groupVersion": f"{GROUP}/v1alpha1", "resources": resources},
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers GET; Helm needs nothing else here."""
+
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            if path in fixed:
+                self._answer(200, fixed[path])
+                return
+            match path.removeprefix(f"/apis/{GROUP}/v1alpha1/namespaces/").split("/"):
+                case [namespace, _] if namespace == forbidden:
+                    self._answer(
+                        403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "forbidden"}
+                    )
+                case [namespace, plural] if plural in [PLURALS[kind] for kind in kinds]:
+                    found = [
+                        one for one in plugins if one["metadata"]["namespace"] == namespace and PLURALS[one["kind"]] == plural
+                    ]
+                    self._answer(200, {"kind": "List", "apiVersion": f"{GROUP}/v1alpha1", "metadata": {}, "items": found})
+                case _:
+                    self._answer(404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404})
+
+        def _answer(self, code: int, document: dict) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        kubeconfig = folder / "kubeconfig"
+        address = f"http://127.0.0.1:{server.server_port}"
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "fake", "cluster": {"server": address}}],
+                    "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
+                    "users": [{"name": "fake", "user": {}}],
+                    "current-context": "fake",
+                }
+            )
+        )
+        yield kubeconfig
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,87 @@
+"""The programs that look at manifests, and what they say."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests" / "chart"
+CHART = ROOT / "deploy" / "chart"
+TOOLS = ROOT / ".cache" / "tools" / "chart"
+MODULE = ROOT / "target" / "exeunt.wasm"
+
+# Nothing here takes longer than a few seconds; a machine that is busy compiling does.
+_WITHIN_S = 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a program said, and whether it was content."""
+
+    ok: bool
+    out: str
+    err: str
+
+    @property
+    def documents(self) -> list[dict]:
+        """Its output as YAML, without what is empty; of a program that failed, a failed test."""
+        assert self.ok, self.err + self.out
+        return [document for document in yaml.safe_load_all(self.out) if document]
+
+
+def run(program: str | Path, *words: str | Path, text: str = "", **environment: str) -> Said:
+    """Runs a program to its end."""
+    ended = subprocess.run(
+        [program, *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_WITHIN_S,
+        env=os.environ | environment,
+    )
+    return Said(ended.returncode == 0, ended.stdout, ended.stderr)
+
+
+def helm(*words: str | Path, text: str = "", **environment: str) -> Said:
+    """Runs Helm, with nothing of the user's own configuration."""
+    nowhere = str(ROOT / ".cache" / "helm")
+    own = {"HELM_CONFIG_HOME": nowhere, "HELM_CACHE_HOME": nowhere, "HELM_DATA_HOME": nowhere, "KUBECONFIG": "/nonexistent"}
+    return run(TOOLS / "helm", *words, text=text, **(own | environment))
+
+
+def template(*words: str | Path, release: str = "exeunt", namespace: str = "jobs", chart: Path = CHART) -> Said:
+    """Renders the chart."""
+    return helm("template", release, chart, "--namespace", namespace, *words)
+
+
+def kustomize(folder: Path) -> Said:
+    """Builds a kustomization."""
+    return run(TOOLS / "kustomize", "build", folder)
+
+
+def judge(text: str, definitions: Path | None = None) -> Said:
+    """What the API server would say of manifests."""
+    return run(TOOLS / "judge", *([definitions] if definitions else []), text=text)
+
+
+def lone(path: Path) -> dict:
+    """The only document of a file."""
+    (document,) = yaml.safe_load_all(path.read_text())
+    assert isinstance(document, dict)
+    return document
+
+
+@cache
+def istio_definitions(version: str, checksum: str) -> Path:
+    """Istio's custom resource definitions of a version, from its Go module, which must be the one that is pinned."""
+    fetched = run("go", "mod", "download", "-json", f"istio.io/api@v{version}", GOFLAGS="-mod=mod -modcacherw")
+    module = json.loads(fetched.out or "{}")
+    assert "Error" not in module and fetched.ok, f"istio.io/api {version}: {module.get('Error')} {fetched.err}"
+    assert module["Sum"] == checksum, f"istio.io/api {version}: its checksum is {module['Sum']}, pinned is {checksum}"
+    return Path(module["Dir"]) / "kubernetes" / "customresourcedefinitions.gen.yaml"

@@ -1,0 +1,71 @@
+"""The named templates, as a chart of somebody's own includes them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from chart.programs import CHART, HERE, ROOT, Said, judge, lone, template
+
+SAMPLES = ROOT / "deploy" / "samples"
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    """A chart that has ours as its dependency."""
+    shutil.copytree(HERE / "dependent", tmp_path / "upload")
+    shutil.copytree(CHART, tmp_path / "upload" / "charts" / "exeunt")
+    return tmp_path / "upload"
+
+
+def rendered(chart: Path, *settings: str) -> Said:
+    """That chart with values set."""
+    return template(*(word for setting in settings for word in ("--set", setting)), chart=chart)
+
+
+@pytest.mark.parametrize(("settings", "sample"), [((), "job.yaml"), (("agent.placement=regular",), "job-regular.yaml")])
+def test_the_job_is_the_sample_and_nothing_else_is_installed(chart: Path, settings: tuple[str, ...], sample: str) -> None:
+    (job,) = rendered(chart, *settings).documents
+    assert job == lone(SAMPLES / sample)
+
+
+def test_every_argument_finds_its_place(chart: Path) -> None:
+    settings = ["agent.container={main,wait}", "agent.restartPolicy=OnFailure", "agent.gracePeriod=60s", "agent.port=25190"]
+    said = rendered(chart, *settings, "agent.image.repository=mirror.example/agent", "agent.image.tag=v9")
+    (job,) = said.documents
+    pod = job["spec"]["template"]
+    (agent,) = pod["spec"]["initContainers"]
+    assert agent["image"] == "mirror.example/agent:v9"
+    assert agent["args"][1:9] == [
+        "--container",
+        "main",
+        "--container",
+        "wait",
+        "--placement",
+        "native",
+        "--restart-policy",
+        "OnFailure",
+    ]
+    assert agent["args"][-4:] == ["--grace-period", "60s", "--signal-port", "25190"]
+    assert '"25190"' in pod["metadata"]["annotations"]["proxy.istio.io/config"]
+    assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "main"
+    assert judge(said.out).ok
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("agent.placement=first", 'placement: "first" is not allowed: must be native or regular'),
+        ("agent.restartPolicy=Always", 'restartPolicy: "Always" is not allowed: must be Never or OnFailure'),
+        ("agent.container=", "container: must name the main container"),
+    ],
+)
+def test_a_mistake_is_named(chart: Path, wrong: str, says: str) -> None:
+    said = rendered(chart, wrong)
+    assert not said.ok
+    assert says in said.err
+
+
+def test_the_plugin_comes_along_where_it_is_wanted(chart: Path) -> None:
+    kinds = [one["kind"] for one in rendered(chart, "exeunt.plugin.enabled=true").documents]
+    assert sorted(kinds) == ["Job", "WasmPlugin"]

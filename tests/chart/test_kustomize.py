@@ -1,0 +1,97 @@
+"""The kustomize base and components, as somebody with Jobs of their own uses them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chart.programs import HERE, ROOT, Said, judge, kustomize, lone
+
+KUSTOMIZE = ROOT / "deploy" / "kustomize"
+COMPONENTS = sorted(path.name for path in (KUSTOMIZE / "components").iterdir())
+
+
+Build = Callable[..., Said]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Builds the fixture's Jobs with the base and components."""
+
+    def build(*components: str) -> Said:
+        # From there to here: kustomize takes no absolute paths.
+        here = Path(*[".."] * len(tmp_path.resolve().parts[1:])) / KUSTOMIZE.relative_to("/")
+        (tmp_path / "jobs.yaml").write_text((HERE / "overlay" / "jobs.yaml").read_text())
+        used = ", ".join(f"{here}/components/{component}" for component in components)
+        (tmp_path / "kustomization.yaml").write_text(
+            f"namespace: jobs\nresources: [{here}/base, jobs.yaml]\ncomponents: [{used}]\n"
+        )
+        return kustomize(tmp_path)
+
+    return build
+
+
+def by_name(said: Said) -> dict[str, dict]:
+    """The resources that were built."""
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in said.documents}
+
+
+def pod(resource: dict) -> dict:
+    """The pod template of a Job or CronJob."""
+    spec = resource["spec"]
+    template: dict = spec.get("jobTemplate", resource)["spec"]["template"]
+    return template
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_an_api_server_takes_what_a_component_makes(component: str, build: Build, newest: Path) -> None:
+    built = build(component)
+    assert built.ok, built.err
+    said = judge(built.out, newest)
+    assert said.ok, said.out
+
+
+def test_the_overlay_of_the_documents_builds(newest: Path) -> None:
+    built = kustomize(HERE / "overlay")
+    assert judge(built.out, newest).ok, built.err
+
+
+def test_the_base_and_its_other_form_are_the_manifests() -> None:
+    (plugin,) = kustomize(KUSTOMIZE / "base").documents
+    assert plugin == lone(ROOT / "wasmplugin.yaml")
+    (extension,) = kustomize(KUSTOMIZE / "trafficextension").documents
+    assert extension == lone(ROOT / "deploy" / "trafficextension.yaml")
+
+
+@pytest.mark.parametrize(("form", "place"), [("native", "initContainers"), ("regular", "containers")])
+def test_the_agent_is_the_first_of_its_list(form: str, place: str, build: Build) -> None:
+    built = by_name(build(f"agent-{form}"))
+    for name in ("Job/with-init", "CronJob/retried"):
+        spec = pod(built[name])["spec"]
+        before = [one["name"] for one in pod(by_name(build("annotation"))[name])["spec"].get(place, [])]
+        assert [one["name"] for one in spec[place]] == ["exeunt", *before]
+        assert spec["shareProcessNamespace"] is True
+        assert (spec[place][0].get("restartPolicy") == "Always") is (form == "native")
+
+
+def test_the_agent_is_told_by_annotations_what_kustomize_cannot_know(build: Build) -> None:
+    agent = pod(by_name(build("agent-native"))["CronJob/retried"])["spec"]["initContainers"][0]
+    told = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in agent["env"]}
+    assert told == {
+        "EXEUNT_CONTAINER": "metadata.annotations['kubectl.kubernetes.io/default-container']",
+        "EXEUNT_RESTART_POLICY": "metadata.annotations['exeunt.dev/restart-policy']",
+        "EXEUNT_ISTIO_STATUS": "metadata.annotations['sidecar.istio.io/status']",
+    }
+
+
+def test_the_agent_is_that_of_the_sample_but_for_its_arguments(build: Build) -> None:
+    agent = pod(by_name(build("agent-native"))["Job/with-init"])["spec"]["initContainers"][0]
+    sample = lone(ROOT / "deploy" / "samples" / "job.yaml")["spec"]["template"]["spec"]["initContainers"][0]
+    assert agent | {"args": None, "env": None} == sample | {"args": None, "env": None}
+
+
+def test_a_job_that_does_not_ask_is_left_alone(build: Build) -> None:
+    built = by_name(build("annotation", "agent-native"))["Job/not-asked"]
+    assert pod(built) == {
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example/main:1"}]}
+    }

@@ -1,0 +1,174 @@
+"""The samples: each is a whole file, and the pod that it makes is the agreed one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.programs import ROOT, judge, lone
+
+SAMPLES = ROOT / "deploy" / "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the pod of a sample looks like, where its parts lie in the file."""
+
+    pod: dict
+    mains: tuple[str, ...]
+    policy: str = "Never"
+    native: bool = True
+
+
+def of_pod(name: str, mains: tuple[str, ...]) -> Sample:
+    """A file that is a pod."""
+    return Sample(lone(SAMPLES / name), mains)
+
+
+def of_job(name: str, *, native: bool = True) -> Sample:
+    """A file that is a Job or a CronJob."""
+    spec = lone(SAMPLES / name)["spec"]
+    policy = "OnFailure" if "jobTemplate" in spec else "Never"
+    return Sample(spec.get("jobTemplate", {"spec": spec})["spec"]["template"], ("main",), policy, native)
+
+
+def of_spark() -> Sample:
+    """The driver's pod, as the operator's webhook puts it together."""
+    spec = lone(SAMPLES / "spark-application.yaml")["spec"]
+    driver = spec["driver"]
+    main = {"name": "spark-kubernetes-driver", "image": spec["image"]}
+    pod = {"restartPolicy": "Never", "volumes": spec["volumes"], "containers": [main]}
+    pod |= {name: driver[name] for name in ("shareProcessNamespace", "initContainers")}
+    return Sample({"metadata": {name: driver[name] for name in ("labels", "annotations")}, "spec": pod}, (main["name"],))
+
+
+def of_argo() -> Sample:
+    """The pod of the only template, as the workflow controller puts it together."""
+    spec = lone(SAMPLES / "argo-workflow.yaml")["spec"]
+    (template,) = spec["templates"]
+    containers = [{"name": "wait", "image": "argoexec"}, {"name": "main"} | template["container"]]
+    pod = {"restartPolicy": "Never", "volumes": spec["volumes"], "containers": containers}
+    pod |= {"initContainers": template["initContainers"]} | yaml.safe_load(spec["podSpecPatch"])
+    # Argo itself sets the annotation of the default container.
+    default = {"kubectl.kubernetes.io/default-container": "main"}
+    metadata = spec["podMetadata"] | {"annotations": spec["podMetadata"]["annotations"] | default}
+    return Sample({"metadata": metadata, "spec": pod}, ("main", "wait"))
+
+
+ALL = {
+    "job.yaml": of_job("job.yaml"),
+    "job-regular.yaml": of_job("job-regular.yaml", native=False),
+    "cronjob.yaml": of_job("cronjob.yaml"),
+    "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",)),
+    "spark-pod-template.yaml": of_pod("spark-pod-template.yaml", ("spark-kubernetes-driver",)),
+    "spark-application.yaml": of_spark(),
+    "argo-workflow.yaml": of_argo(),
+}
+# Tekton lets nobody share a pod's process namespace, and so has another shape.
+OF_ANOTHER_SHAPE = {"tekton-taskrun.yaml"}
+
+
+def agent_of(sample: Sample) -> dict:
+    """The agent, which is the first of its list."""
+    agent: dict = sample.pod["spec"]["initContainers" if sample.native else "containers"][0]
+    return agent
+
+
+@pytest.fixture(params=ALL)
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """Each sample of the usual shape."""
+    return ALL[request.param]
+
+
+def test_every_sample_is_looked_at() -> None:
+    assert {path.name for path in SAMPLES.glob("*.yaml")} == set(ALL) | OF_ANOTHER_SHAPE
+
+
+def test_an_api_server_takes_the_pod(sample: Sample) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"} | sample.pod["metadata"], "spec": sample.pod["spec"]}
+    said = judge(yaml.safe_dump(pod))
+    assert said.ok, said.out
+
+
+@pytest.mark.parametrize(
+    "name", ["job.yaml", "job-regular.yaml", "cronjob.yaml", "airflow-pod-template.yaml", "spark-pod-template.yaml"]
+)
+def test_an_api_server_takes_the_file(name: str) -> None:
+    said = judge((SAMPLES / name).read_text())
+    assert said.ok, said.out
+
+
+def test_the_pod_asks_to_take_part(sample: Sample) -> None:
+    metadata = sample.pod["metadata"]
+    assert metadata["labels"]["exeunt.dev/drain"] == "on"
+    assert metadata["annotations"]["kubectl.kubernetes.io/default-container"] == sample.mains[0]
+    told = yaml.safe_load(metadata["annotations"]["proxy.istio.io/config"])
+    assert told == {"proxyMetadata": {"ISTIO_META_HTTP_PROXY_PORT": "15190", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}}
+
+
+def test_the_agent_is_the_first_and_sees_the_others(sample: Sample) -> None:
+    assert agent_of(sample)["name"] == "exeunt"
+    assert sample.pod["spec"]["shareProcessNamespace"] is True
+    assert (agent_of(sample).get("restartPolicy") == "Always") is sample.native
+
+
+def test_the_agent_is_told_what_it_cannot_see(sample: Sample) -> None:
+    agent = agent_of(sample)
+    mains = [word for main in sample.mains for word in ("--container", main)]
+    placement = "native" if sample.native else "regular"
+    rest = ["--placement", placement, "--restart-policy", sample.policy, "--state-dir", "/run/exeunt"]
+    assert agent["args"] == ["watch", *mains, *rest]
+    assert sample.pod["spec"]["restartPolicy"] == sample.policy
+    names = [one["name"] for one in sample.pod["spec"]["containers"]]
+    assert set(sample.mains) <= set(names)
+
+
+def test_all_agents_are_alike() -> None:
+    alike = [agent_of(sample) | {"args": None, "restartPolicy": None} for sample in ALL.values()]
+    assert all(agent == alike[0] for agent in alike)
+    assert alike[0]["securityContext"] == {
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "runAsNonRoot": True,
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def test_the_last_step_of_the_tekton_task_ends_the_proxy() -> None:
+    run = lone(SAMPLES / "tekton-taskrun.yaml")
+    *others, last = run["spec"]["taskSpec"]["steps"]
+    agent = agent_of(ALL["job.yaml"])
+    assert others
+    assert (last["command"], last["args"], last["onError"]) == (["/exeunt-agent"], ["complete", "--exit-code", "0"], "continue")
+    assert all(last[name] == agent[name] for name in ("image", "env", "securityContext"))
+    metadata = ALL["job.yaml"].pod["metadata"]
+    assert run["metadata"]["labels"] == metadata["labels"]
+    assert run["metadata"]["annotations"].items() <= metadata["annotations"].items()
+    # Tekton makes a container of each step.
+    known = {"name", "image", "command", "args", "env", "securityContext"}
+    containers = [
+        {key: step[key] for key in known & set(step)} | {"resources": step.get("computeResources", {})}
+        for step in (*others, last)
+    ]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "pod"},
+        "spec": {"restartPolicy": "Never", "containers": containers},
+    }
+    said = judge(yaml.safe_dump(pod))
+    assert said.ok, said.out
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_line_of_exeunts_has_its_reason(path: Path) -> None:
+    """Above each of these lines, or above the one before it in the same block, stands a comment."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    for wanted in ("exeunt.dev/drain", "proxy.istio.io/config", "- name: exeunt", "securityContext:"):
+        found = [number for number, line in enumerate(lines) if line.startswith(wanted)]
+        assert found
+        assert all(lines[number - 1].startswith("#") for number in found if lines[number - 1] != "volumeMounts:"), wanted

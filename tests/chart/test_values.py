@@ -1,0 +1,67 @@
+"""Values that are refused, and how."""
+
+import pytest
+
+from chart.programs import template
+
+REFUSED = [
+    # What is set, the field that is named, what is said to be allowed.
+    ("colour=red", "additional properties 'colour' not allowed", ""),
+    ("plugin.colour=red", "/plugin", "additional properties 'colour' not allowed"),
+    ("plugin.config.drainTimout=5m", "/plugin/config", "additional properties 'drainTimout' not allowed"),
+    ("plugin.config.signal.prot=1", "/plugin/config/signal", "additional properties 'prot' not allowed"),
+    ("plugin.config.drainTimeout=25", "/plugin/config/drainTimeout", "got number, want string"),
+    ("plugin.config.drainTimeout=25sec", "/plugin/config/drainTimeout", "'25sec' does not match pattern"),
+    ("plugin.config.drainTimeout=25h", "/plugin/config/drainTimeout", "'25h' does not match pattern"),
+    ("plugin.config.stallTimeout=0s", "/plugin/config/stallTimeout", "'0s' does not match pattern"),
+    ("plugin.config.settle=11s", "/plugin/config/settle", "'11s' does not match pattern"),
+    ("plugin.config.maxClusters=-1", "/plugin/config/maxClusters", "minimum: got -1, want 0"),
+    ("plugin.config.maxClusters=many", "/plugin/config/maxClusters", "got string, want integer"),
+    ("plugin.config.quit=yes", "/plugin/config/quit", "must be one of 'auto', 'never'"),
+    ("plugin.config.adminCluster=", "/plugin/config/adminCluster", "minLength: got 0, want 1"),
+    ("plugin.config.signal.port=70000", "/plugin/config/signal/port", "maximum: got 70,000, want 65,535"),
+    ("plugin.config.signal.addresses={localhost}", "/plugin/config/signal/addresses/0", "'localhost' is not valid ipv4"),
+    ("plugin.config.signal.addresses=null", "/plugin/config/signal", "missing property 'addresses'"),
+    ("plugin.enabled=yes", "/plugin/enabled", "got string, want boolean"),
+    ("plugin.kind=EnvoyFilter", "/plugin/kind", "must be one of 'WasmPlugin', 'TrafficExtension'"),
+    ("plugin.image.digest=sha256:abc", "/plugin/image/digest", "'sha256:abc' does not match pattern '^(sha256:[a-f0-9]{64})?$'"),
+    ("plugin.image.repository=oci://ghcr.io/x/y", "/plugin/image/repository", "'oci://ghcr.io/x/y' does not match pattern"),
+    ("plugin.image.repository=ghcr.io/x/y:v1", "/plugin/image/repository", "does not match pattern"),
+    ("plugin.image.tag=1", "/plugin/image/tag", "got number, want string"),
+    ("plugin.image.pullPolicy=Never", "/plugin/image/pullPolicy", "must be one of 'IfNotPresent', 'Always'"),
+    ("plugin.image.pullSecret=My_Secret", "/plugin/image/pullSecret", "'My_Secret' does not match pattern"),
+    ("agent.image.pullPolicy=Sometimes", "/agent/image/pullPolicy", "must be one of 'IfNotPresent', 'Always', 'Never'"),
+    ("route=sidecar", "/route", "must be one of 'annotation', 'proxyConfig', 'serviceEntry'"),
+    ("namespaces=jobs", "/namespaces", "got string, want array"),
+    ("namespaces={Jobs}", "/namespaces/0", "'Jobs' does not match pattern"),
+    ("namespaces={a,a}", "/namespaces", "items at 0 and 1 are equal"),
+    ("guard.enabled=1", "/guard/enabled", "got number, want boolean"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "field", "allowed"), REFUSED, ids=[wrong for wrong, _, _ in REFUSED])
+def test_a_mistake_is_refused_by_name(wrong: str, field: str, allowed: str) -> None:
+    said = template("--set", wrong)
+    assert not said.ok
+    assert said.out == ""
+    assert any(field in line and allowed in line for line in said.err.splitlines()), said.err
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    said = template("--set", "route=sidecar", "--set", "plugin.config.settle=1h", "--set", "plugin.kind=None")
+    assert all(field in said.err for field in ("/route", "/plugin/config/settle", "/plugin/kind"))
+
+
+def test_a_service_entry_needs_its_address_among_the_signal_s() -> None:
+    said = template("--set", "route=serviceEntry", "--set", "plugin.config.signal.addresses={127.0.0.1}")
+    assert not said.ok
+    assert (
+        'plugin.config.signal.addresses: ["127.0.0.1"] is not allowed with route serviceEntry: must have "192.0.2.190"'
+        in said.err
+    )
+
+
+@pytest.mark.parametrize("right", ["plugin.config.drainTimeout=1m30s", "plugin.image.tag=v1.2.3-rc.1", "global.imageRegistry=x"])
+def test_what_is_right_is_taken(right: str) -> None:
+    said = template("--set", right)
+    assert said.ok, said.err

@@ -1,0 +1,100 @@
+// Judge says what an API server would say of manifests, because it is the API server's own code: strict decoding, admission of metadata,
+// validation of Pods, Jobs and CronJobs, and for custom resources the structural schema and the CEL rules of their definitions.
+//
+//	judge [FILE OF CUSTOM RESOURCE DEFINITIONS] < MANIFESTS
+//
+// It prints a line for each mistake, and at the end how many resources it has judged; it fails where there was a mistake. What it cannot
+// do is what needs a cluster: webhooks (Istio's own among them), quotas, Pod Security, and objects that refer to others.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	strictyaml "sigs.k8s.io/yaml"
+)
+
+// judges looks at the text of one resource and names its mistakes.
+type judges func(text []byte) []error
+
+func main() {
+	definitions := map[string]judges{}
+	if len(os.Args) > 1 {
+		var err error
+		if definitions, err = readDefinitions(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "judge:", err)
+			os.Exit(2)
+		}
+	}
+	judged, mistakes := 0, 0
+	manifests, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "judge:", err)
+		os.Exit(2)
+	}
+	for _, text := range documents(manifests) {
+		name, found := judge(text, definitions)
+		if name == "" && len(found) == 0 {
+			continue // nothing but comments between two separators
+		}
+		judged++
+		for _, mistake := range found {
+			mistakes++
+			fmt.Printf("%s: %v\n", name, mistake)
+		}
+	}
+	fmt.Printf("%d resources, %d mistakes\n", judged, mistakes)
+	if mistakes > 0 || judged == 0 {
+		os.Exit(1)
+	}
+}
+
+// documents splits a file of YAML at its separators.
+func documents(file []byte) [][]byte {
+	var all [][]byte
+	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(file)))
+	for {
+		text, err := reader.Read()
+		if err != nil { // there is none but the end, from memory
+			return all
+		}
+		all = append(all, text)
+	}
+}
+
+// fieldsOf reads a document as the API server does: no key twice, and whole numbers stay whole.
+func fieldsOf(text []byte) (map[string]any, error) {
+	asJSON, err := strictyaml.YAMLToJSONStrict(text)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]any
+	return fields, json.Unmarshal(asJSON, &fields)
+}
+
+// judge returns the name of a resource and its mistakes; neither for an empty document.
+func judge(text []byte, definitions map[string]judges) (string, []error) {
+	fields, err := fieldsOf(text)
+	if err != nil {
+		return "the document", []error{err}
+	}
+	if fields == nil {
+		return "", nil
+	}
+	resource := unstructured.Unstructured{Object: fields}
+	kind := resource.GroupVersionKind()
+	name := kind.Kind + "/" + resource.GetName() + resource.GetGenerateName()
+	if own, known := definitions[kind.String()]; known {
+		return name, own(text)
+	}
+	if strategyOf(kind) != nil {
+		return name, judgeOwn(text, kind)
+	}
+	return name, []error{fmt.Errorf("apiVersion %s, kind %s: nothing that is known here", resource.GetAPIVersion(), kind.Kind)}
+}
