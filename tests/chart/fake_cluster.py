@@ -23,10 +23,8 @@ def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = 
 @contextmanager
 def cluster(folder: Path, plugins: list[dict], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
     """Serves `plugins` on loopback, and gives the kubeconfig; to list the namespace `forbidden` is not allowed."""
-    resources = [
-        {"name": PLURALS[kind], "kind": kind, "namespaced": True, "singularName": kind.lower(), "verbs": ["get", "list"]}
-        for kind in kinds
-    ]
+    own = {"namespaced": True, "verbs": ["get", "list"]}
+    resources = [own | {"name": PLURALS[kind], "kind": kind, "singularName": kind.lower()} for kind in kinds]
     version = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
     fixed = {
         "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
@@ -46,16 +44,17 @@ def cluster(folder: Path, plugins: list[dict], kinds: list[str], forbidden: str 
                 return
             match path.removeprefix(f"/apis/{GROUP}/v1alpha1/namespaces/").split("/"):
                 case [namespace, _] if namespace == forbidden:
-                    self._answer(
-                        403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "forbidden"}
-                    )
+                    self._refuse(403, "Forbidden")
                 case [namespace, plural] if plural in [PLURALS[kind] for kind in kinds]:
                     found = [
                         one for one in plugins if one["metadata"]["namespace"] == namespace and PLURALS[one["kind"]] == plural
                     ]
                     self._answer(200, {"kind": "List", "apiVersion": f"{GROUP}/v1alpha1", "metadata": {}, "items": found})
                 case _:
-                    self._answer(404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404})
+                    self._refuse(404, "NotFound")
+
+        def _refuse(self, code: int, reason: str) -> None:
+            self._answer(code, {"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": reason.lower()})
 
         def _answer(self, code: int, document: dict) -> None:
             body = json.dumps(document).encode()

@@ -123,7 +123,7 @@ def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:
 
 
 @pytest.mark.parametrize(("route", "variable"), [("annotation", True), ("serviceEntry", False), ("proxyConfig", False)])
-def test_the_notes_go_by_the_route(route: str, variable: bool) -> None:  # noqa: FBT001
+def test_the_notes_go_by_the_route(route: str, variable: bool) -> None:
     text = notes("--set", f"route={route}")
     assert ("ISTIO_META_HTTP_PROXY_PORT" in text) is variable
     assert ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in text) is (route != "proxyConfig")

@@ -32,8 +32,8 @@ def test_a_plugin_that_is_there_already_is_named_and_the_install_refused(tmp_pat
     said = install(tmp_path, [found])
     assert not said.ok
     assert said.out == ""
-    what = f"{found['kind']} {found['metadata']['name']} in the namespace jobs is a plugin of exeunt's already, and belongs to {owner}."
-    assert what in said.err
+    what = f"{found['kind']} {found['metadata']['name']} in the namespace jobs"
+    assert f"{what} is a plugin of exeunt's already, and belongs to {owner}." in said.err
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chart.programs import ROOT, judge
+from chart.programs import HERE, ROOT, judge, run
 
 PLUGIN = (ROOT / "wasmplugin.yaml").read_text()
 SERVICE_ENTRY = (ROOT / "deploy" / "serviceentry.yaml").read_text()
@@ -40,3 +40,8 @@ def test_nothing_at_all_is_a_mistake(newest: Path) -> None:
     said = judge("# nothing\n", newest)
     assert not said.ok
     assert said.out == "0 resources, 0 mistakes\n"
+
+
+def test_its_source_is_formatted_as_go_is() -> None:
+    said = run("gofmt", "-l", HERE / "tools" / "judge")
+    assert (said.ok, said.out) == (True, ""), said.err

@@ -68,8 +68,9 @@ class Envoy:
             self.ending = self._child.ending
         self.pid = self.ending.pid
 
-    def reconfigure(self) -> None:
-        """Writes its configuration; a plugin that is discovered is taken up while Envoy runs."""
+    def reconfigure(self, wasm: Path | None = None) -> None:
+        """Writes its configuration; a plugin that is discovered, or another module, is taken up while Envoy runs."""
+        self._wasm = wasm or self._wasm
         self.sidecar.write(self._bootstrap, wasm=self._wasm, access_log=self.access_log)
 
     def ready(self) -> Self:

@@ -159,7 +159,7 @@ class Sidecar:
 
         An RBAC filter without rules lets everything pass (istio pkg/wasm/convert.go).
         """
-        for plugin in self.plugins():
+        for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
     def without_plugin(self) -> None:

@@ -1,0 +1,95 @@
+"""Makes docs/compatibility.md of docs/compatibility.yaml: `.cache/venv/bin/python docs/compatibility.py`."""
+
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(__file__).with_suffix(".yaml")
+PAGE = Path(__file__).with_suffix(".md")
+
+HEAD = """\
+# What it works with, and how that is known
+
+<!-- Made by docs/compatibility.py from docs/compatibility.yaml: change that, and run it. -->
+
+Each cell says how it is known:
+
+- **tested**: by a test of this repository, which `./build.sh test` repeats; in brackets what of it, where it does not cover all;
+- **seen**: on a real cluster, as the file that is named tells;
+- **reasoned**: from the source that is named; nobody has run it;
+- **not supported**, and why.
+"""
+WORDS = {"tested": "tested", "seen": "seen", "reasoned": "reasoned", "unsupported": "not supported"}
+
+Evidence = dict[str, str]
+
+
+class Unproven(Exception):
+    """Something is said to be known by what is not there."""
+
+
+def kind(evidence: Evidence) -> str:
+    """Which sort of evidence it is."""
+    (found,) = set(evidence) - {"of"}
+    if found not in WORDS:
+        raise Unproven(f"{found} is not allowed: must be one of {', '.join(WORDS)}")
+    return found
+
+
+def check(evidence: Evidence) -> None:
+    """What is named must be there."""
+    said = evidence[kind(evidence)]
+    if kind(evidence) == "seen" and not (ROOT / said).is_file():
+        raise Unproven(f"{said}: there is no such file")
+    if kind(evidence) == "tested":
+        path, _, name = said.partition("::")
+        text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+        # A function of Python or Rust, or a title in JavaScript.
+        if not re.search(rf"(?m)^\s*(?:def|fn) {re.escape(name)}\(|^test\('{re.escape(name)}'", text):
+            raise Unproven(f"{said}: there is no such test")
+
+
+def page(data: dict) -> str:
+    """The whole page."""
+    notes: list[str] = []
+    parts = [HEAD]
+    for table in data["tables"]:
+        columns = table["columns"]
+        lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+        for name, cells in table["rows"].items():
+            if len(cells) != len(columns):
+                raise Unproven(f"{table['title']}, {name}: has {len(cells)} cells, must have {len(columns)}")
+            lines.append(f"| {name} | " + " | ".join(cell(evidences, notes) for evidences in cells) + " |")
+        parts.append(f"## {table['title']}\n\n{table['about'].strip()}\n\n" + "\n".join(lines) + "\n")
+    parts.append("## The evidence\n\n" + "\n".join(f"{number}. {note}" for number, note in enumerate(notes, 1)) + "\n")
+    return "\n".join(parts)
+
+
+def cell(evidences: list[Evidence], notes: list[str]) -> str:
+    """A cell, with the numbers of its evidence."""
+    said = []
+    for evidence in evidences:
+        check(evidence)
+        note = evidence[kind(evidence)]
+        if kind(evidence) == "tested":
+            note = f"`{note}`"
+        if kind(evidence) == "seen":
+            note = f"[{note}](../{note})"
+        if note not in notes:
+            notes.append(note)
+        of = f" ({evidence['of']})" if "of" in evidence else ""
+        said.append(f"{WORDS[kind(evidence)]}{of} [{notes.index(note) + 1}](#the-evidence)")
+    return ", ".join(said)
+
+
+def main() -> int:
+    """Writes the page."""
+    PAGE.write_text(page(yaml.safe_load(DATA.read_text())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
