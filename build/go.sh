@@ -6,7 +6,7 @@ GO_MINOR=$(sed -n 's/^go 1\.\([0-9]*\).*$/\1/p' tests/chart/tools/go.mod)
 
 # Whether there is a Go that will do, or one can be had.
 use_go() {
-    export GOMODCACHE=$CACHE/go/modules GOCACHE=$CACHE/go/build GOFLAGS=-modcacherw CGO_ENABLED=0
+    export GOMODCACHE=$CACHE/go/modules GOCACHE=$CACHE/go/build GOFLAGS="-modcacherw -buildvcs=false" CGO_ENABLED=0
     have go || packages golang-go || return
     [[ $(cd tests/chart/tools && go version 2>/dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= GO_MINOR))
 }

@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -52,7 +53,7 @@ def check(evidence: Evidence) -> None:
             raise Unproven(f"{said}: there is no such test")
 
 
-def page(data: dict) -> str:
+def page(data: dict[str, Any]) -> str:
     """The whole page."""
     notes: list[str] = []
     parts = [HEAD]

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from chart.programs import Resource
+
 GROUP = "extensions.istio.io"
 PLURALS = {"WasmPlugin": "wasmplugins", "TrafficExtension": "trafficextensions"}
 
 
-def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = "", *, selects: bool = True) -> dict:
+def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = "", *, selects: bool = True) -> Resource:
     """A plugin that is there already."""
     metadata = {"name": name, "namespace": namespace, "annotations": {}}
     if release:
@@ -21,12 +23,12 @@ def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = 
 
 
 @contextmanager
-def cluster(folder: Path, plugins: list[dict], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
+def cluster(folder: Path, plugins: list[Resource], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
     """Serves `plugins` on loopback, and gives the kubeconfig; to list the namespace `forbidden` is not allowed."""
     own = {"namespaced": True, "verbs": ["get", "list"]}
     resources = [own | {"name": PLURALS[kind], "kind": kind, "singularName": kind.lower()} for kind in kinds]
     version = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
-    fixed = {
+    fixed: dict[str, Resource] = {
         "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
         "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
@@ -56,7 +58,7 @@ def cluster(folder: Path, plugins: list[dict], kinds: list[str], forbidden: str 
         def _refuse(self, code: int, reason: str) -> None:
             self._answer(code, {"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": reason.lower()})
 
-        def _answer(self, code: int, document: dict) -> None:
+        def _answer(self, code: int, document: Resource) -> None:
             body = json.dumps(document).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")

@@ -6,8 +6,12 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
+
+# A document of YAML, or a part of one.
+Resource = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "chart"
@@ -28,7 +32,7 @@ class Said:
     err: str
 
     @property
-    def documents(self) -> list[dict]:
+    def documents(self) -> list[Resource]:
         """Its output as YAML, without what is empty; of a program that failed, a failed test."""
         assert self.ok, self.err + self.out
         return [document for document in yaml.safe_load_all(self.out) if document]
@@ -63,7 +67,7 @@ def judge(text: str, definitions: Path | None = None) -> Said:
     return run(TOOLS / "judge", *([definitions] if definitions else []), text=text)
 
 
-def lone(path: Path) -> dict:
+def lone(path: Path) -> Resource:
     """The only document of a file."""
     (document,) = yaml.safe_load_all(path.read_text())
     assert isinstance(document, dict)

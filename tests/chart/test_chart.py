@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.programs import CHART, HERE, ROOT, helm, judge, lone, template
+from chart.programs import CHART, HERE, ROOT, Resource, helm, judge, lone, template
 from chart.versions import has_traffic_extension
 
 VALUES = sorted((HERE / "values").glob("*.yaml"))
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 
 
-def by_kind(*words: str | Path) -> dict[str, list[dict]]:
+def by_kind(*words: str | Path) -> dict[str, list[Resource]]:
     """The rendered resources."""
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[Resource]] = {}
     for document in template(*words).documents:
         found.setdefault(document["kind"], []).append(document)
     return found

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from chart.fake_cluster import cluster, plugin
-from chart.programs import Said, template
+from chart.programs import Resource, Said, template
 
 BOTH = ["WasmPlugin", "TrafficExtension"]
 
 
-def install(folder: Path, plugins: list[dict], *words: str, kinds: list[str] = BOTH, forbidden: str = "") -> Said:
+def install(folder: Path, plugins: list[Resource], *words: str, kinds: list[str] = BOTH, forbidden: str = "") -> Said:
     """Renders the release exeunt of the namespace jobs as an install would, against a cluster with these plugins."""
     with cluster(folder, plugins, kinds, forbidden) as kubeconfig:
         # The stand-in has no OpenAPI document; tests/chart/tools/judge looks at what is rendered more strictly.
@@ -28,7 +28,7 @@ def install(folder: Path, plugins: list[dict], *words: str, kinds: list[str] = B
         (plugin("WasmPlugin", "drain", "jobs", "other"), "the release other of the namespace jobs"),
     ],
 )
-def test_a_plugin_that_is_there_already_is_named_and_the_install_refused(tmp_path: Path, found: dict, owner: str) -> None:
+def test_a_plugin_that_is_there_already_is_named_and_the_install_refused(tmp_path: Path, found: Resource, owner: str) -> None:
     said = install(tmp_path, [found])
     assert not said.ok
     assert said.out == ""
@@ -46,7 +46,7 @@ def test_a_plugin_that_is_there_already_is_named_and_the_install_refused(tmp_pat
         plugin("WasmPlugin", "rate-limit", "jobs", "other", selects=False),
     ],
 )
-def test_its_own_plugin_and_those_of_others_are_no_reason_to_refuse(tmp_path: Path, found: dict) -> None:
+def test_its_own_plugin_and_those_of_others_are_no_reason_to_refuse(tmp_path: Path, found: Resource) -> None:
     said = install(tmp_path, [found])
     assert said.ok, said.err
 

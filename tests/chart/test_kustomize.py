@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chart.programs import HERE, ROOT, Said, judge, kustomize, lone
+from chart.programs import HERE, ROOT, Resource, Said, judge, kustomize, lone
 
 KUSTOMIZE = ROOT / "deploy" / "kustomize"
 COMPONENTS = sorted(path.name for path in (KUSTOMIZE / "components").iterdir())
@@ -31,15 +31,15 @@ def build(tmp_path: Path) -> Build:
     return build
 
 
-def by_name(said: Said) -> dict[str, dict]:
+def by_name(said: Said) -> dict[str, Resource]:
     """The resources that were built."""
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in said.documents}
 
 
-def pod(resource: dict) -> dict:
+def pod(resource: Resource) -> Resource:
     """The pod template of a Job or CronJob."""
     spec = resource["spec"]
-    template: dict = spec.get("jobTemplate", resource)["spec"]["template"]
+    template: Resource = spec.get("jobTemplate", resource)["spec"]["template"]
     return template
 
 

@@ -5,10 +5,11 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chart.programs import HERE, MODULE, ROOT, judge, lone, run, template
+from chart.programs import HERE, MODULE, ROOT, Resource, judge, lone, run, template
 from chart.versions import has_traffic_extension
 
 DEPLOY = ROOT / "deploy"
@@ -58,7 +59,7 @@ def test_what_kustomize_reads_is_a_copy(original: Path, copy: str) -> None:
     assert lone(DEPLOY / "kustomize" / copy) == lone(original)
 
 
-def configurations() -> dict[str, dict]:
+def configurations() -> dict[str, Resource]:
     """Every plugin configuration that is shipped or rendered, by where it comes from."""
     found = {path.stem: lone(path)["spec"].get("wasm", lone(path)["spec"])["pluginConfig"] for path in (PLUGIN, EXTENSION)}
     for values in sorted((HERE / "values").glob("*.yaml")):
@@ -69,7 +70,7 @@ def configurations() -> dict[str, dict]:
     return found
 
 
-Ask = Callable[[list], list[list[str]]]
+Ask = Callable[[list[Any]], list[list[str]]]
 
 
 @pytest.fixture

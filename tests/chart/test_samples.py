@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.programs import ROOT, judge, lone
+from chart.programs import ROOT, Resource, judge, lone
 
 SAMPLES = ROOT / "deploy" / "samples"
 
@@ -15,7 +15,7 @@ SAMPLES = ROOT / "deploy" / "samples"
 class Sample:
     """What the pod of a sample looks like, where its parts lie in the file."""
 
-    pod: dict
+    pod: Resource
     mains: tuple[str, ...]
     policy: str = "Never"
     native: bool = True
@@ -73,9 +73,9 @@ OF_ANOTHER_SHAPE = {"tekton-taskrun.yaml"}
 OWN = ("Pod", "Job", "CronJob")
 
 
-def agent_of(sample: Sample) -> dict:
+def agent_of(sample: Sample) -> Resource:
     """The agent, which is the first of its list."""
-    agent: dict = sample.pod["spec"]["initContainers" if sample.native else "containers"][0]
+    agent: Resource = sample.pod["spec"]["initContainers" if sample.native else "containers"][0]
     return agent
 
 
