@@ -1,3 +1,6 @@
+// What looks at the chart and the manifests, in one module, so that all of it is built from one set of dependencies, which go.sum pins.
+// To renew it: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
+// the replacements at the version of k8s.io that Helm asks for, then go mod tidy -C tests/chart/tools.
 module exeunt.dev/tests/chart/tools
 
 go 1.26.0
@@ -178,6 +181,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
+// Kubernetes names the modules of its own tree v0.0.0.
 replace k8s.io/api => k8s.io/api v0.37.1
 
 replace k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.1
