@@ -25,8 +25,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     ending.sidecar.look();
     // A proxy that was there while the task ran, and is not any more, has gone: nobody waits for it to come.
-    let went = ending.sidecar.has_met_envoy() && ending.sidecar.is_gone();
-    let here = went || ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
+    let listening = ending.sidecar.is_listening();
+    let went = !listening && ending.sidecar.has_met_envoy() && ending.sidecar.is_gone();
+    let here = listening || went || ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
     if !here {
         log::line("there is no proxy, so there is nothing to end");
         // It may have ended while an earlier run of ours was not there to see it.

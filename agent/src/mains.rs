@@ -59,6 +59,8 @@ pub(crate) struct Mains<'a> {
     policy: RestartPolicy,
     memory: Memory,
     list: Vec<Main>,
+    /// What has been since one of them began: none of it is let go of while a task's end is told.
+    past: Vec<Phase>,
     /// Judges those that do not appear.
     late: Late<'a>,
     /// By which evidence they were taken as over.
@@ -84,8 +86,16 @@ impl<'a> Mains<'a> {
     /// Those that `options` name, with what is remembered of them.
     pub(crate) fn new(options: &'a Options, memory: Memory, termination: &'a Termination) -> Self {
         let (proc, late) = (Procfs::default(), Late::new(options));
-        let mut mains =
-            Self { policy: options.restart_policy, list: Vec::new(), late, evidence: None, memory, proc, termination };
+        let mut mains = Self {
+            policy: options.restart_policy,
+            list: Vec::new(),
+            past: Vec::new(),
+            late,
+            evidence: None,
+            memory,
+            proc,
+            termination,
+        };
         for (place, name) in options.containers.iter().enumerate() {
             mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0 });
             let open =
@@ -168,7 +178,7 @@ impl<'a> Mains<'a> {
 
     /// Looks at each of them once.
     fn look(&mut self) {
-        let (now, leaving) = (Instant::now(), self.termination.has_come());
+        let now = Instant::now();
         for place in 0..self.list.len() {
             let Some(main) = self.list.get(place) else { return };
             let next = match &main.phase {
@@ -178,7 +188,9 @@ impl<'a> Mains<'a> {
                     log::line(&format!("{} has ended ({})", main.name, clause(exit)));
                     Phase::after(exit, self.policy, main.instances + 1)
                 }),
-                Phase::Awaited | Phase::Between { .. } => self.find(&main.name).or_else(|| main.phase.was_the_last(now, leaving)),
+                Phase::Awaited | Phase::Between { .. } => {
+                    self.find(&main.name).or_else(|| main.phase.was_the_last(now, self.termination.has_come()))
+                }
             };
             if let Some(next) = next {
                 self.enter(place, next);
@@ -190,6 +202,7 @@ impl<'a> Mains<'a> {
         let Some(main) = self.list.get_mut(place) else { return };
         match &next {
             Phase::Running { process, .. } => {
+                self.past.clear();
                 log::line(&format!("watching {}, process {}", main.name, process.pid()));
                 self.memory.remember(&main.name, Trace::Seen);
             }
@@ -204,7 +217,8 @@ impl<'a> Mains<'a> {
             Phase::Ended(exit) => self.memory.remember(&main.name, Trace::Ended(*exit)),
             Phase::Awaited => {}
         }
-        main.phase = next;
+        // To close its pidfd is a system call, too.
+        self.past.push(core::mem::replace(&mut main.phase, next));
     }
 
     fn find(&self, name: &str) -> Option<Phase> {
@@ -243,8 +257,11 @@ impl<'a> Mains<'a> {
             // Interrupted, or refused: then at least not in a circle.
             sleep(LOOK);
         }
-        // Its time is when the grace period begins.
-        self.termination.has_come();
+        // Its time is when the grace period begins. Asking once more where nothing shows would stand between the task's end and the
+        // signal.
+        if self.termination.fd().is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
+            self.termination.has_come();
+        }
     }
 
     /// Those that were never seen.

@@ -164,6 +164,11 @@ impl Sidecar {
         }
     }
 
+    /// Whether a pod's proxy still listens, by the last reading.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.scope == Scope::Pod && self.proxy.listener(&self.sockets).is_some()
+    }
+
     /// Whether everything in this network namespace is the pod's.
     pub(crate) fn is_in_a_pod(&self) -> bool {
         self.scope == Scope::Pod

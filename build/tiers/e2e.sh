@@ -14,6 +14,10 @@ tier_e2e() {
     if ! { have iptables && have ip; } && ! packages iptables iproute2; then
         say "iptables and ip are missing: the tests with Istio's capture rules will be skipped"
     fi
+    # Of the agent's system calls one test counts every one.
+    if ! have strace && ! packages strace; then
+        say "strace is missing: the agent's system calls will not be counted"
+    fi
     local code=0 report=$LOGS/e2e.xml
     rm -f "$report"
     step e2e "end to end, on real Envoys" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" tests/e2e || code=$?

@@ -92,6 +92,10 @@ impl Sidecar {
     }
 
     pub(crate) fn is_here(&self) -> bool {
+        self.is_listening()
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
         self.proxy.listener(&self.sockets).is_some()
     }
 
