@@ -43,7 +43,7 @@ class Connection:
 
 def connected(address: Address, network: Network = HOST, timeout: float = 5.0) -> socket.socket:
     """A connected TCP socket; the caller closes it."""
-    sock = network.socket()
+    sock = network.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     sock.settimeout(timeout)
     try:
         sock.connect(address)

@@ -40,10 +40,10 @@ class Namespace:
         words = ["ip", "netns", "exec", self.name, *argv]
         return subprocess.run(words, input=feed, capture_output=True, check=False)
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: int = socket.AF_INET) -> socket.socket:
         """A TCP socket that lives inside."""
         with self.entered():
-            return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            return socket.socket(family, socket.SOCK_STREAM)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ class Network(Protocol):
         """The command that runs `argv` here, as the root process of a container and as a user."""
         ...
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: int = socket.AF_INET) -> socket.socket:
         """A TCP socket that lives here, wherever the caller runs."""
         ...
 
@@ -39,9 +39,9 @@ class Host:
             raise ValueError("another user needs a namespace of its own")
         return list(argv)
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: int = socket.AF_INET) -> socket.socket:
         """A TCP socket."""
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        return socket.socket(family, socket.SOCK_STREAM)
 
 
 HOST = Host()

@@ -23,6 +23,10 @@ AGENT_UID = 65532
 # The pod's address in the frozen configurations (INSTANCE_IPS), and the node it is plugged into.
 POD = "10.5.0.2"
 OUTSIDE = "10.5.0.1"
+# The same in a pod that has IPv6, and backend.example's address there.
+POD_V6 = "fd00:5::2"
+OUTSIDE_V6 = "fd00:5::1"
+BACKEND_V6 = "fd00:99::10"
 
 
 class Outside:
@@ -37,9 +41,9 @@ class Outside:
         """`nsenter` becomes the command; there are no containers here, and no users."""
         return ["nsenter", f"--net={self._namespace.path}", "--", *argv]
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: int = socket.AF_INET) -> socket.socket:
         """A TCP socket."""
-        return self._namespace.socket()
+        return self._namespace.socket(family)
 
 
 class Pod:
@@ -91,6 +95,17 @@ class Pod:
             start += ["--uid", str(uid)]
         return [*start, "--", *argv]
 
+    def add_ipv6(self) -> None:
+        """Gives it IPv6, too, without capture: the backend's address is its own, and its proxy listens there."""
+        self.namespace.ip("address", "add", f"{BACKEND_V6}/128", "dev", "lo", "nodad")
+        self.namespace.ip("address", "add", f"{POD_V6}/64", "dev", "eth0", "nodad")
+        self._world.ip("address", "add", f"{OUTSIDE_V6}/64", "dev", "pod0", "nodad")
+
+    def remove_ipv4(self) -> None:
+        """Leaves it none, not even loopback's."""
+        self.namespace.ip("-4", "address", "flush", "dev", "eth0")
+        self.namespace.ip("-4", "address", "flush", "dev", "lo")
+
     def unplug(self) -> None:
         """Pulls the cable: packets are lost, and nobody is told."""
         self._world.ip("link", "set", "pod0", "down")
@@ -99,9 +114,9 @@ class Pod:
         """Puts the cable back."""
         self._world.ip("link", "set", "pod0", "up")
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: int = socket.AF_INET) -> socket.socket:
         """A TCP socket in the pod."""
-        return self.namespace.socket()
+        return self.namespace.socket(family)
 
     def close(self) -> None:
         """Ends every process in it and deletes it."""

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,26 @@ class Sidecar:
         self.document["admin"]["address"]["socket_address"]["port_value"] = admin
         self.cluster_at("prometheus_stats", self.places.admin)
         self.cluster_at("agent", self.places.pilot_agent)
+
+    def with_ipv6(self, backend: str) -> None:
+        """Makes it a dual-stack pod's without capture: backend.example's listener is bound, on IPv6."""
+        for listener in self.document["static_resources"]["listeners"]:
+            address = listener["address"]["socket_address"]
+            if address["port_value"] == self.places.tcp[1]:
+                address["address"], listener["bind_to_port"] = backend, True
+        self.places = replace(self.places, tcp=(backend, self.places.tcp[1]))
+
+    def without_ipv4(self) -> None:
+        """Moves what is left on IPv4 to IPv6, where Istio has it in a pod of IPv6 alone."""
+        moved = {"127.0.0.1": "::1", "0.0.0.0": "::"}  # noqa: S104
+        for listener in self.document["static_resources"]["listeners"]:
+            address = listener["address"]["socket_address"]
+            address["address"] = moved.get(address["address"], address["address"])
+        admin = ("::1", self.places.admin[1])
+        self.document["admin"]["address"]["socket_address"]["address"] = admin[0]
+        self.cluster_at("prometheus_stats", admin)
+        self.cluster_at("agent", ("::1", self.places.pilot_agent[1]))
+        self.places = replace(self.places, admin=admin, signal=("::1", self.places.signal[1]))
 
     def backend_at(self, *, tcp: Address | None = None, http: Address | None = None) -> None:
         """Where backend.example really is."""

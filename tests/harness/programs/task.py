@@ -38,7 +38,8 @@ class Upload:
         self.crc = 0
         self._pattern = random.Random(seed).randbytes(PIECE)
         self._at = 0
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.connect(address)
         self.socket.setblocking(False)
 

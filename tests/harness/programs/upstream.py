@@ -156,7 +156,8 @@ def main() -> None:
         os.setgroups([])
         os.setgid(options.uid)
         os.setuid(options.uid)
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     if options.mode != "http":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     listener.bind((options.listen, options.port))
