@@ -1,4 +1,4 @@
-"""Pods that have IPv6, alone or beside IPv4. In namespaces; needs root. There is no capture: the proxy listens where the task sends."""
+"""Pods that have IPv6, alone or beside IPv4. Root only. There is no capture: the proxy listens where the task sends."""
 
 import pytest
 
