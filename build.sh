@@ -16,6 +16,8 @@ LOGS=$CACHE/log
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 
 . build/artefacts.sh
+. build/provenance.sh
+. build/image.sh
 . build/tiers.sh
 . build/tiers/lint.sh
 . build/tiers/unit.sh
@@ -37,6 +39,7 @@ VERBS=(
     "test   everything that can be tested here, or single tiers: ${TIERS[*]}"
     "wasm   the filter: target/exeunt.wasm"
     "agent  the static agent: target/exeunt-agent"
+    "image  the OCI images of both, as layouts and for docker load [--push REGISTRY/PREFIX] [--verify oci://IMAGE] [--help]"
     "lint   the lints alone"
     "bench  the comparisons, with the figures that the README names"
     "clean  removes everything that was built or downloaded here"

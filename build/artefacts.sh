@@ -18,7 +18,8 @@ build_wasm() {
     FLAGS+=(-Zunstable-options -Cpanic=immediate-abort -Clink-arg=--compress-relocations)
     step wasm "building target/exeunt.wasm" std_cargo wasm32-unknown-unknown std,panic_abort build \
         -Zbuild-std-features=optimize_for_size --package exeunt --lib --release --locked || return
-    ship "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm" exeunt.wasm "$MAX_WASM"
+    ship "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm" exeunt.wasm "$MAX_WASM" &&
+        write_down exeunt.wasm wasm32-unknown-unknown
 }
 
 # The agent without any shared library, because the image that it lies in has none: with the musl of rustup or of Debian, else with glibc,
@@ -27,18 +28,23 @@ build_agent() {
     use_std
     leave_paths_out
     FLAGS+=(-Ctarget-feature=+crt-static)
-    local target
+    local target libc
     target=$(uname -m)-unknown-linux-musl
     if [[ $STD_RUSTC == rustc ]] && rustup_has target "$target"; then
-        : # rustup's musl comes with everything
+        # rustup's musl comes with everything, and does not tell its version.
+        libc="musl of-rust-$(rust_version)"
     elif have musl-gcc || packages musl-tools; then
         use_musl_gcc
+        libc="musl $(musl_version)"
     else
         target=$(uname -m)-unknown-linux-gnu
+        libc="glibc $(glibc_version cc)"
     fi
     step agent "building target/exeunt-agent" std_cargo "$target" std,panic_abort build \
         -Zbuild-std-features=optimize_for_size --package exeunt-agent --release --locked || return
     ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" exeunt-agent "$MAX_AGENT" || return
+    # shellcheck disable=SC2086 # a name and a version
+    write_down exeunt-agent "$target" $libc
     if readelf --program-headers --wide target/exeunt-agent | grep -q INTERP; then
         say "target/exeunt-agent needs shared libraries: it would not start in an empty image"
         return 1

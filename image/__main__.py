@@ -1,0 +1,118 @@
+"""./build.sh image: reads the command line, makes the images, writes them, and pushes or checks them as it says."""
+
+import hashlib
+import json
+import sys
+
+from .archive import docker_archive
+from .arguments import Options, read
+from .binaries import Binary, Unfit, read_agent, read_plugin
+from .fault import Fault, Mistakes
+from .images import AGENT, PLUGIN, Image, agent_image, plugin_image
+from .layout import layout_files
+from .output import MARK, write_folder
+from .project import Project, read_project
+from .push import push
+from .sbom import bill_of
+from .verify import verify
+
+# EX_USAGE of sysexits(3).
+_WRONG_USE = 64
+
+
+def main() -> int:
+    """The exit code."""
+    try:
+        project = read_project()
+        options = read(sys.argv[1:], project.version)
+        if options.needs:
+            print(*options.needed)
+            return 0
+        if options.verify:
+            return _verify(options)
+        _make(options, project)
+    except Mistakes as mistakes:
+        for line in mistakes.lines:
+            _say(f"image: {line}")
+        return _WRONG_USE
+    except Fault as fault:
+        _say(f"image: {fault}")
+        return 1
+    return 0
+
+
+def _make(options: Options, project: Project) -> None:
+    plugin, agents = _read(options)
+    images = [plugin_image(project, plugin.data), agent_image(project, agents)]
+    files: dict[str, bytes] = {}
+    for image in images:
+        files |= {f"{image.name}/{path}": data for path, data in layout_files(image, options.tag).items()}
+        for single in image.singles:
+            files[f"{_stem(image.name, project, single.platform)}.tar"] = docker_archive(single, f"{image.name}:{options.tag}")
+    for name, binary, platform in [(PLUGIN, plugin, "linux/amd64"), *((AGENT, agent, agent.platform) for agent in agents)]:
+        files[f"{_stem(name, project, platform)}.cdx.json"] = bill_of(project, name, binary)
+    files["SHA256SUMS"] = _checksums(files)
+    files[MARK] = _record(project, images)
+    write_folder(options.output, files)
+    for image in images:
+        _say(f"{options.output / image.name}: {image.top.digest} ({', '.join(image.platforms)})")
+    if options.push:
+        for line in push(options, images, _say):
+            print(line)
+
+
+def _read(options: Options) -> tuple[Binary, list[Binary]]:
+    mistakes, agents, plugin = [], [], None
+    try:
+        plugin = read_plugin(options.plugin_file)
+    except Unfit as unfit:
+        mistakes.append(f"--plugin {options.plugin_file} is not allowed: it {unfit}")
+    for platform, path in options.agent_files.items():
+        try:
+            agents.append(read_agent(path, platform))
+        except Unfit as unfit:
+            mistakes.append(f"--agent {platform}={path} is not allowed: it {unfit}")
+    if not options.agent_files:
+        mistakes.append("there is no agent to put into an image: run ./build.sh agent, or name one with --agent PLATFORM=FILE")
+    if mistakes or plugin is None:
+        raise Mistakes(mistakes)
+    return plugin, agents
+
+
+def _verify(options: Options) -> int:
+    verdicts = [verify(image, options.registry) for image in options.verify]
+    for verdict in verdicts:
+        print(*verdict.lines, sep="\n")
+    return 1 if any(verdict.refused for verdict in verdicts) else 0
+
+
+def _stem(name: str, project: Project, platform: str) -> str:
+    return f"{name}-{project.version}-{platform.replace('/', '-')}"
+
+
+def _checksums(files: dict[str, bytes]) -> bytes:
+    """For `sha256sum --check`: of the archives and the bills; a layout's blobs are called by their checksums anyway."""
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()) if "/" not in name]
+    return "".join(lines).encode()
+
+
+def _record(project: Project, images: list[Image]) -> bytes:
+    """For programs: what was made, by name and digest."""
+    made = {
+        image.name: {
+            "digest": image.top.digest,
+            "mediaType": image.top.media_type,
+            "platforms": {single.platform: single.manifest.digest for single in image.singles},
+        }
+        for image in images
+    }
+    record = {"version": project.version, "revision": project.revision, "created": project.created, "images": made}
+    return json.dumps(record, indent=2).encode() + b"\n"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

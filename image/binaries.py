@@ -1,0 +1,73 @@
+"""The files that go into images, and that they are what they are called."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# The machine that an ELF header names (elf(5)): what an agent's platform must be.
+MACHINES = {62: "linux/amd64", 183: "linux/arm64"}
+PLATFORMS = tuple(MACHINES.values())
+
+_WASM_MODULE = b"\0asm\x01\0\0\0"
+_PT_INTERP = 3
+
+
+class Unfit(Exception):
+    """A file that may not go into an image; the text says why."""
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A file with its platform, and what build.sh wrote down about how it was built."""
+
+    platform: str
+    data: bytes
+    built: dict[str, Any] = field(default_factory=dict)
+
+
+def read_plugin(path: Path) -> Binary:
+    """The filter: a WebAssembly module, and no component, which Envoy cannot load."""
+    data = _read(path)
+    if not data.startswith(_WASM_MODULE):
+        raise Unfit("is no WebAssembly module: must be the file that ./build.sh wasm makes")
+    return Binary("wasm32", data, _built(path))
+
+
+def read_agent(path: Path, platform: str) -> Binary:
+    """An agent: an ELF executable for that platform, without any shared library."""
+    data = _read(path)
+    # 64 bits, little-endian: both of our platforms are.
+    if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01":
+        raise Unfit("is no ELF executable: must be the file that ./build.sh agent makes")
+    machine = struct.unpack_from("<H", data, 18)[0]
+    if MACHINES.get(machine) != platform:
+        raise Unfit(f"is built for {MACHINES.get(machine, f'machine {machine}')}: must be for {platform}")
+    if _PT_INTERP in _segments(data):
+        raise Unfit("needs shared libraries: must be linked statically, because the image has nothing else in it")
+    return Binary(platform, data, _built(path))
+
+
+def _segments(data: bytes) -> list[int]:
+    start = struct.unpack_from("<Q", data, 32)[0]
+    size, count = struct.unpack_from("<HH", data, 54)
+    if start + size * count > len(data):
+        raise Unfit("is cut off: its ELF header names segments behind its end")
+    return [struct.unpack_from("<I", data, start + size * number)[0] for number in range(count)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unfit(f"cannot be read ({error.strerror})") from error
+
+
+def _built(path: Path) -> dict[str, Any]:
+    """What lies beside the file as FILE.json: with which compiler and libraries it was built."""
+    try:
+        built = json.loads(Path(f"{path}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return built if isinstance(built, dict) else {}
