@@ -1,7 +1,7 @@
 """An image of one platform as an archive for `docker load`, `podman load`, `kind load image-archive` and `ctr images import`.
 
-It is at once an OCI layout and what `docker save` has always written, as Docker's own archives are since version 25: whoever reads it
-as a layout keeps the manifest and so its digest.
+It is at once an OCI layout and what `docker save` has always written, as Docker's own archives are since version 25: whoever
+reads it as a layout keeps the manifest and so its digest.
 """
 
 import io

@@ -32,8 +32,8 @@ class Crate:
 def linked_crates(package: str, target: str) -> dict[str, Crate]:
     """The crates by their package URLs, the package itself first.
 
-    `cargo tree` and not `cargo metadata`: the latter unites the features of the whole workspace, tests included, and so names crates
-    that this binary does not have.
+    `cargo tree` and not `cargo metadata`: the latter unites the features of the whole workspace, tests included, and so names
+    crates that this binary does not have.
     """
     words = ["tree", "--package", package, "--target", target, "--edges", "normal", "--locked"]
     # With the depth in front of every line and nothing left out, the lines are the graph.

@@ -5,9 +5,12 @@ that very code for its opinion of the same images (tests/images/judge).
 """
 
 import io
+import ipaddress
 import json
 import posixpath
+import re
 import tarfile
+import urllib.parse
 import zlib
 from typing import Any
 
@@ -21,6 +24,20 @@ FETCH_SECONDS = 30
 _FILE = "plugin.wasm"
 _ARTIFACT_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
 _MAGIC = b"\0asm"
+# Private, loopback and link-local addresses, as Go's net.IP calls them so.
+_NEAR = [
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+        "127.0.0.0/8",
+        "::1/128",
+        "169.254.0.0/16",
+        "fe80::/10",
+    )
+]
 _SCHEMA_1 = ("application/vnd.docker.distribution.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws")
 
 
@@ -88,6 +105,33 @@ def module(descriptor: Json, blob: bytes) -> bytes:
     if len(found) < 8 or not found.startswith(_MAGIC):
         raise Refused(f"its {_FILE} is no WebAssembly module: it begins with {found[:8].hex(' ') or 'nothing'}")
     return found
+
+
+def check_challenge(header: str) -> None:
+    """Refuses the way in which a registry asks for a password (WWW-Authenticate), as Istio does since 1.27.8, 1.28.5 and 1.29.1.
+
+    It wants to keep a registry from sending the proxy, with its credentials, to where that has no business.
+    """
+    for realm in re.findall(r'realm="([^"]*)"', header):
+        url = urllib.parse.urlsplit(realm)
+        reason = ""
+        if url.scheme not in ("http", "https"):
+            reason = "which is no http or https address"
+        elif not url.hostname or url.hostname in ("localhost", "metadata.google.internal") or _is_near(url.hostname):
+            reason = "which has no host, or one that is private"
+        if reason:
+            raise Refused(
+                f'the registry asks for a password in the name of "{realm}", {reason}: let it ask in that of an https address '
+                "(its realm), allow pulls without a password, or mirror the image"
+            )
+
+
+def _is_near(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _NEAR)
 
 
 def _of_type(descriptor: Json, wanted: str) -> Json:

@@ -19,8 +19,8 @@ class Layer:
 def layer_of(name: str, data: bytes, mode: int) -> Layer:
     """A layer with one file of root's.
 
-    Its dates are all zero, not the release's: a file that has not changed is then a layer that has not changed, and no node pulls it
-    again.
+    Its dates are all zero, not the release's: a file that has not changed is then a layer that has not changed, and no node pulls
+    it again.
     """
     archive = io.BytesIO()
     # USTAR has neither sub-second dates nor headers of its own making, which differ from one Python to the next.

@@ -54,7 +54,7 @@ def _replace(folder: Path, partial: Path) -> None:
     if not folder.exists():
         partial.rename(folder)
         return
-    # A folder with something in it cannot be renamed over: the old one makes way first, and comes back if the new one cannot follow.
+    # A folder with something in it cannot be renamed over: the old one makes way first, and comes back if that fails.
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old-", dir=partial.parent))
     try:
         folder.rename(old)

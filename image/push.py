@@ -20,7 +20,7 @@ def push(options: Options, images: list[Image], warn: Callable[[str], None]) -> 
         known = before[image.name]
         if known is not None and digest_of(known) != image.top.digest:
             warn(
-                f"warning: {target} moves: it was {digest_of(known)}. Who has pulled it keeps the old one, others get the new one: "
+                f"warning: {target} moves: it was {digest_of(known)}. Who has pulled it keeps that one, others get the new one: "
                 "pin digests, or push under a new tag"
             )
         skopeo.upload(options.output / image.name, options.tag, target)

@@ -1,5 +1,6 @@
 """Whether Istio takes an image from a registry: fetched and taken apart as its agent does it."""
 
+import dataclasses
 import math
 import tempfile
 from dataclasses import dataclass, field
@@ -7,10 +8,14 @@ from pathlib import Path
 
 from . import istio
 from .arguments import Registry
+from .challenge import challenges
 from .content import Json, digest_of
 from .fault import Fault
 from .reference import Reference
 from .skopeo import Refusal, Skopeo
+
+_PLAIN = "the registry speaks plain HTTP: Istio goes on with that, and whoever is in between can change what has no digest"
+_TRUST = "Istio's agent must trust the registry's certificate, too, or have WASM_INSECURE_REGISTRIES="
 
 
 @dataclass
@@ -65,19 +70,14 @@ def _connect(verdict: Verdict, registry: Registry) -> Skopeo:
     except Refusal as refusal:
         if refusal.kind != "plain":
             raise
-        verdict.notes.append(
-            "the registry speaks plain HTTP: Istio goes on with that, and whoever is in between can change what has no digest"
-        )
-        return Skopeo(Registry(insecure=True, auth_file=registry.auth_file, timeout=registry.timeout, tries=registry.tries))
-    if registry.insecure:
-        verdict.notes.append(
-            f"Istio itself needs a certificate it trusts, or WASM_INSECURE_REGISTRIES={verdict.image.registry} in the proxy"
-        )
-    elif registry.ca is not None:
-        verdict.notes.append(
-            f"Istio's agent must trust that authority, too, or have WASM_INSECURE_REGISTRIES={verdict.image.registry}"
-        )
-    return skopeo
+        registry = dataclasses.replace(registry, insecure=True, ca=None)
+        verdict.notes.append(_PLAIN)
+    else:
+        if registry.insecure or registry.ca is not None:
+            verdict.notes.append(f"{_TRUST}{verdict.image.registry}")
+    for header in challenges(verdict.image.registry, registry):
+        istio.check_challenge(header)
+    return Skopeo(registry)
 
 
 def _fetch(verdict: Verdict, skopeo: Skopeo) -> None:

@@ -1,0 +1,110 @@
+"""./build.sh image's program as its user calls it, and what it makes."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .paths import ROOT, agent, wasm
+
+# Some date; images of the same files must not depend on when a test runs.
+DATE = 1_700_000_000
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a call of the program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it complained about, a line each."""
+        return self.err.splitlines()
+
+
+class Tool:
+    """Calls of the program from one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *words: str | Path, **environment: str) -> Said:
+        """Runs it."""
+        settings = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(DATE)}
+        argv = [sys.executable, "-P", "-m", "image", *map(str, words)]
+        run = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=os.environ | settings | environment,
+            timeout=120,
+        )
+        return Said(run.returncode, run.stdout, run.stderr)
+
+    def make(self, output: Path, *words: str | Path, **environment: str) -> Said:
+        """Makes the images of what is shipped from here; it must succeed."""
+        said = self("--output", output, "--plugin", wasm(), *agents(), *words, **environment)
+        assert said.code == 0, said.err
+        return said
+
+
+class Made:
+    """The images in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record: dict[str, Any] = json.loads((folder / "images.json").read_text())
+
+    def digest(self, name: str) -> str:
+        """Of the manifest or index that the name stands for."""
+        return str(self.record["images"][name]["digest"])
+
+    def blob(self, name: str, digest: str) -> bytes:
+        """From the layout of an image."""
+        return (self.folder / name / "blobs" / digest.replace(":", "/")).read_bytes()
+
+    def document(self, name: str, digest: str) -> dict[str, Any]:
+        """A manifest, an index or a config from the layout of an image."""
+        document: dict[str, Any] = json.loads(self.blob(name, digest))
+        return document
+
+
+def agents() -> list[str]:
+    """The options for the agents that are there: this machine's, and the other architecture's where it could be built."""
+    own = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    files = {own: agent()} | {name: ROOT / "target" / f"exeunt-agent-{name}" for name in ("amd64", "arm64") if name != own}
+    return [word for name, path in files.items() if path.is_file() for word in ("--agent", f"linux/{name}={path}")]
+
+
+def digest_of(data: bytes) -> str:
+    """As a registry names it; computed here, and not by the program under test."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def skopeo(*words: str) -> bytes:
+    """An independent client."""
+    return subprocess.run(["skopeo", "--insecure-policy", *words], check=True, capture_output=True, timeout=60).stdout
+
+
+def members(layer: bytes) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    """The files in a compressed layer."""
+    with tarfile.open(fileobj=io.BytesIO(layer), mode="r:gz") as tar:
+        files = {member.name: (member, tar.extractfile(member)) for member in tar}
+        return {name: (member, file.read()) for name, (member, file) in files.items() if file is not None}
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file by its path, with its mode and contents."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes()) for path in files}

@@ -1,0 +1,69 @@
+"""Fixtures of the image tier: images made once, a registry for each need, and Istio's own code as the judge."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.images import Made, Tool
+from harness.judge import Judge
+from harness.paths import Missing
+from harness.registry import Authority, Registry
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Tool:
+    """./build.sh image's program, in an empty folder."""
+    return Tool(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The images of what is shipped from here."""
+    folder = tmp_path_factory.mktemp("made")
+    Tool(folder).make(folder / "images")
+    return Made(folder / "images")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate that signs itself."""
+    return Authority.make(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry in plain HTTP, for all tests, each of which has a repository of its own in it."""
+    yield from _running(Registry(tmp_path_factory.mktemp("registry")))
+
+
+@pytest.fixture(scope="session")
+def tls_registry(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Registry]:
+    """A registry with TLS, and a password that it asks for as Istio wants it."""
+    yield from _running(Registry(tmp_path_factory.mktemp("registry"), authority=authority, realm="https://registry.example/"))
+
+
+@pytest.fixture
+def named_realm(tmp_path: Path) -> Iterator[Registry]:
+    """A registry whose realm is a name, as registries with a list of passwords mostly have it."""
+    yield from _running(Registry(tmp_path, realm="Registry Realm"))
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest, registry: Registry) -> str:
+    """Where one test pushes to, and no other."""
+    return f"{registry.name}/{request.node.name.split('[')[0].strip('_').replace('_', '-')}"
+
+
+@pytest.fixture(scope="session")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    """Istio's own code."""
+    try:
+        return Judge(tmp_path_factory.mktemp("judge"))
+    except Missing as missing:
+        pytest.skip(f"Istio's own fetcher as judge: {missing}")
+
+
+def _running(registry: Registry) -> Iterator[Registry]:
+    with registry:
+        yield registry
