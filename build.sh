@@ -25,6 +25,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/host.sh
 . build/tiers/fuzz.sh
 . build/tiers/chart.sh
+. build/tiers/image.sh
 . build/tiers/e2e.sh
 . build/rust.sh
 . build/go.sh

@@ -4,7 +4,7 @@ import argparse
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from .binaries import PLATFORMS
 from .fault import Mistakes
@@ -36,6 +36,7 @@ environment:
 exit codes: 0 done, or taken by Istio; 1 failed, or refused by Istio; 64 the command line is wrong; 69 a program is missing
 """
 
+_WITH_VALUE = ("--output", "--plugin", "--agent", "--push", "--tag", "--verify", "--ca", "--auth-file", "--timeout", "--tries")
 # What the other architecture's agent is called after, as build.sh names it.
 _NATIVE = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}.get(platform.machine(), "")
 
@@ -88,21 +89,13 @@ class Options:
         return [name for name, needed in wanted.items() if needed]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Has its mistakes told by us."""
-
-    def error(self, message: str) -> NoReturn:
-        """What argparse cannot go on behind: an option without its value."""
-        # As it says: argument --tag: expected one argument
-        flag, _, said = message.removeprefix("argument ").partition(": ")
-        raise Mistakes([f"{flag} needs a value" if said == "expected one argument" else message])
-
-
 def read(words: list[str], version: str) -> Options:
     """Reads the command line, or raises all of its `Mistakes`."""
     parser = _parser(version)
-    given, unknown = parser.parse_known_args(words)
+    kept, bare = _take_bare(words)
+    given, unknown = parser.parse_known_args(kept)
     mistakes = [f"{word} is not a known option or argument: --help lists them" for word in unknown]
+    mistakes += [f"{word} needs a value" for word in bare]
 
     def checked(flag: str, text: str, reads: Any) -> Any:
         try:
@@ -139,8 +132,16 @@ def read(words: list[str], version: str) -> Options:
     return options
 
 
-def _parser(version: str) -> _Parser:
-    parser = _Parser(
+def _take_bare(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words without those options that lack their value, at which argparse would stop; and those."""
+    kept, bare = [], []
+    for word, following in zip(words, [*words[1:], "--"], strict=True):
+        (bare if word in _WITH_VALUE and following.startswith("--") else kept).append(word)
+    return kept, bare
+
+
+def _parser(version: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
         prog="./build.sh image",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -11,7 +11,7 @@ _HOSTS = {"docker.io": "registry-1.docker.io"}
 
 
 def challenges(name: str, registry: Registry) -> list[str]:
-    """The registry's WWW-Authenticate headers for a caller without a password; none where it asks for nothing or cannot be asked."""
+    """Its WWW-Authenticate headers for a caller without a password; none where it asks for nothing or does not answer."""
     host = _HOSTS.get(name, name)
     schemes = ("https", "http") if registry.insecure else ("https",)
     for scheme in schemes:
