@@ -18,6 +18,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/artefacts.sh
 . build/provenance.sh
 . build/image.sh
+. build/release.sh
 . build/tiers.sh
 . build/tiers/lint.sh
 . build/tiers/unit.sh
@@ -43,6 +44,7 @@ VERBS=(
     "image  the OCI images of both, as layouts and for docker load [--push REGISTRY/PREFIX] [--verify oci://IMAGE] [--help]"
     "lint   the lints alone"
     "bench  the comparisons, with the figures that the README names"
+    "release  --dry-run: what of a release can be done here; --check TAG: whether every place names that version"
     "clean  removes everything that was built or downloaded here"
 )
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Go: only for tests, which need programs that are written in it.
+# Go, for tools and tests that are written in it.
 
 # What tests/chart/tools/go.mod asks for: the N of 1.N. An older one fetches that by itself, from 1.21 on and where it may.
 GO_MINOR=$(sed -n 's/^go 1\.\([0-9]*\).*$/\1/p' tests/chart/tools/go.mod)
@@ -11,14 +11,12 @@ use_go() {
     [[ $(cd tests/chart/tools && go version 2>/dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= GO_MINOR))
 }
 
-# Builds Helm, Kustomize and the judge of manifests into .cache/tools/chart, whenever their versions or the judge have changed. What Go
-# keeps for that, two gigabytes, goes again.
-use_chart_tools() {
-    local tools=$CACHE/tools/chart sources=tests/chart/tools
-    cmp --silent <(cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go) "$tools/built-from" && return
-    mkdir -p "$tools"
-    step chart-tools "building helm, kustomize and the judge of manifests" go build -C "$sources" -trimpath -ldflags=-s -o "$tools/" \
-        helm.sh/helm/v4/cmd/helm sigs.k8s.io/kustomize/kustomize/v5 ./judge || return
-    cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go >"$tools/built-from"
-    rm -rf "$GOCACHE" "$GOMODCACHE"
+# Installs a tool of a Go module into .cache/tools, once per version; false where that cannot be done.
+go_tool() {
+    local name=$1 package=$2 version=$3 tools=$CACHE/tools
+    export PATH=$tools/bin:$PATH
+    [[ ! -e $tools/$name-$version ]] || return 0
+    have go || return
+    attempt "$name" "installing $name $version" env "GOBIN=$tools/bin" GOFLAGS= go install "$package@v$version" || return
+    touch "$tools/$name-$version"
 }

@@ -49,8 +49,10 @@ def _make(options: Options, project: Project) -> None:
         files |= {f"{image.name}/{path}": data for path, data in layout_files(image, options.tag).items()}
         for single in image.singles:
             files[f"{_stem(image.name, project, single.platform)}.tar"] = docker_archive(single, f"{image.name}:{options.tag}")
-    for name, binary, platform in [(PLUGIN, plugin, "linux/amd64"), *((AGENT, agent, agent.platform) for agent in agents)]:
-        files[f"{_stem(name, project, platform)}.cdx.json"] = bill_of(project, name, binary)
+    for name, binary in [(PLUGIN, plugin), *((AGENT, agent) for agent in agents)]:
+        # The bare files, too: a release offers everything in this folder that is no folder.
+        files[f"{_stem(name, project, binary.platform)}{'.wasm' if name == PLUGIN else ''}"] = binary.data
+        files[f"{_stem(name, project, binary.platform)}.cdx.json"] = bill_of(project, name, binary)
     files["SHA256SUMS"] = _checksums(files)
     files[MARK] = _record(project, images)
     write_folder(options.output, files)
@@ -87,11 +89,12 @@ def _verify(options: Options) -> int:
 
 
 def _stem(name: str, project: Project, platform: str) -> str:
-    return f"{name}-{project.version}-{platform.replace('/', '-')}"
+    """As in exeunt-agent-0.1.0-linux-arm64, or exeunt-0.1.0 where there is no machine that it is for."""
+    return f"{name}-{project.version}" + ("" if platform == "wasm32" else f"-{platform.replace('/', '-')}")
 
 
 def _checksums(files: dict[str, bytes]) -> bytes:
-    """For `sha256sum --check`: of the archives and the bills; a layout's blobs are called by their checksums anyway."""
+    """For `sha256sum --check`; a layout's blobs are called by their checksums anyway."""
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()) if "/" not in name]
     return "".join(lines).encode()
 

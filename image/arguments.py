@@ -18,8 +18,9 @@ Makes the two OCI images of exeunt without a Docker daemon, byte for byte the sa
   exeunt        the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
   exeunt-agent  the agent that kubelet pulls: one static binary, for linux/amd64 and linux/arm64
 
-into a folder: of each an OCI layout, and for each platform an archive for docker load and a bill of materials (CycloneDX);
-with SHA256SUMS, and images.json, which has every name and digest. With --push it also puts them into a registry.
+into a folder: of each an OCI layout, and for each platform an archive for docker load, the binary, and its bill of
+materials (CycloneDX); with SHA256SUMS, and images.json, which has every name and digest. With --push it also puts them
+into a registry.
 """
 
 _EPILOG = """

@@ -25,3 +25,15 @@ tier_chart() {
     count_checked chart "$code" $(junit_counts "$report")
     mapfile -t -O "${#SKIPS[@]}" SKIPS < <(sed -n 's/^SKIPPED /chart: /p' "$LOGS/chart.log")
 }
+
+# Builds Helm, Kustomize and the judge of manifests into .cache/tools/chart, whenever their versions or the judge have changed. What Go
+# keeps for that, two gigabytes, goes again.
+use_chart_tools() {
+    local tools=$CACHE/tools/chart sources=tests/chart/tools
+    cmp --silent <(cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go) "$tools/built-from" && return
+    mkdir -p "$tools"
+    step chart-tools "building helm, kustomize and the judge of manifests" go build -C "$sources" -trimpath -ldflags=-s -o "$tools/" \
+        helm.sh/helm/v4/cmd/helm sigs.k8s.io/kustomize/kustomize/v5 ./judge || return
+    cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go >"$tools/built-from"
+    rm -rf "$GOCACHE" "$GOMODCACHE"
+}

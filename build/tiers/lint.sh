@@ -2,6 +2,7 @@
 # The lints: each tool is one test.
 
 CARGO_DENY=0.20.2
+ACTIONLINT=1.7.12
 # The newest whose lints somebody has looked at. What clippy has learned since is in its log, and fails nobody's build.
 LINTED_MINOR=96
 
@@ -51,7 +52,13 @@ tier_lint() {
         check ruff "lint: ruff check" "$CACHE/venv/bin/ruff" check --no-cache .
         check ruff-format "lint: ruff format" "$CACHE/venv/bin/ruff" format --no-cache --check .
         check yamllint "lint: yamllint" "$CACHE/venv/bin/yamllint" --strict .
+        if go_tool actionlint github.com/rhysd/actionlint/cmd/actionlint "$ACTIONLINT"; then
+            # The scripts in the workflows are looked at as all others are.
+            check actionlint "lint: actionlint" actionlint -shellcheck "$CACHE/venv/bin/shellcheck" -pyflakes= .github/workflows/*.yml
+        else
+            skip "actionlint: Go is missing, or could not fetch it (go install github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT)"
+        fi
     else
-        skip "shellcheck, ruff and yamllint: tests/requirements.txt could not be installed"
+        skip "shellcheck, ruff, yamllint and actionlint: tests/requirements.txt could not be installed"
     fi
 }

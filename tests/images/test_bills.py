@@ -70,6 +70,7 @@ def test_a_bill_is_of_that_very_file(made: Made) -> None:
 
 
 def _bill(made: Made, name: str) -> dict[str, Any]:
-    own = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine] if name == "exeunt-agent" else "amd64"
-    bill: dict[str, Any] = json.loads((made.folder / f"{name}-{made.record['version']}-linux-{own}.cdx.json").read_text())
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    suffix = f"-linux-{machine}" if name == "exeunt-agent" else ""
+    bill: dict[str, Any] = json.loads((made.folder / f"{name}-{made.record['version']}{suffix}.cdx.json").read_text())
     return bill

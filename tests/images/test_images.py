@@ -103,11 +103,18 @@ def test_an_archive_keeps_the_manifests_digest_for_those_who_read_it_as_a_layout
     assert digest_of(raw) == made.digest("exeunt")
 
 
-def test_the_checksums_are_those_of_the_files(made: Made) -> None:
+def test_the_bare_binaries_lie_beside_the_images(made: Made) -> None:
+    version = made.record["version"]
+    assert (made.folder / f"exeunt-{version}.wasm").read_bytes() == wasm().read_bytes()
+    assert (made.folder / f"exeunt-agent-{version}-{_OWN.replace('/', '-')}").read_bytes() == agent().read_bytes()
+
+
+def test_every_file_that_a_release_offers_has_its_checksum(made: Made) -> None:
+    offered = {path.name for path in made.folder.iterdir() if path.is_file()} - {"SHA256SUMS", "images.json"}
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=made.folder, capture_output=True, text=True, check=True
     )
-    assert checked.stdout.count(": OK") == len([*made.folder.glob("*.tar"), *made.folder.glob("*.cdx.json")])
+    assert {line.removesuffix(": OK") for line in checked.stdout.splitlines()} == offered
 
 
 def _moved(file: Path, folder: Path) -> Path:
