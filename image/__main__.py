@@ -8,7 +8,7 @@ from .archive import docker_archive
 from .arguments import Options, read
 from .binaries import Binary, Unfit, read_agent, read_plugin
 from .fault import Fault, Mistakes
-from .images import AGENT, PLUGIN, Image, agent_image, plugin_image
+from .images import AGENT, PLUGIN, PUBLISHED, Image, agent_image, plugin_image
 from .layout import layout_files
 from .output import MARK, write_folder
 from .project import Project, read_project
@@ -48,7 +48,9 @@ def _make(options: Options, project: Project) -> None:
     for image in images:
         files |= {f"{image.name}/{path}": data for path, data in layout_files(image, options.tag).items()}
         for single in image.singles:
-            files[f"{_stem(image.name, project, single.platform)}.tar"] = docker_archive(single, f"{image.name}:{options.tag}")
+            files[f"{_stem(image.name, project, single.platform)}.tar"] = docker_archive(
+                single, f"{PUBLISHED}/{image.name}:{options.tag}"
+            )
     for name, binary in [(PLUGIN, plugin), *((AGENT, agent) for agent in agents)]:
         # The bare files, too: a release offers everything in this folder that is no folder.
         files[f"{_stem(name, project, binary.platform)}{'.wasm' if name == PLUGIN else ''}"] = binary.data

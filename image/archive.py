@@ -13,7 +13,7 @@ from .layout import LAYOUT, blob_path, contents
 
 
 def docker_archive(single: Single, name: str) -> bytes:
-    """The archive; `name` is what the image is called once it is loaded: REPOSITORY:TAG."""
+    """The archive; `name` is what the image is called once it is loaded: REGISTRY/REPOSITORY:TAG."""
     tag = name.rpartition(":")[2]
     # containerd names an image by the first of these, everybody else by the second.
     named = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}

@@ -9,6 +9,8 @@ from .project import Project
 
 PLUGIN = "exeunt"
 AGENT = "exeunt-agent"
+# Where a release puts them, and so what the chart, the samples and a loaded archive call them.
+PUBLISHED = "ghcr.io/exeunt-dev"
 PLUGIN_PLATFORM = "linux/amd64"
 # Neither root nor any user of Istio's (1337) or of a task's: README.md and the samples name the same.
 AGENT_USER = "65532:65532"

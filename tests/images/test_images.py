@@ -103,6 +103,15 @@ def test_an_archive_keeps_the_manifests_digest_for_those_who_read_it_as_a_layout
     assert digest_of(raw) == made.digest("exeunt")
 
 
+def test_a_loaded_archive_is_called_as_the_published_image_is(made: Made) -> None:
+    version = made.record["version"]
+    with tarfile.open(made.folder / f"exeunt-agent-{version}-{_OWN.replace('/', '-')}.tar") as tar:
+        files = {name: json.loads(_contents(tar, name)) for name in ("manifest.json", "index.json")}
+    name = f"ghcr.io/exeunt-dev/exeunt-agent:{version}"
+    assert files["manifest.json"][0]["RepoTags"] == [name]
+    assert files["index.json"]["manifests"][0]["annotations"]["io.containerd.image.name"] == name
+
+
 def test_the_bare_binaries_lie_beside_the_images(made: Made) -> None:
     version = made.record["version"]
     assert (made.folder / f"exeunt-{version}.wasm").read_bytes() == wasm().read_bytes()
@@ -115,6 +124,12 @@ def test_every_file_that_a_release_offers_has_its_checksum(made: Made) -> None:
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=made.folder, capture_output=True, text=True, check=True
     )
     assert {line.removesuffix(": OK") for line in checked.stdout.splitlines()} == offered
+
+
+def _contents(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    assert file is not None
+    return file.read()
 
 
 def _moved(file: Path, folder: Path) -> Path:
