@@ -22,6 +22,8 @@ dry_run() {
     use_rust
     step crates "packaging and compiling the crates as crates.io would get them" \
         "${CARGO[@]}" package --locked --allow-dirty "${CRATES[@]/#/--package=}" || failed=1
+    mkdir "$out/crates"
+    cp "$CARGO_TARGET_DIR"/package/*.crate "$out/crates/" || failed=1
     # In a process of their own, because a verb may end it.
     (verb_image --output "$out/images") || failed=1
     release_python "$out" || failed=1
@@ -30,7 +32,7 @@ dry_run() {
     say "  pushing the images: packages: write"
     say "  the agent with musl for the other architecture: a machine of that architecture"
     say "  publishing on crates.io and PyPI: trusted publishing, for that workflow alone"
-    say "  the release's page, with the files of $out/images: contents: write"
+    say "  the release's page, with the files of images/: contents: write"
     if ((failed)); then
         say "a release would stop at what is said above"
         exit 1

@@ -18,6 +18,8 @@ from .verify import verify
 
 # EX_USAGE of sysexits(3).
 _WRONG_USE = 64
+# As a shell counts it: 128 and the number of SIGINT.
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -38,6 +40,12 @@ def main() -> int:
     except Fault as fault:
         _say(f"image: {fault}")
         return 1
+    except OSError as error:
+        # What has no better line of its own, such as a full folder for temporary files.
+        _say(f"image: {error.filename or 'a temporary file'}: {error.strerror}")
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
 
 

@@ -11,7 +11,7 @@ from .skopeo import Skopeo
 
 
 def push(options: Options, images: list[Image], warn: Callable[[str], None]) -> list[str]:
-    """Pushes all, and returns the lines that say what to write where. Nothing is pushed if the registry cannot even be asked."""
+    """Pushes all, and returns the lines that say what to write where. Nothing is pushed to a registry that cannot be asked."""
     skopeo = Skopeo(options.registry)
     targets = [(image, _target(options.push, image.name, options.tag)) for image in images]
     before = {image.name: skopeo.find_manifest(target) for image, target in targets}

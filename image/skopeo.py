@@ -46,7 +46,7 @@ _KINDS = [
     Kind(
         "absent",
         r"manifest unknown|manifest_unknown|name unknown|name_unknown|repository name not known|not found|status:? 404",
-        "the registry has no such image: look at its name, tag and digest",
+        "the registry has nothing under that name: look at name, tag and digest; some want a repository to be made before a push",
     ),
     Kind(
         "name",
@@ -98,11 +98,11 @@ class Skopeo:
         return self._call(f"{image} cannot be read", ["inspect", "--raw"], "", f"docker://{image}")
 
     def find_manifest(self, image: Reference) -> bytes | None:
-        """The same, or nothing where there is no such image."""
+        """The same, or nothing where there is no such image, of which some registries say that it may not be read."""
         try:
             return self.manifest(image)
         except Refusal as refusal:
-            if refusal.kind == "absent":
+            if refusal.kind in ("absent", "unauthorised"):
                 return None
             raise
 

@@ -15,7 +15,9 @@ tier_image() {
         skip "images: skopeo, docker-registry and openssl are missing (as root, apt-get install skopeo docker-registry openssl)"
         return
     fi
-    # Without it the tests that need it say so themselves.
+    # Runs the agent of the other architecture.
+    have qemu-aarch64-static || packages qemu-user-static || true
+    # Without these the tests that need them say so themselves.
     build_istio_judge || say "Go is missing or cannot fetch Istio's code: its own opinion of the images will be skipped"
     local code=0 report=$LOGS/image.xml
     rm -f "$report"

@@ -80,11 +80,16 @@ class Made:
         return document
 
 
+def agent_files() -> dict[str, Path]:
+    """The agents that are there by platform: this machine's, and the other architecture's where it could be built."""
+    own = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
+    files = {name: ROOT / "target" / name.replace("linux/", "exeunt-agent-") for name in ("linux/amd64", "linux/arm64")}
+    return {name: path for name, path in (files | {own: agent()}).items() if path.is_file()}
+
+
 def agents() -> list[str]:
-    """The options for the agents that are there: this machine's, and the other architecture's where it could be built."""
-    own = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
-    files = {own: agent()} | {name: ROOT / "target" / f"exeunt-agent-{name}" for name in ("amd64", "arm64") if name != own}
-    return [word for name, path in files.items() if path.is_file() for word in ("--agent", f"linux/{name}={path}")]
+    """The options for them."""
+    return [word for name, path in agent_files().items() for word in ("--agent", f"{name}={path}")]
 
 
 def digest_of(data: bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.images import DATE, Made, Tool, digest_of, members, skopeo, snapshot
+from harness.images import DATE, Made, Tool, agent_files, digest_of, members, skopeo, snapshot
 from harness.paths import ROOT, agent, wasm
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -110,6 +110,19 @@ def test_a_loaded_archive_is_called_as_the_published_image_is(made: Made) -> Non
     name = f"ghcr.io/exeunt-dev/exeunt-agent:{version}"
     assert files["manifest.json"][0]["RepoTags"] == [name]
     assert files["index.json"]["manifests"][0]["annotations"]["io.containerd.image.name"] == name
+
+
+def test_the_agent_of_the_other_architecture_runs() -> None:
+    foreign = {name: file for name, file in agent_files().items() if name != _OWN}
+    if not foreign:
+        pytest.skip("the agent of the other architecture: it could not be built here")
+    for name, file in foreign.items():
+        emulator = shutil.which({"linux/arm64": "qemu-aarch64-static", "linux/amd64": "qemu-x86_64-static"}[name])
+        if emulator is None:
+            pytest.skip("the agent of the other architecture: qemu is missing (as root, apt-get install qemu-user-static)")
+        said = subprocess.run([emulator, file, "--version"], capture_output=True, text=True, check=True)
+        native = subprocess.run([agent(), "--version"], capture_output=True, text=True, check=True)
+        assert said.stdout == native.stdout
 
 
 def test_the_bare_binaries_lie_beside_the_images(made: Made) -> None:

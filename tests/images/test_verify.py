@@ -151,9 +151,9 @@ _REFUSED = {
         f"its last layer is {_GZIP}, and Istio takes {_DOCKER_GZIP}",
     ),
     "a tag that is missing": Case(
-        _suffix(_image(_good()), ":9"), "the registry has no such image: look at its name, tag and digest"
+        _suffix(_image(_good()), ":9"), "the registry has nothing under that name: look at name, tag and digest"
     ),
-    "a digest that is missing": Case(_suffix(_image(_good()), f"@sha256:{'0' * 64}"), "the registry has no such image"),
+    "a digest that is missing": Case(_suffix(_image(_good()), f"@sha256:{'0' * 64}"), "the registry has nothing under that name"),
 }
 
 
