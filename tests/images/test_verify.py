@@ -106,6 +106,8 @@ class Case:
     store: Store
     # Words of the refusal; empty where Istio takes it.
     refused: str = ""
+    # Words of Istio's own refusal: it is for the same reason.
+    because: str = ""
     # Words of a note.
     mind: str = ""
     # Whether Istio's own cache takes it without the url's scheme, which its control plane would put there.
@@ -129,31 +131,58 @@ _TAKEN = {
 
 _REFUSED = {
     "an index by its digest": Case(
-        _index(_AMD, pinned=True), "is an index, and Istio compares it with the manifest inside, sha256:"
+        _index(_AMD, pinned=True),
+        "is an index, and Istio compares it with the manifest inside, sha256:",
+        because="which does not match",
     ),
     "an index without amd64": Case(
-        _index(_ARM, _UNKNOWN), "it is an index without linux/amd64 (it has: linux/arm64, unknown/unknown)"
+        _index(_ARM, _UNKNOWN),
+        "it is an index without linux/amd64 (it has: linux/arm64, unknown/unknown)",
+        because="no child with platform linux/amd64",
     ),
-    "an empty index": Case(_index(), "it is an index without linux/amd64 (it has: none)"),
-    "a zstd layer": Case(_image((_ZSTD, b"\x28\xb5\x2f\xfd")), f"its last layer is {_ZSTD}, and Istio takes {_GZIP}"),
-    "another layer behind": Case(_image(_good(), _layer(readme=b"hello")), "its last layer has no plugin.wasm (it has: readme)"),
-    "another name of the file": Case(_image(_layer(exeunt_wasm=b"\0asm")), "has no plugin.wasm (it has: exeunt.wasm)"),
-    "no layers": Case(_image(), "it has no layers"),
-    "a layer that is no archive": Case(_image((_GZIP, b"not at all")), "its last layer is no gzip-compressed archive"),
+    "an empty index": Case(
+        _index(), "it is an index without linux/amd64 (it has: none)", because="no child with platform linux/amd64"
+    ),
+    "a zstd layer": Case(
+        _image((_ZSTD, b"\x28\xb5\x2f\xfd")),
+        f"its last layer is {_ZSTD}, and Istio takes {_GZIP}",
+        because="invalid media type application/vnd.oci.image.layer.v1.tar+zstd",
+    ),
+    "another layer behind": Case(
+        _image(_good(), _layer(readme=b"hello")),
+        "its last layer has no plugin.wasm (it has: readme)",
+        because="plugin.wasm not found",
+    ),
+    "another name of the file": Case(
+        _image(_layer(exeunt_wasm=b"\0asm")), "has no plugin.wasm (it has: exeunt.wasm)", because="plugin.wasm not found"
+    ),
+    "no layers": Case(_image(), "it has no layers", because="number of layers must be greater than zero"),
+    "a layer that is no archive": Case(
+        _image((_GZIP, b"not at all")), "its last layer is no gzip-compressed archive", because="failed to parse layer as tar.gz"
+    ),
     "no module": Case(
-        _image(_layer(plugin_wasm=b"#!/bin/true")), "its plugin.wasm is no WebAssembly module: it begins with 23 21"
+        _image(_layer(plugin_wasm=b"#!/bin/true")),
+        "its plugin.wasm is no WebAssembly module: it begins with 23 21",
+        because="is invalid",
     ),
     "an artifact of one layer": Case(
-        _image((_BARE, wasm().read_bytes())), "it is an artifact of 1 layer, and Istio takes one of 2"
+        _image((_BARE, wasm().read_bytes())),
+        "it is an artifact of 1 layer, and Istio takes one of 2",
+        because="number of layers must be 2 but got 1",
     ),
     "an OCI layer in Docker's manifest": Case(
         _image(_good(), manifest=_DOCKER_MANIFEST, config=_DOCKER_CONFIG),
         f"its last layer is {_GZIP}, and Istio takes {_DOCKER_GZIP}",
+        because="invalid media type application/vnd.oci.image.layer.v1.tar+gzip",
     ),
     "a tag that is missing": Case(
-        _suffix(_image(_good()), ":9"), "the registry has nothing under that name: look at name, tag and digest"
+        _suffix(_image(_good()), ":9"),
+        "the registry has nothing under that name: look at name, tag and digest",
+        because="MANIFEST_UNKNOWN",
     ),
-    "a digest that is missing": Case(_suffix(_image(_good()), f"@sha256:{'0' * 64}"), "the registry has nothing under that name"),
+    "a digest that is missing": Case(
+        _suffix(_image(_good()), f"@sha256:{'0' * 64}"), "the registry has nothing under that name", because="MANIFEST_UNKNOWN"
+    ),
 }
 
 
@@ -179,7 +208,7 @@ def test_what_istio_refuses_we_call_refused_and_say_why(
     said = tool("--verify", url)
     assert said.code == 1
     assert case.refused in _refusal(said.out)
-    assert judge.ask(url)["error"]
+    assert case.because in judge.ask(url)["error"]
 
 
 def test_what_we_push_istio_takes_by_tag_and_by_the_printed_pin(tool: Tool, made: Made, prefix: str, judge: Judge) -> None:
