@@ -135,7 +135,8 @@ def read(words: list[str], version: str) -> Options:
 
 def _take_bare(words: list[str]) -> tuple[list[str], list[str]]:
     """The words without those options that lack their value, at which argparse would stop; and those."""
-    kept, bare = [], []
+    kept: list[str] = []
+    bare: list[str] = []
     for word, following in zip(words, [*words[1:], "--"], strict=True):
         (bare if word in _WITH_VALUE and following.startswith("--") else kept).append(word)
     return kept, bare

@@ -121,17 +121,17 @@ class Skopeo:
         with tempfile.TemporaryDirectory(prefix="exeunt-image-") as folder:
             # No policy of this machine's about whose images may be run: none is run.
             argv = ["skopeo", "--insecure-policy", *words, *self._access(side, Path(folder)), *operands]
-            tries = self._registry.tries
-            for number in range(1, tries + 1):
+            number = 0
+            while True:
+                number += 1
                 kind, said, output = self._run(argv)
                 if kind is None:
                     return output
-                if not kind.passing or number == tries:
-                    break
+                if not kind.passing or number == self._registry.tries:
+                    times = f" (tried {number} times)" if number > 1 else ""
+                    raise Refusal(f"{task}: {kind.advice}{times} ({said})", kind.name)
                 # One second, then two, then four: a registry that restarts is back, and nobody waits for long.
                 time.sleep(2 ** (number - 1))
-        times = f" (tried {number} times)" if number > 1 else ""
-        raise Refusal(f"{task}: {kind.advice}{times} ({said})", kind.name)
 
     def _run(self, argv: Sequence[str]) -> tuple[Kind | None, str, bytes]:
         try:
