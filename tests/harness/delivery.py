@@ -1,10 +1,21 @@
 """The promise of the whole, as an assertion."""
 
-from .envoy import Envoy
+from typing import Protocol
+
 from .upstream import Delivery, Upstream
 
 
-def check_all_delivered(upstream: Upstream, envoy: Envoy, size: int, *, crc: int | None = None, within: float = 10.0) -> Delivery:
+class Leaving(Protocol):
+    """An Envoy that will end."""
+
+    def gone(self, within: float) -> float:
+        """The time of its end; waits for it."""
+        ...
+
+
+def check_all_delivered(
+    upstream: Upstream, envoy: Leaving, size: int, *, crc: int | None = None, within: float = 10.0
+) -> Delivery:
     """One upload of `size` bytes has arrived, whole and in order, and only then did the proxy leave; waits for both.
 
     That everything has arrived proves little by itself: here the kernel goes on sending what a killed proxy had written.

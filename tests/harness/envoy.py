@@ -49,10 +49,7 @@ class Envoy:
         self._bootstrap = folder / "envoy.json"
         self._wasm = wasm
         self.reconfigure()
-        argv = [str(executable), "--config-path", str(self._bootstrap), "--concurrency", "2", "--disable-hot-restart"]
-        # As pilot-agent starts it (istio pkg/envoy/proxy.go), but for the level of the log.
-        argv += ["--drain-time-s", "45", "--drain-strategy", "immediate", "--local-address-ip-version", "v4"]
-        argv += ["--file-flush-interval-msec", "1000", "--allow-unknown-static-fields", "--log-level", "info"]
+        argv = command(executable, self._bootstrap)
         self.pilot_agent: Child | None = None
         if pilot_agent:
             parent = [*PYTHON, str(PROGRAMS / "pilot_agent.py"), "--port", str(self.places.pilot_agent[1])]
@@ -62,7 +59,7 @@ class Envoy:
                 parent[parent.index("--") : parent.index("--")] = ["--uid", str(uid)]
             self._child = self.pilot_agent = Child(parent, self.log, network=network, container=_CONTAINER)
             self.pilot_agent.report("started")
-            self.ending = Ending(_only_child(self.pilot_agent.pid))
+            self.ending = Ending(only_child(self.pilot_agent.pid))
         else:
             self._child = Child(argv, self.log, network=network, container=_CONTAINER, uid=uid, reports=False)
             self.ending = self._child.ending
@@ -150,7 +147,14 @@ class Envoy:
         self.stop()
 
 
-def _only_child(pid: int) -> int:
+def command(executable: Path, bootstrap: Path) -> list[str]:
+    """As pilot-agent starts it (istio pkg/envoy/proxy.go), but for the level of the log."""
+    argv = [str(executable), "--config-path", str(bootstrap), "--concurrency", "2", "--disable-hot-restart"]
+    argv += ["--drain-time-s", "45", "--drain-strategy", "immediate", "--local-address-ip-version", "v4"]
+    return [*argv, "--file-flush-interval-msec", "1000", "--allow-unknown-static-fields", "--log-level", "info"]
+
+
+def only_child(pid: int) -> int:
     """The process id of Envoy as this machine sees it; its parent may live in a PID namespace and know it by another."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         # A process may end while the folder is read.

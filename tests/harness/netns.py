@@ -20,11 +20,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Namespace:
     """A named network namespace, deleted at the end of its `with` block."""
 
-    def __init__(self, kind: str) -> None:
-        """Makes it, with its loopback up."""
+    def __init__(self, kind: str, *, of: int | None = None) -> None:
+        """Makes it, with its loopback up; or names the one that the process `of` lives in."""
         self.name = f"exeunt-{kind}-{secrets.token_hex(3)}"
         self.path = Path("/run/netns") / self.name
-        _run("ip", "netns", "add", self.name)
+        _run(*(["ip", "netns", "add", self.name] if of is None else ["ip", "netns", "attach", self.name, str(of)]))
         try:
             self.ip("link", "set", "lo", "up")
         except Missing:

@@ -30,7 +30,7 @@ BACKEND_V6 = "fd00:99::10"
 
 
 class Outside:
-    """The world outside of a pod: a namespace where upstreams and remote clients are."""
+    """A namespace without containers and users, such as the world outside of a pod, where upstreams and remote clients are."""
 
     stays_outside = False
 
@@ -67,14 +67,8 @@ class Pod:
             world = stack.enter_context(Namespace("out"))
             self.outside: Network = Outside(world)
             self._world = world
-            self.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "pod0", "netns", world.name)
-            self.namespace.ip("address", "add", f"{POD}/24", "dev", "eth0")
-            world.ip("address", "add", f"{OUTSIDE}/24", "dev", "pod0")
-            self.namespace.ip("link", "set", "eth0", "up")
-            world.ip("link", "set", "pod0", "up")
-            # Whatever has no route cannot be captured either: connect fails before the nat table sees it.
-            self.namespace.ip("route", "add", "default", "via", OUTSIDE)
-            _capture(self.namespace)
+            cable(self.namespace, world)
+            capture(self.namespace)
             # Killed with its parent, and with it everything in the PID namespace.
             unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", *PYTHON, str(PROGRAMS / "pause.py")]
             pause = ["nsenter", f"--net={self.namespace.path}", "--", *unshare]
@@ -137,7 +131,19 @@ def unavailable() -> str:
     return f"not installed: {', '.join(missing)} (Debian: iproute2, util-linux, iptables)" if missing else ""
 
 
-def _capture(namespace: Namespace) -> None:
+def cable(pod: Namespace, world: Namespace) -> None:
+    """Plugs a pod's network into the world."""
+    pod.ip("link", "add", "eth0", "type", "veth", "peer", "name", "pod0", "netns", world.name)
+    pod.ip("address", "add", f"{POD}/24", "dev", "eth0")
+    world.ip("address", "add", f"{OUTSIDE}/24", "dev", "pod0")
+    pod.ip("link", "set", "eth0", "up")
+    world.ip("link", "set", "pod0", "up")
+    # Whatever has no route cannot be captured either: connect fails before the nat table sees it.
+    pod.ip("route", "add", "default", "via", OUTSIDE)
+
+
+def capture(namespace: Namespace) -> None:
+    """Sets Istio's rules, as istio-init does."""
     rules = (FIXTURES / "iptables.rules").read_bytes()
     refusals = []
     # Which of the two the kernel has differs from machine to machine.

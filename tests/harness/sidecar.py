@@ -182,6 +182,10 @@ class Sidecar:
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
+    def count_connections(self) -> None:
+        """Has Envoy count its listeners' connections, as `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` does (istio pkg/bootstrap/config.go)."""
+        self.document["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"].append({"suffix": "downstream_cx_active"})
+
     def without_plugin(self) -> None:
         """Takes the plugin out again, to compare."""
         for chain in self._http_filters():

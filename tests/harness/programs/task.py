@@ -2,7 +2,8 @@
 
 `upload` writes to a TCP upstream as fast as the sockets take it and exits at once, waiting for nothing. `request` sends one HTTP
 request and waits for its answer. `idle` does nothing. Each begins when it reads a line from stdin, so that whoever watches it
-is there before; then it reports on stdout, one JSON object a line, and ends as it was told.
+is there before; then it reports on stdout, one JSON object a line, and ends as it was told: by the command line, or by the word that
+it began with, as in `go 7`.
 """
 
 import argparse
@@ -119,8 +120,10 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     report("ready")
-    if not sys.stdin.readline():
+    words = sys.stdin.readline().split()
+    if not words:
         os._exit(0)
+    code = int(words[1]) if len(words) > 1 else options.exit
     if options.what == "upload":
         upload(options)
     elif options.what == "request":
@@ -129,7 +132,7 @@ def main() -> None:
         os.kill(os.getpid(), signal.Signals(options.killed_by))
         signal.pause()
     # At once, with every socket still open: the kernel keeps what it has taken, as it does for any process that ends.
-    os._exit(options.exit)
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Fixtures of the tier with real containers: podman, and pods made of its containers."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containers.jobpod import JobPod
+from containers.podman import Podman
+from harness.paths import Missing
+
+MakePod = Callable[..., JobPod]
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman | str]:
+    """podman, or why there is none."""
+    try:
+        podman = Podman()
+    except Missing as missing:
+        yield f"no real containers here: {missing}"
+        return
+    with podman:
+        yield podman
+
+
+@pytest.fixture
+def make_pod(request: pytest.FixtureRequest, podman: Podman | str) -> Iterator[MakePod]:
+    """Makes pods, with the options of `JobPod`; all of them are gone after the test, and say what they saw if it failed."""
+    if isinstance(podman, str):
+        pytest.skip(podman)
+    pods: list[JobPod] = []
+    folder = Path(tempfile.mkdtemp(prefix="exeunt-containers-"))
+    folder.chmod(0o755)
+
+    def make(**options: Any) -> JobPod:
+        place = folder / f"pod-{len(pods)}"
+        place.mkdir()
+        pod = JobPod(podman, place, **options)
+        pods.append(pod)
+        return pod
+
+    request.node.pods = pods
+    try:
+        yield make
+    finally:
+        for pod in reversed(pods):
+            pod.close()
+        if not getattr(request.node, "failed", False):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds to a failure what every container said last."""
+    report = yield
+    if report.failed:
+        item.failed = True  # type: ignore[attr-defined]
+        for pod in getattr(item, "pods", []):
+            report.sections.append((f"containers ({pod.folder})", pod.describe()))
+    return report

@@ -1,0 +1,67 @@
+"""The sandbox of a pod: podman's pod with a network of its own, plugged into a world outside."""
+
+import contextlib
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from containers.instance import Instance
+from containers.podman import Podman
+from containers.spec import Container
+from harness.netns import Namespace
+from harness.network import Network
+from harness.pod import Outside, cable, capture
+
+
+class Sandbox:
+    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and with Istio's capture rules if it is `captured`."""
+
+    def __init__(self, podman: Podman, folder: Path, *, captured: bool) -> None:
+        """Makes it; `folder` takes kubelet's files and the containers' logs."""
+        self.folder = folder
+        self._podman = podman
+        self._messages = folder / "pods" / "5b1c0f9e-0000-4000-8000-000000000000" / "containers"
+        self._instances: list[Instance] = []
+        with contextlib.ExitStack() as stack:
+            name = f"exeunt-{secrets.token_hex(3)}"
+            self._pod = podman("pod", "create", "--name", name, "--share", "net,ipc,pid", "--network", "none")
+            stack.callback(self._delete_pod)
+            podman("pod", "start", self._pod)
+            infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self._pod)
+            pause = int(podman("inspect", "--format", "{{.State.Pid}}", infra))
+            self.namespace = stack.enter_context(Namespace("pod", of=pause))
+            self._world = stack.enter_context(Namespace("out"))
+            self.inside: Network = Outside(self.namespace)
+            self.outside: Network = Outside(self._world)
+            cable(self.namespace, self._world)
+            if captured:
+                capture(self.namespace)
+            self._stack = stack.pop_all()
+
+    def _delete_pod(self) -> None:
+        self._podman("pod", "rm", "--force", "--time", "0", self._pod)
+        for instance in self._instances:
+            instance.close()
+
+    def run(self, container: Container) -> Instance:
+        """Starts a container."""
+        attempt = sum(container.name == known.container.name for known in self._instances) + 1
+        log = self.folder / f"{container.name}-{attempt}.log"
+        instance = Instance(self._podman, self._pod, container, self._messages, log)
+        self._instances.append(instance)
+        return instance
+
+    def unplug(self) -> None:
+        """Takes its network away, as kubelet does when the last container has ended: what was not delivered never will be."""
+        self._world.ip("link", "delete", "pod0")
+
+    def close(self) -> None:
+        """Ends every process in it and deletes it."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
