@@ -19,6 +19,7 @@ class Instance:
         """Starts it in the pod with the id `pod`; `messages` is kubelet's folder of the pod's containers."""
         self.container = container
         self.log = log
+        self._sent: set[signal.Signals] = set()
         # By this file's place the agent knows a container (kubernetes pkg/kubelet/kubelet_pods.go, `makeMounts`). Kubelet makes it
         # writable for any user.
         self.message = messages / container.name / secrets.token_hex(4)
@@ -61,11 +62,21 @@ class Instance:
 
     def send(self, number: signal.Signals) -> None:
         """A signal to its first process, as the runtime sends it."""
+        self._sent.add(number)
         self.ending.send(number)
+
+    def was_sent(self, number: signal.Signals) -> bool:
+        """Whether it was sent that signal."""
+        return number in self._sent
 
     def report(self, event: str, within: float = 10.0) -> Report:
         """The first report of `event`; waits for it."""
         return self._attached.report(event, within)
+
+    @property
+    def reports(self) -> list[Report]:
+        """What it has reported so far."""
+        return self._attached.reports
 
     def say(self, line: str) -> None:
         """Writes a line to its stdin."""
@@ -74,6 +85,11 @@ class Instance:
     def said(self) -> str:
         """What it has written to stderr so far, and to stdout unless it reports there."""
         return self.log.read_text(errors="replace")
+
+    def wakes(self) -> int:
+        """How often its first process has slept and was woken."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
 
     def termination_message(self) -> Any:
         """What it has left for kubelet, as JSON."""

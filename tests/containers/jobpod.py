@@ -14,7 +14,7 @@ from typing import Any, Self
 from containers.instance import Instance
 from containers.kubelet import BACK_OFF_S, Kubelet
 from containers.podman import Podman
-from containers.sandbox import Sandbox
+from containers.sandbox import Process, Sandbox
 from containers.spec import Container, Form, Mode, Mount, Placement, PodSpec, Policy
 from harness import paths
 from harness.child import Ending
@@ -79,10 +79,14 @@ class JobPod:
         mains: Sequence[str] = ("base",),
         grace_period_s: int = 30,
         back_off_s: float = BACK_OFF_S,
+        options: Sequence[str] = (),
         state_dir: bool = True,
         status: bool = True,
     ) -> None:
-        """Only its sandbox is there. `state_dir`, `status`: whether the agent has its folder, and is told the proxy's form."""
+        """Only its sandbox is there.
+
+        `options` are further ones of the agent's; `state_dir` and `status`: whether it has its folder, and is told the proxy's form.
+        """
         self.folder = folder
         self.mode, self.placement, self.form, self.policy = mode, placement, form, policy
         self.sidecar = Sidecar()
@@ -91,11 +95,12 @@ class JobPod:
         # What a test adds: helper containers, and events on which images are there.
         self.helpers: list[Container] = []
         self.pulled: dict[str, threading.Event] = {}
-        self._mains = mains
+        self._mains, self._options = mains, list(options)
         self._grace_period_s, self._back_off_s = grace_period_s, back_off_s
         self._state_dir, self._status = state_dir, status
         self._kubelet: Kubelet | None = None
         self._upstreams: list[Upstream] = []
+        self._proxies: list[Proxy] = []
         self._stack = contextlib.ExitStack()
         self.sandbox = self._stack.enter_context(Sandbox(podman, folder, captured=form != "absent"))
 
@@ -112,11 +117,11 @@ class JobPod:
         upstream = Upstream(self.folder, network=self.sandbox.outside, host=OUTSIDE, **options)
         self._stack.callback(upstream.stop)
         self._upstreams.append(upstream)
-        self.sidecar.backend_at(tcp=upstream.address)
+        self.sidecar.backend_at(tcp=upstream.address, http=upstream.address)
         return upstream
 
     def start(self, *command: str) -> None:
-        """Has kubelet run it. `command` is every main container's, in `exec` and `complete` with the agent around or behind it."""
+        """Has kubelet run it. `command` is every main container's; in `exec` and `complete` with the agent around it."""
         mains = [self._main(name, command) for name in self._mains]
         agent = [self._agent()] if self.mode == "watch" else []
         proxy = [] if self.form == "absent" else [self._proxy()]
@@ -140,18 +145,33 @@ class JobPod:
         """The command of a task that waits for `go` and exits at once."""
         return [*_PYTHON, f"{_PROGRAMS}/task.py", "idle"]
 
+    def requests(self) -> list[str]:
+        """The command of a task that waits for `go`, asks backend.example over HTTP and waits for the answer."""
+        host, port = self._upstreams[0].address if self.form == "absent" else self.sidecar.places.http
+        return [*_PYTHON, f"{_PROGRAMS}/task.py", "request", "--to", f"{host}:{port}", "--bytes", "100000"]
+
+    def posts_and_idles(self, port: int, path: str) -> list[str]:
+        """The command of a task that idles, then posts to a port on loopback, as scripts do that end their proxy themselves."""
+        post = f"import http.client as h; c = h.HTTPConnection('127.0.0.1', {port}, timeout=5); c.request('POST', '{path}')"
+        script = f'"$@"; {" ".join(_PYTHON)} -c "{post}; c.getresponse()"; exit 0'
+        return ["/bin/sh", "-c", script, "task", *self.idles()]
+
+    def spawns(self, script: str, command: Sequence[str]) -> list[str]:
+        """The same command, by a shell that runs `script` first."""
+        return ["/bin/sh", "-c", f'{script}; exec "$@"', "task", *command]
+
     def helper(self, name: str, *command: str) -> None:
         """Adds a container that is neither main nor ours."""
         self.helpers.append(Container(name, command, TASK_UID, self._root(), self._files()))
 
     # === Who takes part ===
 
-    def ready(self, name: str = "base", run: int = 1) -> Instance:
-        """A main container's run that waits for `go`, with the proxy ready and the agent at its post."""
+    def ready(self, name: str = "base", run: int = 1, *, proxied: bool = True) -> Instance:
+        """A main container's run that waits for `go`, with the agent at its post and, if it is `proxied`, the proxy ready."""
         instance = self.kubelet.instance(name, run)
         instance.report("ready", within=30)
-        if self.form != "absent":
-            until("the proxy is ready", self._is_ready, 30)
+        if self.form != "absent" and proxied:
+            until("the proxy is ready", self.proxy_is_ready, 30)
         if self.mode == "watch":
             self.agent_says(f"watching {name}", times=run)
         return instance
@@ -170,7 +190,16 @@ class JobPod:
 
     def proxy(self, run: int = 1) -> Proxy:
         """A run of the proxy's container; waits for it."""
-        return Proxy(self.kubelet.instance("istio-proxy", run))
+        instance = self.kubelet.instance("istio-proxy", run)
+        known = next((proxy for proxy in self._proxies if proxy.instance is instance), None)
+        if known is None:
+            known = Proxy(instance)
+            self._proxies.append(known)
+        return known
+
+    def processes(self) -> list[Process]:
+        """Every process of its containers."""
+        return self.sandbox.processes()
 
     def transitions(self) -> list[str]:
         """What the filters have logged, as `serving => draining: …`; one line a transition."""
@@ -209,12 +238,13 @@ class JobPod:
 
     def _main(self, name: str, command: Sequence[str]) -> Container:
         words = list(command)
-        options = ["--container", name, *self._limits()]
+        options = ["--container", name, *self._options]
         if self.mode == "exec":
             options += ["--restart-policy", self.policy, "--grace-period", f"{self._grace_period_s}s", "--log", "all"]
             words = [_AGENT, "exec", *options, "--", *words]
         elif self.mode == "complete":
-            script = f'"$@"; code=$?; {_AGENT} complete {" ".join(options)} --exit-code $code; exit $code'
+            ready = f"{_AGENT} wait"
+            script = f'{ready}; "$@"; code=$?; {_AGENT} complete {" ".join(options)} --exit-code $code; exit $code'
             words = ["/bin/sh", "-c", script, "task", *words]
         environment = {} if self.mode == "watch" else self._istio_status()
         reports = any(word.endswith("task.py") for word in command)
@@ -230,12 +260,11 @@ class JobPod:
         words = [_AGENT, "watch"]
         for name in self._mains:
             words += ["--container", name]
-        words += ["--placement", self.placement, "--restart-policy", self.policy, *self._limits()]
-        if self._grace_period_s != 30:
-            words += ["--grace-period", f"{self._grace_period_s}s"]
+        words += ["--placement", self.placement, "--restart-policy", self.policy, *self._options]
+        words += ["--grace-period", f"{self._grace_period_s}s"]
+        words += ["--state-dir", "/run/exeunt"]
         mounts = []
         if self._state_dir:
-            words += ["--state-dir", "/run/exeunt"]
             volume = self.folder / "emptydir"
             volume.mkdir()
             volume.chmod(0o777)
@@ -245,9 +274,6 @@ class JobPod:
     def _istio_status(self) -> dict[str, str]:
         # Without a sidecar there is no annotation, and the downward API gives an empty value.
         return {"EXEUNT_ISTIO_STATUS": json.dumps(_STATUS[self.form]) if self.form in _STATUS else ""} if self._status else {}
-
-    def _limits(self) -> list[str]:
-        return []
 
     def _proxy(self) -> Container:
         executable = binary(NEWEST)
@@ -268,11 +294,12 @@ class JobPod:
             self._root(),
             mounts,
             reports=True,
-            is_started=self._is_ready if self.form in ("native", "hold") else None,
+            is_started=self.proxy_is_ready if self.form in ("native", "hold") else None,
             pre_stop=self._drain if native else None,
         )
 
-    def _is_ready(self) -> bool:
+    def proxy_is_ready(self) -> bool:
+        """What the readiness probe says."""
         try:
             return ask(self.sidecar.places.health, "GET", "/healthz/ready", network=self.sandbox.inside, timeout=1).status == 200
         except (OSError, HTTPException):
@@ -289,10 +316,11 @@ class JobPod:
         """What everybody said last, for a failure."""
         if self._kubelet is None:
             return "nothing was started"
-        runs = [run for name in self._names() for run in self._kubelet.runs(name)]
+        runs = [run for name in self.names() for run in self._kubelet.runs(name)]
         return "\n".join([*(run.describe() for run in runs), *(upstream.describe() for upstream in self._upstreams)])
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """The names of its containers."""
         return [container.name for container in (*self.kubelet.spec.sidecars, *self.kubelet.spec.containers)]
 
     def close(self) -> None:

@@ -86,6 +86,7 @@ class Kubelet:
         self._deleted = False
         self._given_up = False
         self._news = threading.Condition()
+        self._heard = 0
         self._worker = threading.Thread(target=self._work, daemon=True)
 
     # === What a test asks for ===
@@ -96,9 +97,8 @@ class Kubelet:
 
     def delete(self) -> None:
         """The API server tells that the pod is to be deleted."""
-        with self._news:
-            self._deleted = True
-            self._news.notify_all()
+        self._deleted = True
+        self._tell()
 
     def runs(self, name: str) -> Sequence[Instance]:
         """The runs of a container so far."""
@@ -114,7 +114,7 @@ class Kubelet:
 
         return until(f"run {run} of {name}", found, within)
 
-    def wait(self, within: float = 60.0) -> str:
+    def wait(self, within: float = 45.0) -> str:
         """The pod's phase in the end, `Succeeded` or `Failed`; waits for it."""
 
         def over() -> bool:
@@ -126,9 +126,8 @@ class Kubelet:
 
     def close(self) -> None:
         """Lets go of the pod, whatever it does."""
-        with self._news:
-            self._given_up = True
-            self._news.notify_all()
+        self._given_up = True
+        self._tell()
         if self._worker.ident is not None:
             self._worker.join(60)
 
@@ -141,10 +140,11 @@ class Kubelet:
     def _work(self) -> None:
         try:
             while not self._given_up and self.ended_at is None:
+                heard = self._heard
                 pause = self._sync()
                 with self._news:
-                    if not self._given_up:
-                        self._news.wait(pause)
+                    # What has happened during the sync is news, too.
+                    self._news.wait_for(lambda heard=heard: self._heard != heard, pause)
         except BaseException as failure:  # noqa: BLE001 # raised again where the test waits
             self.failure = failure
 
@@ -207,7 +207,11 @@ class Kubelet:
         # One that outlives the test is killed with its pod.
         with contextlib.suppress(TooLate):
             ending.wait(600)
+        self._tell()
+
+    def _tell(self) -> None:
         with self._news:
+            self._heard += 1
             self._news.notify_all()
 
     # === The end ===

@@ -1,7 +1,10 @@
 """The sandbox of a pod: podman's pod with a network of its own, plugged into a world outside."""
 
 import contextlib
+import os
 import secrets
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +15,19 @@ from containers.spec import Container
 from harness.netns import Namespace
 from harness.network import Network
 from harness.pod import Outside, cable, capture
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a pod, with its command line as `/proc` has it."""
+
+    pid: int
+    command: bytes
+
+    def interrupt(self) -> None:
+        """Sends it SIGINT."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGINT)
 
 
 class Sandbox:
@@ -29,8 +45,8 @@ class Sandbox:
             stack.callback(self._delete_pod)
             podman("pod", "start", self._pod)
             infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self._pod)
-            pause = int(podman("inspect", "--format", "{{.State.Pid}}", infra))
-            self.namespace = stack.enter_context(Namespace("pod", of=pause))
+            self._pause = int(podman("inspect", "--format", "{{.State.Pid}}", infra))
+            self.namespace = stack.enter_context(Namespace("pod", of=self._pause))
             self._world = stack.enter_context(Namespace("out"))
             self.inside: Network = Outside(self.namespace)
             self.outside: Network = Outside(self._world)
@@ -51,6 +67,17 @@ class Sandbox:
         instance = Instance(self._podman, self._pod, container, self._messages, log)
         self._instances.append(instance)
         return instance
+
+    def processes(self) -> list[Process]:
+        """Every process of its containers."""
+        ours = Path(f"/proc/{self._pause}/ns/pid").stat().st_ino
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            # A process may end while the folder is read.
+            with contextlib.suppress(OSError):
+                if (folder / "ns/pid").stat().st_ino == ours and int(folder.name) != self._pause:
+                    found.append(Process(int(folder.name), (folder / "cmdline").read_bytes()))
+        return found
 
     def unplug(self) -> None:
         """Takes its network away, as kubelet does when the last container has ended: what was not delivered never will be."""

@@ -1,0 +1,96 @@
+"""The agent is killed: as the kernel does it where memory runs out."""
+
+import signal
+
+import pytest
+
+from containers.cells import cell, each_form
+from containers.checks import MB, SIZE, begun, check_delivered, check_proxys_own_end, check_verdict
+from containers.conftest import MakePod
+from containers.jobpod import JobPod
+from containers.spec import Form, Placement, Policy
+from harness.wait import until
+
+# Where kubelet starts it again.
+restarted = pytest.mark.parametrize(("placement", "policy"), [("native", "Never"), ("regular", "OnFailure")])
+
+
+@cell(event="agent-lost", mode="watch")
+@each_form
+@restarted
+def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
+    make_pod: MakePod, placement: Placement, policy: Policy, form: Form
+) -> None:
+    pod = make_pod(placement=placement, policy=policy, form=form)
+    upstream = pod.upstream(rate=4 * MB)
+    pod.start(*pod.uploads(SIZE))
+    base = pod.ready()
+    pod.proxy()
+    pod.agent().send(signal.SIGKILL)
+    pod.agent_says("watching base", run=2)
+    base.say("go")
+    check_delivered(pod, upstream, base)
+    check_verdict(pod)
+    check_restarts(pod)
+
+
+@cell(event="agent-lost-draining", mode="watch")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+@restarted
+def test_an_agent_that_is_killed_in_the_middle_of_the_drain_goes_on(
+    make_pod: MakePod, placement: Placement, policy: Policy, form: Form
+) -> None:
+    pod = make_pod(placement=placement, policy=policy, form=form)
+    check_goes_on(pod)
+
+
+@cell(event="agent-lost-draining", mode="watch", form="native", placement="regular", policy="OnFailure")
+def test_a_regular_agent_beside_a_native_proxy_goes_on_too(make_pod: MakePod) -> None:
+    check_goes_on(make_pod(placement="regular", policy="OnFailure", form="native"))
+
+
+@cell(event="agent-lost-draining", mode="watch", placement="regular", policy="Never")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+def test_the_filter_finishes_a_drain_by_itself(make_pod: MakePod, form: Form) -> None:
+    pod = make_pod(placement="regular", form=form)
+    pod.sidecar.plugin_config["stallTimeout"] = "2s"
+    base, upstream = begun(pod, rate=MB)
+    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    pod.agent().send(signal.SIGKILL)
+    # Nobody starts it again, and a pod with a killed container has failed; but it has ended, and lost nothing.
+    assert pod.kubelet.wait() == "Failed"
+    assert (base.exit_code(), pod.agent().exit_code()) == (0, 137)
+    check_proxys_own_end(pod)
+    (delivery,) = upstream.deliveries()
+    assert (delivery.bytes, delivery.in_order) == (SIZE, True)
+
+
+@cell(event="agent-lost-draining", mode="exec", placement="inside", policy="Never")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+def test_the_filter_finishes_a_wrappers_drain_by_itself(make_pod: MakePod, form: Form) -> None:
+    pod = make_pod(mode="exec", placement="inside", form=form)
+    pod.sidecar.plugin_config["stallTimeout"] = "2s"
+    base, upstream = begun(pod, rate=MB)
+    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    base.send(signal.SIGKILL)
+    assert pod.kubelet.wait() == "Failed"
+    assert base.exit_code() == 137
+    check_proxys_own_end(pod)
+    (delivery,) = upstream.deliveries()
+    assert (delivery.bytes, delivery.in_order) == (SIZE, True)
+
+
+def check_goes_on(pod: JobPod) -> None:
+    base, upstream = begun(pod, rate=2 * MB)
+    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    pod.agent().send(signal.SIGKILL)
+    assert pod.agent().exit_code() == 137
+    check_delivered(pod, upstream, base)
+    check_verdict(pod)
+    check_restarts(pod)
+
+
+def check_restarts(pod: JobPod) -> None:
+    assert {name: len(pod.kubelet.runs(name)) for name in pod.names()} == {
+        name: 2 if name == "exeunt" else 1 for name in pod.names()
+    }

@@ -1,0 +1,157 @@
+"""Other ways for a pod to come to its end, and other containers in it."""
+
+import signal
+
+import pytest
+
+from containers.cells import cell, each_form, each_placement
+from containers.checks import (
+    KERNEL_TELLS,
+    MB,
+    RATE,
+    SIZE,
+    begun,
+    check_delivered,
+    check_nobody_was_restarted,
+    check_proxys_own_end,
+    check_verdict,
+    check_well,
+)
+from containers.conftest import MakePod
+from containers.spec import Form, Placement
+from harness.wait import until
+
+# As Airflow's XCom sidecar runs it (providers/cncf/kubernetes, utils/xcom_sidecar.py).
+XCOM = ("/bin/sh", "-c", 'trap "exit 0" INT; while true; do sleep 1; done;')
+
+
+@cell(event="mains", mode="watch", policy="Never")
+@each_form
+@each_placement
+def test_of_two_main_containers_both_must_end(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    pod = make_pod(placement=placement, form=form, mains=["first", "second"])
+    upstream = pod.upstream(rate=RATE)
+    pod.start(*pod.uploads(SIZE))
+    first, second = pod.ready("first"), pod.ready("second")
+    proxy = pod.proxy()
+    first.say("go")
+    assert first.exit_code() == 0
+    (delivery,) = upstream.deliveries(1)
+    assert proxy.running
+    assert pod.transitions() == []
+    second.say("go 3")
+    assert pod.kubelet.wait() == "Failed"
+    assert second.exit_code() == 3
+    deliveries = upstream.deliveries(2)
+    assert [(one.bytes, one.in_order) for one in deliveries] == [(SIZE, True)] * 2
+    assert deliveries[0] == delivery
+    check_nobody_was_restarted(pod)
+    check_proxys_own_end(pod)
+    # The one that failed speaks for both; where that is not known, the first.
+    check_verdict(pod, code=3, main="second" if KERNEL_TELLS else "first")
+
+
+@cell(event="deleted", mode="watch", policy="Never")
+@each_form
+@each_placement
+def test_a_pod_that_is_deleted_lets_its_task_finish_and_loses_nothing(
+    make_pod: MakePod, placement: Placement, form: Form
+) -> None:
+    pod = make_pod(placement=placement, form=form)
+    upstream = pod.upstream(rate=2 * MB)
+    # A task that takes its time to shut down: what it has done is to be uploaded yet.
+    pod.start(*pod.spawns("trap '' TERM", pod.uploads(SIZE)))
+    base = pod.ready()
+    pod.proxy()
+    pod.kubelet.delete()
+    until("SIGTERM has come", lambda: base.was_sent(signal.SIGTERM))
+    base.say("go")
+    check_delivered(pod, upstream, base)
+    assert pod.verdict()["undelivered"]["bytes"] == 0
+
+
+@cell(event="deleted", mode="exec", placement="inside", policy="Never")
+@each_form
+def test_a_deleted_pods_command_finishes_and_loses_nothing(make_pod: MakePod, form: Form) -> None:
+    pod = make_pod(mode="exec", placement="inside", form=form)
+    upstream = pod.upstream(rate=2 * MB)
+    pod.start(*pod.spawns("trap '' TERM", pod.uploads(SIZE)))
+    base = pod.ready()
+    pod.proxy()
+    pod.kubelet.delete()
+    until("SIGTERM has come", lambda: base.was_sent(signal.SIGTERM))
+    base.say("go")
+    check_delivered(pod, upstream, base)
+
+
+@cell(event="helper", mode="watch", policy="Never")
+@each_form
+@each_placement
+def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    pod = make_pod(placement=placement, form=form)
+    pod.helper("airflow-xcom-sidecar", *XCOM)
+    base, upstream = begun(pod, rate=2 * MB)
+    helper = pod.kubelet.instance("airflow-xcom-sidecar")
+    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    # Airflow ends it by SIGINT to whatever has `sh` in its command line, pod-wide. Even to the agent itself, which has not.
+    pod.agent().send(signal.SIGINT)
+    until("everything is seen out", lambda: pod.agent().message.stat().st_size > 0, 30)
+    assert helper.running
+    assert pod.proxy().running == (form == "native")
+    assert pod.agent().running == (placement == "native")
+    for process in pod.processes():
+        if b"sh" in process.command:
+            process.interrupt()
+    check_well(pod, upstream, base)
+    assert helper.exit_code() == 0
+
+
+@cell(event="no-state-dir", mode="watch", policy="Never")
+@each_form
+@each_placement
+def test_without_its_folder_the_agent_says_what_that_costs_and_does_its_work(
+    make_pod: MakePod, placement: Placement, form: Form
+) -> None:
+    pod = make_pod(placement=placement, form=form, state_dir=False)
+    base, upstream = begun(pod)
+    check_well(pod, upstream, base)
+    assert "a restarted agent would not know of it" in pod.agent().said()
+
+
+@cell(event="no-status", mode="watch", policy="Never")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+@each_placement
+def test_without_the_injectors_word_a_classic_proxy_is_ended(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    pod = make_pod(placement=placement, form=form, status=False)
+    base, upstream = begun(pod)
+    assert "was not given" in check_well(pod, upstream, base)["decided"]
+
+
+@cell(event="no-status", mode="watch", form="native", policy="Never")
+@each_placement
+def test_without_the_injectors_word_a_native_proxy_loses_nothing(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, form="native", status=False)
+    base, upstream = begun(pod)
+    assert pod.kubelet.wait() == "Succeeded"
+    assert base.exit_code() == 0
+    (delivery,) = upstream.deliveries()
+    assert (delivery.bytes, delivery.in_order) == (SIZE, True)
+    assert "was not given" in pod.verdict()["decided"]
+
+
+@cell(event="own-end", mode="watch", policy="Never")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+@each_placement
+def test_a_task_that_ends_its_proxy_itself_is_left_in_peace(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    pod = make_pod(placement=placement, form=form)
+    pod.upstream()
+    pod.start(*pod.posts_and_idles(15020, "/quitquitquit"))
+    base = pod.ready()
+    proxy = pod.proxy()
+    base.say("go")
+    assert pod.kubelet.wait() == "Succeeded"
+    assert base.exit_code() == 0
+    check_nobody_was_restarted(pod)
+    assert proxy.instance.report("killed")["why"] == "quitquitquit"
+    verdict = pod.verdict()
+    assert (verdict["proxy"], verdict["undelivered"]["bytes"]) == ("gone", 0)
