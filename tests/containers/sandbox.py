@@ -22,6 +22,7 @@ class Process:
     """A process of a pod, with its command line as `/proc` has it."""
 
     pid: int
+    uid: int
     command: bytes
 
     def interrupt(self) -> None:
@@ -76,7 +77,7 @@ class Sandbox:
             # A process may end while the folder is read.
             with contextlib.suppress(OSError):
                 if (folder / "ns/pid").stat().st_ino == ours and int(folder.name) != self._pause:
-                    found.append(Process(int(folder.name), (folder / "cmdline").read_bytes()))
+                    found.append(Process(int(folder.name), folder.stat().st_uid, (folder / "cmdline").read_bytes()))
         return found
 
     def unplug(self) -> None:

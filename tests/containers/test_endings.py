@@ -93,14 +93,16 @@ def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement
     base, upstream = begun(pod, rate=2 * MB)
     helper = pod.kubelet.instance("airflow-xcom-sidecar")
     until("the drain has begun", lambda: len(pod.transitions()) == 1)
-    # Airflow ends it by SIGINT to whatever has `sh` in its command line, pod-wide. Even to the agent itself, which has not.
+    # No signal of the helper's is the agent's business.
     pod.agent().send(signal.SIGINT)
     until("everything is seen out", lambda: pod.agent().message.stat().st_size > 0, 30)
     assert helper.running
     assert pod.proxy().running == (form == "native")
-    assert pod.agent().running == (placement == "native")
+    if placement == "regular":
+        assert pod.agent().exit_code() == 0
+    # As Airflow ends it, pod-wide: kill -2 $(pgrep -u $(id -u) -f 'sh').
     for process in pod.processes():
-        if b"sh" in process.command:
+        if process.uid == helper.container.user and b"sh" in process.command:
             process.interrupt()
     check_well(pod, upstream, base)
     assert helper.exit_code() == 0

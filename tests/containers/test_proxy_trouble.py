@@ -32,12 +32,12 @@ def test_without_the_filter_a_command_sees_its_proxy_out_all_the_same(make_pod: 
 def test_a_proxy_that_hangs_for_a_moment_loses_nothing(make_pod: MakePod, placement: Placement, form: Form) -> None:
     pod = make_pod(placement=placement, form=form)
     base, upstream = begun(pod, rate=2 * MB)
-    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    pod.agent_says("has taken it")
     proxy = pod.proxy()
     proxy.ending.send(signal.SIGSTOP)
     # The agent goes on looking; nothing tells it that the proxy is gone or done.
     seen = pod.agent().wakes()
-    until("the agent has looked again", lambda: pod.agent().wakes() > seen + 5)
+    until("the agent has looked again", lambda: pod.agent().wakes() > seen)
     proxy.ending.send(signal.SIGCONT)
     check_well(pod, upstream, base)
 
@@ -70,7 +70,7 @@ def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
 ) -> None:
     pod = make_pod(placement=placement, form=form)
     base, _ = begun(pod, rate=MB)
-    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    pod.agent_says("has taken it")
     pod.proxy().ending.send(signal.SIGKILL)
     assert pod.kubelet.wait() == "Succeeded"
     assert base.exit_code() == 0

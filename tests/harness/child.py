@@ -20,7 +20,7 @@ Report = dict[str, Any]
 
 _LAST_LINES = 30
 _LONGEST_LINE = 300
-_TELLS_NOTHING = ("Deprecated field", "envoy bug", "envoy_bug", "server.cc:54", "loading ")
+_TELLS_NOTHING = ("Deprecated field", "envoy bug", "envoy_bug", "server.cc:54", "server.cc:46", "loading ")
 
 
 class Ending:
