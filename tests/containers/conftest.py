@@ -10,9 +10,16 @@ import pytest
 
 from containers.jobpod import JobPod
 from containers.podman import Podman
+from containers.stopwatch import Stopwatch, note
 from harness.paths import Missing
 
 MakePod = Callable[..., JobPod]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Adds the stopwatch, in the process that hears of all tests."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Stopwatch())
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +54,7 @@ def make_pod(request: pytest.FixtureRequest, podman: Podman | str) -> Iterator[M
     try:
         yield make
     finally:
+        note(request.node, pods)
         for pod in reversed(pods):
             pod.close()
         if not getattr(request.node, "failed", False):

@@ -246,7 +246,7 @@ class JobPod:
             ready = f"{_AGENT} wait"
             script = f'{ready}; "$@"; code=$?; {_AGENT} complete {" ".join(options)} --exit-code $code; exit $code'
             words = ["/bin/sh", "-c", script, "task", *words]
-        environment = {} if self.mode == "watch" else self._istio_status()
+        environment = {} if self.mode in ("watch", "none") else self._istio_status()
         reports = any(word.endswith("task.py") for word in command)
         pulled = self.pulled.get(name)
         return Container(name, words, TASK_UID, self._root(), self._files(), environment, reports, pulled=pulled)
@@ -311,6 +311,16 @@ class JobPod:
             ask(self.sidecar.places.pilot_agent, "POST", "/drain", network=self.sandbox.inside, timeout=5)
 
     # === Its end ===
+
+    def moments(self) -> tuple[float | None, float | None, float | None]:
+        """When the last task had ended, when the last Envoy had, and when the pod had; as far as that was seen."""
+        if self._kubelet is None:
+            return None, None, None
+        runs = [runs[-1] for name in self._mains if (runs := self._kubelet.runs(name))]
+        # With the agent in it, a main container ends later than its task.
+        ends = [run.reports[-1]["at"] if self.placement == "inside" and run.reports else run.ending.at for run in runs]
+        task = max((end for end in ends if end is not None), default=None)
+        return task, self._proxies[-1].ending.at if self._proxies else None, self._kubelet.ended_at
 
     def describe(self) -> str:
         """What everybody said last, for a failure."""

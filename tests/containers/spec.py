@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 # The values of the matrix (matrix.py), which are also those of Kubernetes and of the agent's options.
-Mode = Literal["watch", "exec", "complete"]
+Mode = Literal["watch", "exec", "complete", "none"]
 Placement = Literal["native", "regular", "inside"]
 Form = Literal["classic", "hold", "native", "absent"]
 Policy = Literal["Never", "OnFailure"]

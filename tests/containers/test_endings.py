@@ -157,3 +157,20 @@ def test_a_task_that_ends_its_proxy_itself_is_left_in_peace(make_pod: MakePod, p
     assert proxy.instance.report("killed")["why"] == "quitquitquit"
     verdict = pod.verdict()
     assert (verdict["proxy"], verdict["undelivered"]["bytes"]) == ("gone", 0)
+
+
+@cell(event="own-end", mode="watch", form="native", policy="Never")
+@each_placement
+def test_a_native_proxy_that_its_task_ends_is_kubelets_business(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, form="native")
+    pod.upstream()
+    pod.start(*pod.posts_and_idles(15020, "/quitquitquit"))
+    base = pod.ready()
+    proxy = pod.proxy()
+    base.say("go")
+    assert pod.kubelet.wait() == "Succeeded"
+    assert base.exit_code() == 0
+    assert proxy.instance.report("killed")["why"] == "quitquitquit"
+    # Whether it is started again before the pod's end is a matter of milliseconds.
+    assert len(pod.kubelet.runs("exeunt")) == len(pod.kubelet.runs("base")) == 1
+    assert pod.verdict()["undelivered"]["bytes"] == 0

@@ -9,7 +9,7 @@ from containers.checks import MB, SIZE, begun, check_delivered, check_nobody_was
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
-from harness.wait import until
+from harness.wait import TooLate, until
 
 
 @cell(event="no-filter", mode="watch", policy="Never")
@@ -80,20 +80,21 @@ def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
     assert verdict["undelivered"]["bytes"] > 0
 
 
-@cell(event="proxy-lost", mode="watch", policy="OnFailure")
-@pytest.mark.parametrize("form", ["classic", "hold"])
+@cell(event="proxy-lost", mode="watch", form="classic", policy="OnFailure")
 @each_placement
+@pytest.mark.xfail(reason="the agent has seen its proxy end, and looks for no other", raises=TooLate)
 def test_a_proxy_that_kubelet_starts_again_in_the_middle_of_the_drain_is_ended_too(
-    make_pod: MakePod, placement: Placement, form: Form
+    make_pod: MakePod, placement: Placement
 ) -> None:
-    pod = make_pod(placement=placement, form=form, policy="OnFailure")
+    pod = make_pod(placement=placement, policy="OnFailure")
     base, _ = begun(pod, rate=MB)
-    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    pod.agent_says("has taken it")
     # pilot-agent too: its code is what kubelet goes by.
     proxy = pod.proxy()
     proxy.instance.send(signal.SIGKILL)
     proxy.ending.send(signal.SIGKILL)
-    assert pod.kubelet.wait() == "Succeeded"
+    pod.proxy(run=2)
+    assert pod.kubelet.wait(10) == "Succeeded"
     assert base.exit_code() == 0
     assert [run.exit_code() for run in pod.kubelet.runs("istio-proxy")] == [137, 0]
 
