@@ -6,6 +6,7 @@ import pytest
 cell = pytest.mark.cell
 each_placement = pytest.mark.parametrize("placement", ["native", "regular"])
 each_form = pytest.mark.parametrize("form", ["classic", "hold", "native"])
-each_policy = pytest.mark.parametrize("policy", ["Never", "OnFailure"])
+# Where the order in which the containers are started has no part in it.
+both_forms = pytest.mark.parametrize("form", ["classic", "native"])
 # The two ways to use the agent without a container of its own.
 each_inner_mode = pytest.mark.parametrize("mode", ["exec", "complete"])

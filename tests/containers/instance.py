@@ -1,5 +1,6 @@
 """One run of a container: from its start to its end. A restarted container is another one."""
 
+import contextlib
 import json
 import secrets
 import signal
@@ -85,6 +86,15 @@ class Instance:
     def said(self) -> str:
         """What it has written to stderr so far, and to stdout unless it reports there."""
         return self.log.read_text(errors="replace")
+
+    def watches(self) -> int:
+        """How many processes its first process holds by a pidfd."""
+        count = 0
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            # One may be closed since it was listed.
+            with contextlib.suppress(FileNotFoundError):
+                count += "pidfd" in str(link.readlink())
+        return count
 
     def wakes(self) -> int:
         """How often its first process has slept and was woken."""

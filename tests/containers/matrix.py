@@ -84,8 +84,16 @@ class _Collector:
         self.items = session.items
 
 
-def tests() -> dict[str, set[Cell]]:
-    """The tests of this folder, in their order, and the cells that each covers by what its marker says."""
+@dataclass
+class Test:
+    """A test: what it covers, and why it is expected to fail where it is."""
+
+    cells: set[Cell]
+    fails: str = ""
+
+
+def tests() -> dict[str, Test]:
+    """The tests of this folder, in their order, by what their markers say."""
     collector = _Collector()
     folder = Path(__file__).parent
     # Without a word on stdout, and so without the project's own options for what is printed.
@@ -93,11 +101,13 @@ def tests() -> dict[str, set[Cell]]:
     code = pytest.main([*options, str(folder)], plugins=[collector])
     if code != pytest.ExitCode.OK:
         raise Gap(f"pytest cannot collect {folder.relative_to(ROOT)}: {code!r}")
-    covered: dict[str, set[Cell]] = {}
+    covered: dict[str, Test] = {}
     for item in collector.items:
         for marker in item.iter_markers("cell"):
             name = f"{item.path.relative_to(FILE.parent)}::{getattr(item, 'originalname', item.name)}"
-            covered.setdefault(name, set()).update(_covered_by(item, marker))
+            test = covered.setdefault(name, Test(set()))
+            test.cells.update(_covered_by(item, marker))
+            test.fails = next((str(xfail.kwargs["reason"]) for xfail in item.iter_markers("xfail")), "")
     return covered
 
 
@@ -118,13 +128,13 @@ def _covered_by(item: pytest.Item, marker: pytest.Mark) -> Iterator[Cell]:
         yield cell
 
 
-def elsewhere() -> dict[str, set[Cell]]:
+def elsewhere() -> dict[str, Test]:
     """The tests of other tiers that cover a cell too."""
     covered = {}
     for path, function, pattern in ELSEWHERE:
         if not re.search(rf"^(def|fn) {function}\(", (ROOT / path).read_text(), re.MULTILINE):
             raise Gap(f"{path} has no test {function}")
-        covered[f"../{path}::{function}"] = {cell for cell in cells() if cell.is_among(pattern)}
+        covered[f"../{path}::{function}"] = Test({cell for cell in cells() if cell.is_among(pattern)})
     return covered
 
 
@@ -136,7 +146,7 @@ def markdown() -> str:
     entries: dict[Cell, str] = {}
     used, holes = set(), []
     for cell in cells():
-        by = [numbers[name] for name in covered if cell in covered[name]]
+        by = [numbers[name] for name in covered if cell in covered[name].cells]
         why = next((place for place, (pattern, _) in enumerate(REASONS) if cell.is_among(pattern)), None)
         if by:
             entries[cell] = " ".join(by)
@@ -148,10 +158,10 @@ def markdown() -> str:
     holes += [f"a reason without a cell: {reason}" for place, (_, reason) in enumerate(REASONS) if place not in used]
     if holes:
         raise Gap("\n".join(holes))
-    return "\n".join(_document(entries, numbers, letters))
+    return "\n".join(_document(entries, covered, letters))
 
 
-def _document(entries: dict[Cell, str], numbers: dict[str, str], letters: dict[int, str]) -> Iterator[str]:
+def _document(entries: dict[Cell, str], covered: dict[str, Test], letters: dict[int, str]) -> Iterator[str]:
     yield "# What can happen to a pod, and where it is tested"
     yield ""
     yield "Made by `python -m containers.matrix` in `tests/`, from the tests themselves, which fail where this file differs. A number is a"
@@ -179,9 +189,10 @@ def _document(entries: dict[Cell, str], numbers: dict[str, str], letters: dict[i
     yield ""
     yield "## Tests"
     yield ""
-    for name, number in numbers.items():
+    for number, (name, test) in enumerate(covered.items(), 1):
         path, _, function = name.partition("::")
-        yield f"{number}. [{function.removeprefix('test_').replace('_', ' ')}]({path})"
+        does_not_hold = f" **This does not hold yet**: {test.fails}." if test.fails else ""
+        yield f"{number}. [{function.removeprefix('test_').replace('_', ' ')}]({path}){does_not_hold}"
     yield ""
     yield "## Reasons"
     yield ""

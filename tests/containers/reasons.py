@@ -82,16 +82,20 @@ REASONS: list[tuple[Pattern, str]] = [
         "Kubelet starts a native sidecar again under either policy; seen under Never.",
     ),
     (
-        {"event": "proxy-lost", "form": "hold", "policy": "OnFailure"},
-        "When the task has ended, the order in which the containers were started makes no difference any more: as with classic.",
-    ),
-    (
         {"event": "deleted", "mode": "complete"},
         "SIGTERM ends the shell, and nobody comes to the script's last line, unless the script has a trap of its own.",
     ),
     ({"event": "deleted", "policy": "OnFailure"}, "In a pod that is deleted nothing is started again, under either policy."),
     ({"event": "helper", "mode": _INNER}, "They look at no container but their own."),
     ({"event": "no-state-dir", "mode": _INNER}, "They have none: what they would remember ends with them."),
+    (
+        {"event": "no-state-dir", "form": "native"},
+        "The proxy's form has no part in it: as with classic.",
+    ),
+    (
+        {"form": "hold"},
+        "It differs from classic in the order in which the containers are started, and here they all run: as with classic.",
+    ),
     (
         {"policy": "OnFailure"},
         "The policy says no more than whether a container that has failed is started again, and here none fails. Seen under Never.",

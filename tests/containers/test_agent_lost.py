@@ -34,14 +34,12 @@ def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
     check_restarts(pod)
 
 
-@cell(event="agent-lost-draining", mode="watch")
-@pytest.mark.parametrize("form", ["classic", "hold"])
+@cell(event="agent-lost-draining", mode="watch", form="classic")
 @restarted
 def test_an_agent_that_is_killed_in_the_middle_of_the_drain_goes_on(
-    make_pod: MakePod, placement: Placement, policy: Policy, form: Form
+    make_pod: MakePod, placement: Placement, policy: Policy
 ) -> None:
-    pod = make_pod(placement=placement, policy=policy, form=form)
-    check_goes_on(pod)
+    check_goes_on(make_pod(placement=placement, policy=policy))
 
 
 @cell(event="agent-lost-draining", mode="watch", form="native", placement="regular", policy="OnFailure")
@@ -49,19 +47,17 @@ def test_a_regular_agent_beside_a_native_proxy_goes_on_too(make_pod: MakePod) ->
     check_goes_on(make_pod(placement="regular", policy="OnFailure", form="native"))
 
 
-@cell(event="agent-lost-draining", mode="watch", placement="regular", policy="Never")
-@pytest.mark.parametrize("form", ["classic", "hold"])
-def test_the_filter_finishes_a_drain_by_itself(make_pod: MakePod, form: Form) -> None:
-    pod = make_pod(placement="regular", form=form)
+@cell(event="agent-lost-draining", mode="watch", placement="regular", form="classic", policy="Never")
+def test_the_filter_finishes_a_drain_by_itself(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular")
     check_filter_alone(pod, rate=2 * MB)
     # Nobody starts it again, and a pod with a killed container has failed; but it has ended, and lost nothing.
     assert (pod.kubelet.runs("base")[0].exit_code(), pod.agent().exit_code()) == (0, 137)
 
 
-@cell(event="agent-lost-draining", mode="exec", placement="inside", policy="Never")
-@pytest.mark.parametrize("form", ["classic", "hold"])
-def test_the_filter_finishes_a_wrappers_drain_by_itself(make_pod: MakePod, form: Form) -> None:
-    pod = make_pod(mode="exec", placement="inside", form=form)
+@cell(event="agent-lost-draining", mode="exec", placement="inside", form="classic", policy="Never")
+def test_the_filter_finishes_a_wrappers_drain_by_itself(make_pod: MakePod) -> None:
+    pod = make_pod(mode="exec", placement="inside")
     check_filter_alone(pod, rate=2 * MB)
     assert pod.kubelet.runs("base")[0].exit_code() == 137
 

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from containers.cells import cell, each_form, each_inner_mode, each_placement
-from containers.checks import MB, SIZE, begun, check_delivered, check_nobody_was_restarted, check_verdict, check_well
+from containers.cells import cell, both_forms, each_inner_mode, each_placement
+from containers.checks import MB, begun, check_delivered, check_nobody_was_restarted, check_verdict, check_well
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
@@ -13,21 +13,21 @@ from harness.wait import TooLate, until
 
 
 @cell(event="no-filter", mode="watch", policy="Never")
-@each_form
+@both_forms
 @each_placement
 def test_without_the_filter_the_agent_decides_by_itself(make_pod: MakePod, placement: Placement, form: Form) -> None:
     check_without_filter(make_pod(placement=placement, form=form))
 
 
 @cell(event="no-filter", placement="inside", policy="Never")
-@each_form
+@both_forms
 @each_inner_mode
 def test_without_the_filter_a_command_sees_its_proxy_out_all_the_same(make_pod: MakePod, mode: Mode, form: Form) -> None:
     check_without_filter(make_pod(mode=mode, placement="inside", form=form))
 
 
 @cell(event="hung", mode="watch", policy="Never")
-@each_form
+@both_forms
 @each_placement
 def test_a_proxy_that_hangs_for_a_moment_loses_nothing(make_pod: MakePod, placement: Placement, form: Form) -> None:
     pod = make_pod(placement=placement, form=form)
@@ -63,7 +63,7 @@ def test_a_native_proxy_that_hangs_for_ever_is_left_to_kubelet_in_time(make_pod:
 
 
 @cell(event="proxy-lost", mode="watch", policy="Never")
-@each_form
+@both_forms
 @each_placement
 def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
     make_pod: MakePod, placement: Placement, form: Form

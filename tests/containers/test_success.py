@@ -1,15 +1,21 @@
 """The task succeeds while its upload is still under way."""
 
-from containers.cells import cell, each_form, each_inner_mode, each_placement, each_policy
+import pytest
+
+from containers.cells import cell, each_inner_mode, each_placement
 from containers.checks import begun, check_nobody_was_restarted, check_well
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement, Policy
 
 
+forms_and_policies = pytest.mark.parametrize(
+    ("form", "policy"), [("classic", "Never"), ("hold", "Never"), ("native", "Never"), ("classic", "OnFailure")]
+)
+
+
 @cell(event="success", mode="watch")
-@each_policy
-@each_form
+@forms_and_policies
 @each_placement
 def test_everything_is_delivered_and_the_pod_succeeds(
     make_pod: MakePod, placement: Placement, form: Form, policy: Policy
@@ -20,8 +26,7 @@ def test_everything_is_delivered_and_the_pod_succeeds(
 
 
 @cell(event="success", placement="inside")
-@each_policy
-@each_form
+@forms_and_policies
 @each_inner_mode
 def test_without_an_agent_of_its_own_the_main_container_sees_the_proxy_out(
     make_pod: MakePod, mode: Mode, form: Form, policy: Policy
