@@ -1,0 +1,22 @@
+"""What Airflow loads by the entry point group `airflow.policy`, in the scheduler, in every worker and in the command line.
+
+Loading it reads the settings, so that a mistake is told when Airflow starts and not with the first pod.
+"""
+
+from typing import TYPE_CHECKING
+
+from airflow.policies import hookimpl
+
+from exeunt_airflow import hook
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Pod
+
+
+@hookimpl
+def pod_mutation_hook(pod: "V1Pod") -> None:
+    """Airflow calls it with every pod it is about to create."""
+    hook.pod_mutation_hook(pod)
+
+
+hook.settings_or_none()
