@@ -29,6 +29,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/image.sh
 . build/tiers/e2e.sh
 . build/tiers/containers.sh
+. build/tiers/airflow.sh
 . build/rust.sh
 . build/go.sh
 . build/python_node.sh

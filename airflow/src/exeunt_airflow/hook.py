@@ -41,10 +41,15 @@ def settings_or_none() -> Settings | None:
 
 def _give_agent(pod: "V1Pod", settings: Settings) -> None:
     # Every process of Airflow's loads the hook, few make pods, and Kubernetes' client alone takes half a second to import.
+    from exeunt_airflow import xcom
     from exeunt_airflow.amend import amend
     from exeunt_airflow.placement import CLUSTERS, choose
 
-    amend(pod, settings, lambda one: choose(one, settings, CLUSTERS)).apply(pod)
+    def placement_of(one: "V1Pod") -> str:
+        xcom.check(one)
+        return choose(one, settings, CLUSTERS)
+
+    amend(pod, settings, placement_of).apply(pod)
 
 
 def _name(pod: object) -> str:

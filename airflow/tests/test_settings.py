@@ -1,0 +1,103 @@
+"""The section [exeunt]: what may be said, and what is answered to everything else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exeunt_airflow.settings import NAMES, Mistakes, Settings, read
+from exeunt_airflow.version import VERSION
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_nothing_said_is_the_defaults() -> None:
+    assert read({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("enabled", "False", False),
+        ("enabled", " true ", True),
+        ("mode", "opt-in", "opt-in"),
+        ("namespaces", "jobs, reports,", ("jobs", "reports")),
+        ("namespaces", "", ()),
+        ("image", "registry.example:5000/a/agent@sha256:00", "registry.example:5000/a/agent@sha256:00"),
+        ("image_pull_policy", "Never", "Never"),
+        ("image_pull_policy", "", ""),
+        ("image_pull_secrets", "mirror.example", ("mirror.example",)),
+        ("placement", "regular", "regular"),
+        ("main_container", "main", "main"),
+        ("signal_route", "service-entry", "service-entry"),
+        ("signal_port", "15999", 15999),
+        ("drain_timeout", "1m30s", "1m30s"),
+        ("cpu_request", "0.5", "0.5"),
+        ("memory_request", "8Mi", "8Mi"),
+        ("memory_limit", "1Gi", "1Gi"),
+    ],
+)
+def test_what_may_be_said(name: str, text: str, value: Any) -> None:
+    assert getattr(read({name: text}), name) == value
+
+
+WRONG = {
+    "enabled": "maybe",
+    "mode": "sometimes",
+    "namespaces": "jobs,Reports",
+    "image": "an image",
+    "image_pull_policy": "always",
+    "image_pull_secrets": "Not_A_Secret",
+    "placement": "sidecar",
+    "main_container": "Base",
+    "signal_route": "loopback",
+    "signal_port": "70000",
+    "drain_timeout": "5 minutes",
+    "cpu_request": "a little",
+    "memory_request": "4MB",
+    "memory_limit": "-1",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_told_with_its_name_its_value_and_what_may_be_said(name: str) -> None:
+    with pytest.raises(Mistakes) as caught:
+        read({name: WRONG[name]})
+    (sentence,) = caught.value.sentences
+    assert sentence.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
+
+
+def test_every_setting_has_its_rule_and_all_mistakes_are_told_at_once() -> None:
+    assert set(WRONG) == set(NAMES)
+    with pytest.raises(Mistakes) as caught:
+        read(WRONG | {"imagee": "x"})
+    assert len(caught.value.sentences) == len(WRONG) + 1
+    assert caught.value.sentences[0].startswith("[exeunt] imagee is not known: must be one of enabled, ")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("5m", 300), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), (".5s", 0.5)])
+def test_a_duration_in_seconds(text: str, seconds: float) -> None:
+    assert read({"drain_timeout": text}).drain_seconds == seconds
+
+
+def test_the_defaults_are_the_agents_own() -> None:
+    table = (ROOT / "agent/src/options/table.rs").read_text()
+    defaults = dict(re.findall(r'option\("([a-z-]+)", "[^"]*", "([^"]*)"', table))
+    assert defaults["drain-timeout"] == Settings().drain_timeout
+    assert defaults["signal-port"] == str(Settings().signal_port)
+
+
+def test_the_package_has_the_version_of_the_agent() -> None:
+    match = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    assert match is not None
+    assert match[1] == VERSION
+
+
+def test_the_documentation_has_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*?) \|", (ROOT / "docs/airflow.md").read_text(), re.MULTILINE))
+    assert tuple(rows) == NAMES
+    for name, said in rows.items():
+        default = getattr(Settings(), name)
+        expected = ("" if default == () else str(default)).replace(VERSION, "VERSION")
+        assert said.strip("`") == expected, name
