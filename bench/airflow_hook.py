@@ -23,7 +23,6 @@ def main() -> int:
     os.environ |= {"AIRFLOW_HOME": tempfile.mkdtemp(prefix="exeunt-bench-"), "AIRFLOW__EXEUNT__PLACEMENT": "native"}
     sys.path.append(str(ROOT / "airflow" / "tests"))
     import vectors
-
     from exeunt_airflow import pod_mutation_hook
 
     names = [name for name in vectors.NAMES if name.startswith(("executor-", "kpo-"))]

@@ -51,7 +51,7 @@ SCENARIOS = {
 }
 
 # In the provider of Airflow 2.8 the JobOperator waits for nothing, init containers' logs are not read, callbacks do not reach a
-# deferrable operator's end, and pods with XCom go out as they are. Of the rest a few are run: those that it shares with the current one.
+# deferrable operator's end, and pods with XCom go out as they are. Of the rest a few are run.
 _OLD = (
     "KubernetesExecutor",
     "KubernetesExecutor, exit 3",

@@ -125,7 +125,7 @@ def test_the_executor_reads_back_what_it_wrote(place: str) -> None:
 
 
 def test_spark_is_not_shown_to_the_hook() -> None:
-    # Its operator makes a SparkApplication, from which Spark's own operator makes the pods: docs/airflow.md says what to do there.
+    # Its operator makes a SparkApplication, from which Spark's own operator makes the pods: docs/airflow.md says what to do.
     import inspect
 
     from airflow.providers.cncf.kubernetes.operators import custom_object_launcher, spark_kubernetes

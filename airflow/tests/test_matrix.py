@@ -1,4 +1,4 @@
-"""Every row of docs/airflow-matrix.md, run anew: the real Airflow, a pod that really runs, and the table that says what came of it."""
+"""Every row of docs/airflow-matrix.md, run anew: the real Airflow, a pod that really runs, and what the table says of it."""
 
 import pytest
 

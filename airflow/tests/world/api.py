@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 from .channels import serve_exec
 from .store import Json, Store, now
 
+# What else an answer to /version must have.
+_BUILD = ("buildDate", "compiler", "gitCommit", "gitTreeState", "gitVersion", "goVersion", "platform")
 _LISTS = {"pods": "v1", "jobs": "batch/v1", "events": "v1"}
 
 
@@ -36,9 +38,8 @@ class ApiServer:
         """Listens on a free port."""
         self.store = Store()
         self.node: Node | None = None
-        self.version = dict(zip(("major", "minor"), version.split("."), strict=True)) | dict.fromkeys(
-            ("buildDate", "compiler", "gitCommit", "gitTreeState", "gitVersion", "goVersion", "platform"), ""
-        )
+        major, minor = version.split(".")
+        self.version = {"major": major, "minor": minor} | dict.fromkeys(_BUILD, "")
         self.closed = False
         # Which containers' logs are being followed at this moment.
         self.followed: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""What kubelet and Istio's injector do with a pod: they add the proxy, start containers, tell their states, and end sidecars last."""
+"""What kubelet and Istio's injector do with a pod: add the proxy, start containers, tell their states, end sidecars last."""
 
 import contextlib
 import json

@@ -1,7 +1,7 @@
-"""A pod whose containers are processes: the real Envoy, the real agent, a task, and Airflow's XCom helper as its provider starts it.
+"""A pod whose containers are processes: the real Envoy, the real agent, a task, and Airflow's XCom helper.
 
-They share a network with Istio's capture rules and a process namespace, have users of their own, and the agent is given exactly the
-arguments that stand in the pod, but for the folders that kubelet would mount. Root only.
+They share a network with Istio's capture rules and a process namespace, have users of their own, and the agent is given exactly
+the arguments that stand in the pod, but for the folders that kubelet would mount. Root only.
 """
 
 import contextlib

@@ -30,8 +30,9 @@ class _Finished:
 
 
 class Model:
-    """A pod without processes, for where sixty-four real ones would be too much: its task ends at once, and its proxy when the agent
-    says so. That a real agent and a real Envoy do the same is what docs/airflow-matrix.md was run for.
+    """A pod without processes: its task ends at once, and its proxy when there is an agent.
+
+    Sixty-four real ones would be too much. That a real agent and a real Envoy do the same, docs/airflow-matrix.md was run for.
     """
 
     def __init__(self, pod: Json) -> None:
@@ -62,8 +63,9 @@ class Model:
 
 
 class Executor(KubernetesExecutor):  # type: ignore[misc]
-    """The executor, but for two things: its tasks are commands instead of workloads, and what the workers have written to the
-    database is known here: success.
+    """The executor, but for two things.
+
+    Its tasks are commands instead of workloads, and what the workers have written to the database is known here: success.
     """
 
     waiting: list[TaskInstanceKey]
@@ -80,7 +82,7 @@ class Executor(KubernetesExecutor):  # type: ignore[misc]
 
 
 def completed(api: ApiServer, tasks: int, *, within: float) -> tuple[int, int]:
-    """How many of the tasks the executor has brought to success when nothing moves any more, and how many slots are then taken."""
+    """How many of the tasks have come to success when nothing moves any more, and how many slots are then taken."""
     kubelet = Kubelet(api, "classic", Model)
     executor = Executor()
     executor.parallelism = 32

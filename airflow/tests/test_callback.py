@@ -1,0 +1,96 @@
+"""The callback's limits; that it holds the real operator is in test_matrix.py."""
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kubernetes.client import (
+    V1Container,
+    V1ContainerState,
+    V1ContainerStateRunning,
+    V1ContainerStateTerminated,
+    V1ContainerStatus,
+    V1Pod,
+    V1PodStatus,
+)
+
+import vectors
+from exeunt_airflow import ExeuntCallback, callback
+from exeunt_airflow.amend import amend
+from exeunt_airflow.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExeuntCallback, "poll_interval", 0.0)
+    monkeypatch.setattr(callback, "_MARGIN_S", 0.0)
+    monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1ms"))
+
+
+def pod(*, ended: bool, agent: bool = True, native: bool = False, phase: str = "Running") -> V1Pod:
+    """A pod whose task is done."""
+    one = vectors.pod("kpo-plain")
+    if agent:
+        amend(one, Settings(), lambda _: "native").apply(one)
+    proxy = V1Container(name="istio-proxy", image="proxyv2")
+    if native:
+        one.spec.init_containers = [*(one.spec.init_containers or []), proxy]
+    else:
+        one.spec.containers.append(proxy)
+    over, on = V1ContainerStateTerminated(exit_code=0), V1ContainerStateRunning()
+    state = V1ContainerState(terminated=over) if ended else V1ContainerState(running=on)
+    status = V1ContainerStatus(name="istio-proxy", image="", image_id="", ready=False, restart_count=0, state=state)
+    one.status = V1PodStatus(phase=phase, container_statuses=[status])
+    return one
+
+
+class Client:
+    """Answers with pods in turn, the last one for ever, and counts."""
+
+    def __init__(self, *pods: Any) -> None:
+        self.pods, self.asked = list(pods), 0
+
+    def read_namespaced_pod(self, name: str, namespace: str) -> Any:
+        """The next one."""
+        assert (name, namespace) == (self.pods[0].metadata.name, self.pods[0].metadata.namespace)
+        self.asked += 1
+        return self.pods.pop(0) if len(self.pods) > 1 else self.pods[0]
+
+
+def test_it_waits_until_the_proxy_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1h"))
+    client = Client(pod(ended=False), pod(ended=False), pod(ended=True))
+    ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=client, mode="sync")
+    assert client.asked == 3
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        None,
+        pod(ended=True),
+        pod(ended=False, agent=False),
+        pod(ended=False, native=True),
+        pod(ended=False, phase="Succeeded"),
+        vectors.pod("kpo-plain"),
+    ],
+    ids=["no pod", "ended", "no agent", "native proxy", "pod over", "no proxy"],
+)
+def test_where_there_is_nothing_to_wait_for_it_does_not(one: Any) -> None:
+    client = Client(one)
+    ExeuntCallback.on_pod_completion(pod=one, client=client, mode="sync")
+    assert client.asked == 0
+
+
+def test_it_gives_up_when_the_agents_own_time_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=Client(pod(ended=False)), mode="sync")
+    assert "is still running after 0.001 s" in caplog.text
+
+
+def test_whatever_happens_it_does_not_raise(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1h"))
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=SimpleNamespace(), mode="sync")
+    assert "does not wait for the proxy any longer" in caplog.text
