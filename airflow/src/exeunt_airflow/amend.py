@@ -34,7 +34,7 @@ def amend(pod: "V1Pod", settings: Settings, placement_of: Callable[["V1Pod"], st
     if pod.metadata is None or pod.spec is None:
         raise InDoubt("it has no metadata or no spec")
     eligible.check(pod.metadata, pod.spec, settings)
-    main = main_container.find(pod.metadata, pod.spec, settings.main_container).name
+    main = main_container.find(pod.spec, settings.main_container).name
     metadata = _metadata(pod.metadata, main, settings)
     return Amended(metadata, _spec(pod, main, placement_of(pod), settings))
 
