@@ -23,7 +23,7 @@ def table() -> dict[str, dict[str, str]]:
     """The cells of this version's table, by row and column."""
     section = re.search(rf"^{re.escape(TITLE)}\n(.*?)(?=^## |\Z)", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| ([^|]+?) \|(.*)\|$", section[1] if section else "", re.MULTILINE)
-    return {name: dict(zip(COLUMNS, (cell.strip() for cell in cells.split("|")), strict=True)) for name, cells in rows[1:]}
+    return {name: dict(zip(COLUMNS, (cell.strip() for cell in cells.split("|")), strict=True)) for name, cells in rows}
 
 
 def outcome(name: str, column: str, patch: pytest.MonkeyPatch) -> Outcome:
