@@ -1,0 +1,177 @@
+"""The cluster's API: objects in and out as plain data, errors as one line.
+
+The client is the official one, PyPI's `kubernetes`: it is kept by Kubernetes' own SIG API Machinery, is released with every version of
+Kubernetes, and knows every way in that a kubeconfig may name (certificates, tokens, exec plugins, OIDC), which a test for any cluster needs.
+lightkube and kr8s are smaller, but each has one main author, and models or an event loop that nothing here would use.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import urllib3
+import yaml
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+
+from .trouble import Refused, Trouble
+
+Json = dict[str, Any]
+
+# Every call: to connect, and to be answered. A dry run goes through every admission webhook of the cluster.
+_TIMEOUT_S = (10, 60)
+_WATCH_S = 300
+_JSON = "application/json"
+_NOT_FOUND = 404
+_FIRST_ERROR = 400
+
+Query = list[tuple[str, str]]
+Timeout = tuple[float, float]
+
+# What is made here, and where the API keeps it.
+_PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "Pod": "/api/v1/namespaces/{ns}/pods",
+    "Service": "/api/v1/namespaces/{ns}/services",
+    "ConfigMap": "/api/v1/namespaces/{ns}/configmaps",
+    "Event": "/api/v1/namespaces/{ns}/events",
+    "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
+    "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
+    "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
+    "SelfSubjectAccessReview": "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+}
+
+
+class Kube:
+    """One cluster. Its methods may be called from any thread."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        settings = client.Configuration()
+        # Every scenario and the watcher hold a connection; a queue for them would slow what is measured.
+        settings.connection_pool_maxsize = 64
+        # A connection that fails is an answer here, not something to be tried thrice with a minute's timeout each.
+        settings.retries = False
+        try:
+            config.load_kube_config(config_file=str(kubeconfig), client_configuration=settings, persist_config=False)
+        except (ConfigException, yaml.YAMLError, OSError, TypeError, KeyError, AttributeError) as error:
+            raise Trouble(f"--kubeconfig {kubeconfig} cannot be used: {first_line(error)}") from error
+        self._api = client.ApiClient(settings)
+        self.server: str = settings.host
+
+    def get(self, path: str) -> Json:
+        """What the API says at `path`."""
+        return self._call("GET", path)
+
+    def read(self, kind: str, namespace: str, name: str = "", *, selector: str = "") -> Json | None:
+        """One object, or the list of all; `None` where there is none."""
+        query = [("labelSelector", selector)] if selector else []
+        try:
+            return self._call("GET", _path(kind, namespace, name), query=query)
+        except Refused as refused:
+            if refused.status == _NOT_FOUND:
+                return None
+            raise
+
+    def create(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Makes an object; as the API server would store it, with everything that admission has added."""
+        return self._call("POST", _path(body["kind"], namespace), body, [("dryRun", "All")] if dry_run else [])
+
+    def patch(self, kind: str, namespace: str, name: str, body: Json) -> Json:
+        """Changes an object by a strategic merge."""
+        return self._call("PATCH", _path(kind, namespace, name), body, content_type="application/strategic-merge-patch+json")
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Deletes an object, in the background and with its own grace period; fine if it is not there."""
+        try:
+            self._call("DELETE", _path(kind, namespace, name), {"propagationPolicy": "Background"})
+        except Refused as refused:
+            if refused.status != _NOT_FOUND:
+                raise
+
+    def log(self, namespace: str, pod: str, container: str) -> str:
+        """What a container has said so far; nothing where it has not begun or is gone."""
+        path = f"{_path('Pod', namespace, pod)}/log"
+        try:
+            return str(self._call("GET", path, query=[("container", container)], raw=True))
+        except Refused:
+            return ""
+
+    def watch_pods(self, namespace: str, stop: threading.Event, listed: Callable[[list[Json]], None], seen: Callable[[Json], None]) -> None:
+        """Until `stop`: calls `listed` with all pods there are, then `seen` with each event; begins anew where the API breaks off."""
+        while not stop.is_set():
+            try:
+                pods = self._call("GET", _path("Pod", namespace))
+                listed(pods["items"])
+                for event in self._events(namespace, pods["metadata"]["resourceVersion"]):
+                    if stop.is_set() or event["type"] == "ERROR":
+                        break  # Mostly a version that is too old: the next list tells.
+                    seen(event)
+            except (Refused, urllib3.exceptions.HTTPError, ValueError, OSError):
+                stop.wait(1)
+
+    def _events(self, namespace: str, version: str) -> Iterator[Json]:
+        query = [("watch", "true"), ("resourceVersion", version), ("timeoutSeconds", str(_WATCH_S))]
+        response = self._send("GET", _path("Pod", namespace), None, query, _JSON, (10, _WATCH_S + 10))
+        try:
+            rest = b""
+            for piece in response.stream(amt=None):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from (json.loads(line) for line in lines if line)
+        finally:
+            response.close()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        query: Query | None = None,
+        content_type: str = _JSON,
+        *,
+        raw: bool = False,
+    ) -> Any:
+        answer = self._send(method, path, body, query or [], content_type, _TIMEOUT_S)
+        try:
+            text = answer.read().decode(errors="replace")
+        except urllib3.exceptions.HTTPError as error:
+            raise Refused(0, f"{self.server} breaks off: {first_line(error)}") from error
+        return text if raw else json.loads(text)
+
+    def _send(self, method: str, path: str, body: Json | None, query: Query, content_type: str, timeout: Timeout) -> Any:
+        """The answer, unread; an error if it is one."""
+        headers = {"Accept": _JSON, "Content-Type": content_type}
+        request = self._api.param_serialize(method, path, {}, query, headers, body, auth_settings=["BearerToken"])
+        try:
+            answer = self._api.call_api(*request, _request_timeout=timeout).response
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            raise Refused(0, f"{self.server} does not answer: {_reason(error)}") from error
+        if answer.status >= _FIRST_ERROR:
+            raise Refused(answer.status, _message(answer.read().decode(errors="replace"), answer.status))
+        return answer
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    path = _PATHS[kind].format(ns=namespace)
+    return f"{path}/{name}" if name else path
+
+
+def _message(text: str, status: int) -> str:
+    """What the API server says, without the wrapping."""
+    try:
+        return str(json.loads(text)["message"])
+    except (TypeError, ValueError, KeyError):
+        return first_line(text) if text else f"HTTP {status}"
+
+
+def _reason(error: Exception) -> str:
+    """Why a connection failed: urllib3 says so last, behind where it was going to."""
+    return first_line(str(error).rpartition(": ")[2] or error)
+
+
+def first_line(error: object) -> str:
+    """The first line of what an error says."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,160 @@
+"""The task of a pod: uploads, fails or works as it is told, and says on stdout what it has written.
+
+usage: task.py upload|fail|wait|probe|kill-agent [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
+       [--failures N] [--work S] [--complete]
+"""
+
+import argparse
+import base64
+import contextlib
+import gzip
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_READY = "http://127.0.0.1:15021/healthz/ready"
+_SERVER_INFO = "http://127.0.0.1:15000/server_info"
+_SIGNAL = "http://127.0.0.1:15190/v1/complete"
+# Survives a container's restart: a volume of the pod's.
+_SCRATCH = Path("/scratch")
+_PROC = Path("/proc")
+_POLL_S = 0.1
+# A proxy that has not become ready by then does not.
+_PATIENCE_S = 90.0
+_PIECE = bytes(65_536)
+
+
+def say(**event: Any) -> None:
+    """One event, on stdout."""
+    print(json.dumps(event), flush=True)
+
+
+def wait_ready() -> None:
+    """Until the proxy can carry traffic; a classic one starts beside the task."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(_READY, timeout=1):
+            return
+        time.sleep(_POLL_S)
+    raise SystemExit("the proxy did not become ready")
+
+
+def upload(options: argparse.Namespace) -> None:
+    """Writes every byte to the receiver and closes: from there on it is the kernel's and the proxy's."""
+    host, _, port = os.environ["E2E_RECEIVER"].rpartition(":")
+    header = {"id": options.id, "rate": options.rate, "stallAt": options.stall_at, "stallFor": options.stall_for}
+    with socket.create_connection((host, int(port)), timeout=_PATIENCE_S) as connection:
+        connection.settimeout(None)
+        connection.sendall(json.dumps(header).encode() + b"\n")
+        left = options.bytes
+        while left > 0:
+            left -= connection.send(_PIECE[:left])
+    say(written=options.bytes)
+
+
+def failed_before(failures: int) -> bool:
+    """Whether this attempt is one of the first `failures`."""
+    attempts = _SCRATCH / "attempts"
+    attempt = int(attempts.read_text()) if attempts.exists() else 0
+    attempts.write_text(str(attempt + 1))
+    return attempt < failures
+
+
+def complete() -> None:
+    """Tells the filter that the task is done, as a script with nothing of ours beside it can."""
+    completion = json.dumps({"container": "base", "exitCode": 0, "action": "quit", "unsent": None})
+    headers = {"x-exeunt": "1", "x-exeunt-completion": completion}
+    request = urllib.request.Request(_SIGNAL, method="POST", headers=headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        say(completed=answer.status)
+
+
+def probe() -> None:
+    """Says which Envoy and which Istio the pod has, and hands out the agent's binary; needs the agent's uid."""
+    with urllib.request.urlopen(_SERVER_INFO, timeout=5) as answer:
+        info = json.load(answer)
+    metadata = info.get("node", {}).get("metadata", {})
+    say(envoy=info.get("version", ""), istio=metadata.get("ISTIO_VERSION", ""))
+    # Nothing in that image can copy it; but who has a process's uid may read its executable.
+    for pid in others_of_our_uid():
+        with contextlib.suppress(OSError):
+            binary = (_PROC / str(pid) / "exe").read_bytes()
+            say(agent=base64.b64encode(gzip.compress(binary, mtime=0)).decode())
+            return
+
+
+def others_of_our_uid() -> list[int]:
+    """The other processes that belong to our user."""
+    pids = [int(path.name) for path in _PROC.iterdir() if path.name.isdigit()]
+    mine = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if pid != os.getpid() and (_PROC / str(pid)).stat().st_uid == os.getuid():
+                mine.append(pid)
+    return mine
+
+
+def runs(container: str) -> bool:
+    """Whether a container of this name runs, by the mounts of its processes."""
+    for path in _PROC.iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                if f"/containers/{container}/" in (path / "mountinfo").read_text():
+                    return True
+    return False
+
+
+def kill_agent() -> None:
+    """Kills the agent while the task runs; needs the agent's uid, and the pod's processes shared."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        victims = others_of_our_uid()
+        if victims and runs("base"):
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+            say(killed=victims)
+            return
+        time.sleep(_POLL_S)
+    raise SystemExit("there was no agent to kill")
+
+
+def main() -> int:
+    """Does one thing; the exit code is what it was told."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill-agent"))
+    parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
+    parser.add_argument("--bytes", type=int, default=0)
+    parser.add_argument("--rate", type=int, default=0)
+    parser.add_argument("--stall-at", type=int)
+    parser.add_argument("--stall-for", type=float, default=0)
+    parser.add_argument("--exit", type=int, default=0)
+    parser.add_argument("--failures", type=int, default=0)
+    parser.add_argument("--work", type=float, default=0)
+    parser.add_argument("--complete", action="store_true")
+    options = parser.parse_args()
+    if options.failures and failed_before(options.failures):
+        say(failed=True)
+        return 3
+    if options.what in ("upload", "wait", "probe"):
+        wait_ready()
+    if options.what == "upload":
+        upload(options)
+    if options.what == "probe":
+        probe()
+    if options.what == "kill-agent":
+        kill_agent()
+    if options.complete:
+        complete()
+    # The work that goes on after the upload: what is deleted in the middle of it has not ended by itself.
+    time.sleep(options.work)
+    return int(options.exit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

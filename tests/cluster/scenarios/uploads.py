@@ -1,0 +1,71 @@
+"""Every form of the proxy with every placement of the agent, and receivers that are slow, pause, or stop for ever."""
+
+from functools import partial
+
+from ..pods import Agent, Istio, Shape
+from ..play import Play
+from ..scenario import Scenario
+from .words import AGENT, FORM, MB, SIZE, fate, uploading
+
+_PAUSE_S = 8
+# Longer than the plugin's stallTimeout of 15 s.
+_STALL_S = 45
+
+
+def _slow(istio: Istio, agent: Agent, play: Play) -> None:
+    play.start(Shape(istio=istio, agent=agent, tasks=uploading()))
+    play.wait_ended()
+    play.wait_received()
+    play.check_end(proxy=fate(istio))
+    play.check_delivered(SIZE)
+
+
+def _pausing(istio: Istio, play: Play) -> None:
+    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(2 * MB), "--stall-for", str(_PAUSE_S))))
+    play.wait_ended()
+    play.wait_received()
+    play.check_end(proxy=fate(istio))
+    play.check_delivered(SIZE)
+
+
+def _dead(istio: Istio, play: Play) -> None:
+    # Little enough that the task itself can write all of it.
+    size = 4 * MB
+    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=size)))
+    play.wait_ended()
+    play.check_end(proxy=fate(istio))
+    play.wait_received()
+    play.facts.written = size
+    received, cut = play.facts.received or 0, (play.facts.verdict or {}).get("undelivered", {}).get("bytes", 0)
+    play.check(received < size, f"all {size} bytes arrived, so nothing was stalled")
+    play.check(cut > 0, "the verdict does not say that anything was cut off")
+    play.note(f"the verdict says that {cut:,} bytes were cut off")
+
+
+SCENARIOS = (
+    *(
+        Scenario(
+            f"slow-{istio}-{agent}",
+            f"all of a slow upload arrives, beside {FORM[istio]}, with {AGENT[agent]}",
+            partial(_slow, istio, agent),
+        )
+        for istio in FORM
+        for agent in ("native", "regular")
+    ),
+    *(
+        Scenario(
+            f"pause-{istio}",
+            f"a receiver that pauses for {_PAUSE_S} s gets everything, beside {FORM[istio]}",
+            partial(_pausing, istio),
+        )
+        for istio in ("classic", "native")
+    ),
+    *(
+        Scenario(
+            f"dead-{istio}",
+            f"a receiver that stops reading keeps the pod for the stall timeout and no longer, beside {FORM[istio]}",
+            partial(_dead, istio),
+        )
+        for istio in ("classic", "native")
+    ),
+)
