@@ -19,6 +19,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/provenance.sh
 . build/image.sh
 . build/release.sh
+. build/cluster.sh
 . build/tiers.sh
 . build/tiers/lint.sh
 . build/tiers/unit.sh
@@ -30,6 +31,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/e2e.sh
 . build/tiers/containers.sh
 . build/tiers/airflow.sh
+. build/tiers/cluster.sh
 . build/rust.sh
 . build/go.sh
 . build/python_node.sh
@@ -41,6 +43,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 VERBS=(
     "demo   three ways for a pod to end, side by side on a real Envoy [--megabytes N] [--rate BYTES_PER_S] [--envoy VERSION] [--json FILE]"
     "test   everything that can be tested here, or single tiers: ${TIERS[*]}"
+    "e2e    the scenarios on a real cluster that has Istio --kubeconfig FILE --plugin-url URL --agent-image IMAGE [--help]"
     "wasm   the filter: target/exeunt.wasm"
     "agent  the static agent: target/exeunt-agent"
     "image  the OCI images of both, as layouts and for docker load [--push REGISTRY/PREFIX] [--verify oci://IMAGE] [--help]"

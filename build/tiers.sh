@@ -2,7 +2,7 @@
 # The verb test: which tiers there are, and how their tests are counted.
 
 # Every tier, in the order in which they run: what fails fast comes first.
-TIERS=(lint unit wasm host fuzz chart image e2e containers airflow)
+TIERS=(lint unit wasm host fuzz chart image e2e containers airflow cluster)
 
 verb_test() {
     local tiers=() tier

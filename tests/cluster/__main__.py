@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from . import arguments, preflight, report
+from . import arguments, install, preflight, report
 from .arguments import Mistakes, Options
 from .run import all_of
 from .scenarios import ALL, NAMES
@@ -74,6 +74,7 @@ def _play(options: Options) -> report.Run:
     # The client takes a second to load, and nothing else here needs it.
     from .kube import Kube
 
+    install.check(options)
     kube = Kube(options.kubeconfig)
     version = preflight.before(kube, options.namespace)
     say(f"{kube.server}: Kubernetes {version['gitVersion']}; namespace {options.namespace}")
@@ -85,7 +86,11 @@ def _play(options: Options) -> report.Run:
             site.install()
             say("exeunt is installed and the receiver runs; a first pod shows whether the images come")
             preflight.probe(site)
-            run.versions = site.versions | {"plugin": options.plugin_url, "agent": options.agent_image, "install": options.install}
+            run.versions = site.versions | {
+                "plugin": options.plugin_url,
+                "agent": options.agent_image,
+                "install": options.install,
+            }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
             run.results, run.interrupted = all_of(scenarios, site, options.parallel, say)
     except Refused as refused:
@@ -106,7 +111,10 @@ def _render(files: list[str]) -> int:
 def _command() -> str:
     """As it was typed, but for where the files are: that is nobody else's business."""
     words = sys.argv[1:]
-    shown = [Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report") else word for place, word in enumerate(words)]
+    shown = [
+        Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report") else word
+        for place, word in enumerate(words)
+    ]
     return f"./build.sh e2e {shlex.join(shown)}"
 
 

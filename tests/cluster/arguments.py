@@ -27,7 +27,17 @@ Plays exeunt's scenarios on a cluster that has Istio: in a namespace of its own,
 Neither image is published yet: ./build.sh image --push REGISTRY/PREFIX pushes both, and prints what to give here.
 """
 
-_VALUES = ("--kubeconfig", "--plugin-url", "--agent-image", "--task-image", "--namespace", "--revision", "--install", "--parallel", "--report")
+_VALUES = (
+    "--kubeconfig",
+    "--plugin-url",
+    "--agent-image",
+    "--task-image",
+    "--namespace",
+    "--revision",
+    "--install",
+    "--parallel",
+    "--report",
+)
 _LISTS = ("--only", "--render")
 _SWITCHES = ("--keep", "--list", "--help")
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints what to give here"
@@ -165,6 +175,8 @@ def _missing(options: Options, given: dict[str, list[str]], environment: dict[st
         lines.append(f"--kubeconfig {options.kubeconfig} is not allowed: must be a file that exists")
     if "--plugin-url" not in given:
         lines.append(f"--plugin-url is missing: where do the cluster's proxies get the filter? {_PUSH}")
+    if options.install == "chart" and options.plugin_url and not options.plugin_url.startswith("oci://"):
+        lines.append(f"--plugin-url {options.plugin_url} is not allowed with --install chart: must be oci://, as the chart's are")
     if "--agent-image" not in given:
         lines.append(f"--agent-image is missing: where do the cluster's nodes get the agent? {_PUSH}")
     return lines

@@ -123,7 +123,9 @@ def _refusal(kube: "Kube", namespace: str, verb: str, group: str, resource: str)
     if kube.create("", body)["status"].get("allowed"):
         return []
     full = f"{resource}/{sub}" if sub else resource
-    return [f"no right to {verb} {full}{'.' + group if group else ''}{'' if resource == 'namespaces' else f' in namespace {namespace}'}"]
+    return [
+        f"no right to {verb} {full}{'.' + group if group else ''}{'' if resource == 'namespaces' else f' in namespace {namespace}'}"
+    ]
 
 
 def _serves(kube: "Kube", group: str, plural: str) -> bool:

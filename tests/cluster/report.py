@@ -117,8 +117,12 @@ def junit(run: Run) -> str:
 def page(runs: list[Run]) -> str:
     """For people: every run, with its versions, table, what was skipped and what has failed."""
     lines = ["# What was seen on real clusters", ""]
-    lines += ["Written by `./build.sh e2e --render`; do not edit. A pod's end is the seconds from its main container's end to that of its"]
-    lines += ["last container, as kubelet dates them, in whole seconds; the milliseconds behind the proxy are the agent's own, and"]
+    lines += [
+        "Written by `./build.sh e2e --render`; do not edit. A pod's end is the seconds from its main container's end to that of its"
+    ]
+    lines += [
+        "last container, as kubelet dates them, in whole seconds; the milliseconds behind the proxy are the agent's own, and"
+    ]
     lines += ["contain the time that the receiver takes: 12,000,000 bytes at 2 MB/s. Bytes are counted by the receiver."]
     for run in runs:
         lines += ["", *_section(run)]
@@ -127,7 +131,10 @@ def page(runs: list[Run]) -> str:
 
 def _section(run: Run) -> list[str]:
     versions = run.versions
-    lines = [f"## Istio {versions.get('istio', '?')}, Envoy {versions.get('envoy', '?')}, Kubernetes {versions.get('kubernetes', '?')}", ""]
+    lines = [
+        f"## Istio {versions.get('istio', '?')}, Envoy {versions.get('envoy', '?')}, Kubernetes {versions.get('kubernetes', '?')}",
+        "",
+    ]
     others = {name: value for name, value in versions.items() if name not in ("istio", "envoy", "kubernetes")}
     lines += [f"{run.date}, {', '.join(f'{name} {value}' for name, value in others.items())}.", "", f"    {run.command}", ""]
     lines += [f"{totals(run)}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]

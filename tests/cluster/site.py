@@ -3,17 +3,13 @@
 import base64
 import contextlib
 import json
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from . import observed, pods
+from . import install, observed, pods
 from .arguments import Options
 from .trouble import Interrupted, Refused, Trouble
 
@@ -22,13 +18,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
 PORT = 9000
 OWNER = "app.kubernetes.io/managed-by"
 OURS = "exeunt-e2e"
-BROKEN = "exeunt-broken"
-# A refused connection ends a pull at once; an unroutable one would hold every proxy's start for half a minute.
-NOWHERE = "http://127.0.0.1:1/exeunt.wasm"
 _PROGRAMS = Path(__file__).with_name("programs")
 _START_S = 300.0
 _DELETE_S = 180.0
@@ -71,28 +63,22 @@ class Site:
             for name in self._made:
                 self._say(f"kept: namespace {name}; kubectl delete namespace {name}")
             return
-        for name in self._made:
-            with contextlib.suppress(Refused):
-                self.kube.delete("Namespace", "", name)
-        deadline = time.monotonic() + _DELETE_S
-        for name in self._made:
-            while self._is_there(name):
-                if time.monotonic() > deadline:
-                    self._say(f"namespace {name} is still being deleted after {_DELETE_S:g} s; see kubectl get namespace {name} -o yaml")
-                    break
-                time.sleep(_POLL_S)
-            else:
-                self._say(f"deleted: namespace {name}")
+        try:
+            self._delete_all()
+        except KeyboardInterrupt:
+            self._say(f"interrupted while cleaning up; left to you: kubectl delete namespace {' '.join(self._made)}")
+            raise
 
     def make_namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
         """Makes a namespace that injects, and refuses one that is somebody else's."""
         there = self.kube.read("Namespace", "", name)
         if there is not None:
-            if there["metadata"].get("labels", {}).get(OWNER) != OURS:
-                raise Trouble(f"--namespace {name} is not allowed: it exists and is not of this tool's making; name one that does not exist")
-            raise Trouble(f"--namespace {name} is left from an earlier run; kubectl delete namespace {name}, or name another")
+            ours = there["metadata"].get("labels", {}).get(OWNER) == OURS
+            whose = "is left from an earlier run and can be deleted" if ours else "exists and is not of this tool's making"
+            raise Trouble(f"--namespace {name} is not allowed: it {whose}; name one that does not exist")
         injection = {"istio.io/rev": self.options.revision} if self.options.revision else {"istio-injection": "enabled"}
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {OWNER: OURS, **injection, **(labels or {})}}}
+        metadata = {"name": name, "labels": {OWNER: OURS, **injection, **(labels or {})}}
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         self.kube.create("", body)
         self._made.append(name)
         # Until its service account is there, no pod is admitted.
@@ -100,15 +86,7 @@ class Site:
 
     def install(self) -> None:
         """Installs exeunt as a user would, then what the tests need beside it."""
-        if self.options.install == "chart":
-            self._install_chart()
-        else:
-            for file in ("wasmplugin.yaml", "deploy/serviceentry.yaml"):
-                self.kube.create(self.namespace, self._manifest(file))
-        broken = self._manifest("wasmplugin.yaml")
-        broken["metadata"]["name"] = BROKEN
-        broken["spec"] |= {"url": NOWHERE, "selector": {"matchLabels": {"exeunt.dev/drain": "broken"}}}
-        self.kube.create(self.namespace, broken)
+        install.exeunt(self.kube, self.options)
         self.make_programs()
         body, service = pods.receiver(self.where, PORT)
         self.kube.create(self.namespace, body)
@@ -157,7 +135,9 @@ class Site:
             if why and not patient and not why.startswith("it cannot be scheduled"):
                 raise Trouble(f"waited for {what}: {why}")
             if time.monotonic() > deadline:
-                raise Trouble(f"waited {within:g} s for {what}: {why or (observed.summary(pod) if pod else 'there is no such pod')}")
+                raise Trouble(
+                    f"waited {within:g} s for {what}: {why or (observed.summary(pod) if pod else 'there is no such pod')}"
+                )
             with self._news:
                 self._news.wait(_POLL_S)
 
@@ -166,6 +146,19 @@ class Site:
         lines = self.kube.log(self.namespace, "receiver", "receiver").splitlines()
         events = [json.loads(line) for line in lines if line.startswith("{")]
         return [event for event in events if event.get("id") == name]
+
+    def _delete_all(self) -> None:
+        for name in self._made:
+            with contextlib.suppress(Refused):
+                self.kube.delete("Namespace", "", name)
+        deadline = time.monotonic() + _DELETE_S
+        for name in self._made:
+            while self._is_there(name) and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+            if time.monotonic() < deadline:
+                self._say(f"deleted: namespace {name}")
+            else:
+                self._say(f"namespace {name} is not gone after {_DELETE_S:g} s: kubectl get namespace {name} -o yaml tells why")
 
     def _watch(self) -> None:
         self.kube.watch_pods(self.namespace, self.stop, self._listed, self._seen)
@@ -186,27 +179,6 @@ class Site:
             if event["type"] == "DELETED":
                 self._gone.add(label)
             self._news.notify_all()
-
-    def _manifest(self, file: str) -> Json:
-        body: Json = yaml.safe_load((ROOT / file).read_text())
-        if body["kind"] == "WasmPlugin":
-            body["spec"]["url"] = self.options.plugin_url
-        return body
-
-    def _install_chart(self) -> None:
-        helm, chart = shutil.which("helm"), ROOT / "deploy" / "chart"
-        image, digest = self.options.plugin_url.removeprefix("oci://"), ""
-        if "@" in image:
-            image, _, digest = image.partition("@")
-        repository, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "")
-        if helm is None:
-            raise Trouble("SKIPPED --install chart: helm is not in PATH, so nothing was tested")
-        words = [helm, "install", "exeunt", str(chart), "--namespace", self.namespace, "--kubeconfig", str(self.options.kubeconfig)]
-        words += ["--set-string", f"plugin.image.repository={repository},plugin.image.tag={tag},plugin.image.digest={digest}"]
-        words += ["--set", "route=serviceEntry", "--wait", "--timeout", "2m"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=180)
-        if done.returncode != 0:
-            raise Trouble(f"helm install: {done.stderr.strip()}")
 
     def _admits(self, name: str) -> bool:
         try:

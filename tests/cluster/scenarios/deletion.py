@@ -3,8 +3,8 @@
 from functools import partial
 
 from .. import observed
-from ..pods import MAIN, Istio, Shape, Task
 from ..play import Play
+from ..pods import MAIN, Istio, Shape, Task
 from ..scenario import Scenario
 from .words import FORM, MB, SIZE, upload, uploading
 
@@ -66,5 +66,9 @@ SCENARIOS = (
         "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS ends, with what arrives in the proxy's five seconds",
         partial(_running, "classic", False),
     ),
-    Scenario("deleted-failed", "a pod under OnFailure that is deleted between two attempts delivers the bytes of both attempts and goes", _failed),
+    Scenario(
+        "deleted-failed",
+        "a pod under OnFailure that is deleted between two attempts delivers the bytes of both attempts and goes",
+        _failed,
+    ),
 )

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from ..pods import MAIN, Agent, Istio, Shape, Task
 from ..play import Play
+from ..pods import MAIN, Agent, Istio, Shape, Task
 from ..scenario import Scenario
 from .words import AGENT, FORM, MB, SIZE, fate, upload, uploading
 

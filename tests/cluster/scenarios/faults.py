@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Literal
 
-from ..pods import AGENT_UID, AGENT, Shape, Task
 from ..play import Play
+from ..pods import AGENT, AGENT_UID, Shape, Task
 from ..scenario import Scenario
 from .words import SIZE, upload, uploading
 
@@ -32,7 +32,9 @@ def _killed(agent: Literal["native", "regular"], play: Play) -> None:
 
 
 SCENARIOS = (
-    Scenario("route-annotation", "the signal goes to the listener of the annotation", partial(_route, "on", "filter 127.0.0.1:15190")),
+    Scenario(
+        "route-annotation", "the signal goes to the listener of the annotation", partial(_route, "on", "filter 127.0.0.1:15190")
+    ),
     Scenario(
         "route-service-entry",
         "the signal goes to the ServiceEntry's address where there is no annotation",
@@ -45,7 +47,11 @@ SCENARIOS = (
         partial(_route, "broken", "admin"),
     ),
     *(
-        Scenario(f"killed-{agent}", f"an agent that is killed in the middle, as a {kind}, goes on where it was", partial(_killed, agent))
+        Scenario(
+            f"killed-{agent}",
+            f"an agent that is killed in the middle, as a {kind}, goes on where it was",
+            partial(_killed, agent),
+        )
         for agent, kind in (("native", "native sidecar"), ("regular", "regular container under OnFailure"))
     ),
 )

@@ -3,8 +3,8 @@
 from functools import partial
 
 from .. import observed, pods
-from ..pods import AGENT, MAIN, PROXY, Istio, Shape, Task
 from ..play import Play
+from ..pods import AGENT, MAIN, PROXY, Istio, Shape, Task
 from ..scenario import Scenario
 from ..trouble import Refused, Skip
 from .words import SIZE, uploading
@@ -79,7 +79,9 @@ SCENARIOS = (
     Scenario("alone-classic", "without exeunt a classic sidecar stays when its task has ended (control)", _alone_classic),
     Scenario("alone-native", "without exeunt a native sidecar ends, with or without what it holds (control)", _alone_native),
     Scenario("host-network", "in a pod on the node's network the agent refuses and says so", _host_network),
-    Scenario("restricted-agent", f"the restricted pod security standard takes a pod with the container {AGENT}", _restricted_agent),
+    Scenario(
+        "restricted-agent", f"the restricted pod security standard takes a pod with the container {AGENT}", _restricted_agent
+    ),
     *(
         Scenario(
             f"restricted-{istio}",

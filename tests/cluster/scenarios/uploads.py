@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from ..pods import Agent, Istio, Shape
 from ..play import Play
+from ..pods import Agent, Istio, Shape
 from ..scenario import Scenario
 from .words import AGENT, FORM, MB, SIZE, fate, uploading
 
