@@ -50,7 +50,9 @@ def say(line: str) -> None:
 
 
 def _run(options: Options) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT, too: a shell starts what it puts in the background with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     options.namespace = options.namespace or "exeunt-e2e-" + "".join(random.choices(string.ascii_lowercase, k=5))
     try:
         run = _play(options)
@@ -61,6 +63,9 @@ def _run(options: Options) -> int:
     except (KeyboardInterrupt, Interrupted):
         say("e2e: interrupted; what it had made is deleted")
         return INTERRUPTED
+    if options.report is None:
+        for line in report.evidence(run):
+            say(line)
     print(report.table(run))
     if options.report is not None:
         report.write(run, options.report)

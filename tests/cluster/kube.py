@@ -1,8 +1,8 @@
 """The cluster's API: objects in and out as plain data, errors as one line.
 
-The client is the official one, PyPI's `kubernetes`: Kubernetes' own SIG API Machinery keeps it and releases it with every version
-of Kubernetes, and it knows every way in that a kubeconfig may name (certificates, tokens, exec plugins, OIDC), which a test for any
-cluster needs. lightkube and kr8s are smaller, but bring models or an event loop that nothing here would use, and fewer hands.
+The client is the official one, PyPI's `kubernetes`: Kubernetes' own SIG API Machinery keeps it and releases it with every
+version of Kubernetes, and it knows every way in that a kubeconfig may name (certificates, tokens, exec plugins, OIDC), which a
+test for any cluster needs. lightkube and kr8s are smaller, but bring models or an event loop that nothing here would use.
 """
 
 import json
@@ -102,7 +102,7 @@ class Kube:
     def watch_pods(
         self, namespace: str, stop: threading.Event, listed: Callable[[list[Json]], None], seen: Callable[[Json], None]
     ) -> None:
-        """Until `stop`: calls `listed` with all pods there are, then `seen` with each event; begins anew where the API breaks off."""
+        """Until `stop`: calls `listed` with all pods there are, then `seen` with each event; anew where the API breaks off."""
         while not stop.is_set():
             try:
                 pods = self._call("GET", _path("Pod", namespace))

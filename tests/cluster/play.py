@@ -162,6 +162,8 @@ class Play:
         self.facts.written = written
         received = self.facts.received
         self.check(received == written, f"{received} of {written} bytes arrived")
+        cut = ((self.facts.verdict or {}).get("undelivered") or {}).get("bytes", 0)
+        self.check(cut == 0 or received != written, f"all bytes arrived, and the verdict says that {cut} did not")
 
     def verdict_of_main(self) -> None:
         """Where the task wraps itself, the verdict is on its stderr."""

@@ -63,9 +63,10 @@ def look_around(site: Site, version: Json) -> None:
         made = site.kube.create(site.namespace, pods.pod("dry", Shape(istio=form, agent="none"), site.where), dry_run=True)
         got = form_of(made)
         if got == "none":
+            label = f"istio.io/rev={site.options.revision}" if site.options.revision else "istio-injection=enabled"
             raise Trouble(
-                f"no injection: a pod in namespace {site.namespace} gets no {pods.PROXY} (its label: {_injection(site)}); is there an "
-                "injector for it? With a revisioned Istio, give --revision NAME"
+                f"no injection: a pod in namespace {site.namespace}, which has {label}, gets no {pods.PROXY}; which "
+                "label does its injector look for? With a revisioned Istio, give --revision NAME"
             )
         if got == form:
             site.forms.add(form)
@@ -123,9 +124,8 @@ def _refusal(kube: "Kube", namespace: str, verb: str, group: str, resource: str)
     if kube.create("", body)["status"].get("allowed"):
         return []
     full = f"{resource}/{sub}" if sub else resource
-    return [
-        f"no right to {verb} {full}{'.' + group if group else ''}{'' if resource == 'namespaces' else f' in namespace {namespace}'}"
-    ]
+    where = "" if resource == "namespaces" else f" in namespace {namespace}"
+    return [f"no right to {verb} {full}{'.' if group else ''}{group}{where}"]
 
 
 def _serves(kube: "Kube", group: str, plural: str) -> bool:
@@ -144,7 +144,3 @@ def _node(kube: "Kube") -> dict[str, str]:
     info = nodes[0]["status"]["nodeInfo"] if nodes else {}
     kept = {"kubelet": "kubeletVersion", "kernel": "kernelVersion", "runtime": "containerRuntimeVersion"}
     return {name: info[key] for name, key in kept.items() if key in info}
-
-
-def _injection(site: Site) -> str:
-    return f"istio.io/rev={site.options.revision}" if site.options.revision else "istio-injection=enabled"

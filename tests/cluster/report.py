@@ -68,6 +68,12 @@ def cells(result: Result) -> tuple[str, ...]:
     return (result.name, _MARK[result.outcome], pod, facts.job, proxy, restarts, after, moved)
 
 
+_ABOUT = """\
+Written by `./build.sh e2e --render`; do not edit. Bytes are counted by the receiver, which mostly reads 2 MB/s. The milliseconds
+behind the proxy are the agent's, from the task's end to the proxy's, and contain the time that the receiver took. A pod's end is
+that of its last container, in whole seconds after its main container's, as kubelet dates them.
+"""
+
 HEADS = ("scenario", "", "pod, exit code", "Job", "proxy, after the task", "restarts", "pod's end", "bytes")
 
 
@@ -79,6 +85,16 @@ def table(run: Run) -> str:
     for result in run.results:
         lines += [f"{_MARK[result.outcome]} {result.name}: {why}" for why in result.why]
     return "\n".join([*lines, totals(run)])
+
+
+def evidence(run: Run) -> list[str]:
+    """What was seen of the scenarios that have failed."""
+    failed = [result for result in run.results if result.outcome == FAILED]
+    lines = []
+    for result in failed:
+        for name, text in result.evidence.items():
+            lines += [f"=== {result.name}: {name}", *text.splitlines()]
+    return lines
 
 
 def totals(run: Run) -> str:
@@ -117,13 +133,7 @@ def junit(run: Run) -> str:
 def page(runs: list[Run]) -> str:
     """For people: every run, with its versions, table, what was skipped and what has failed."""
     lines = ["# What was seen on real clusters", ""]
-    lines += [
-        "Written by `./build.sh e2e --render`; do not edit. A pod's end is the seconds from its main container's end to that of its"
-    ]
-    lines += [
-        "last container, as kubelet dates them, in whole seconds; the milliseconds behind the proxy are the agent's own, and"
-    ]
-    lines += ["contain the time that the receiver takes: 12,000,000 bytes at 2 MB/s. Bytes are counted by the receiver."]
+    lines += _ABOUT.splitlines()
     for run in runs:
         lines += ["", *_section(run)]
     return "\n".join(lines) + "\n"
@@ -131,10 +141,8 @@ def page(runs: list[Run]) -> str:
 
 def _section(run: Run) -> list[str]:
     versions = run.versions
-    lines = [
-        f"## Istio {versions.get('istio', '?')}, Envoy {versions.get('envoy', '?')}, Kubernetes {versions.get('kubernetes', '?')}",
-        "",
-    ]
+    istio, envoy, kubernetes = (versions.get(name, "?") for name in ("istio", "envoy", "kubernetes"))
+    lines = [f"## Istio {istio}, Envoy {envoy}, Kubernetes {kubernetes}", ""]
     others = {name: value for name, value in versions.items() if name not in ("istio", "envoy", "kubernetes")}
     lines += [f"{run.date}, {', '.join(f'{name} {value}' for name, value in others.items())}.", "", f"    {run.command}", ""]
     lines += [f"{totals(run)}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]

@@ -1,7 +1,7 @@
 """The task of a pod: uploads, fails or works as it is told, and says on stdout what it has written.
 
 usage: task.py upload|fail|wait|probe|kill-agent [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
-       [--failures N] [--work S] [--complete]
+       [--failures N] [--work S] [--complete] [--after-end]
 """
 
 import argparse
@@ -71,7 +71,7 @@ def complete() -> None:
     completion = json.dumps({"container": "base", "exitCode": 0, "action": "quit", "unsent": None})
     headers = {"x-exeunt": "1", "x-exeunt-completion": completion}
     request = urllib.request.Request(_SIGNAL, method="POST", headers=headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 (a constant)
         say(completed=answer.status)
 
 
@@ -110,12 +110,14 @@ def runs(container: str) -> bool:
     return False
 
 
-def kill_agent() -> None:
-    """Kills the agent while the task runs; needs the agent's uid, and the pod's processes shared."""
+def kill_agent(*, after_end: bool) -> None:
+    """Kills the agent while the task runs, or as soon as it has ended; needs the agent's uid, and the pod's processes shared."""
     deadline = time.monotonic() + _PATIENCE_S
+    began = False
     while time.monotonic() < deadline:
-        victims = others_of_our_uid()
-        if victims and runs("base"):
+        victims, running = others_of_our_uid(), runs("base")
+        began = began or running
+        if victims and began and running != after_end:
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
             say(killed=victims)
@@ -137,6 +139,7 @@ def main() -> int:
     parser.add_argument("--failures", type=int, default=0)
     parser.add_argument("--work", type=float, default=0)
     parser.add_argument("--complete", action="store_true")
+    parser.add_argument("--after-end", action="store_true")
     options = parser.parse_args()
     if options.failures and failed_before(options.failures):
         say(failed=True)
@@ -148,7 +151,7 @@ def main() -> int:
     if options.what == "probe":
         probe()
     if options.what == "kill-agent":
-        kill_agent()
+        kill_agent(after_end=options.after_end)
     if options.complete:
         complete()
     # The work that goes on after the upload: what is deleted in the middle of it has not ended by itself.

@@ -4,9 +4,9 @@ from functools import partial
 
 from .. import observed
 from ..play import Play
-from ..pods import MAIN, Istio, Shape, Task
+from ..pods import MAIN, Agent, Istio, Shape, Task
 from ..scenario import Scenario
-from .words import FORM, MB, SIZE, upload, uploading
+from .words import AGENT, FORM, MB, SIZE, upload, uploading
 
 # Slow enough that most of it is on its way when the pod is deleted.
 _RATE = MB
@@ -25,9 +25,9 @@ def _delete_and_count(play: Play, written: int, *, all_of_it: bool) -> None:
         play.note("what arrives is Istio's own doing here, and may be less than all")
 
 
-def _running(istio: Istio, exit_on_zero: bool, play: Play) -> None:
+def _running(istio: Istio, agent: Agent, exit_on_zero: bool, play: Play) -> None:
     task = Task(upload("--work", "600", rate=_RATE))
-    play.start(Shape(istio=istio, exit_on_zero=exit_on_zero, tasks=(task,)), bare=True)
+    play.start(Shape(istio=istio, agent=agent, exit_on_zero=exit_on_zero, tasks=(task,)), bare=True)
     play.wait_until("the task to have written everything", lambda: '"written"' in play.log())
     _delete_and_count(play, SIZE, all_of_it=exit_on_zero)
 
@@ -55,16 +55,16 @@ SCENARIOS = (
     ),
     *(
         Scenario(
-            f"deleted-running-{istio}",
-            f"a pod that is deleted while its task runs delivers what the task has written, beside {FORM[istio]}",
-            partial(_running, istio, True),
+            f"deleted-running-{istio}-{agent}",
+            f"a pod that is deleted while its task runs delivers what was written, beside {FORM[istio]}, with {AGENT[agent]}",
+            partial(_running, istio, agent, True),
         )
-        for istio in ("classic", "native")
+        for istio, agent in (("classic", "native"), ("classic", "regular"), ("native", "native"))
     ),
     Scenario(
         "deleted-running-blind",
         "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS ends, with what arrives in the proxy's five seconds",
-        partial(_running, "classic", False),
+        partial(_running, "classic", "native", False),
     ),
     Scenario(
         "deleted-failed",

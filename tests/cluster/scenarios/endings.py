@@ -22,12 +22,12 @@ def _failure(istio: Istio, agent: Agent, play: Play) -> None:
     play.check(known in (_CODE, None), f"the verdict says exit code {known}, not {_CODE}")
 
 
-def _on_failure(agent: Agent, play: Play) -> None:
+def _on_failure(istio: Istio, agent: Agent, play: Play) -> None:
     task = Task(upload("--failures", "2", size=_SMALL))
-    play.start(Shape(agent=agent, policy="OnFailure", tasks=(task,)))
+    play.start(Shape(istio=istio, agent=agent, policy="OnFailure", tasks=(task,)))
     play.wait_ended()
     play.wait_received()
-    play.check_end()
+    play.check_end(proxy=fate(istio))
     play.check_delivered(_SMALL)
     play.check(play.facts.restarts[MAIN] == 2, f"{MAIN} was restarted {play.facts.restarts[MAIN]} times, not twice")
 
@@ -78,11 +78,11 @@ def _wrapped(istio: Istio, code: int, play: Play) -> None:
 SCENARIOS = (
     *(
         Scenario(
-            f"on-failure-{agent}",
-            f"a task that fails twice under OnFailure keeps its proxy until it has succeeded, with {AGENT[agent]}",
-            partial(_on_failure, agent),
+            f"on-failure-{istio}-{agent}",
+            f"a task that fails twice under OnFailure keeps its proxy, beside {FORM[istio]}, with {AGENT[agent]}",
+            partial(_on_failure, istio, agent),
         )
-        for agent in ("native", "regular")
+        for istio, agent in (("classic", "native"), ("classic", "regular"), ("native", "native"))
     ),
     *(
         Scenario(

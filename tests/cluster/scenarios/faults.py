@@ -18,11 +18,12 @@ def _route(drain: str, route: str, play: Play, *, listener: bool = True) -> None
     play.note(f"by {(play.facts.verdict or {}).get('route')}")
 
 
-def _killed(agent: Literal["native", "regular"], play: Play) -> None:
-    killer = Task(("kill-agent",), name="killer", uid=AGENT_UID, main=False)
+def _killed(agent: Literal["native", "regular"], when: Literal["working", "draining"], play: Play) -> None:
+    words = ("kill-agent", "--after-end") if when == "draining" else ("kill-agent",)
+    killer = Task(words, name="killer", uid=AGENT_UID, main=False)
     # A regular container that was killed comes back under OnFailure alone.
     policy: Literal["Never", "OnFailure"] = "Never" if agent == "native" else "OnFailure"
-    play.start(Shape(agent=agent, policy=policy, tasks=(Task(upload("--work", "5")), killer)))
+    play.start(Shape(agent=agent, policy=policy, tasks=(Task(upload("--work", "5" if when == "working" else "0")), killer)))
     play.wait_ended()
     play.wait_received()
     play.check_end()
@@ -48,10 +49,11 @@ SCENARIOS = (
     ),
     *(
         Scenario(
-            f"killed-{agent}",
-            f"an agent that is killed in the middle, as a {kind}, goes on where it was",
-            partial(_killed, agent),
+            f"killed-{when}-{agent}",
+            f"an agent that is killed while {what}, as a {kind}, goes on where it was",
+            partial(_killed, agent, when),
         )
         for agent, kind in (("native", "native sidecar"), ("regular", "regular container under OnFailure"))
+        for when, what in (("working", "the task works"), ("draining", "the proxy drains"))
     ),
 )

@@ -39,7 +39,7 @@ def _dead(istio: Istio, play: Play) -> None:
     received, cut = play.facts.received or 0, (play.facts.verdict or {}).get("undelivered", {}).get("bytes", 0)
     play.check(received < size, f"all {size} bytes arrived, so nothing was stalled")
     play.check(cut > 0, "the verdict does not say that anything was cut off")
-    play.note(f"the verdict says that {cut:,} bytes were cut off")
+    play.note(f"{size - received:,} bytes were cut off; the verdict knows of {cut:,}")
 
 
 SCENARIOS = (
@@ -63,7 +63,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"dead-{istio}",
-            f"a receiver that stops reading keeps the pod for the stall timeout and no longer, beside {FORM[istio]}",
+            f"a receiver that stops reading does not keep the pod, and the verdict says so, beside {FORM[istio]}",
             partial(_dead, istio),
         )
         for istio in ("classic", "native")
