@@ -44,7 +44,7 @@ _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints what to g
 # A DNS label (RFC 1123), short enough for what is appended to it.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
 # What the reference of an image may look like (distribution/reference): no scheme, no spaces.
-_IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?")
+_IMAGE = re.compile(r"(?!.*//)[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?")
 _MOST_PARALLEL = 32
 
 

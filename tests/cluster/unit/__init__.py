@@ -1,0 +1,1 @@
+"""What ./build.sh e2e thinks, tested without a cluster."""

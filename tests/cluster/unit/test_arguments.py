@@ -1,0 +1,97 @@
+"""The command line."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.arguments import Mistakes, read
+
+NAMES = ["slow", "short"]
+NEEDED = ["--plugin-url", "oci://registry.example/exeunt@sha256:" + "0" * 64, "--agent-image", "registry.example/exeunt-agent:1"]
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> str:
+    file = tmp_path / "kubeconfig"
+    file.write_text("{}")
+    return str(file)
+
+
+def mistakes(words: list[str], environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(Mistakes) as raised:
+        read(words, NAMES, environment or {})
+    return raised.value.lines
+
+
+def test_a_whole_command_line_is_read(kubeconfig: str, tmp_path: Path) -> None:
+    words = [
+        "--kubeconfig",
+        kubeconfig,
+        *NEEDED,
+        "--only",
+        "slow",
+        "short",
+        "--parallel=8",
+        "--keep",
+        "--report",
+        str(tmp_path / "new"),
+    ]
+    options = read([*words, "--namespace", "own", "--revision", "1-29", "--task-image", "python:3"], NAMES, {})
+    assert options.kubeconfig == Path(kubeconfig)
+    assert (options.plugin_url, options.agent_image, options.task_image) == (NEEDED[1], NEEDED[3], "python:3")
+    assert (options.only, options.parallel, options.keep, options.report) == (["slow", "short"], 8, True, tmp_path / "new")
+    assert (options.namespace, options.revision, options.install) == ("own", "1-29", "manifests")
+
+
+def test_the_environment_names_the_cluster_where_nothing_else_does(kubeconfig: str) -> None:
+    assert read(NEEDED, NAMES, {"KUBECONFIG": kubeconfig}).kubeconfig == Path(kubeconfig)
+
+
+def test_without_anything_every_missing_option_is_named_and_how_to_get_the_images() -> None:
+    lines = mistakes([])
+    assert [line.split()[0] for line in lines] == ["--kubeconfig", "--plugin-url", "--agent-image"]
+    assert all("./build.sh image --push" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--foo"], "--foo is not a known option: must be one of --kubeconfig, "),
+        (["bar"], "bar is not a known option"),
+        (["--parallel", "0"], "--parallel 0 is not allowed: must be a whole number from 1 to 32"),
+        (["--parallel", "many"], "--parallel many is not allowed"),
+        (["--namespace", "Own"], "--namespace Own is not allowed: must be at most 50 small letters"),
+        (["--namespace", "a" * 51], f"--namespace {'a' * 51} is not allowed"),
+        (["--revision", "1 29"], "--revision 1 29 is not allowed"),
+        (["--install", "operator"], "--install operator is not allowed: must be manifests or chart"),
+        (
+            ["--plugin-url", "registry.example/exeunt:1"],
+            "--plugin-url registry.example/exeunt:1 is not allowed: must be an address",
+        ),
+        (["--agent-image", "docker://x"], "--agent-image docker://x is not allowed: must be an image"),
+        (["--task-image", "two words"], "--task-image two words is not allowed"),
+        (["--only", "fast"], "--only fast is not allowed: must be one of slow, short"),
+        (["--only"], "--only needs a value"),
+        (["--report", "/nowhere/at/all"], "--report /nowhere/at/all is not allowed: must be a folder"),
+        (["--render", "/nowhere.json"], "--render /nowhere.json: no such file"),
+        (["--kubeconfig", "/nowhere"], "--kubeconfig /nowhere is not allowed: must be a file that exists"),
+        (["--keep=yes"], "--keep=yes is not allowed: it takes no value"),
+        (["--parallel", "1", "--parallel", "2"], "--parallel is given twice"),
+        (
+            ["--install", "chart", "--plugin-url", "http://example/exeunt.wasm"],
+            "--plugin-url http://example/exeunt.wasm is not allowed with --install chart",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_value_and_what_is_allowed(words: list[str], line: str) -> None:
+    assert [one for one in mistakes(words) if one.startswith(line)], mistakes(words)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    assert len(mistakes(["--foo", "--parallel", "0", "--only", "fast", "--agent-image", "docker://x"])) == 6
+
+
+def test_what_needs_no_cluster_asks_for_none() -> None:
+    assert read(["--list"], NAMES, {}).listing
+    assert read(["-h"], NAMES, {}).help
+    assert read(["--render", __file__], NAMES, {}).render == [__file__]

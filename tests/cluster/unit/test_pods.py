@@ -1,0 +1,74 @@
+"""The shape of a pod with exeunt."""
+
+import json
+from typing import Any
+
+from cluster.pods import AGENT, LABEL, Shape, Task, Where, job, pod, template
+
+WHERE = Where("example/python:3", "example/exeunt-agent:1", "10.0.0.9:9000")
+
+
+def agent_of(made: dict[str, Any]) -> dict[str, Any]:
+    spec = made["spec"]
+    return next(one for one in [*spec["initContainers"], *spec["containers"]] if one["name"] == AGENT)
+
+
+def test_a_native_agent_is_the_first_init_container_and_restarts() -> None:
+    made = template("x", Shape(), WHERE)
+    assert made["spec"]["initContainers"][0]["name"] == AGENT
+    assert made["spec"]["initContainers"][0]["restartPolicy"] == "Always"
+    assert made["spec"]["shareProcessNamespace"] is True
+
+
+def test_a_regular_agent_is_the_first_container_and_has_no_restart_policy() -> None:
+    made = template("x", Shape(agent="regular"), WHERE)
+    assert [one["name"] for one in made["spec"]["containers"]] == [AGENT, "base"]
+    assert "restartPolicy" not in made["spec"]["containers"][0]
+    assert made["spec"]["initContainers"] == []
+
+
+def test_the_agent_is_told_what_it_cannot_see() -> None:
+    shape = Shape(policy="OnFailure", tasks=(Task(), Task(name="second"), Task(name="helper", main=False)), grace_s=60)
+    words = agent_of(template("x", shape, WHERE))["args"]
+    assert words == [
+        *("watch", "--container", "base", "--container", "second", "--placement", "native"),
+        *("--restart-policy", "OnFailure", "--state-dir", "/run/exeunt", "--grace-period", "60s"),
+    ]
+
+
+def test_no_image_is_pulled_that_is_there() -> None:
+    made = template("x", Shape(unpacks_agent=True), WHERE)
+    both = [*made["spec"]["initContainers"], *made["spec"]["containers"]]
+    assert {one["imagePullPolicy"] for one in both} == {"IfNotPresent"}
+
+
+def test_every_container_keeps_to_the_restricted_standard() -> None:
+    made = template("x", Shape(agent="regular", unpacks_agent=True), WHERE)
+    for one in [*made["spec"]["initContainers"], *made["spec"]["containers"]]:
+        context = one["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_the_annotation_holds_what_the_shape_asks_for() -> None:
+    def proxy(shape: Shape) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads(template("x", shape, WHERE)["metadata"]["annotations"]["proxy.istio.io/config"])
+        return config
+
+    both = {"ISTIO_META_HTTP_PROXY_PORT": "15190", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}
+    assert proxy(Shape()) == {"proxyMetadata": both}
+    assert proxy(Shape(istio="hold")) == {"proxyMetadata": both, "holdApplicationUntilProxyStarts": True}
+    assert proxy(Shape(listener=False, exit_on_zero=False)) == {}
+
+
+def test_a_jobs_pod_carries_the_label_by_which_it_is_found() -> None:
+    made = job("x", Shape(), WHERE)
+    assert made["spec"]["template"]["metadata"]["labels"][LABEL] == "x"
+    assert pod("x", Shape(), WHERE)["metadata"]["name"] == "x"
+
+
+def test_a_failed_pod_is_not_tried_again_unless_its_policy_says_so() -> None:
+    assert job("x", Shape(), WHERE)["spec"]["backoffLimit"] == 0
+    assert job("x", Shape(policy="OnFailure"), WHERE)["spec"]["backoffLimit"] > 2
