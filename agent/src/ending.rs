@@ -31,6 +31,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) told: Option<Held>,
     /// Filters that may have taken the completion and have not said so, or have and say nothing more.
     pub(crate) silent: Vec<SocketAddr>,
+    /// Whether the proxy was there while the task ran, as far as is remembered.
+    pub(crate) proxy_was_met: bool,
     /// The main container that speaks for the task.
     container: String,
     /// How its end is known, as a clause.
@@ -56,6 +58,7 @@ impl<'a> Ending<'a> {
             trail: Trail::default(),
             told: None,
             silent: Vec::new(),
+            proxy_was_met: false,
             container,
             known_by: "told".to_owned(),
             proxy_known_by: "by its process, while the task ran".to_owned(),

@@ -26,7 +26,8 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     ending.sidecar.look();
     // A proxy that was there while the task ran, and is not any more, has gone: nobody waits for it to come.
     let listening = ending.sidecar.is_listening();
-    let went = !listening && ending.sidecar.has_met_envoy() && ending.sidecar.is_gone();
+    let left = ending.sidecar.has_met_envoy() && ending.sidecar.is_gone();
+    let went = !listening && (left || ending.proxy_was_met && !ending.sidecar.is_here());
     let here = listening || went || ending.sidecar.is_here() || (patience == Patience::Endless && comes(ending));
     if !here {
         log::line("there is no proxy, so there is nothing to end");

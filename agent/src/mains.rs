@@ -57,7 +57,7 @@ pub(crate) struct Mains<'a> {
     proc: Procfs,
     termination: &'a Termination,
     policy: RestartPolicy,
-    memory: Memory,
+    memory: &'a Memory,
     list: Vec<Main>,
     /// What has been since one of them began: none of it is let go of while a task's end is told.
     past: Vec<Phase>,
@@ -84,7 +84,7 @@ pub(crate) enum Waited {
 
 impl<'a> Mains<'a> {
     /// Those that `options` name, with what is remembered of them.
-    pub(crate) fn new(options: &'a Options, memory: Memory, termination: &'a Termination) -> Self {
+    pub(crate) fn new(options: &'a Options, memory: &'a Memory, termination: &'a Termination) -> Self {
         let (proc, late) = (Procfs::default(), Late::new(options));
         let mut mains = Self {
             policy: options.restart_policy,
@@ -185,7 +185,8 @@ impl<'a> Mains<'a> {
                 Phase::Ended(_) => None,
                 Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
                     let exit = exit_of(process, *tells);
-                    log::line(&format!("{} has ended ({})", main.name, clause(exit)));
+                    // Whoever is to be told of it comes first.
+                    log::later(&format!("{} has ended ({})", main.name, clause(exit)));
                     Phase::after(exit, self.policy, main.instances + 1)
                 }),
                 Phase::Awaited | Phase::Between { .. } => {
@@ -243,6 +244,7 @@ impl<'a> Mains<'a> {
 
     /// Sleeps until one of those that run has ended, at most for `timeout`.
     fn sleep(&self, timeout: Option<Duration>) {
+        log::flush();
         let mut fds: Vec<PollFd<'_>> =
             self.termination.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).into_iter().collect();
         for main in &self.list {

@@ -1,15 +1,21 @@
-//! What outlives the agent: which main containers were seen, how they have ended, and that all is done. In a small emptyDir, where the
-//! pod has one for it; an agent that is restarted goes on where it was.
+//! What outlives the agent: which main containers were seen, how they have ended, that the proxy was there, and that all is done. In a
+//! small emptyDir, where the pod has one for it; an agent that is restarted goes on where it was.
+//!
+//! A container's file has a line for each thing that was learned of it, and the last one holds. It is kept open: to remember the task's
+//! end costs one system call, as it stands between that end and the signal.
 
-use std::fs;
+use std::cell::RefCell;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use pod::pidfd::Exit;
 
 use crate::log;
 
-/// The file that says that all is done.
+/// The file that says that all is done, and the one that says that the proxy was there.
 const DONE: &str = "done";
+const PROXY: &str = "proxy";
 
 /// What is remembered of one main container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,44 +27,74 @@ pub(crate) enum Trace {
 }
 
 /// The folder, if there is one.
-#[derive(Clone, Debug)]
-pub(crate) struct Memory(Option<PathBuf>);
+#[derive(Debug)]
+pub(crate) struct Memory {
+    folder: Option<PathBuf>,
+    open: RefCell<Vec<(String, File)>>,
+}
 
 // === impl Memory ===
 
 impl Memory {
     pub(crate) const fn new(folder: Option<PathBuf>) -> Self {
-        Self(folder)
+        Self { folder, open: RefCell::new(Vec::new()) }
     }
 
     /// What is remembered of `container`.
     pub(crate) fn recall(&self, container: &str) -> Option<Trace> {
-        let text = fs::read_to_string(self.0.as_ref()?.join(file_of(container))).ok()?;
-        Trace::parse(&text)
+        let text = fs::read(self.folder.as_ref()?.join(file_of(container))).ok()?;
+        // The last may have been cut short by whatever has ended the agent.
+        String::from_utf8_lossy(&text).lines().rev().find_map(Trace::parse)
     }
 
     /// Remembers `trace` of `container`.
     pub(crate) fn remember(&self, container: &str, trace: Trace) {
-        self.write(&file_of(container), &trace.to_text());
+        self.append(&file_of(container), &trace.to_text());
+    }
+
+    /// Whether the pod's proxy was there.
+    pub(crate) fn has_met_proxy(&self) -> bool {
+        self.has(PROXY)
+    }
+
+    /// Remembers that it was.
+    pub(crate) fn met_proxy(&self) {
+        self.append(PROXY, "met\n");
     }
 
     /// Whether the pod's proxy was seen out by an earlier run.
     pub(crate) fn is_done(&self) -> bool {
-        self.0.as_ref().is_some_and(|folder| folder.join(DONE).exists())
+        self.has(DONE)
     }
 
     /// Remembers that the pod's proxy was seen out.
     pub(crate) fn done(&self) {
-        self.write(DONE, "");
+        self.append(DONE, "done\n");
     }
 
-    fn write(&self, name: &str, text: &str) {
-        let Some(folder) = &self.0 else { return };
-        // By a rename, so that a reader finds the whole or nothing.
-        let (new, file) = (folder.join(format!("{name}.new")), folder.join(name));
-        if let Err(error) = fs::write(&new, text).and_then(|()| fs::rename(&new, &file)) {
+    fn has(&self, name: &str) -> bool {
+        self.folder.as_ref().is_some_and(|folder| folder.join(name).exists())
+    }
+
+    fn append(&self, name: &str, line: &str) {
+        let Some(folder) = &self.folder else { return };
+        if let Err(error) = self.try_append(name, line) {
+            let file = folder.join(name);
             log::line(&format!("a restarted agent would not know of it: {} cannot be written ({error})", file.display()));
         }
+    }
+
+    fn try_append(&self, name: &str, line: &str) -> io::Result<()> {
+        let mut open = self.open.borrow_mut();
+        if let Some((_, file)) = open.iter_mut().find(|(known, _)| known == name) {
+            return file.write_all(line.as_bytes());
+        }
+        let path = self.folder.iter().map(|folder| folder.join(name)).next().unwrap_or_default();
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        // What was cut short before is no beginning of this line.
+        file.write_all(format!("\n{line}").as_bytes())?;
+        open.push((name.to_owned(), file));
+        Ok(())
     }
 }
 
@@ -107,6 +143,21 @@ mod tests {
         }
         memory.done();
         assert_eq!((memory.recall("other"), memory.is_done()), (None, true));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_hides_nothing() {
+        let folder = std::env::temp_dir().join(format!("exeunt-memory-cut-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("main-base"), "\nseen\nended co").unwrap();
+        let memory = Memory::new(Some(folder.clone()));
+        assert_eq!(memory.recall("base"), Some(Trace::Seen));
+        memory.remember("base", Trace::Ended(Exit::Code(0)));
+        assert_eq!(memory.recall("base"), Some(Trace::Ended(Exit::Code(0))));
+        assert!(!memory.has_met_proxy());
+        memory.met_proxy();
+        assert!(Memory::new(Some(folder.clone())).has_met_proxy());
         fs::remove_dir_all(folder).unwrap();
     }
 

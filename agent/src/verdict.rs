@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use drain::json::ObjectWriter;
@@ -73,8 +73,7 @@ impl Verdict {
             line = self.to_json(ending, false);
         }
         line.push('\n');
-        // With nobody to read, there is nobody to tell.
-        let _ = io::stderr().write_all(line.as_bytes());
+        log::raw(&line);
         match (ending.options.termination_log.as_deref(), ending.options.verb) {
             (None, Verb::Exec | Verb::Wait | Verb::Complete) => {} // It runs in the main container, whose message it is.
             (path, _) => tell_kubelet(&line, path),
@@ -129,7 +128,7 @@ pub(crate) fn refuse(reasons: &[String], termination_log: Option<&Path>) {
         .json("refused", Some(&format!("[{list}]")))
         .finish()
         + "\n";
-    let _ = io::stderr().write_all(line.as_bytes());
+    log::raw(&line);
     tell_kubelet(&line, termination_log);
 }
 

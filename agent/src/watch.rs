@@ -56,11 +56,12 @@ pub(crate) fn refuse(refusal: &Refusal) {
 
 /// From the main containers' beginning to the verdict.
 fn attend(options: &Options, termination: &Termination, memory: &Memory) {
-    let mut mains = Mains::new(options, memory.clone(), termination);
+    let proxy_was_met = memory.has_met_proxy();
+    let mut mains = Mains::new(options, memory, termination);
     let seen = mains.wait_seen();
     let mut sidecar = Sidecar::new(options, mains.uid());
     let waited = match seen {
-        Waited::Running => meet(&mut sidecar, &mut mains),
+        Waited::Running => meet(&mut sidecar, &mut mains, memory),
         other => other,
     };
     if waited == Waited::Leave {
@@ -71,6 +72,7 @@ fn attend(options: &Options, termination: &Termination, memory: &Memory) {
     let began = clock.now();
     let (name, exit) = mains.spokesman();
     let mut ending = Ending::new(options, sidecar, clock, began, exit).of(name).known_by(mains.evidence()).within(termination);
+    ending.proxy_was_met = proxy_was_met;
     let verdict = farewell::see_out(&mut ending, Patience::Endless);
     memory.done();
     verdict.publish(&ending);
@@ -78,12 +80,15 @@ fn attend(options: &Options, termination: &Termination, memory: &Memory) {
 
 /// Takes hold of the proxy's process while the task runs, then sleeps until the task has ended. A proxy that was seen and is not there
 /// when the task ends has gone; of one that was never seen nobody could say whether it is still to come.
-fn meet(sidecar: &mut Sidecar, mains: &mut Mains) -> Waited {
+fn meet(sidecar: &mut Sidecar, mains: &mut Mains, memory: &Memory) -> Waited {
     let mut pause = FIRST_LOOK;
     loop {
         sidecar.look();
         if sidecar.is_here() {
             sidecar.find_process();
+        }
+        if sidecar.has_met_envoy() {
+            memory.met_proxy();
         }
         if sidecar.has_met_envoy() || pause > LAST_LOOK {
             return mains.wait(None);

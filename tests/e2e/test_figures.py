@@ -55,7 +55,11 @@ def _at_its_post(pod: Pod, make_scene: MakeScene) -> tuple[Scene, Task, Agent]:
     scene = make_scene(pod=pod)
     scene.envoy(pilot_agent=True)
     task = scene.task("idle")
-    agent = scene.agent(task)
+    # As an emptyDir is.
+    memory = scene.folder / "memory"
+    memory.mkdir()
+    memory.chmod(0o777)
+    agent = scene.agent(task, "--state-dir", str(memory))
     until("the agent sleeps with both processes in hand", lambda: _sleeps(agent.pid))
     return scene, task, agent
 

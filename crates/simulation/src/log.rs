@@ -5,3 +5,6 @@ use crate::world;
 pub(crate) fn line(text: &str) {
     world::with(|world| world.note(&format!("agent: {text}")));
 }
+
+/// Nobody reads the verdict here but the law, which has the value.
+pub(crate) fn raw(_lines: &str) {}
