@@ -13,8 +13,8 @@ MB = 1_000_000
 RATE = 4 * MB
 SIZE = 4 * MB
 
-# Whether this kernel tells the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). Even then it does so
-# only once the runtime has reaped it, and the agent does not wait long for that.
+# Whether this kernel tells the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). Even then it
+# does so only once the runtime has reaped it, and the agent does not wait long for that.
 KERNEL_TELLS = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
 
 

@@ -21,8 +21,8 @@ class Instance:
         self.container = container
         self.log = log
         self._sent: set[signal.Signals] = set()
-        # By this file's place the agent knows a container (kubernetes pkg/kubelet/kubelet_pods.go, `makeMounts`). Kubelet makes it
-        # writable for any user.
+        # By this file's place the agent knows a container (kubernetes pkg/kubelet/kubelet_pods.go, `makeMounts`). Kubelet makes
+        # it writable for any user.
         self.message = messages / container.name / secrets.token_hex(4)
         self.message.parent.mkdir(parents=True, exist_ok=True)
         self.message.touch()

@@ -85,7 +85,8 @@ class JobPod:
     ) -> None:
         """Only its sandbox is there.
 
-        `options` are further ones of the agent's; `state_dir` and `status`: whether it has its folder, and is told the proxy's form.
+        `options` are further ones of the agent's; `state_dir` and `status`: whether it has its folder, and is told the proxy's
+        form.
         """
         self.folder = folder
         self.mode, self.placement, self.form, self.policy = mode, placement, form, policy

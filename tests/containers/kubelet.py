@@ -1,10 +1,10 @@
 """What kubelet does with one pod, as far as its containers' starts, restarts and ends are concerned.
 
-Followed: kubernetes 1.33 (KEP-753 for sidecars). `computePodActions` and `SyncPod` of pkg/kubelet/kuberuntime/kuberuntime_manager.go say
-what is started; `ShouldContainerBeRestarted` of pkg/kubelet/container/helpers.go what is started again; `killContainer` of
-kuberuntime_container.go and kuberuntime_termination_order.go how everything ends. Left out: what no pod here has (plain init
-containers, liveness probes, resizes), and the second that kubelet may take to notice an end (PLEG): here it notices at once, which
-leaves the agent the least time there is.
+Followed: kubernetes 1.33 (KEP-753 for sidecars). `computePodActions` and `SyncPod` of kuberuntime_manager.go, in
+pkg/kubelet/kuberuntime, say what is started; `ShouldContainerBeRestarted` of pkg/kubelet/container/helpers.go what is started again;
+`killContainer` of kuberuntime_container.go and kuberuntime_termination_order.go how everything ends. Left out: what no pod here has
+(plain init containers, liveness probes, resizes), and the second that kubelet may take to notice an end (PLEG): here it notices at
+once, which leaves the agent the least time there is.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from containers.spec import Container, PodSpec
 from harness.child import Ending
 from harness.wait import TooLate, until
 
-# Before a second restart; the first comes at once, each further one after twice the time (pkg/kubelet/kubelet.go, `backOffPeriod`,
-# `MaxContainerBackOff`).
+# Before a second restart; the first comes at once, each further one after twice the time (pkg/kubelet/kubelet.go,
+# `backOffPeriod`, `MaxContainerBackOff`).
 BACK_OFF_S = 10.0
 MAX_BACK_OFF_S = 300.0
 # Every container has that much between SIGTERM and SIGKILL, however late its turn comes (`minimumGracePeriodInSeconds`).
@@ -217,7 +217,7 @@ class Kubelet:
     # === The end ===
 
     def _end(self, grace_s: float) -> None:
-        """Ends every container that still runs, all at once but for the sidecars' order, then the sandbox (`killPodWithSyncResult`)."""
+        """Ends what still runs, all at once but for the sidecars' order, then the sandbox (`killPodWithSyncResult`)."""
         victims = [runs for runs in self._all() if runs.running]
         threads = [threading.Thread(target=self._kill, args=(runs, grace_s), daemon=True) for runs in victims]
         for thread in threads:

@@ -1,4 +1,7 @@
-"""The matrix of what can happen to a pod: every cell has a test, or a reason why not. `python -m containers.matrix` prints MATRIX.md."""
+"""The matrix of what can happen to a pod: every cell has a test, or a reason why not.
+
+`python -m containers.matrix`, in tests/, prints MATRIX.md.
+"""
 
 import itertools
 import re
@@ -164,9 +167,10 @@ def markdown() -> str:
 def _document(entries: dict[Cell, str], covered: dict[str, Test], letters: dict[int, str]) -> Iterator[str]:
     yield "# What can happen to a pod, and where it is tested"
     yield ""
-    yield "Made by `python -m containers.matrix` in `tests/`, from the tests themselves, which fail where this file differs. A number is a"
-    yield "test, a letter a reason why there is none. All but those of other folders run real containers: podman and runc, a real Envoy with"
-    yield "a configuration that istiod made, Istio's capture rules, kubelet's order of things ([kubelet.py](containers/kubelet.py))."
+    yield "Made by `python -m containers.matrix` in `tests/`, from the tests themselves, which fail where this file differs."
+    yield "A number is a test, a letter a reason why there is none. All but those of other folders run real containers: podman"
+    yield "and runc, a real Envoy with a configuration that istiod made, Istio's capture rules, and kubelet's order of things"
+    yield "([kubelet.py](containers/kubelet.py))."
     titles = {
         ("watch", "native"): "`watch`, the agent as a native sidecar",
         ("watch", "regular"): "`watch`, the agent as a regular container",

@@ -10,8 +10,7 @@ from typing import Self
 
 from harness.paths import Missing
 
-# What podman calls for a pod: the runtime, its monitor, the network tool that it looks for even where there is no network, and the
-# pause process.
+# podman, and the runtime and the monitor that it calls.
 _TOOLS = ("podman", "runc", "conmon")
 # cgroupfs: nobody here need have systemd. runc: crun refuses where cgroup v1 and v2 are mounted side by side. The limits are low
 # enough for any machine; podman's own may be above the hard ones.

@@ -2,7 +2,7 @@
 
 import signal
 
-from containers.cells import cell, both_forms, each_placement
+from containers.cells import both_forms, cell, each_placement
 from containers.checks import (
     MB,
     RATE,

@@ -2,7 +2,7 @@
 
 import signal
 
-from containers.cells import cell, both_forms, each_inner_mode, each_placement
+from containers.cells import both_forms, cell, each_inner_mode, each_placement
 from containers.checks import KERNEL_TELLS, SIZE, begun, check_well
 from containers.conftest import MakePod
 from containers.spec import Form, Mode, Placement

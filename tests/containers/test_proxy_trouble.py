@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from containers.cells import cell, both_forms, each_inner_mode, each_placement
+from containers.cells import both_forms, cell, each_inner_mode, each_placement
 from containers.checks import MB, begun, check_delivered, check_nobody_was_restarted, check_verdict, check_well
 from containers.conftest import MakePod
 from containers.jobpod import JobPod

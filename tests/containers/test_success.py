@@ -8,7 +8,6 @@ from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement, Policy
 
-
 forms_and_policies = pytest.mark.parametrize(
     ("form", "policy"), [("classic", "Never"), ("hold", "Never"), ("native", "Never"), ("classic", "OnFailure")]
 )
