@@ -1,10 +1,10 @@
 """What kubelet does with one pod, as far as its containers' starts, restarts and ends are concerned.
 
 Followed: kubernetes 1.33 (KEP-753 for sidecars). `computePodActions` and `SyncPod` of kuberuntime_manager.go, in
-pkg/kubelet/kuberuntime, say what is started; `ShouldContainerBeRestarted` of pkg/kubelet/container/helpers.go what is started again;
-`killContainer` of kuberuntime_container.go and kuberuntime_termination_order.go how everything ends. Left out: what no pod here has
-(plain init containers, liveness probes, resizes), and the second that kubelet may take to notice an end (PLEG): here it notices at
-once, which leaves the agent the least time there is.
+pkg/kubelet/kuberuntime, say what is started; `ShouldContainerBeRestarted` of pkg/kubelet/container/helpers.go what is started
+again; `killContainer` of kuberuntime_container.go and kuberuntime_termination_order.go how everything ends. Left out: what no pod
+here has (plain init containers, liveness probes, resizes), and the second that kubelet may take to notice an end (PLEG): here it
+notices at once, which leaves the agent the least time there is.
 """
 
 import contextlib

@@ -8,8 +8,8 @@ _INNER = ("exec", "complete")
 REASONS: list[tuple[Pattern, str]] = [
     (
         {"form": "absent"},
-        "Without a proxy there is nothing to end: the agent leaves, or as a native sidecar idles, whatever happens. Seen once for each"
-        " mode and placement.",
+        "Without a proxy there is nothing to end: the agent leaves, or as a native sidecar idles, whatever happens."
+        " Seen once for each mode and placement.",
     ),
     (
         {"event": "failure", "policy": "OnFailure"},
@@ -18,8 +18,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ({"event": "restarts", "policy": "Never"}, "Under Never nothing is started again."),
     (
         {"event": "restarts", "mode": "complete"},
-        "`complete` is a script's own word that all is over; under OnFailure a script says it only where its task has succeeded, and that"
-        " is the first row.",
+        "`complete` is a script's own word that all is over; under OnFailure a script says it only where its task has"
+        " succeeded, and that is the first row.",
     ),
     (
         {"event": "mains", "mode": _INNER},
@@ -44,13 +44,13 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"event": "agent-lost", "placement": "regular", "policy": "Never"},
-        "Kubelet does not start it again, and nobody else sees the task end: the proxy stays, as it does without exeunt. A native sidecar"
-        " has no such gap.",
+        "Kubelet does not start it again, and nobody else sees the task end: the proxy stays, as it does without exeunt."
+        " A native sidecar has no such gap.",
     ),
     (
         {"event": "agent-lost-draining", "form": "native", "placement": "native"},
-        "Here the drain is part of the pod's termination, in which kubelet starts nothing again: it ends the proxy next, with whatever"
-        " that still holds.",
+        "Here the drain is part of the pod's termination, in which kubelet starts nothing again: it ends the proxy next, with"
+        " whatever that still holds.",
     ),
     (
         {"event": "agent-lost-draining", "form": "native", "placement": "regular", "policy": "Never"},
@@ -74,8 +74,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"event": ("hung", "proxy-lost", "no-status", "own-end"), "mode": _INNER},
-        "From the task's end on all modes are the same code, which `watch` shows; only that `complete` climbs the ladder once, since somebody"
-        " waits for its exit code.",
+        "From the task's end on all modes are the same code, which `watch` shows; only that `complete` climbs the ladder once,"
+        " since somebody waits for its exit code.",
     ),
     (
         {"event": "proxy-lost", "form": "native", "policy": "OnFailure"},
@@ -98,7 +98,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"policy": "OnFailure"},
-        "The policy says no more than whether a container that has failed is started again, and here none fails. Seen under Never.",
+        "The policy says no more than whether a container that has failed is started again, and here none fails. Seen under"
+        " Never.",
     ),
 ]
 

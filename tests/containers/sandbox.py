@@ -32,7 +32,7 @@ class Process:
 
 
 class Sandbox:
-    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and with Istio's capture rules if it is `captured`."""
+    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and Istio's capture rules if it is `captured`."""
 
     def __init__(self, podman: Podman, folder: Path, *, captured: bool) -> None:
         """Makes it; `folder` takes kubelet's files and the containers' logs."""

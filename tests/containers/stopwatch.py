@@ -62,7 +62,7 @@ def _write(path: Path, times: list[dict[str, Any]]) -> None:
     path.with_suffix(".json").write_text(json.dumps(times, indent=1) + "\n")
     lines = ["# From the task's end, in milliseconds", "", "| scenario | proxy | proxy gone | pod ended |", "|---|---|---:|---:|"]
     for one in times:
-        gone = "–" if one["proxy_gone"] is None else one["proxy_gone"]
+        gone = "" if one["proxy_gone"] is None else one["proxy_gone"]
         lines.append(f"| {one['scenario']} | {one['form']} | {gone} | {one['pod_ended']} |")
     path.with_suffix(".md").write_text("\n".join(lines) + "\n")
 

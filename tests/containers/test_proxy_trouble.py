@@ -42,22 +42,17 @@ def test_a_proxy_that_hangs_for_a_moment_loses_nothing(make_pod: MakePod, placem
     check_well(pod, upstream, base)
 
 
-@cell(event="hung", mode="watch", policy="Never")
-@pytest.mark.parametrize("form", ["classic", "hold"])
-@each_placement
-def test_a_classic_proxy_that_hangs_for_ever_is_ended_by_its_guardian(
-    make_pod: MakePod, placement: Placement, form: Form
-) -> None:
-    pod = make_pod(placement=placement, form=form, options=["--stall-timeout", "1s", "--drain-timeout", "3s"])
+@cell(event="hung", mode="watch", placement="native", form="classic", policy="Never")
+def test_a_classic_proxy_that_hangs_for_ever_is_ended_by_its_guardian(make_pod: MakePod) -> None:
+    pod = make_pod(options=["--stall-timeout", "1s", "--drain-timeout", "3s"])
     check_hung(pod)
     assert pod.proxy().instance.report("killed")["why"] == "quitquitquit"
     assert pod.verdict()["proxy"] == "gone"
 
 
-@cell(event="hung", mode="watch", form="native", policy="Never")
-@each_placement
-def test_a_native_proxy_that_hangs_for_ever_is_left_to_kubelet_in_time(make_pod: MakePod, placement: Placement) -> None:
-    pod = make_pod(placement=placement, form="native", options=["--stall-timeout", "1s", "--drain-timeout", "3s"])
+@cell(event="hung", mode="watch", placement="native", form="native", policy="Never")
+def test_a_native_proxy_that_hangs_for_ever_is_left_to_kubelet_in_time(make_pod: MakePod) -> None:
+    pod = make_pod(form="native", options=["--stall-timeout", "1s", "--drain-timeout", "3s"])
     check_hung(pod)
     assert pod.proxy().instance.report("killed")["why"] == "SIGTERM"
 

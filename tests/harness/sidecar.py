@@ -183,7 +183,7 @@ class Sidecar:
             plugin["typed_config"] = {"@type": _RBAC}
 
     def count_connections(self) -> None:
-        """Has Envoy count its listeners' connections, as `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` does (istio pkg/bootstrap/config.go)."""
+        """Has Envoy count its listeners' connections, as with EXIT_ON_ZERO_ACTIVE_CONNECTIONS (istio pkg/bootstrap/config.go)."""
         self.document["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"].append({"suffix": "downstream_cx_active"})
 
     def without_plugin(self) -> None:

@@ -3,8 +3,8 @@
 When Envoy has ended by itself, in whichever way, it exits 0; so the container ends, and nobody starts Envoy again in it.
 `POST /quitquitquit` on the status port ends Envoy by SIGKILL, at once. SIGTERM drains Envoy's inbound listeners, waits for
 `terminationDrainDuration` (5 s) or, with EXIT_ON_ZERO_ACTIVE_CONNECTIONS, for MINIMUM_DRAIN_DURATION (5 s) and then, asking every
-second, until no connection is left; then it kills Envoy. `POST /drain`, which is a native sidecar's preStop hook, drains the inbound
-listeners; a SIGTERM after it kills at once.
+second, until no connection is left; then it kills Envoy. `POST /drain`, which is a native sidecar's preStop hook, drains the
+inbound listeners; a SIGTERM after it kills at once.
 It reports on stdout: `started` with Envoy's process id, `killed`, `ended`.
 """
 

@@ -2,8 +2,8 @@
 
 `upload` writes to a TCP upstream as fast as the sockets take it and exits at once, waiting for nothing. `request` sends one HTTP
 request and waits for its answer. `idle` does nothing. Each begins when it reads a line from stdin, so that whoever watches it
-is there before; then it reports on stdout, one JSON object a line, and ends as it was told: by the command line, or by the word that
-it began with, as in `go 7`.
+is there before; then it reports on stdout, one JSON object a line, and ends as it was told: by the command line, or by the word
+that it began with, as in `go 7`.
 """
 
 import argparse
