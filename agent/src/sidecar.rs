@@ -93,9 +93,12 @@ impl Sidecar {
 
     /// Reads what the kernel holds, now. `None` where that cannot be known.
     pub(crate) fn look(&mut self) -> Option<Held> {
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), self.reading);
         self.reading = self.read_table().then(|| held(&self.sockets, &self.proxy));
-        if self.unseen == Some(0) {
+        // The table lists listeners first: where Envoy is killed while it is read, they are still in it and the connections are
+        // not. So here too it takes two quiet readings to void what was held.
+        let quiet = |reading: Option<Held>| reading.is_none_or(|held| held.is_quiet());
+        if self.unseen == Some(0) && (!quiet(self.reading) || quiet(before)) {
             self.last_alive = self.reading;
         }
         self.took = began.elapsed();
