@@ -7,22 +7,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import vectors
 
-# What a scheduler does with a pod, and what the process has imported before it.
+# What a scheduler does with pods, each as often as it is told to.
 _PROGRAM = """
 import json, sys
-import airflow
 from airflow import settings
-early = [name for name in ("kubernetes.client", "kubernetes_asyncio") if "exeunt_airflow" in sys.modules and name in sys.modules]
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import ApiClient
-pod = PodGenerator.deserialize_model_file(sys.argv[1])
-for _ in range(int(sys.argv[2])):
+pods = [PodGenerator.deserialize_model_file(path) for path in sys.argv[2:]]
+for pod in pods * int(sys.argv[1]):
     settings.pod_mutation_hook(pod)
-sys.stdout.write("\\n" + json.dumps({"pod": ApiClient().sanitize_for_serialization(pod), "early": early}))
+sys.stdout.write("\\n" + json.dumps([ApiClient().sanitize_for_serialization(pod) for pod in pods]))
+"""
+
+# What every process of Airflow's does when it starts, most of which never make a pod.
+_START = """
+import sys
+import airflow.configuration, airflow.policies
+before = set(sys.modules)
+import exeunt_airflow.policy
+print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - {"exeunt_airflow"}))
 """
 
 _LOCAL_SETTINGS = """from exeunt_airflow import pod_mutation_hook
@@ -34,17 +39,18 @@ __all__ = ["pod_mutation_hook"]
 class Run:
     """One process's outcome."""
 
-    def __init__(self, home: Path, name: str = "kpo-plain", *, pods: int = 1, **environment: str) -> None:
+    def __init__(self, home: Path, *names: str, times: int = 1, **environment: str) -> None:
         env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__EXEUNT")}
         env |= {"AIRFLOW_HOME": str(home), "AIRFLOW_CONFIG": str(home / "airflow.cfg"), "PYTHONPATH": str(home / "config")}
         env |= {f"AIRFLOW__EXEUNT__{key.upper()}": value for key, value in environment.items()}
-        argv = [sys.executable, "-c", _PROGRAM, str(vectors.FOLDER / f"{name}.in.yaml"), str(pods)]
+        files = [str(vectors.FOLDER / f"{name}.in.yaml") for name in names or ("kpo-plain",)]
+        argv = [sys.executable, "-c", _PROGRAM, str(times), *files]
         run = subprocess.run(argv, env=env, cwd=home, capture_output=True, text=True, timeout=120, check=False)
         assert run.returncode == 0, run.stderr
-        self.said = run.stderr + run.stdout
-        answer = json.loads(run.stdout.splitlines()[-1])
-        self.pod: Any = answer["pod"]
-        self.early: list[str] = answer["early"]
+        *said, answer = run.stdout.splitlines()
+        self.said = run.stderr + "\n".join(said)
+        self.pods: list[Any] = json.loads(answer)
+        self.pod = self.pods[0]
 
     @property
     def agents(self) -> int:
@@ -74,35 +80,20 @@ def test_settings_are_read_from_airflow_cfg_too(tmp_path: Path) -> None:
 
 def test_mistakes_are_told_once_by_name_and_pods_go_out_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "airflow.cfg").write_text("[exeunt]\nplacment = native\n")
-    run = Run(tmp_path, signal_port="0", pods=3)
+    run = Run(tmp_path, signal_port="0", times=3)
     assert run.said.count("[exeunt] placment is not known: must be one of enabled,") == 1
     assert run.said.count("[exeunt] signal_port is '0': must be a port, 1 to 65535") == 1
     assert run.said.count("exeunt is off until") == 1
     assert run.pod == vectors.plain(vectors.pod("kpo-plain"))
 
 
-def test_an_airflow_that_makes_no_pods_does_not_load_the_kubernetes_client_for_us(tmp_path: Path) -> None:
-    run = Run(tmp_path, placement="regular")
-    without = subprocess.run(
-        [sys.executable, "-c", "import sys, exeunt_airflow.policy; print('kubernetes' in sys.modules)"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    # Airflow 2.8 loads it by itself, and so that counts only where it did not.
-    alone = subprocess.run(
-        [sys.executable, "-c", "import sys, airflow.policies, airflow.configuration; print('kubernetes' in sys.modules)"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert without.stdout.split()[-1] == alone.stdout.split()[-1], run.early
+def test_pods_of_others_pass_in_silence(tmp_path: Path) -> None:
+    names = ("host-network", "opted-out", "no-injection-label")
+    run = Run(tmp_path, *names, placement="regular")
+    assert run.pods == [vectors.plain(vectors.pod(name)) for name in names]
+    assert "exeunt" not in run.said
 
 
-@pytest.mark.parametrize("name", ["host-network", "opted-out"])
-def test_pods_of_others_pass_in_silence(name: str, tmp_path: Path) -> None:
-    run = Run(tmp_path, name, placement="regular")
-    assert run.agents == 0
-    assert "exeunt" not in run.said.replace(json.dumps(run.pod), "").replace("exeunt.dev/drain", "")
+def test_at_the_start_of_airflow_it_loads_nothing_but_itself() -> None:
+    run = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, timeout=120, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
