@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ import vectors
 from exeunt_airflow import log, placement
 from exeunt_airflow.placement import Clusters, choose, parsed
 from exeunt_airflow.settings import Settings
+from world.airflow import kubeconfig
+from world.api import ApiServer
+from world.slots import configure
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +120,21 @@ def test_an_api_server_that_never_answers_is_given_up_and_not_asked_twice(monkey
         silent.settimeout(0)
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.31"])
+def test_the_executors_cluster_is_asked_by_the_executors_own_settings(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ApiServer(version) as api:
+        for name, value in configure(kubeconfig(tmp_path, api.url), str(tmp_path)).items():
+            monkeypatch.setenv(name, value)
+        expected = "native" if version == "1.33" else "regular"
+        assert choose(vectors.pod("executor-worker"), Settings(), Clusters(placement.ask_cluster)) == expected
+
+
+def test_outside_of_any_cluster_it_is_regular(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    pod = vectors.pod("kpo-plain")
+    pod.metadata.labels["airflow_kpo_in_cluster"] = "True"
+    assert choose(pod, Settings(), Clusters(placement.ask_cluster)) == "regular"
