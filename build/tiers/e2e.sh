@@ -20,7 +20,7 @@ tier_e2e() {
     fi
     local code=0 report=$LOGS/e2e.xml
     rm -f "$report"
-    step e2e "end to end, on real Envoys" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" tests/e2e || code=$?
+    step e2e "end to end, on real Envoys" "$PYTHON" -m pytest --numprocesses 2 --junit-xml="$report" -o junit_logging=no "$@" tests/e2e || code=$?
     # shellcheck disable=SC2046 # three numbers
     count_checked e2e "$code" $(junit_counts "$report")
     mapfile -t -O "${#SKIPS[@]}" SKIPS < <(sed -n 's/^SKIPPED /end to end: /p' "$LOGS/e2e.log")
