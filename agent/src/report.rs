@@ -7,8 +7,8 @@ use pod::delivery::Held;
 
 /// Between reports that only tell of progress. Short beside the stall timeout, long beside the cost of a report.
 const PROGRESS: Duration = Duration::from_millis(250);
-/// Between reports that nothing is on its way, while the proxy stays: a worker of Envoy's that has taken a drain over believes only
-/// what it was told itself.
+/// Between reports of the same while the proxy stays: a worker of Envoy's that has taken a drain over believes only what it was told
+/// itself, and an agent that says nothing more counts as dead after five seconds.
 const REPEAT: Duration = Duration::from_secs(1);
 
 /// What kind of news a reading is.
@@ -58,9 +58,10 @@ impl Reporter {
     pub(crate) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let turned = Grade::of(last) != Grade::of(held);
-        let confirms = held.is_quiet() && (!self.confirmed || now.since(self.at) >= REPEAT);
+        let confirms = held.is_quiet() && !self.confirmed;
+        let repeats = now.since(self.at) >= REPEAT;
         let progress = held != last && now.since(self.at) >= PROGRESS;
-        turned || confirms || progress
+        turned || confirms || repeats || progress
     }
 
     /// Whether the next quiet reading is the one that the proxy waits for.
@@ -110,8 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn no_progress_is_not_told() {
-        assert_eq!(reported(&[(0, HELD), (250, HELD), (5_000, HELD), (5_005, LESS)]), [0, 5_005]);
+    fn no_progress_is_told_every_second() {
+        assert_eq!(
+            reported(&[(0, HELD), (250, HELD), (999, HELD), (1_000, HELD), (1_005, LESS), (1_250, LESS)]),
+            [0, 1_000, 1_250]
+        );
     }
 
     #[test]

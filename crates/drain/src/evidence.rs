@@ -10,6 +10,9 @@ use crate::limits::Limits;
 use crate::time::Instant;
 use crate::wire::Unsent;
 
+/// An agent repeats every second what holds data back. One that has not for so long has been killed, or cannot reach us, and what it
+/// said last proves neither that bytes move nor that they do not.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Time for the agent's second quiet reading to arrive before Envoy is asked for one.
 const AGENT_GRACE: Duration = Duration::from_millis(10);
 /// Pause after an answer that was none; doubled with every further one.
@@ -60,6 +63,10 @@ struct Quiet {
 #[derive(Clone, Debug)]
 pub struct Evidence {
     facts: Option<Unsent>,
+    /// When they came.
+    heard: Instant,
+    /// The agent has said that data is held, and then nothing more.
+    silent: bool,
     in_flight: Option<u64>,
     witness: Witness,
     misses: u32,
@@ -93,6 +100,8 @@ impl Evidence {
     pub fn new(now: Instant) -> Self {
         Self {
             facts: None,
+            heard: now,
+            silent: false,
             in_flight: None,
             witness: Witness::Uncounted,
             misses: 0,
@@ -134,6 +143,8 @@ impl Evidence {
             self.moved = now;
         }
         self.facts = Some(unsent);
+        self.heard = now;
+        self.silent = false;
         if unsent.is_empty() {
             self.kernel.reading(now, limits.settle);
         } else {
@@ -172,6 +183,25 @@ impl Evidence {
         self.moved = now;
     }
 
+    /// It is `now`, and the agent may have fallen silent.
+    pub fn on_time(&mut self, now: Instant) {
+        self.silent |= self.falls_silent_at().is_some_and(|at| now >= at);
+    }
+
+    /// When the agent has been silent for too long, if it says nothing.
+    #[must_use]
+    pub fn falls_silent_at(&self) -> Option<Instant> {
+        let holds = self.facts.is_some_and(|facts| !facts.is_empty());
+        (holds && !self.silent).then(|| self.heard + SILENCE)
+    }
+
+    /// Until when, at least, an agent that has fallen silent is believed that data is held: for as long as a stalled receiver is waited
+    /// for. Envoy's count does not show what the kernel still holds.
+    #[must_use]
+    pub fn holds_until(&self, limits: &Limits) -> Option<Instant> {
+        self.silent.then(|| self.moved + limits.stall_timeout)
+    }
+
     /// A question brought nothing usable.
     pub fn on_miss(&mut self, now: Instant) {
         self.misses += 1;
@@ -185,7 +215,7 @@ impl Evidence {
     #[must_use]
     pub fn standing(&self, limits: &Limits) -> Standing {
         let willing = matches!(self.witness, Witness::Uncounted | Witness::Willing);
-        let delivered = match self.facts {
+        let delivered = match self.facts.filter(|_| !self.silent) {
             Some(facts) if !facts.is_empty() => return Standing::Held,
             // No process of the pod holds a connection through the proxy, so whatever Envoy still counts is its own (access logs,
             // traces): its count can confirm, but not contradict.
@@ -205,7 +235,8 @@ impl Evidence {
     /// does not. With no witness at all, nothing is gained by waiting longer than for a stalled receiver.
     #[must_use]
     pub fn shows_movement(&self) -> bool {
-        self.facts.is_some() || matches!(self.witness, Witness::TooDear | Witness::Mute)
+        let kernel = self.facts.is_some() && !self.silent;
+        kernel || matches!(self.witness, Witness::TooDear | Witness::Mute)
     }
 
     /// Each witness has given one quiet reading, far enough apart.

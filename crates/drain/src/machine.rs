@@ -176,6 +176,7 @@ impl Machine {
         if self.next_wake().is_some_and(|wake| now.since(wake) >= LATE) {
             self.evidence.on_standstill(now);
         }
+        self.evidence.on_time(now);
         match event {
             Event::Signal(completion) => self.on_signal(completion, now),
             Event::Answer(id, answer) => self.on_answer(id, answer, now),
@@ -193,7 +194,9 @@ impl Machine {
             State::Draining => {
                 let standing = match self.evidence.standing(&self.limits) {
                     Standing::Ask(at) if self.question.is_none() => Some(at),
-                    Standing::Delivered | Standing::Held | Standing::Blind | Standing::Ask(_) => None,
+                    Standing::Delivered => self.evidence.holds_until(&self.limits),
+                    Standing::Held => self.evidence.falls_silent_at(),
+                    Standing::Blind | Standing::Ask(_) => None,
                 };
                 let question = self.question.as_ref().map(Pending::overdue);
                 let times = [Some(self.deadline()), self.stalls_at(), standing, question, self.chores.next_wake()];
@@ -303,7 +306,7 @@ impl Machine {
 
     fn may_leave(&self, now: Instant) -> Option<Reason> {
         let standing = self.evidence.standing(&self.limits);
-        if standing == Standing::Delivered {
+        if standing == Standing::Delivered && self.evidence.holds_until(&self.limits).is_none_or(|at| now >= at) {
             Some(Reason::Delivered)
         } else if now >= self.deadline() {
             Some(Reason::DeadlinePassed)

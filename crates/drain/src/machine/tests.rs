@@ -28,8 +28,12 @@ impl Rig {
 
     /// Answers the oldest unanswered `call`, at once when it is asked.
     fn answer(&mut self, call: Call, answer: Answer) {
-        let wait = Duration::from_secs(1);
-        let end = self.now + wait;
+        self.answer_when(call, answer, 1_000);
+    }
+
+    /// The same, of a call that is asked within `ms`.
+    fn answer_when(&mut self, call: Call, answer: Answer, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
         while let Some(wake) = self.machine.next_wake().filter(|wake| *wake <= end && !self.has_asked(call)) {
             self.now = wake.max(self.now);
             self.on(Event::Tick);
@@ -57,6 +61,17 @@ impl Rig {
         }
         self.now = end;
         self.on(Event::Tick);
+    }
+
+    /// Lets time pass while the agent, alive, repeats every second what it has to say.
+    fn sleep_beside(&mut self, unsent: Unsent, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while self.now < end {
+            self.sleep(milliseconds(end.since(self.now)).min(1_000));
+            if self.now < end {
+                self.signal(Action::Quit, Some(unsent));
+            }
+        }
     }
 
     fn log(&mut self) -> Vec<String> {
@@ -143,7 +158,7 @@ fn envoy_gives_the_second_reading_where_the_agent_does_not() {
 fn while_the_kernel_holds_bytes_envoy_is_not_asked() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, Some(facts(1, 5_000, 1)));
-    rig.sleep(10_000);
+    rig.sleep_beside(facts(1, 5_000, 1), 10_000);
     assert!(!rig.has_asked(Call::CountClusters) && !rig.has_asked(Call::Clusters));
     assert_eq!(rig.machine.state(), State::Draining);
 }
@@ -201,7 +216,7 @@ fn too_many_clusters_are_not_asked() {
 fn a_receiver_that_takes_nothing_is_given_up_after_the_stall_timeout() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, Some(facts(1, 5_000, 1)));
-    rig.sleep(14_999);
+    rig.sleep_beside(facts(1, 5_000, 1), 14_999);
     assert_eq!(rig.machine.state(), State::Draining);
     rig.sleep(1);
     assert_eq!(rig.machine.state(), State::Quitting);
@@ -232,8 +247,26 @@ fn a_time_in_which_nobody_looked_is_no_stall() {
     rig.now = rig.now + Limits::STALL_TIMEOUT + Duration::from_secs(3);
     rig.on(Event::Tick);
     assert_eq!(rig.machine.state(), State::Draining);
-    rig.sleep(15_000);
+    rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    rig.sleep_beside(facts(2, 5_000, 1), 15_000);
     assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "one in which somebody did is");
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_envoys_count_which_shows_no_stall() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, Some(facts(1, 5_000, 1)));
+    rig.answer_when(Call::CountClusters, Answer::ClusterCount(8), 6_000);
+    let end = rig.now + Duration::from_mins(1);
+    while rig.now < end {
+        rig.answer(Call::Clusters, Answer::InFlight(1));
+        assert_eq!(rig.machine.state(), State::Draining, "bytes may move, and nobody sees them");
+    }
+    rig.answer(Call::Clusters, Answer::InFlight(0));
+    rig.answer(Call::Clusters, Answer::InFlight(0));
+    assert_eq!(rig.machine.state(), State::Draining, "Envoy has nothing more, but the kernel may, and nobody will wait for that");
+    rig.sleep(15_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Delivered));
 }
 
 #[test]
@@ -355,9 +388,12 @@ fn a_resumed_machine_goes_on_with_its_limits_and_asks_anew() {
     assert_eq!(resumed.status(later).deadline_ms, Some(285_000));
     let calls = resumed.on(Event::Tick, later);
     assert!(calls.iter().any(|effect| effect.call == Call::DrainListeners));
-    let end = later + Duration::from_secs(15);
-    while let Some(wake) = resumed.next_wake().filter(|wake| *wake <= end && resumed.state() == State::Draining) {
-        resumed.on(Event::Tick, wake);
+    for second in 1..=15 {
+        let now = later + Duration::from_secs(second);
+        while let Some(wake) = resumed.next_wake().filter(|wake| *wake <= now && resumed.state() == State::Draining) {
+            resumed.on(Event::Tick, wake);
+        }
+        resumed.on(Event::Signal(completion(Action::Quit, Some(facts(1, 4, 1)))), now);
     }
     assert_eq!(resumed.state(), State::Quitting);
 }
