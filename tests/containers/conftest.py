@@ -1,6 +1,7 @@
 """Fixtures of the tier with real containers: podman, and pods made of its containers."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ MakePod = Callable[..., JobPod]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Adds the stopwatch, in the process that hears of all tests."""
+    """Adds the stopwatch, in the process that hears of all tests. A SIGTERM, as from build.sh, leaves no container behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch())
 

@@ -1,5 +1,6 @@
 """podman with runc, with a configuration and a storage of its own: what else it runs on this machine is never touched."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -77,7 +78,9 @@ class Podman:
         return run.stdout.strip()
 
     def close(self) -> None:
-        """Deletes its storage."""
+        """Deletes its pods, of which a test that was interrupted may have left some, and its storage."""
+        with contextlib.suppress(Missing):
+            self("pod", "rm", "--all", "--force", "--time", "0")
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
