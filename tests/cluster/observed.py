@@ -8,6 +8,8 @@ from .pods import AGENT, PROXY
 
 Json = dict[str, Any]
 
+# What has ended before anything of interest begins.
+BEFOREHAND = ("istio-init", "istio-validation", "unpack")
 # Waiting reasons that time does not heal.
 _HOPELESS = ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 
@@ -46,6 +48,13 @@ def waits(pod: Json, container: str) -> str:
     return str(state.get("waiting", {}).get("reason", ""))
 
 
+def why_it_waits(pod: Json, container: str) -> str:
+    """What kubelet says of that."""
+    status = containers(pod).get(container, {})
+    last = status.get("lastState", {}).get("terminated", {})
+    return f"{status.get('state', {}).get('waiting', {}).get('message', '')} {last.get('message', '')}".strip()
+
+
 def restarts(pod: Json, container: str) -> int:
     """How often kubelet has started it anew."""
     return int(containers(pod).get(container, {}).get("restartCount", 0))
@@ -53,7 +62,7 @@ def restarts(pod: Json, container: str) -> int:
 
 def exit_codes(pod: Json) -> dict[str, int]:
     """Of those that have ended, but for what Istio runs beforehand."""
-    ends = {name: terminated(pod, name) for name in containers(pod) if name not in ("istio-init", "istio-validation", "unpack")}
+    ends = {name: terminated(pod, name) for name in containers(pod) if name not in BEFOREHAND}
     return {name: int(end["exitCode"]) for name, end in ends.items() if end is not None}
 
 

@@ -175,7 +175,7 @@ class Play:
         if pod is None:
             return
         self.evidence["pod"] = observed.summary(pod)
-        for container in observed.containers(pod):
+        for container in (name for name in observed.containers(pod) if name not in observed.BEFOREHAND):
             log = self.site.kube.log(self.site.namespace, pod["metadata"]["name"], container)
             self.evidence[f"log of {container}"] = "\n".join(log.splitlines()[-40:])
 

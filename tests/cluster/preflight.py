@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _UNAUTHORIZED = 401
+# What kubelet says of a container that it has started, or tried to, and that did not stay.
+_CRASHES = ("CrashLoopBackOff", "RunContainerError")
 # Since 1.29 native sidecars are on by default (KEP-753).
 _NATIVE = (1, 29)
 # verb, group, resource; in the run's own namespace.
@@ -93,7 +95,11 @@ def probe(site: Site) -> None:
     task = Task(("probe",), uid=pods.AGENT_UID)
     shape = Shape(agent="native" if site.native_agent else "regular", tasks=(task,))
     site.kube.create(site.namespace, pods.pod(name, shape, site.where))
-    pod = site.wait_pod(name, "the first pod's task to end", lambda pod: observed.terminated(pod, pods.MAIN) is not None)
+    pod = site.wait_pod(name, "the first pod's task to end", _is_over)
+    if observed.waits(pod, pods.AGENT) in _CRASHES:
+        raise Trouble(
+            f"--agent-image {site.options.agent_image} does not run the agent: {observed.why_it_waits(pod, pods.AGENT)}"
+        )
     log = site.kube.log(site.namespace, name, pods.MAIN)
     end = observed.terminated(pod, pods.MAIN)
     found = last_json(log, "envoy")
@@ -104,6 +110,10 @@ def probe(site: Site) -> None:
     if packed is not None:
         site.agent_gz = base64.b64decode(packed["agent"])
         site.make_programs()
+
+
+def _is_over(pod: Json) -> bool:
+    return observed.terminated(pod, pods.MAIN) is not None or observed.waits(pod, pods.AGENT) in _CRASHES
 
 
 def envoy_version(text: str) -> str:

@@ -54,7 +54,7 @@ def _one_shot(rate: int, play: Play) -> None:
         play.check_delivered(SIZE)
     else:
         play.facts.written = SIZE
-        play.note(f"{SIZE - (play.facts.received or 0):,} bytes were still the kernel's, and went with the pod: nobody lingers")
+        play.note(f"{SIZE - (play.facts.received or 0):,} bytes were missing; nobody lingers for what the kernel still holds")
 
 
 def _script(play: Play) -> None:
@@ -116,7 +116,7 @@ SCENARIOS = (
     Scenario("one-shot", "a task's own POST has the proxy leave, with nothing else of exeunt in the pod", partial(_one_shot, 0)),
     Scenario(
         "one-shot-slow",
-        "the same with a receiver that does not keep up ends, with what has left the pod",
+        "the same ends with a receiver that does not keep up, and what arrives is told",
         partial(_one_shot, RATE),
     ),
 )
