@@ -110,7 +110,9 @@ fn comes_back(ending: &mut Ending<'_>) -> bool {
 /// What was not delivered, by all that is known: what the proxy's end has destroyed, and what was left of the rest.
 fn cut_off(told: Option<Held>, reading: Option<Held>, left_first: Held, left_last: Held) -> Held {
     let in_order = told.is_some_and(|told| told.is_quiet());
-    let before = reading.filter(|reading| !in_order && !reading.is_quiet()).unwrap_or_default();
+    // A quiet reading that nobody was told of was taken while the proxy died.
+    let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_quiet());
+    let before = held(reading).or_else(|| held(told)).unwrap_or_default();
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;
     let connections = match (destroyed, left_last.bytes) {
@@ -154,6 +156,11 @@ mod tests {
     fn a_proxy_that_went_by_itself_is_judged_by_the_last_reading() {
         assert_eq!(cut_off(None, Some(held(2, 300)), held(0, 0), held(0, 0)), held(2, 300));
         assert_eq!(cut_off(None, None, held(0, 0), held(0, 0)), held(0, 0));
+    }
+
+    #[test]
+    fn a_quiet_that_nobody_was_told_of_hides_nothing() {
+        assert_eq!(cut_off(Some(held(3, 9_000)), Some(QUIET), held(0, 0), held(0, 0)), held(3, 9_000));
     }
 
     #[test]

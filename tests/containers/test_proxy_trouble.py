@@ -2,14 +2,12 @@
 
 import signal
 
-import pytest
-
 from containers.cells import both_forms, cell, each_inner_mode, each_placement
 from containers.checks import MB, begun, check_delivered, check_nobody_was_restarted, check_verdict, check_well
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
-from harness.wait import TooLate, until
+from harness.wait import until
 
 
 @cell(event="no-filter", mode="watch", policy="Never")
@@ -77,7 +75,6 @@ def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
 
 @cell(event="proxy-lost", mode="watch", form="classic", policy="OnFailure")
 @each_placement
-@pytest.mark.xfail(reason="the agent has seen its proxy end, and looks for no other", raises=TooLate)
 def test_a_proxy_that_kubelet_starts_again_in_the_middle_of_the_drain_is_ended_too(
     make_pod: MakePod, placement: Placement
 ) -> None:
