@@ -1,11 +1,10 @@
 # shellcheck shell=bash
 # Go, for tools and tests that are written in it.
 
-# What tests/chart/tools/go.mod asks for: the N of 1.N. An older one fetches that by itself, from 1.21 on and where it may.
-GO_MINOR=$(sed -n 's/^go 1\.\([0-9]*\).*$/\1/p' tests/chart/tools/go.mod)
-
-# Whether there is a Go that will do, or one can be had.
+# Whether there is a Go that will do, or one can be had. GO_MINOR is what tests/chart/tools/go.mod asks for: the N of 1.N. An older one
+# fetches that by itself, from 1.21 on and where it may.
 use_go() {
+    GO_MINOR=$(sed -n 's/^go 1\.\([0-9]*\).*$/\1/p' tests/chart/tools/go.mod)
     export GOMODCACHE=$CACHE/go/modules GOCACHE=$CACHE/go/build GOFLAGS="-modcacherw -buildvcs=false" CGO_ENABLED=0
     have go || packages golang-go || return
     [[ $(cd tests/chart/tools && go version 2>/dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= GO_MINOR))
