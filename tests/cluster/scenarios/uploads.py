@@ -7,6 +7,8 @@ from ..pods import Agent, Istio, Shape
 from ..scenario import Scenario
 from .words import AGENT, FORM, MB, SIZE, fate, uploading
 
+# Little enough that the task has written all of it, and ended, before the receiver reads on.
+_SMALL = 4 * MB
 _PAUSE_S = 8
 # Longer than the plugin's stallTimeout of 15 s.
 _STALL_S = 45
@@ -21,25 +23,23 @@ def _slow(istio: Istio, agent: Agent, play: Play) -> None:
 
 
 def _pausing(istio: Istio, play: Play) -> None:
-    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(2 * MB), "--stall-for", str(_PAUSE_S))))
+    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_PAUSE_S), size=_SMALL)))
     play.wait_ended()
     play.wait_received()
     play.check_end(proxy=fate(istio))
-    play.check_delivered(SIZE)
+    play.check_delivered(_SMALL)
 
 
 def _dead(istio: Istio, play: Play) -> None:
-    # Little enough that the task itself can write all of it.
-    size = 4 * MB
-    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=size)))
+    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=_SMALL)))
     play.wait_ended()
     play.check_end(proxy=fate(istio))
     play.wait_received()
-    play.facts.written = size
+    play.facts.written = _SMALL
     received, cut = play.facts.received or 0, (play.facts.verdict or {}).get("undelivered", {}).get("bytes", 0)
-    play.check(received < size, f"all {size} bytes arrived, so nothing was stalled")
+    play.check(received < _SMALL, f"all {_SMALL} bytes arrived, so nothing was stalled")
     play.check(cut > 0, "the verdict does not say that anything was cut off")
-    play.note(f"{size - received:,} bytes were cut off; the verdict knows of {cut:,}")
+    play.note(f"{_SMALL - received:,} bytes were cut off; the verdict knows of {cut:,}")
 
 
 SCENARIOS = (
@@ -55,7 +55,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"pause-{istio}",
-            f"a receiver that pauses for {_PAUSE_S} s gets everything, beside {FORM[istio]}",
+            f"a receiver that pauses for {_PAUSE_S} s in the drain gets everything, beside {FORM[istio]}",
             partial(_pausing, istio),
         )
         for istio in ("classic", "native")
