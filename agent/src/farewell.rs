@@ -47,7 +47,8 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     }
     match outcome {
         Outcome::Gone => {
-            let before = ending.sidecar.last_alive();
+            // Of a proxy that went while the task ran there is only the reading from when they met, which says nothing of its end.
+            let before = if went { None } else { ending.sidecar.last_alive() };
             log::line(&format!("the proxy has gone, {} ms after the task", drained.as_millis()));
             let lingered = linger(ending);
             let undelivered = cut_off(ending.told, before, lingered.first, lingered.last);

@@ -97,6 +97,25 @@ def test_the_filter_works_when_it_comes_by_discovery(make_scene: MakeScene, vers
     assert upload_and_end(scene)["route"].startswith("filter ")
 
 
+def test_a_proxy_that_went_while_the_task_ran_has_lost_nothing_of_what_it_held_long_before(make_scene: MakeScene) -> None:
+    scene = make_scene()
+    upstream = scene.upstream(rate=2 * MB)
+    envoy = scene.envoy(pilot_agent=True)
+    helper = scene.task(size=4 * MB)
+    helper.begin()
+    helper.report("written")
+    task = scene.task("idle")
+    # It meets the proxy in the middle of the helper's upload.
+    agent = scene.agent(task)
+    assert upstream.deliveries()[0].bytes == 4 * MB
+    envoy.ending.send(signal.SIGTERM)
+    envoy.gone(10)
+    task.begin()
+    task.wait()
+    verdict = agent.verdict(within=10)
+    assert (verdict["proxy"], verdict["undelivered"]) == ("gone", {"connections": 0, "bytes": 0})
+
+
 def test_a_proxy_that_is_already_gone_is_no_trouble(make_scene: MakeScene) -> None:
     scene = make_scene()
     envoy = scene.envoy(pilot_agent=True)
