@@ -67,8 +67,10 @@ def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
     pod.proxy().ending.send(signal.SIGKILL)
     assert pod.kubelet.wait() == "Succeeded"
     assert base.exit_code() == 0
-    # How much was lost it cannot always tell: what a crash resets looks, between two readings, like what was sent.
-    assert pod.verdict()["proxy"] == "gone"
+    verdict = pod.verdict()
+    assert verdict["proxy"] == "gone"
+    # It knows what was lost, or at least that something was.
+    assert verdict["undelivered"]["bytes"] > 0
 
 
 @cell(event="proxy-lost", mode="watch", form="classic", policy="OnFailure")

@@ -10,9 +10,10 @@ use crate::limits::Limits;
 use crate::time::Instant;
 use crate::wire::Unsent;
 
-/// An agent repeats every second what holds data back. One that has not for so long has been killed, or cannot reach us, and what it
-/// said last proves neither that bytes move nor that they do not.
-const SILENCE: Duration = Duration::from_secs(5);
+/// An agent repeats every second what holds data back. One that has not for two thirds of the stall timeout, but for no less and no
+/// longer than this, has been killed, or cannot reach us, and what it said last proves neither that bytes move nor that they do not.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 /// Time for the agent's second quiet reading to arrive before Envoy is asked for one.
 const AGENT_GRACE: Duration = Duration::from_millis(10);
 /// Pause after an answer that was none; doubled with every further one.
@@ -63,8 +64,8 @@ struct Quiet {
 #[derive(Clone, Debug)]
 pub struct Evidence {
     facts: Option<Unsent>,
-    /// When they came.
-    heard: Instant,
+    /// When they are too old.
+    old_at: Instant,
     /// The agent has said that data is held, and then nothing more.
     silent: bool,
     in_flight: Option<u64>,
@@ -100,7 +101,7 @@ impl Evidence {
     pub fn new(now: Instant) -> Self {
         Self {
             facts: None,
-            heard: now,
+            old_at: now,
             silent: false,
             in_flight: None,
             witness: Witness::Uncounted,
@@ -143,7 +144,7 @@ impl Evidence {
             self.moved = now;
         }
         self.facts = Some(unsent);
-        self.heard = now;
+        self.old_at = now + (limits.stall_timeout * 2 / 3).clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
         self.silent = false;
         if unsent.is_empty() {
             self.kernel.reading(now, limits.settle);
@@ -192,7 +193,7 @@ impl Evidence {
     #[must_use]
     pub fn falls_silent_at(&self) -> Option<Instant> {
         let holds = self.facts.is_some_and(|facts| !facts.is_empty());
-        (holds && !self.silent).then(|| self.heard + SILENCE)
+        (holds && !self.silent).then_some(self.old_at)
     }
 
     /// Until when, at least, an agent that has fallen silent is believed that data is held: for as long as a stalled receiver is waited

@@ -85,11 +85,13 @@ pub fn held(sockets: &[Socket], proxy: &Proxy) -> Held {
     held
 }
 
-/// What the kernel still has to send once the proxy has gone, by the whole table `sockets`: the orphans.
+/// What the kernel still has to send once the proxy has gone, by the whole table `sockets`: the orphans, but for those that the proxy
+/// would have had to read. The kernel resets them when they next try, which must not look like a delivery.
 #[must_use]
 pub fn left_behind(sockets: &[Socket], proxy: &Proxy) -> Held {
     let mut held = Held::default();
-    for socket in sockets.iter().filter(|socket| proxy.role(socket) == Some(Role::Orphan)) {
+    let orphans = sockets.iter().filter(|socket| proxy.role(socket) == Some(Role::Orphan));
+    for socket in orphans.filter(|socket| !proxy.is_sent_to(socket)) {
         held.add(socket.unsent());
     }
     held

@@ -62,6 +62,9 @@ pub struct Proxy {
     /// The proxy's connections, as long as they are in the table: on a shared host they are recognised by it once they are
     /// orphans.
     connections: Vec<(Endpoint, Endpoint)>,
+    /// The far ends of the connections that it has captured, which are the pod's own processes', as long as they are in the table: what
+    /// such an end has not sent when the proxy has gone is lost.
+    captured: Vec<Endpoint>,
 }
 
 // === impl Proxy ===
@@ -79,6 +82,7 @@ impl Proxy {
             outbound: Vec::new(),
             ours: Vec::new(),
             connections: Vec::new(),
+            captured: Vec::new(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Proxy {
             }
         }
         self.ours.retain(|end| sockets.iter().any(|socket| socket.local == *end || socket.remote == *end));
+        self.remember_captured(sockets);
         if self.scope == Scope::Process {
             self.remember(sockets);
         }
@@ -159,6 +164,11 @@ impl Proxy {
         }
     }
 
+    /// Whether what `socket` has still to send is for the proxy, whoever it was written for: capture does not show in its remote end.
+    pub(crate) fn is_sent_to(&self, socket: &Socket) -> bool {
+        self.captured.contains(&socket.local) || socket.is_local() && self.is_outbound(socket.remote)
+    }
+
     fn owns(&self, socket: &Socket) -> bool {
         socket.inode != 0
             && match &self.owner {
@@ -196,6 +206,16 @@ impl Proxy {
 
     fn is_outbound(&self, end: Endpoint) -> bool {
         self.outbound.iter().any(|listener| listener.port == end.port && (listener.ip == end.ip || listener.ip.is_unspecified()))
+    }
+
+    fn remember_captured(&mut self, sockets: &[Socket]) {
+        self.captured.retain(|end| sockets.iter().any(|socket| socket.local == *end));
+        for socket in sockets {
+            let captured = matches!(self.role(socket), Some(Role::Captured | Role::Waiting));
+            if captured && !self.captured.contains(&socket.remote) {
+                self.captured.push(socket.remote);
+            }
+        }
     }
 
     fn remember(&mut self, sockets: &[Socket]) {

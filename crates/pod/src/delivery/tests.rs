@@ -81,6 +81,23 @@ fn after_the_proxys_end_its_orphans_are_what_is_left() {
 }
 
 #[test]
+fn what_a_task_has_sent_to_a_proxy_that_was_killed_is_not_left_to_be_delivered() {
+    let mut proxy = pods_proxy();
+    proxy.observe(&table(&[LISTENERS, ENDED]), None);
+    let (task, upstream) = (
+        socket(TASK, SERVER, State::FinWait1, (2_833_506, 0), None),
+        socket(UPSTREAM, SERVER, State::FinWait1, (4_001, 0), None),
+    );
+    let killed = [task, upstream];
+    proxy.observe(&killed, None);
+    assert_eq!(left_behind(&killed, &proxy), holding(1, 4_000, 0));
+    // A later process has the same port, and its connection is its own.
+    proxy.observe(&[], None);
+    proxy.observe(&killed, None);
+    assert_eq!(left_behind(&killed, &proxy), holding(2, 2_837_505, 0));
+}
+
+#[test]
 fn an_idle_pod_holds_nothing() {
     let xds = socket("10.99.0.2:50000", "10.96.0.7:15012", State::Established, (900, 40), Some(PROXY));
     let kubelet = socket("10.99.0.2:15021", "10.99.0.1:40000", State::Established, (300, 0), Some(PROXY));
@@ -201,7 +218,7 @@ fn the_proxy_is_whoever_listens_on_istios_ports_whatever_its_uid() {
     let sockets = [
         listener("0.0.0.0:8080", 1000, 5),
         listener("127.0.0.1:15190", uid, 6),
-        socket("10.99.0.2:43944", SERVER, State::Established, (5, 0), Some(uid)),
+        socket(UPSTREAM, SERVER, State::Established, (5, 0), Some(uid)),
     ];
     let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
     proxy.observe(&sockets, None);
