@@ -49,7 +49,7 @@ pub(crate) struct Sidecar {
     /// Consecutive readings without a listener of Envoy's, once there was one.
     unseen: Option<u32>,
     reading: Option<Held>,
-    /// The last reading while the proxy still listened.
+    /// The last reading after which the proxy still listened.
     last_alive: Option<Held>,
     read_at: Option<Instant>,
     took: Duration,
@@ -95,11 +95,10 @@ impl Sidecar {
     pub(crate) fn look(&mut self) -> Option<Held> {
         let (began, before) = (Instant::now(), self.reading);
         self.reading = self.read_table().then(|| held(&self.sockets, &self.proxy));
-        // The table lists listeners first: where Envoy is killed while it is read, they are still in it and the connections are
-        // not. So here too it takes two quiet readings to void what was held.
-        let quiet = |reading: Option<Held>| reading.is_none_or(|held| held.is_quiet());
-        if self.unseen == Some(0) && (!quiet(self.reading) || quiet(before)) {
-            self.last_alive = self.reading;
+        // A reading is known to be whole by the next one: while Envoy dies, the table lists its listeners, which come first, and not its
+        // connections any more.
+        if self.unseen == Some(0) {
+            self.last_alive = before;
         }
         self.took = began.elapsed();
         self.read_at = Some(began);
@@ -116,7 +115,7 @@ impl Sidecar {
         self.reading
     }
 
-    /// The last reading while the proxy still listened: what its end may have destroyed.
+    /// The last reading after which the proxy still listened: what its end may have destroyed.
     pub(crate) const fn last_alive(&self) -> Option<Held> {
         self.last_alive
     }

@@ -49,10 +49,11 @@ impl Sidecar {
     }
 
     pub(crate) fn look(&mut self) -> Option<Held> {
+        let before = self.reading;
         self.read_table();
         self.reading = Some(held(&self.sockets, &self.proxy));
         if self.unseen == Some(0) {
-            self.last_alive = self.reading;
+            self.last_alive = before;
         }
         self.read_at = Some(world::now());
         self.reading
