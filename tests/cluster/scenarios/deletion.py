@@ -22,6 +22,7 @@ def _delete_and_count(play: Play, written: int, *, all_of_it: bool) -> None:
         play.check_delivered(written)
     else:
         play.facts.written = written
+        play.check_loss_is_told()
         play.note("what arrives is Istio's own doing here, and may be less than all")
 
 
@@ -63,7 +64,7 @@ SCENARIOS = (
     ),
     Scenario(
         "deleted-running-blind",
-        "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS ends, with what arrives in the proxy's five seconds",
+        "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS ends, and the verdict tells what the proxy's five seconds cut off",
         partial(_running, "classic", "native", False),
     ),
     Scenario(
