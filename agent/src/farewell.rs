@@ -116,9 +116,11 @@ fn cut_off(told: Option<Held>, reading: Option<Held>, left_first: Held, left_las
     let before = held(reading).or_else(|| held(told)).unwrap_or_default();
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;
+    // A connection that has not outlived the proxy as an orphan was cut off, even where the kernel held none of its bytes: the proxy's own
+    // memory shows nowhere.
     let connections = match (destroyed, left_last.bytes) {
-        (0, 0) => 0,
-        (0, _) => left_last.connections,
+        (0, 0) => before.connections.saturating_sub(left_first.connections),
+        (0, _) => before.connections.saturating_sub(left_first.connections) + left_last.connections,
         _ => before.connections,
     };
     Held { connections, bytes, downstream: 0 }
@@ -157,6 +159,12 @@ mod tests {
     fn a_proxy_that_went_by_itself_is_judged_by_the_last_reading() {
         assert_eq!(cut_off(None, Some(held(2, 300)), held(0, 0), held(0, 0)), held(2, 300));
         assert_eq!(cut_off(None, None, held(0, 0), held(0, 0)), held(0, 0));
+    }
+
+    #[test]
+    fn a_connection_that_has_not_outlived_the_proxy_is_cut_off_whatever_the_kernel_held_of_it() {
+        assert_eq!(cut_off(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(0, 0)), held(1, 0));
+        assert_eq!(cut_off(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(1, 300)), held(2, 300));
     }
 
     #[test]
