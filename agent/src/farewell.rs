@@ -117,11 +117,12 @@ fn cut_off(told: Option<Held>, reading: Option<Held>, left_first: Held, left_las
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;
     // A connection that has not outlived the proxy as an orphan was cut off, even where the kernel held none of its bytes: the proxy's own
-    // memory shows nowhere.
+    // memory shows nowhere. A proxy may take several readings to die, and what it was told it took alive.
+    let most = before.connections.max(held(told).unwrap_or_default().connections);
     let connections = match (destroyed, left_last.bytes) {
-        (0, 0) => before.connections.saturating_sub(left_first.connections),
-        (0, _) => before.connections.saturating_sub(left_first.connections) + left_last.connections,
-        _ => before.connections,
+        (0, 0) => most.saturating_sub(left_first.connections),
+        (0, _) => most.saturating_sub(left_first.connections) + left_last.connections,
+        _ => most,
     };
     Held { connections, bytes, downstream: 0 }
 }
@@ -165,6 +166,7 @@ mod tests {
     fn a_connection_that_has_not_outlived_the_proxy_is_cut_off_whatever_the_kernel_held_of_it() {
         assert_eq!(cut_off(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(0, 0)), held(1, 0));
         assert_eq!(cut_off(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(1, 300)), held(2, 300));
+        assert_eq!(cut_off(Some(held(2, 900)), Some(held(1, 900)), held(1, 900), held(0, 0)), held(1, 0), "it takes time to die");
     }
 
     #[test]
