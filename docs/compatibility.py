@@ -1,5 +1,6 @@
 """Makes docs/compatibility.md of docs/compatibility.yaml: `.cache/venv/bin/python docs/compatibility.py`."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -43,14 +44,36 @@ def kind(evidence: Evidence) -> str:
 def check(evidence: Evidence) -> None:
     """What is named must be there."""
     said = evidence[kind(evidence)]
-    if kind(evidence) == "seen" and not (ROOT / said).is_file():
-        raise Unproven(f"{said}: there is no such file")
+    path, _, name = said.partition("::")
+    if kind(evidence) == "seen":
+        if not (ROOT / path).is_file():
+            raise Unproven(f"{said}: there is no such file")
+        if name and not any(result["name"] == name and result["outcome"] == "passed" for result in run(path)["results"]):
+            raise Unproven(f"{said}: no such scenario has passed there")
     if kind(evidence) == "tested":
-        path, _, name = said.partition("::")
         text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
         # A function of Python or Rust, or a title in JavaScript.
         if not re.search(rf"(?m)^\s*(?:def|fn) {re.escape(name)}\(|^test\('{re.escape(name)}'", text):
             raise Unproven(f"{said}: there is no such test")
+
+
+def run(path: str) -> dict[str, Any]:
+    """A recorded run of `./build.sh e2e`."""
+    recorded: dict[str, Any] = json.loads((ROOT / path).read_text())
+    return recorded
+
+
+def note_of(evidence: Evidence) -> str:
+    """What the page says of it."""
+    note = evidence[kind(evidence)]
+    path, _, name = note.partition("::")
+    if kind(evidence) == "tested":
+        return f"`{note}`"
+    if kind(evidence) == "seen" and name:
+        versions = run(path)["versions"]
+        of = f"Istio {versions['istio']}, Envoy {versions['envoy']}, Kubernetes {versions['kubernetes'].removeprefix('v')}"
+        return f"`{name}` in [the cluster report](cluster-report.md), {of}"
+    return f"[{note}](../{note})" if kind(evidence) == "seen" else note
 
 
 def page(data: dict[str, Any]) -> str:
@@ -74,11 +97,7 @@ def cell(evidences: list[Evidence], notes: list[str]) -> str:
     said = []
     for evidence in evidences:
         check(evidence)
-        note = evidence[kind(evidence)]
-        if kind(evidence) == "tested":
-            note = f"`{note}`"
-        if kind(evidence) == "seen":
-            note = f"[{note}](../{note})"
+        note = note_of(evidence)
         if note not in notes:
             notes.append(note)
         of = f" ({evidence['of']})" if "of" in evidence else ""

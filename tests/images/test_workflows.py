@@ -45,3 +45,17 @@ def test_a_release_publishes_every_crate_that_the_dry_run_packages() -> None:
     assert packaged is not None
     words = " ".join(f"--package {name}" for name in packaged[1].split())
     assert f"cargo publish --locked {words}\n" in (ROOT / ".github" / "workflows" / "release.yml").read_text()
+
+
+def test_nothing_is_published_that_has_not_passed_on_a_cluster() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+
+    def before(name: str) -> set[str]:
+        needs = jobs[name].get("needs", [])
+        direct = {needs} if isinstance(needs, str) else set(needs)
+        return direct.union(*(before(other) for other in direct))
+
+    assert any("./build.sh e2e" in step.get("run", "") for step in jobs["cluster"]["steps"])
+    publishing = [name for name, job in jobs.items() if "write" in job.get("permissions", {}).values()]
+    assert publishing
+    assert [name for name in publishing if "cluster" not in before(name)] == []
