@@ -5,11 +5,12 @@ use core::time::Duration;
 
 use drain::limits::Limits;
 use drain::time::Instant;
-use drain::wire::{Completion, Unsent};
+use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 
 use crate::clock::Clock;
+use crate::istio::Form;
 use crate::options::Options;
 use crate::rung::Trail;
 use crate::sidecar::Sidecar;
@@ -115,9 +116,15 @@ impl<'a> Ending<'a> {
         self.termination.and_then(Termination::grace_left)
     }
 
-    /// How it was decided what becomes of the proxy, and by what it is known, as a clause.
+    /// What is to become of the proxy.
+    pub(crate) fn action(&self) -> Action {
+        if self.sidecar.is_ztunnel() { Form::Ambient.action() } else { self.options.action }
+    }
+
+    /// How that was decided, and by what the proxy is known, as a clause.
     pub(crate) fn decided(&self) -> String {
-        format!("{}; known {}", self.options.decided(), self.proxy_known_by)
+        let decided = if self.sidecar.is_ztunnel() { Form::Ambient.decided() } else { self.options.decided() };
+        format!("{decided}; known {}", self.proxy_known_by)
     }
 
     /// Takes down by what the proxy is known, as long as it is there.
@@ -144,7 +151,7 @@ impl<'a> Ending<'a> {
             bytes,
             downstream: known.then_some(downstream),
         });
-        Completion { container: self.container.clone(), exit_code, signal, action: self.options.action, unsent }
+        Completion { container: self.container.clone(), exit_code, signal, action: self.action(), unsent }
     }
 
     /// How long ago the task has ended.

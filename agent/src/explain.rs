@@ -8,6 +8,7 @@ use std::process;
 
 use drain::duration;
 use drain::wire::{self, Action};
+use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
 
@@ -36,15 +37,19 @@ pub(crate) fn plan(options: &Options) -> String {
         say("main container", &line);
     }
     say("restart policy", &restarts(options));
-    say("proxy", &proxy(options));
-    say("action", action(options));
-    for at in &options.signal {
-        say("filter", &format!("{at}: {}", filter(*at)));
-    }
-    say("then", &format!("Envoy's admin interface, port {}: {}", options.admin_port, listens(options.admin_port)));
-    say("then", &format!("pilot-agent, port {}: {}", options.status_port, listens(options.status_port)));
-    if options.action == Action::Quit {
-        say("then", "SIGTERM to pilot-agent, if our uid may");
+    let mut sidecar = Sidecar::new(options, None);
+    let held = sidecar.look();
+    say("proxy", &proxy(&sidecar, held, options));
+    say("action", action(&sidecar, options));
+    if !sidecar.is_ztunnel() {
+        for at in &options.signal {
+            say("filter", &format!("{at}: {}", filter(*at)));
+        }
+        say("then", &format!("Envoy's admin interface, port {}: {}", options.admin_port, listens(options.admin_port)));
+        say("then", &format!("pilot-agent, port {}: {}", options.status_port, listens(options.status_port)));
+        if options.action == Action::Quit {
+            say("then", "SIGTERM to pilot-agent, if our uid may");
+        }
     }
     let limits = [options.drain_timeout, options.stall_timeout, options.grace_period].map(duration::display);
     let [drain, stall, grace] = limits;
@@ -95,9 +100,8 @@ fn restarts(options: &Options) -> String {
     }
 }
 
-fn proxy(options: &Options) -> String {
-    let mut sidecar = Sidecar::new(options, None);
-    let held = sidecar.look();
+fn proxy(sidecar: &Sidecar, held: Option<Held>, options: &Options) -> String {
+    let decided = if sidecar.is_ztunnel() { Form::Ambient.decided() } else { options.decided() };
     let here = match (sidecar.is_here(), sidecar.is_in_a_pod() && is_captured()) {
         (true, _) => format!("is here, known {}", sidecar.known_by()),
         (false, true) => "is to come: the pod's traffic is captured".to_owned(),
@@ -105,10 +109,13 @@ fn proxy(options: &Options) -> String {
     };
     let known = if sidecar.is_known() { "" } else { ", its sockets cannot be told from others" };
     let waits = held.map_or_else(String::new, |held| format!("; undelivered now: {} bytes", held.bytes));
-    format!("{here} ({}){known}{waits}", options.decided())
+    format!("{here} ({decided}){known}{waits}")
 }
 
-const fn action(options: &Options) -> &'static str {
+fn action(sidecar: &Sidecar, options: &Options) -> &'static str {
+    if sidecar.is_ztunnel() {
+        return "wait until all is delivered: ztunnel is the node's";
+    }
     match (options.form, options.action) {
         (Some(Form::Absent), _) => "nothing: there is no proxy to end",
         (_, Action::Quit) => "quit: the proxy drains, then ends",

@@ -55,7 +55,7 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
             Verdict { linger: lingered.took, ..Verdict::new(Fate::Gone, drained, undelivered) }
         }
         Outcome::Left => {
-            log::line("the proxy is left to kubelet");
+            log::line(if ending.sidecar.is_ztunnel() { "the proxy is left to the node" } else { "the proxy is left to kubelet" });
             let undelivered = cut_off(ending.told, ending.sidecar.reading(), Held::default(), Held::default());
             Verdict::new(Fate::Left, drained, undelivered)
         }

@@ -15,6 +15,8 @@ pub(crate) enum Form {
     Native,
     /// The injector has put none in.
     Absent,
+    /// The pod is in an ambient mesh: its traffic is carried by ztunnel, which is the node's and nobody's in the pod to end.
+    Ambient,
     /// Nobody has told us.
     Unknown,
 }
@@ -42,7 +44,7 @@ impl Form {
     /// ever, to end a native one costs a restart of it.
     pub(crate) const fn action(self) -> Action {
         match self {
-            Self::Native => Action::Drain,
+            Self::Native | Self::Ambient => Action::Drain,
             Self::Classic | Self::Absent | Self::Unknown => Action::Quit,
         }
     }
@@ -53,6 +55,7 @@ impl Form {
             Self::Classic => "istio-proxy is a regular container, by sidecar.istio.io/status",
             Self::Native => "istio-proxy is a native sidecar, by sidecar.istio.io/status",
             Self::Absent => "no istio-proxy in sidecar.istio.io/status",
+            Self::Ambient => "the pod is in an ambient mesh, by what listens in it",
             Self::Unknown => "sidecar.istio.io/status was not given, so it is taken for a regular container",
         }
     }
@@ -79,8 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_native_sidecar_is_left_running() {
-        assert_eq!(Form::Native.action(), Action::Drain);
+    fn a_proxy_that_is_others_to_end_is_left_running() {
+        for form in [Form::Native, Form::Ambient] {
+            assert_eq!(form.action(), Action::Drain);
+        }
         for form in [Form::Classic, Form::Absent, Form::Unknown] {
             assert_eq!(form.action(), Action::Quit);
         }

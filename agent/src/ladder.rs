@@ -7,7 +7,7 @@ use drain::wire::Action;
 
 use crate::ending::Ending;
 use crate::log;
-use crate::rung::{Outcome, admin, filter, terminate};
+use crate::rung::{Outcome, admin, filter, terminate, ztunnel};
 
 /// The pause before the ladder is climbed again, doubled each time up to [`LONGEST_PAUSE`]: whatever is in the way may pass.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -40,6 +40,9 @@ pub(crate) fn climb(ending: &mut Ending<'_>, patience: Patience) -> Outcome {
 }
 
 fn climb_once(ending: &mut Ending<'_>) -> Outcome {
+    if ending.sidecar.is_ztunnel() {
+        return ztunnel::climb(ending);
+    }
     loop {
         for at in &ending.options.signal {
             match filter::climb(ending, *at) {
@@ -51,7 +54,7 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
             return Outcome::Failed("the grace period is over".to_owned());
         }
         log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
-        match (admin::climb(ending), ending.options.action) {
+        match (admin::climb(ending), ending.action()) {
             (None, _) => log::line("a filter that was silent answers again"),
             (Some(Outcome::Failed(why)), Action::Quit) if !ending.must_leave() => {
                 return match terminate::climb(ending) {

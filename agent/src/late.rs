@@ -120,10 +120,10 @@ impl<'a> Late<'a> {
             Some(Form::Unknown) | None => {
                 let mut sidecar = Sidecar::new(self.options, None);
                 sidecar.look();
-                let none = !sidecar.is_here() && !is_captured();
-                if none { Judgement::Leave("the pod has no proxy".to_owned()) } else { Judgement::Wait }
+                let none = sidecar.is_ztunnel() || !sidecar.is_here() && !is_captured();
+                if none { Judgement::Leave("the pod has no proxy of its own".to_owned()) } else { Judgement::Wait }
             }
-            Some(Form::Classic | Form::Native | Form::Absent) => Judgement::Wait,
+            Some(Form::Classic | Form::Native | Form::Absent | Form::Ambient) => Judgement::Wait,
         }
     }
 }

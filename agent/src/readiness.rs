@@ -39,8 +39,11 @@ pub(crate) fn has_proxy(sidecar: &mut Sidecar, options: &Options) -> bool {
     sidecar.is_here() || answers(options.ready_port) || (sidecar.is_in_a_pod() && is_captured())
 }
 
-/// Waits until the proxy is ready, at most as long as `options` say; else, what to tell.
-pub(crate) fn wait(options: &Options) -> Result<(), String> {
+/// Waits until the proxy is ready, at most as long as `options` say; else, what to tell. ztunnel has let the pod start, so it is.
+pub(crate) fn wait(sidecar: &Sidecar, options: &Options) -> Result<(), String> {
+    if sidecar.is_ztunnel() {
+        return Ok(());
+    }
     let deadline = Instant::now() + options.ready_timeout;
     let mut pause = FIRST_PAUSE;
     loop {

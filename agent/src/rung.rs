@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 pub(crate) mod admin;
 pub(crate) mod filter;
 pub(crate) mod terminate;
+pub(crate) mod ztunnel;
 
 /// Whom a rung talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) enum Route {
     PilotAgent(SocketAddr),
     /// A signal to pilot-agent.
     Terminate,
+    /// None: ztunnel is only waited for.
+    Ztunnel,
 }
 
 /// What came of a rung.
@@ -44,6 +47,7 @@ impl fmt::Display for Route {
             Self::Admin(at) => write!(f, "admin {at}"),
             Self::PilotAgent(at) => write!(f, "pilot-agent {at}"),
             Self::Terminate => f.write_str("SIGTERM to pilot-agent"),
+            Self::Ztunnel => f.write_str("ztunnel"),
         }
     }
 }

@@ -15,6 +15,7 @@ use pod::table::Table;
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
+use crate::istio::Form;
 use crate::log;
 use crate::options::Options;
 
@@ -46,6 +47,8 @@ pub(crate) struct Sidecar {
     inodes_of: Option<(i32, bool)>,
     /// Where the proxy has the task's uid, its uid does not tell its sockets.
     task_uid: Option<u32>,
+    /// The injector has not put a proxy of the pod's own into it, as far as we were told.
+    may_be_ztunnel: bool,
     /// Consecutive readings without a listener of Envoy's, once there was one.
     unseen: Option<u32>,
     reading: Option<Held>,
@@ -82,6 +85,7 @@ impl Sidecar {
             process_is_envoy: true,
             inodes_of: options.proxy_pid.map(|pid| (pid, false)),
             task_uid,
+            may_be_ztunnel: !matches!(options.form, Some(Form::Classic | Form::Native)),
             unseen: None,
             reading: None,
             last_alive: None,
@@ -176,6 +180,11 @@ impl Sidecar {
         self.scope == Scope::Pod
     }
 
+    /// Whether the proxy is ztunnel, on the node: there is nothing to end and nobody to ask.
+    pub(crate) fn is_ztunnel(&self) -> bool {
+        self.may_be_ztunnel && self.proxy.is_ztunnel()
+    }
+
     /// Whether Envoy's own process is held.
     pub(crate) const fn has_met_envoy(&self) -> bool {
         self.process.is_some() && self.process_is_envoy
@@ -183,7 +192,7 @@ impl Sidecar {
 
     /// Takes hold of the proxy's process, so that its end is seen at once. Without that its end is the end of its listeners.
     pub(crate) fn find_process(&mut self) {
-        if self.scope == Scope::Process || self.has_met_envoy() {
+        if self.scope == Scope::Process || self.has_met_envoy() || self.is_ztunnel() {
             return;
         }
         let envoy = self.by_name(ENVOY).or_else(|| self.by_listener());

@@ -95,7 +95,7 @@ impl Verdict {
             .number("exitCode", exit_code.map(u64::from))
             .number("signal", signal.map(u64::from))
             .text("exitStatus", Some(if ending.exit == Exit::Unknown { "unknown" } else { "known" }))
-            .text("action", Some(ending.options.action.name()))
+            .text("action", Some(ending.action().name()))
             .text("ended", Some(ending.evidence()))
             .text("decided", Some(&ending.decided()))
             .text("proxy", Some(self.fate.name()))

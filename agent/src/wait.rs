@@ -7,11 +7,12 @@ use crate::sidecar::Sidecar;
 
 /// Waits. Whether the proxy is ready, or there is none.
 pub(crate) fn run(options: &Options) -> bool {
-    if !readiness::has_proxy(&mut Sidecar::new(options, None), options) {
+    let mut sidecar = Sidecar::new(options, None);
+    if !readiness::has_proxy(&mut sidecar, options) {
         log::line("there is no proxy, so there is nothing to wait for");
         return true;
     }
-    let ready = readiness::wait(options);
+    let ready = readiness::wait(&sidecar, options);
     if let Err(why) = &ready {
         log::line(why);
     }

@@ -18,10 +18,10 @@ use crate::termination::Termination;
 use crate::verdict::Fate;
 
 /// Waits until the proxy is ready. Only its time being up is worth a word.
-pub(super) fn wait_for_proxy(options: &Options) -> u8 {
+pub(super) fn wait_for_proxy(options: &Options, sidecar: &Sidecar) -> u8 {
     // Without us nobody would want to know.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let Err(why) = readiness::wait(options) else { return 0 };
+    let Err(why) = readiness::wait(sidecar, options) else { return 0 };
     let then = match options.not_ready {
         NotReady::GoOn => "the command is started all the same",
         NotReady::Fail => "the command is not started",

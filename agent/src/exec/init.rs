@@ -58,7 +58,7 @@ impl<'a> Init<'a> {
     pub(super) fn run(mut self) -> u8 {
         // Of the pid namespace's first process every orphan is a child by itself. Where this cannot be had, orphans go further up.
         let _ = set_child_subreaper(Some(getpid()));
-        self.help(|init| helper::wait_for_proxy(init.options));
+        self.help(|init| init.sidecar.as_ref().map_or(0, |sidecar| helper::wait_for_proxy(init.options, sidecar)));
         loop {
             self.reap();
             while let Some(event) = self.events.pop_front() {

@@ -11,7 +11,7 @@ use drain::time::Instant;
 use pod::delivery::Held;
 use pod::ports;
 
-use super::{Outcome, Route, filter};
+use super::{Outcome, Route, filter, ztunnel};
 use crate::ending::Ending;
 use crate::http::{self, Body, Head, Problem, Request};
 use crate::log;
@@ -132,6 +132,10 @@ impl Run {
 
     /// Makes one call, on the second address only where it cannot be made on the first.
     fn make(&mut self, ending: &mut Ending<'_>, call: Call) -> Answer {
+        if ending.sidecar.is_ztunnel() {
+            self.drained_by = Some(Route::Ztunnel);
+            return ztunnel::answer(call);
+        }
         let options = ending.options;
         let quits = matches!(call, Call::Quit | Call::PilotAgentQuit);
         if !quits && self.mute_until.is_some_and(|until| ending.clock.now() < until) {

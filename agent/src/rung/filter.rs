@@ -180,7 +180,7 @@ impl Talk {
 
     fn check_later(&mut self, ending: &Ending<'_>, now: Instant) {
         let quiet = ending.sidecar.reading().is_none_or(|held| held.is_quiet());
-        let eager = ending.options.action == Action::Drain && quiet;
+        let eager = ending.action() == Action::Drain && quiet;
         self.check_at = now + if eager { EAGER_CHECK } else { CHECK };
     }
 

@@ -11,6 +11,8 @@ pub const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(
 pub const OUTBOUND: u16 = 15001;
 /// Envoy's virtual inbound listener: every connection that enters the pod is redirected to it.
 pub const INBOUND: u16 = 15006;
+/// Where connections of an ambient mesh arrive (HBONE): ztunnel's, and a sidecar's that takes part in one.
+pub const HBONE: u16 = 15008;
 /// Envoy's admin interface, unless `proxyAdminPort` says otherwise.
 pub const ADMIN: u16 = 15000;
 /// pilot-agent's status server: health, merged metrics, `/quitquitquit`; unless `statusPort` says otherwise.

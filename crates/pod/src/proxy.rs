@@ -52,6 +52,8 @@ enum Owner {
 pub struct Proxy {
     scope: Scope,
     owner: Owner,
+    /// Whether it is ztunnel; `None` while no listener was seen. Not asked again: a dying Envoy closes its listeners in any order.
+    ztunnel: Option<bool>,
     signal_ports: Vec<u16>,
     /// [`ports::CONTROL`] and whatever takes their place.
     control: Vec<u16>,
@@ -77,6 +79,7 @@ impl Proxy {
         Self {
             scope,
             owner: Owner::Unknown,
+            ztunnel: None,
             signal_ports: signal_ports.to_vec(),
             control,
             outbound: Vec::new(),
@@ -109,8 +112,13 @@ impl Proxy {
             }
             (None, Owner::Unknown | Owner::Uid(_) | Owner::Inodes(_)) => {}
         }
+        if self.ztunnel.is_none() && self.listener(sockets).is_some() {
+            self.ztunnel = Some(self.scope == Scope::Pod && self.listens_as_ztunnel(sockets));
+        }
         for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
-            let outbound = self.owns(socket) && !self.is_control_port(socket.local.port) && socket.local.port != ports::INBOUND;
+            // ztunnel is root, and so may be whoever else listens in the pod.
+            let elsewhere = self.is_ztunnel() && socket.local.port != ports::OUTBOUND;
+            let outbound = self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
             if outbound && !self.outbound.contains(&socket.local) {
                 self.outbound.push(socket.local);
             }
@@ -126,6 +134,12 @@ impl Proxy {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.owner != Owner::Unknown
+    }
+
+    /// Whether it is ztunnel, which carries the pod's traffic in an ambient mesh: the node's own, in the pod by its sockets alone.
+    #[must_use]
+    pub fn is_ztunnel(&self) -> bool {
+        self.ztunnel == Some(true)
     }
 
     /// The socket by which the proxy is known in a pod: one of [`ports::OF_ENVOY`], or the signal's.
@@ -155,7 +169,7 @@ impl Proxy {
             None
         } else if self.is_outbound(socket.local) {
             Some(Role::Captured)
-        } else if socket.local.port == ports::INBOUND {
+        } else if is_inbound(socket.local.port) {
             Some(Role::Inbound)
         } else if INBOUND_SOURCES.contains(&socket.local.ip) {
             Some(Role::ToPod)
@@ -167,6 +181,13 @@ impl Proxy {
     /// Whether what `socket` has still to send is for the proxy, whoever it was written for: capture does not show in its remote end.
     pub(crate) fn is_sent_to(&self, socket: &Socket) -> bool {
         self.captured.contains(&socket.local) || socket.is_local() && self.is_outbound(socket.remote)
+    }
+
+    /// ztunnel opens these two in every pod's network, before the pod's containers start (istio/ztunnel, `src/config.rs`). An Envoy that
+    /// has them has its admin interface, its health and its metrics listener before: they are in its bootstrap.
+    fn listens_as_ztunnel(&self, sockets: &[Socket]) -> bool {
+        let on = |port: u16| sockets.iter().any(|socket| socket.state == State::Listen && socket.local.port == port);
+        on(ports::OUTBOUND) && on(ports::HBONE) && !self.control.iter().any(|port| *port != ports::DNS && on(*port))
     }
 
     fn owns(&self, socket: &Socket) -> bool {
@@ -226,4 +247,9 @@ impl Proxy {
         });
         self.connections = still_there.map(ends).collect();
     }
+}
+
+/// Whether connections that come from elsewhere are redirected to this port.
+const fn is_inbound(port: u16) -> bool {
+    matches!(port, ports::INBOUND | ports::HBONE)
 }

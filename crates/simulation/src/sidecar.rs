@@ -104,6 +104,11 @@ impl Sidecar {
         true
     }
 
+    /// All of them have an Envoy.
+    pub(crate) const fn is_ztunnel(&self) -> bool {
+        false
+    }
+
     pub(crate) const fn has_met_envoy(&self) -> bool {
         self.holds_process
     }

@@ -97,6 +97,47 @@ fn what_a_task_has_sent_to_a_proxy_that_was_killed_is_not_left_to_be_delivered()
     assert_eq!(left_behind(&killed, &proxy), holding(2, 2_837_505, 0));
 }
 
+/// What ztunnel listens on in a pod of an ambient mesh; it runs as root, outside of the pod.
+fn ztunnels_listeners() -> Vec<Socket> {
+    [(15001, 1), (15006, 2), (15008, 3), (15053, 4)].map(|(port, inode)| listener(&format!("[::]:{port}"), 0, inode)).to_vec()
+}
+
+/// The proxy of a pod with these listeners.
+fn proxy_of(listeners: &[Socket]) -> Proxy {
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[15000, 15020]);
+    proxy.observe(listeners, None);
+    proxy
+}
+
+#[test]
+fn ztunnel_is_known_by_its_listeners_and_an_envoy_beside_an_ambient_mesh_is_not_taken_for_it() {
+    assert!(proxy_of(&ztunnels_listeners()).is_ztunnel());
+    assert!(!pods_proxy().is_ztunnel());
+    let hbone = listener("0.0.0.0:15008", PROXY, 9);
+    assert!(!proxy_of(&[table(&[LISTENERS]), vec![hbone]].concat()).is_ztunnel());
+    let mut dying = proxy_of(&[table(&[LISTENERS]), vec![hbone]].concat());
+    dying.observe(&[listener("0.0.0.0:15001", PROXY, 9), hbone], None);
+    assert!(!dying.is_ztunnel(), "whatever of it is closed first");
+}
+
+#[test]
+fn what_ztunnel_still_has_to_pass_on_is_held_also_where_root_has_others_in_the_pod() {
+    let helpers = [
+        listener("0.0.0.0:8080", 0, 5),
+        socket("10.99.0.2:8080", "10.0.0.8:40000", State::Established, (0, 900), Some(0)),
+        socket("10.99.0.2:15008", "10.0.0.8:40002", State::Established, (0, 900), Some(0)),
+    ];
+    let listeners = [ztunnels_listeners(), helpers.to_vec()].concat();
+    let held_with = |sockets: &[Socket]| held(&[listeners.clone(), sockets.to_vec()].concat(), &proxy_of(&listeners));
+    assert_eq!(held_with(&[]), holding(0, 0, 0));
+    let task = socket(TASK, SERVER, State::FinWait1, (3_001, 0), None);
+    let captured = socket(CAPTURED, TASK, State::Established, (0, 500), Some(0));
+    let tunnel = socket("10.99.0.2:50000", "10.0.0.9:15008", State::Established, (70, 0), Some(0));
+    assert_eq!(held_with(&[task, captured, tunnel]), holding(3, 3_570, 1));
+    let idle = Socket { tx_queue: 0, ..tunnel };
+    assert_eq!(held_with(&[idle]), holding(0, 0, 0));
+}
+
 #[test]
 fn an_idle_pod_holds_nothing() {
     let xds = socket("10.99.0.2:50000", "10.96.0.7:15012", State::Established, (900, 40), Some(PROXY));

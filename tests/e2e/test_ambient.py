@@ -1,0 +1,70 @@
+"""Pods of an ambient mesh: no proxy in the pod, but a stand-in for ztunnel with its sockets in the pod's network. Root only."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.child import Child
+from harness.paths import PROGRAMS, PYTHON, agent
+from harness.pod import Pod
+from harness.scene import MakeScene, Scene
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def scene(pod: Pod, make_scene: MakeScene, folder: Path) -> Iterator[Scene]:
+    """A pod whose traffic ztunnel carries."""
+    argv = ["nsenter", f"--net={pod.namespace.path}", "--", *PYTHON, str(PROGRAMS / "ztunnel.py")]
+    with Child(argv, folder / "ztunnel.log") as ztunnel:
+        ztunnel.report("ready")
+        yield make_scene(pod=pod)
+        assert ztunnel.running, "it is the node's, and nobody's in the pod to end"
+
+
+def test_what_ztunnel_has_to_pass_on_is_waited_for(pod: Pod, scene: Scene) -> None:
+    upstream = scene.upstream(rate=4 * MB)
+    task = scene.task(size=12 * MB, to=upstream.address)
+    watching = scene.agent(task)
+    task.begin()
+    crc = task.report("written")["crcs"][0]
+    verdict = watching.verdict()
+    # What kubelet does when the last container has ended.
+    pod.unplug()
+    (delivery,) = upstream.deliveries()
+    assert (delivery.bytes, delivery.in_order, delivery.crc) == (12 * MB, True, crc)
+    assert (verdict["proxy"], verdict["action"], verdict["route"]) == ("left", "drain", "ztunnel")
+    assert verdict["undelivered"] == {"connections": 0, "bytes": 0}
+    assert verdict["decided"].startswith("the pod is in an ambient mesh")
+
+
+def test_a_receiver_that_is_dead_does_not_hold_the_pod(pod: Pod, scene: Scene) -> None:
+    upstream = scene.upstream(rate=MB)
+    task = scene.task(size=3 * MB, to=upstream.address)
+    watching = scene.agent(task, "--stall-timeout", "1s")
+    task.begin()
+    task.wait()
+    pod.unplug()
+    verdict = watching.verdict()
+    assert watching.wait() == 0
+    assert verdict["proxy"] == "left"
+    assert verdict["undelivered"]["bytes"] > 0
+
+
+@pytest.mark.usefixtures("scene")
+@pytest.mark.parametrize("verb", [["wait"], ["exec", "--not-ready", "fail", "--", "true"]], ids=["wait", "exec"])
+def test_nobody_waits_for_a_proxy_of_the_pods_own(pod: Pod, verb: list[str]) -> None:
+    run = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), *verb]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.usefixtures("scene")
+def test_the_plan_says_so(pod: Pod) -> None:
+    run = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), "--explain"]
+    plan = subprocess.run(run, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert "the pod is in an ambient mesh" in plan
+    assert "wait until all is delivered" in plan
+    assert "admin interface" not in plan
