@@ -3,6 +3,9 @@
 //!
 //! A container's file has a line for each thing that was learned of it, and the last one holds. It is kept open: to remember the task's
 //! end costs one system call, as it stands between that end and the signal.
+//!
+//! The folder outlives the sandbox, too: after a node's restart kubelet makes the pod a new one and, under `OnFailure`, starts everything
+//! again that had not succeeded. Then what was seen to run or to listen has to be seen anew; what has ended for good has ended.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
@@ -10,12 +13,18 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use pod::pidfd::Exit;
+use pod::procfs::Procfs;
 
 use crate::log;
 
-/// The file that says that all is done, and the one that says that the proxy was there.
+/// The file that says that all is done, the one that says that the proxy was there, and the one that says in which sandbox.
 const DONE: &str = "done";
 const PROXY: &str = "proxy";
+const SANDBOX: &str = "sandbox";
+/// What the names of the containers' files begin with, to keep them apart from the others.
+const MAIN: &str = "main-";
+/// Another one after every start of the machine (`proc_sys_kernel(5)`).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What is remembered of one main container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +45,38 @@ pub(crate) struct Memory {
 // === impl Memory ===
 
 impl Memory {
-    pub(crate) const fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, open: RefCell::new(Vec::new()) }
+    /// What `folder` holds of the sandbox of now.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        Self::in_sandbox(folder, &sandbox())
+    }
+
+    fn in_sandbox(folder: Option<PathBuf>, sandbox: &str) -> Self {
+        let memory = Self { folder, open: RefCell::new(Vec::new()) };
+        let known = memory.folder.as_ref().and_then(|folder| fs::read_to_string(folder.join(SANDBOX)).ok());
+        match known.as_deref().map(str::trim) {
+            Some(known) if known == sandbox => {}
+            Some(_) => {
+                log::line("the pod has a new sandbox: what ran in the old one may be started again");
+                memory.forget_what_ran();
+                memory.append(SANDBOX, sandbox);
+            }
+            None => memory.append(SANDBOX, sandbox),
+        }
+        memory
+    }
+
+    /// Forgets whatever has not ended for good.
+    fn forget_what_ran(&self) {
+        let Some(folder) = &self.folder else { return };
+        let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
+        for name in files.filter_map(|name| name.into_string().ok()) {
+            let ran = name.strip_prefix(MAIN).is_some_and(|container| self.recall(container) == Some(Trace::Seen));
+            if (ran || name == PROXY || name == SANDBOX)
+                && let Err(error) = fs::remove_file(folder.join(&name))
+            {
+                log::line(&format!("{} cannot be removed ({error}): the agent may end too early", folder.join(&name).display()));
+            }
+        }
     }
 
     /// What is remembered of `container`.
@@ -122,9 +161,15 @@ impl Trace {
     }
 }
 
-/// A container's file. The prefix keeps it apart from [`DONE`].
 fn file_of(container: &str) -> String {
-    format!("main-{container}")
+    format!("{MAIN}{container}")
+}
+
+/// What tells the pod's sandbox from the ones before: the machine's start, and when the namespace's first process began.
+fn sandbox() -> String {
+    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
+    let pause = Procfs::default().process(1).map_or(0, |pause| pause.start);
+    format!("{} {pause}", boot.trim())
 }
 
 #[cfg(test)]
@@ -158,6 +203,26 @@ mod tests {
         assert!(!memory.has_met_proxy());
         memory.met_proxy();
         assert!(Memory::new(Some(folder.clone())).has_met_proxy());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn in_a_new_sandbox_only_an_end_for_good_is_remembered() {
+        let folder = std::env::temp_dir().join(format!("exeunt-memory-sandbox-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let inside = |sandbox| Memory::in_sandbox(Some(folder.clone()), sandbox);
+        let first = inside("a 1");
+        first.remember("seen", Trace::Seen);
+        first.remember("ended", Trace::Ended(Exit::Code(0)));
+        first.met_proxy();
+        let again = inside("a 1");
+        assert_eq!((again.recall("seen"), again.has_met_proxy()), (Some(Trace::Seen), true), "the agent alone was restarted");
+        for memory in [inside("a 2"), inside("a 2")] {
+            assert_eq!((memory.recall("seen"), memory.has_met_proxy()), (None, false));
+            assert_eq!(memory.recall("ended"), Some(Trace::Ended(Exit::Code(0))));
+        }
+        inside("a 2").remember("seen", Trace::Seen);
+        assert_eq!(inside("a 2").recall("seen"), Some(Trace::Seen));
         fs::remove_dir_all(folder).unwrap();
     }
 

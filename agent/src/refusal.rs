@@ -17,9 +17,23 @@ const HOST_NETWORK: &str = "# Kubernetes-managed hosts file (host network).";
 pub(crate) fn reasons(options: &Options) -> Vec<String> {
     // Whoever names the proxy's process knows that it is on a shared host.
     let hosts = if options.proxy_pid.is_none() { fs::read_to_string(HOSTS).unwrap_or_default() } else { String::new() };
-    let own = Procfs::default().container(process::id().cast_signed()).map(|container| container.name);
+    let proc = Procfs::default();
+    let own = proc.container(process::id().cast_signed()).map(|container| container.name);
     let itself = own.and_then(|own| itself(options, &own));
-    host_network(&hosts).into_iter().chain(alone(options, process::id())).chain(itself).collect()
+    let host_processes = host_processes(options, &proc);
+    host_network(&hosts).into_iter().chain(alone(options, process::id())).chain(host_processes).chain(itself).collect()
+}
+
+/// Among the node's processes no container's first one is told from its others: each has its runtime for a parent. The kernel's own
+/// are seen nowhere else, and the parent of all of them is always the second (Linux, `init/main.c`, `rest_init`).
+fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
+    let told = options.pid.is_some() || options.proxy_pid.is_some();
+    let node = !told && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
+    node.then(|| {
+        "hostPID: true is not supported: shareProcessNamespace: true in its place; or wrap the main container's command with \
+         exeunt-agent exec"
+            .to_owned()
+    })
 }
 
 /// In a shared process namespace the first process is the pod's own, `pause`.
@@ -70,6 +84,19 @@ mod tests {
     fn the_first_process_of_its_namespace_cannot_see_the_main_container() {
         assert!(alone(&options("watch"), 1).unwrap().starts_with("shareProcessNamespace: true is missing"));
         assert_eq!((alone(&options("watch"), 7), alone(&options("watch --pid 7"), 1)), (None, None));
+    }
+
+    #[test]
+    fn a_pod_among_the_nodes_processes_is_known_by_the_kernels() {
+        let root = std::env::temp_dir().join(format!("exeunt-refusal-{}", process::id()));
+        fs::create_dir_all(root.join("2")).unwrap();
+        for (comm, parent, refused) in [("kthreadd", 0, true), ("pause", 0, false), ("kthreadd", 1, false)] {
+            fs::write(root.join("2/stat"), format!("2 ({comm}) S {parent} {}9 0 0\n", "0 ".repeat(17))).unwrap();
+            let proc = Procfs::at(&root);
+            assert_eq!(host_processes(&options("watch"), &proc).is_some(), refused, "{comm}, child of {parent}");
+            assert_eq!(host_processes(&options("watch --pid 7"), &proc), None, "it was told which process");
+        }
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

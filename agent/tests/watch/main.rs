@@ -140,7 +140,10 @@ fn a_task_that_failed_under_on_failure_keeps_its_proxy_until_the_pod_is_ended() 
 
 #[test]
 fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
-    let agent = Agent::start(Command::new(AGENT).args(["watch", "--container", "a-container-that-never-comes"]));
+    // Whoever names the proxy's process knows that the node's processes are seen here.
+    let proxy = std::process::id().to_string();
+    let agent =
+        Agent::start(Command::new(AGENT).args(["watch", "--container", "a-container-that-never-comes", "--proxy-pid", &proxy]));
     // It is held back before the first look at /proc; the blocked signals say so.
     let held = |status: String| {
         let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:").map(|mask| u64::from_str_radix(mask.trim(), 16)));

@@ -118,7 +118,8 @@ impl Proxy {
         for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
             // ztunnel is root, and so may be whoever else listens in the pod.
             let elsewhere = self.is_ztunnel() && socket.local.port != ports::OUTBOUND;
-            let outbound = self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
+            let outbound =
+                self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
             if outbound && !self.outbound.contains(&socket.local) {
                 self.outbound.push(socket.local);
             }
