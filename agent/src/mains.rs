@@ -19,8 +19,11 @@ use crate::termination::Termination;
 const LOOK: Duration = Duration::from_millis(10);
 /// Without pidfd: how often `/proc` is asked whether a process is still there.
 const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
-/// The runtime reaps the process within 2 ms; only then does the kernel tell its status.
+/// The runtime reaps the process within 2 ms; only then does the kernel tell its status. On a busy node it takes longer, which is not worth
+/// waiting for where the status is only told.
 const REAPING: Duration = Duration::from_millis(20);
+/// Where what follows depends on it: an unknown status costs kubelet's back-off, ten seconds and more.
+const REAPING_TO_DECIDE: Duration = Duration::from_secs(1);
 /// Kubelet's back-off before a second restart, doubled before each further one up to [`MAX_BACK_OFF`]; the first comes at once
 /// (kubernetes, `pkg/kubelet/kubelet.go`, `backOffPeriod` and `MaxContainerBackOff`).
 const BACK_OFF: Duration = Duration::from_secs(10);
@@ -184,7 +187,7 @@ impl<'a> Mains<'a> {
             let next = match &main.phase {
                 Phase::Ended(_) => None,
                 Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
-                    let exit = exit_of(process, *tells);
+                    let exit = exit_of(process, *tells, self.policy);
                     // Whoever is to be told of it comes first.
                     log::later(&format!("{} has ended ({})", main.name, clause(exit)));
                     Phase::after(exit, self.policy, main.instances + 1)
@@ -315,11 +318,14 @@ fn back_off(instances: u32) -> Duration {
     }
 }
 
-fn exit_of(process: &Process, tells: bool) -> Exit {
+fn exit_of(process: &Process, tells: bool, policy: RestartPolicy) -> Exit {
     if !tells {
         return Exit::Unknown;
     }
-    process.wait_reaped(REAPING);
+    process.wait_reaped(match policy {
+        RestartPolicy::Never => REAPING,
+        RestartPolicy::OnFailure => REAPING_TO_DECIDE,
+    });
     let status = process.fd().and_then(|fd| sys::wait_status(fd).ok().flatten());
     status.map_or(Exit::Unknown, Exit::from_wait_status)
 }

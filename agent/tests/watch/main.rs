@@ -139,6 +139,21 @@ fn a_task_that_failed_under_on_failure_keeps_its_proxy_until_the_pod_is_ended() 
 }
 
 #[test]
+fn under_on_failure_an_exit_status_that_comes_late_is_waited_for() {
+    let (proxy, task) = (Proxy::start(&[]), Task::reaped_after(Duration::from_millis(200), "read x; exit 0"));
+    let pid = task.pid().to_string();
+    let agent = Agent::start(proxy.agent("watch").args(["--pid", &pid, "--restart-policy", "OnFailure"])).until_watching();
+    task.end();
+    if !kernel_tells() {
+        eprintln!("SKIPPED: before Linux 6.15 the kernel does not tell the exit status");
+        return;
+    }
+    // An unknown one would cost the back-off.
+    let agent = agent.until_it_says("has ended (exit code 0)");
+    agent.verdict().has(&["\"exitCode\":0", "\"proxy\":\"gone\""]);
+}
+
+#[test]
 fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
     // Whoever names the proxy's process knows that the node's processes are seen here.
     let proxy = std::process::id().to_string();

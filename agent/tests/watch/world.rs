@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
@@ -98,9 +99,19 @@ impl Drop for Proxy {
 impl Task {
     /// A task that runs `script`, which should read a line.
     pub(crate) fn start(script: &str) -> Self {
+        Self::reaped_after(Duration::ZERO, script)
+    }
+
+    /// The same, on a node so busy that the runtime comes `late` to reap it.
+    pub(crate) fn reaped_after(late: Duration, script: &str) -> Self {
         let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
         let runtime = thread::spawn(move || {
+            let is_zombie = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"));
+            while !late.is_zero() && !is_zombie(std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap()) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            thread::sleep(late);
             child.wait().unwrap();
         });
         Self { pid, stdin, runtime }
