@@ -42,6 +42,16 @@ def is_running(pod: Json, container: str) -> bool:
     return "running" in containers(pod).get(container, {}).get("state", {})
 
 
+def has_begun(pod: Json, container: str) -> bool:
+    """Whether it runs, or has run."""
+    return is_running(pod, container) or terminated(pod, container) is not None
+
+
+def is_ambient(pod: Json) -> bool:
+    """Whether Istio's node agent redirects its traffic to ztunnel (istio, `cni/pkg/util/podutil.go`)."""
+    return bool(pod["metadata"].get("annotations", {}).get("ambient.istio.io/redirection") == "enabled")
+
+
 def waits(pod: Json, container: str) -> str:
     """Why it waits; empty where it does not."""
     state = containers(pod).get(container, {}).get("state", {})

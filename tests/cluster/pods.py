@@ -71,6 +71,8 @@ class Shape:
     # Where a task brings the agent's binary itself: unpacked by an init container.
     unpacks_agent: bool = False
     inject: bool = True
+    # In an ambient mesh, where there is one: no proxy in the pod.
+    ambient: bool = False
     annotations: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -128,8 +130,10 @@ def _metadata(name: str, shape: Shape) -> Json:
     labels = {LABEL: name, "app": name}
     if shape.drain:
         labels["exeunt.dev/drain"] = shape.drain
-    if not shape.inject:
+    if shape.ambient or not shape.inject:
         labels["sidecar.istio.io/inject"] = "false"
+    if shape.ambient:
+        labels["istio.io/dataplane-mode"] = "ambient"
     annotations = {
         "sidecar.istio.io/nativeSidecar": "true" if shape.istio == "native" else "false",
         "proxy.istio.io/config": json.dumps(proxy),

@@ -2,9 +2,11 @@
 
 from functools import partial
 
+from .. import observed
 from ..play import Play
-from ..pods import Agent, Istio, Shape
+from ..pods import MAIN, Agent, Istio, Shape
 from ..scenario import Scenario
+from ..trouble import Skip
 from .words import AGENT, FORM, MB, SIZE, fate, uploading
 
 # Little enough that the task has written all of it, and ended, before the receiver reads on.
@@ -19,6 +21,17 @@ def _slow(istio: Istio, agent: Agent, play: Play) -> None:
     play.wait_ended()
     play.wait_received()
     play.check_end(proxy=fate(istio))
+    play.check_delivered(SIZE)
+
+
+def _ambient(agent: Agent, play: Play) -> None:
+    play.start(Shape(agent=agent, ambient=True, tasks=uploading()))
+    pod = play.wait("the task to have begun", lambda pod: observed.has_begun(pod, MAIN))
+    if not observed.is_ambient(pod):
+        raise Skip("there is no ambient mesh here: nobody redirects the pod's traffic to ztunnel")
+    play.wait_ended()
+    play.wait_received()
+    play.check_end(proxy="left", route="ztunnel")
     play.check_delivered(SIZE)
 
 
@@ -50,6 +63,14 @@ SCENARIOS = (
             partial(_slow, istio, agent),
         )
         for istio in FORM
+        for agent in ("native", "regular")
+    ),
+    *(
+        Scenario(
+            f"slow-ambient-{agent}",
+            f"all of a slow upload arrives in an ambient mesh, with {AGENT[agent]}",
+            partial(_ambient, agent),
+        )
         for agent in ("native", "regular")
     ),
     *(

@@ -60,6 +60,19 @@ def test_there_is_no_end_while_anything_of_it_runs() -> None:
         assert observed.seconds_after(made, ["base"]) is None
 
 
+def test_a_pod_is_in_an_ambient_mesh_when_its_traffic_is_redirected_and_not_when_it_asks_for_it() -> None:
+    made = pod(running("base"))
+    for annotations, ambient in (({}, False), ({"ambient.istio.io/redirection": "pending"}, False)):
+        assert observed.is_ambient(made | {"metadata": {"annotations": annotations}}) is ambient
+    assert observed.is_ambient(made | {"metadata": {"annotations": {"ambient.istio.io/redirection": "enabled"}}}) is True
+    assert observed.is_ambient(made | {"metadata": {}}) is False
+
+
+def test_what_has_ended_has_begun() -> None:
+    made = pod(running("base"), ended("second", "05"), waiting("third", "ContainerCreating"))
+    assert [observed.has_begun(made, name) for name in ("base", "second", "third", "fourth")] == [True, True, False, False]
+
+
 def test_exit_codes_leave_out_what_runs_beforehand() -> None:
     made = pod(ended("base", "05", code=3), running("istio-proxy"), init=(ended("istio-init", "01"),))
     assert observed.exit_codes(made) == {"base": 3}

@@ -72,3 +72,9 @@ def test_a_jobs_pod_carries_the_label_by_which_it_is_found() -> None:
 def test_a_failed_pod_is_not_tried_again_unless_its_policy_says_so() -> None:
     assert job("x", Shape(), WHERE)["spec"]["backoffLimit"] == 0
     assert job("x", Shape(policy="OnFailure"), WHERE)["spec"]["backoffLimit"] > 2
+
+
+def test_a_pod_of_an_ambient_mesh_asks_for_no_sidecar() -> None:
+    labels = template("x", Shape(ambient=True), WHERE)["metadata"]["labels"]
+    assert (labels["istio.io/dataplane-mode"], labels["sidecar.istio.io/inject"]) == ("ambient", "false")
+    assert "istio.io/dataplane-mode" not in template("x", Shape(), WHERE)["metadata"]["labels"]
