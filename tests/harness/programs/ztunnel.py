@@ -1,8 +1,8 @@
 """A stand-in for ztunnel, which carries a pod's traffic in an ambient mesh: on the node, with its sockets in the pod's network.
 
-As the real one (istio/ztunnel, `src/config.rs`) it listens on 15001 (outbound), 15006 and 15008 (inbound) and 15053 (DNS) in the pod's
-network namespace, is root, and passes each captured connection on over one of its own, half-closes and all. It does not encrypt, and
-carries nothing inbound. It reports `ready` on stdout when it listens.
+As the real one (istio/ztunnel, `src/config.rs`) it listens on 15001 (outbound), 15006 and 15008 (inbound) and 15053 (DNS) in the
+pod's network namespace, is root, and passes each captured connection on over one of its own, half-closes and all. It does not
+encrypt, and carries nothing inbound. It reports `ready` on stdout when it listens.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def main() -> None:
     # Istio's rules for sidecars let this group's connections out; those of an ambient mesh go by a mark.
     os.setgroups([])
     os.setgid(1337)
-    listeners = [socket.create_server(("0.0.0.0", port)) for port in _PORTS]
+    listeners = [socket.create_server(("", port)) for port in _PORTS]
     os.write(1, b'{"event": "ready"}\n')
     while True:
         connection, _ = listeners[0].accept()
