@@ -103,18 +103,25 @@ impl<'a> Mains<'a> {
             mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0 });
             let open =
                 |pid| Process::open(&mains.proc, pid).map_or(Phase::Ended(Exit::Unknown), |process| mains.running(process));
-            let begins = match (options.pid, mains.memory.recall(name)) {
-                (Some(pid), _) => Some(open(pid)),
+            let (instances, begins) = match (options.pid, mains.memory.recall(name)) {
+                (Some(pid), _) => (0, Some(open(pid))),
                 (None, Some(Trace::Ended(exit))) => {
                     mains.evidence = Some("an earlier run of the agent saw its process end".to_owned());
-                    Some(Phase::Ended(exit))
+                    (0, Some(Phase::Ended(exit)))
                 }
-                // It ended while nobody looked, unless it is still there.
-                (None, Some(Trace::Seen)) => mains.find(name).or_else(|| Some(Phase::after(Exit::Unknown, mains.policy, 1))),
-                (None, None) => None,
+                (None, Some(Trace::Between { instances, exit })) => {
+                    (instances, mains.find(name).or_else(|| Some(Phase::after(exit, mains.policy, instances))))
+                }
+                (None, Some(Trace::Seen { instances })) => {
+                    let running = mains.find(name);
+                    // It ended while nobody looked, and so has perhaps another one that kubelet had started at once.
+                    let ended = if running.is_some() { instances } else { instances.saturating_add(2) };
+                    (ended, running.or_else(|| Some(Phase::after(Exit::Unknown, mains.policy, ended))))
+                }
+                (None, None) => (0, None),
             };
             if let Some(phase) = begins {
-                mains.enter(place, phase);
+                mains.enter(place, phase, instances);
             }
         }
         mains
@@ -184,34 +191,38 @@ impl<'a> Mains<'a> {
         let now = Instant::now();
         for place in 0..self.list.len() {
             let Some(main) = self.list.get(place) else { return };
+            let mut instances = main.instances;
             let next = match &main.phase {
                 Phase::Ended(_) => None,
                 Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
                     let exit = exit_of(process, *tells, self.policy);
                     // Whoever is to be told of it comes first.
                     log::later(&format!("{} has ended ({})", main.name, clause(exit)));
-                    Phase::after(exit, self.policy, main.instances + 1)
+                    instances = instances.saturating_add(1);
+                    Phase::after(exit, self.policy, instances)
                 }),
                 Phase::Awaited | Phase::Between { .. } => {
                     self.find(&main.name).or_else(|| main.phase.was_the_last(now, self.termination.has_come()))
                 }
             };
             if let Some(next) = next {
-                self.enter(place, next);
+                self.enter(place, next, instances);
             }
         }
     }
 
-    fn enter(&mut self, place: usize, next: Phase) {
+    /// The main container at `place` is in phase `next` now, and so many instances of it have ended.
+    fn enter(&mut self, place: usize, next: Phase, instances: u32) {
         let Some(main) = self.list.get_mut(place) else { return };
+        main.instances = instances;
         match &next {
             Phase::Running { process, .. } => {
                 self.past.clear();
                 log::line(&format!("watching {}, process {}", main.name, process.pid()));
-                self.memory.remember(&main.name, Trace::Seen);
+                self.memory.remember(&main.name, Trace::Seen { instances });
             }
-            Phase::Between { until, .. } => {
-                main.instances += 1;
+            Phase::Between { exit, until } => {
+                self.memory.remember(&main.name, Trace::Between { instances, exit: *exit });
                 let wait = until.map_or_else(
                     || "it will be".to_owned(),
                     |until| format!("it may be, within {} s", until.saturating_duration_since(Instant::now()).as_secs()),
@@ -279,7 +290,7 @@ impl<'a> Mains<'a> {
         self.evidence = Some(evidence);
         for place in 0..self.list.len() {
             if self.list.get(place).is_some_and(|main| matches!(main.phase, Phase::Awaited)) {
-                self.enter(place, Phase::Ended(Exit::Unknown));
+                self.enter(place, Phase::Ended(Exit::Unknown), 0);
             }
         }
     }
@@ -341,7 +352,10 @@ pub(crate) fn clause(exit: Exit) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::options::Invocation;
 
     fn ends(policy: RestartPolicy, exit: Exit) -> Option<bool> {
         match Phase::after(exit, policy, 1) {
@@ -372,6 +386,33 @@ mod tests {
         let unknown = Phase::after(Exit::Unknown, RestartPolicy::OnFailure, 1);
         assert!(unknown.was_the_last(Instant::now(), false).is_none());
         assert!(matches!(unknown.was_the_last(Instant::now() + LATENESS, false), Some(Phase::Ended(Exit::Unknown))));
+    }
+
+    #[test]
+    fn what_an_earlier_run_saw_of_the_restarts_is_gone_on_with() {
+        let folder = std::env::temp_dir().join(format!("exeunt-mains-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let line = "watch --container never-there --restart-policy OnFailure";
+        let options = match Invocation::parse(line.split(' ').map(OsString::from), |_| None) {
+            Ok(Invocation::Run(options)) => options,
+            other => panic!("{other:?}"),
+        };
+        let termination = Termination::hold(Duration::ZERO);
+        let until = |trace| {
+            let memory = Memory::new(Some(folder.clone()));
+            memory.remember("never-there", trace);
+            let mains = Mains::new(&options, &memory, &termination);
+            match mains.list[0].phase {
+                Phase::Between { until, .. } => until.map(|until| until.saturating_duration_since(Instant::now())),
+                ref other => panic!("{other:?}"),
+            }
+        };
+        let failed = Trace::Between { instances: 5, exit: Exit::Code(1) };
+        assert_eq!(until(failed), None, "it is sure to be restarted");
+        assert!(until(Trace::Between { instances: 5, exit: Exit::Unknown }).unwrap() > back_off(5));
+        assert!(until(Trace::Seen { instances: 3 }).unwrap() > back_off(5), "one was started at once, and has ended, too");
+        assert!(until(Trace::Seen { instances: 0 }).unwrap() > back_off(2));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -29,8 +29,10 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// What is remembered of one main container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trace {
-    /// It was seen running.
-    Seen,
+    /// It was seen running, and so many instances of it had ended before.
+    Seen { instances: u32 },
+    /// So many instances have ended, the last one in this way, and kubelet may start another.
+    Between { instances: u32, exit: Exit },
     /// It has ended for good.
     Ended(Exit),
 }
@@ -70,7 +72,8 @@ impl Memory {
         let Some(folder) = &self.folder else { return };
         let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
         for name in files.filter_map(|name| name.into_string().ok()) {
-            let ran = name.strip_prefix(MAIN).is_some_and(|container| self.recall(container) == Some(Trace::Seen));
+            let trace = name.strip_prefix(MAIN).and_then(|container| self.recall(container));
+            let ran = matches!(trace, Some(Trace::Seen { .. } | Trace::Between { .. }));
             if (ran || name == PROXY || name == SANDBOX)
                 && let Err(error) = fs::remove_file(folder.join(&name))
             {
@@ -141,23 +144,40 @@ impl Memory {
 
 impl Trace {
     fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_ascii_whitespace();
-        match (words.next()?, words.next(), words.next()) {
-            ("seen", None, None) => Some(Self::Seen),
-            ("ended", None, None) => Some(Self::Ended(Exit::Unknown)),
-            ("ended", Some("code"), Some(code)) => code.parse().ok().map(|code| Self::Ended(Exit::Code(code))),
-            ("ended", Some("signal"), Some(signal)) => signal.parse().ok().map(|signal| Self::Ended(Exit::Signal(signal))),
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        match *words.as_slice() {
+            ["seen", instances] => Some(Self::Seen { instances: instances.parse().ok()? }),
+            ["between", instances, ref exit @ ..] => {
+                Some(Self::Between { instances: instances.parse().ok()?, exit: exit_of(exit)? })
+            }
+            ["ended", ref exit @ ..] => Some(Self::Ended(exit_of(exit)?)),
             _ => None,
         }
     }
 
     fn to_text(self) -> String {
         match self {
-            Self::Seen => "seen\n".to_owned(),
-            Self::Ended(Exit::Unknown) => "ended\n".to_owned(),
-            Self::Ended(Exit::Code(code)) => format!("ended code {code}\n"),
-            Self::Ended(Exit::Signal(signal)) => format!("ended signal {signal}\n"),
+            Self::Seen { instances } => format!("seen {instances}\n"),
+            Self::Between { instances, exit } => format!("between {instances}{}\n", text_of(exit)),
+            Self::Ended(exit) => format!("ended{}\n", text_of(exit)),
         }
+    }
+}
+
+fn exit_of(words: &[&str]) -> Option<Exit> {
+    match *words {
+        [] => Some(Exit::Unknown),
+        ["code", code] => code.parse().ok().map(Exit::Code),
+        ["signal", signal] => signal.parse().ok().map(Exit::Signal),
+        _ => None,
+    }
+}
+
+fn text_of(exit: Exit) -> String {
+    match exit {
+        Exit::Unknown => String::new(),
+        Exit::Code(code) => format!(" code {code}"),
+        Exit::Signal(signal) => format!(" signal {signal}"),
     }
 }
 
@@ -182,7 +202,9 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let memory = Memory::new(Some(folder.clone()));
         assert_eq!((memory.recall("base"), memory.is_done()), (None, false));
-        for trace in [Trace::Seen, Trace::Ended(Exit::Unknown), Trace::Ended(Exit::Code(3)), Trace::Ended(Exit::Signal(9))] {
+        let exits = [Exit::Unknown, Exit::Code(3), Exit::Signal(9)];
+        let between = exits.map(|exit| Trace::Between { instances: 7, exit });
+        for trace in [Trace::Seen { instances: 0 }].into_iter().chain(between).chain(exits.map(Trace::Ended)) {
             memory.remember("base", trace);
             assert_eq!(memory.recall("base"), Some(trace));
         }
@@ -195,9 +217,9 @@ mod tests {
     fn a_line_that_was_cut_short_hides_nothing() {
         let folder = std::env::temp_dir().join(format!("exeunt-memory-cut-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("main-base"), "\nseen\nended co").unwrap();
+        fs::write(folder.join("main-base"), "\nseen 2\nended co").unwrap();
         let memory = Memory::new(Some(folder.clone()));
-        assert_eq!(memory.recall("base"), Some(Trace::Seen));
+        assert_eq!(memory.recall("base"), Some(Trace::Seen { instances: 2 }));
         memory.remember("base", Trace::Ended(Exit::Code(0)));
         assert_eq!(memory.recall("base"), Some(Trace::Ended(Exit::Code(0))));
         assert!(!memory.has_met_proxy());
@@ -212,23 +234,27 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let inside = |sandbox| Memory::in_sandbox(Some(folder.clone()), sandbox);
         let first = inside("a 1");
-        first.remember("seen", Trace::Seen);
+        let seen = Trace::Seen { instances: 1 };
+        first.remember("seen", seen);
+        first.remember("between", Trace::Between { instances: 2, exit: Exit::Unknown });
         first.remember("ended", Trace::Ended(Exit::Code(0)));
         first.met_proxy();
         let again = inside("a 1");
-        assert_eq!((again.recall("seen"), again.has_met_proxy()), (Some(Trace::Seen), true), "the agent alone was restarted");
+        assert_eq!((again.recall("seen"), again.has_met_proxy()), (Some(seen), true), "the agent alone was restarted");
         for memory in [inside("a 2"), inside("a 2")] {
-            assert_eq!((memory.recall("seen"), memory.has_met_proxy()), (None, false));
+            assert_eq!((memory.recall("seen"), memory.recall("between"), memory.has_met_proxy()), (None, None, false));
             assert_eq!(memory.recall("ended"), Some(Trace::Ended(Exit::Code(0))));
         }
-        inside("a 2").remember("seen", Trace::Seen);
-        assert_eq!(inside("a 2").recall("seen"), Some(Trace::Seen));
+        inside("a 2").remember("seen", seen);
+        assert_eq!(inside("a 2").recall("seen"), Some(seen));
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn what_cannot_be_read_is_not_remembered() {
-        for text in ["", "ended code", "ended code 256", "ended signal x", "seen twice"] {
+        for text in
+            ["", "ended code", "ended code 256", "ended signal x", "seen", "seen twice", "seen 1 code 2", "between code 1"]
+        {
             assert_eq!(Trace::parse(text), None, "{text}");
         }
     }
