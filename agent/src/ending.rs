@@ -16,6 +16,11 @@ use crate::rung::Trail;
 use crate::sidecar::Sidecar;
 use crate::termination::Termination;
 
+/// Within that, a neighbour in the pod answers, or it does not.
+const NEIGHBOURLY: Duration = Duration::from_millis(100);
+/// How often a long wait is broken off to see whether we were asked to leave.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// Everything that the rungs of the ladder work with.
 #[derive(Debug)]
 pub(crate) struct Ending<'a> {
@@ -112,8 +117,28 @@ impl<'a> Ending<'a> {
         self.termination.is_some_and(Termination::has_come)
     }
 
-    fn grace_left(&self) -> Option<Duration> {
+    /// What is left of the grace period, less the time for a verdict; `None` while it does not run.
+    pub(crate) fn grace_left(&self) -> Option<Duration> {
         self.termination.and_then(Termination::grace_left)
+    }
+
+    /// How long a call may take that has `timeout`: who is to leave does not wait for a proxy that hangs.
+    pub(crate) fn time_for(&self, timeout: Duration) -> Duration {
+        self.grace_left().map_or(timeout, |left| timeout.min(left.max(NEIGHBOURLY)))
+    }
+
+    /// Waits for the proxy's end, at most for `pause`, and no longer than we may. Whether it has gone.
+    pub(crate) fn wait_long(&mut self, pause: Duration) -> bool {
+        let end = self.clock.now() + pause;
+        loop {
+            let left = end.since(self.clock.now()).min(LONGEST_SLEEP);
+            if left.is_zero() || self.must_leave() {
+                return false;
+            }
+            if self.sidecar.wait_long(left) {
+                return true;
+            }
+        }
     }
 
     /// What is to become of the proxy.

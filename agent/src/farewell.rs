@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use drain::wire::Action;
 use pod::delivery::Held;
 
 use crate::ending::Ending;
@@ -56,6 +57,12 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
         }
         Outcome::Left => {
             log::line(if ending.sidecar.is_ztunnel() { "the proxy is left to the node" } else { "the proxy is left to kubelet" });
+            let undelivered = cut_off(ending.told, ending.sidecar.reading(), Held::default(), Held::default());
+            Verdict::new(Fate::Left, drained, undelivered)
+        }
+        // Whatever was possible, kubelet ends it next.
+        Outcome::Failed(why) if ending.action() == Action::Drain => {
+            log::line(&format!("{why}: the proxy is left to kubelet as it is"));
             let undelivered = cut_off(ending.told, ending.sidecar.reading(), Held::default(), Held::default());
             Verdict::new(Fate::Left, drained, undelivered)
         }

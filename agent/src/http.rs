@@ -50,7 +50,7 @@ pub(crate) enum Problem {
 
 /// Sends `request` to `to` and hands the answer's body on as it comes.
 pub(crate) fn exchange(to: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
-    let stream = connect(to, CONNECT_TIMEOUT).map_err(Problem::NotSent)?;
+    let stream = connect(to, CONNECT_TIMEOUT.min(request.timeout)).map_err(Problem::NotSent)?;
     exchange_on(stream, to, request, body)
 }
 

@@ -32,8 +32,11 @@ pub(crate) fn climb(ending: &mut Ending<'_>, patience: Patience) -> Outcome {
             outcome @ Outcome::Failed(_) if patience == Patience::Once || ending.must_leave() => return outcome,
             Outcome::Failed(why) => log::line(&format!("{why}; the next attempt in {} s", pause.as_secs())),
         }
-        if ending.sidecar.wait_long(pause) {
+        if ending.wait_long(pause) {
             return Outcome::Gone;
+        }
+        if ending.must_leave() {
+            return over();
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -45,13 +48,16 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
     }
     loop {
         for at in &ending.options.signal {
+            if ending.must_leave() {
+                return over();
+            }
             match filter::climb(ending, *at) {
                 outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
                 Outcome::Failed(_) => {}
             }
         }
         if ending.must_leave() {
-            return Outcome::Failed("the grace period is over".to_owned());
+            return over();
         }
         log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
         match (admin::climb(ending), ending.action()) {
@@ -66,4 +72,8 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
             (Some(outcome), Action::Quit | Action::Drain) => return outcome,
         }
     }
+}
+
+fn over() -> Outcome {
+    Outcome::Failed("the grace period is over".to_owned())
 }

@@ -32,7 +32,9 @@ pub(crate) fn linger(ending: &mut Ending<'_>) -> Lingered {
         let now = ending.clock.now();
         let fin_alone = last.bytes == 0 && now.since(began) >= FIN;
         let stalled = now.since(moved) >= ending.options.stall_timeout;
-        if last.is_quiet() || fin_alone || stalled || now.since(began) >= limit {
+        // SIGTERM may have come since; for the far ends to hear of the end, there is time within the margin.
+        let must_leave = ending.must_leave() && now.since(began) >= FIN;
+        if last.is_quiet() || fin_alone || stalled || must_leave || now.since(began) >= limit {
             return Lingered { first, last, took: now.since(began) };
         }
         ending.clock.sleep(ending.sidecar.pause());

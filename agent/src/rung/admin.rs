@@ -25,6 +25,8 @@ const QUITTING: Duration = Duration::from_secs(15);
 
 /// The same where nobody has taken such a call: each way was tried several times, and another rung may help.
 const REFUSED: Duration = Duration::from_secs(2);
+/// The same where our own time is over: an Envoy that works goes within 20 ms.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// An Envoy that has not answered one call in time is not asked for anything but to quit for so long: a hung one would take two
 /// seconds for each of a drain's calls.
 const MUTE: Duration = Duration::from_secs(5);
@@ -72,12 +74,18 @@ impl Run {
         let mut asked = ending.clock.now();
         loop {
             let now = ending.clock.now();
+            if let Some(left) = ending.grace_left() {
+                self.machine.leave_within(left, now);
+            }
             match self.machine.state() {
                 State::Drained => return Some(Outcome::Left),
                 State::Quitting => {
                     let quitting = now.since(*self.quitting_since.get_or_insert(now));
                     if self.quit_by.is_none() && quitting >= REFUSED {
                         return Some(Outcome::Failed("nobody takes the order to quit".to_owned()));
+                    }
+                    if ending.must_leave() && quitting >= LAST_WORD {
+                        return Some(Outcome::Failed("asked to quit, but the grace period is over".to_owned()));
                     }
                     if quitting >= QUITTING {
                         return Some(Outcome::Failed("asked to quit, but the proxy has not left".to_owned()));
@@ -146,8 +154,9 @@ impl Run {
             Callee::PilotAgent => (Route::PilotAgent, options.status_port),
         };
         let [first, second] = ports::LOCALHOST.map(|ip| SocketAddr::new(ip, port));
-        let (at, result) = match exchange(first, call) {
-            Err(Problem::NotSent(error)) => match exchange(second, call) {
+        let timeout = ending.time_for(call.timeout());
+        let (at, result) = match exchange(first, call, timeout) {
+            Err(Problem::NotSent(error)) => match exchange(second, call, timeout) {
                 // The first is the one to name.
                 Err(Problem::NotSent(_)) => (first, Err(Problem::NotSent(error))),
                 result => (second, result),
@@ -182,9 +191,9 @@ fn failure(problem: &Problem) -> Failure {
     }
 }
 
-/// Makes `call` at `at`.
-fn exchange(at: SocketAddr, call: Call) -> Result<Answer, Problem> {
-    let request = Request { method: call.method(), path: call.path(), headers: &[], timeout: call.timeout() };
+/// Makes `call` at `at`, within `timeout`.
+fn exchange(at: SocketAddr, call: Call, timeout: Duration) -> Result<Answer, Problem> {
+    let request = Request { method: call.method(), path: call.path(), headers: &[], timeout };
     match call {
         Call::Clusters => {
             let mut reader = ClusterReader::new(&[]);

@@ -125,7 +125,10 @@ impl Talk {
         if ending.sidecar.is_gone() {
             return Some(Outcome::Gone);
         }
-        if now >= self.give_up || ending.must_leave() {
+        if ending.must_leave() {
+            return Some(Outcome::Failed("taken, but the grace period is over".to_owned()));
+        }
+        if now >= self.give_up {
             return Some(Outcome::Failed("taken, but the proxy has not left in time".to_owned()));
         }
         let tells = now >= self.report_from && (self.untold || held.is_some_and(|held| self.reporter.is_due(&held, now)));
@@ -209,12 +212,14 @@ impl fmt::Display for Refusal {
 fn tell(ending: &mut Ending<'_>, at: SocketAddr, held: Option<Held>) -> Result<Status, Refusal> {
     let completion = ending.completion(held).to_json();
     let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
-    exchange(ending, at, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout: TIMEOUT })
+    let timeout = ending.time_for(TIMEOUT);
+    exchange(ending, at, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
 }
 
 /// Asks for the status.
 fn ask(ending: &mut Ending<'_>, at: SocketAddr) -> Result<Status, Refusal> {
-    exchange(ending, at, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT })
+    let timeout = ending.time_for(TIMEOUT);
+    exchange(ending, at, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
 }
 
 /// Whether a filter that was silent answers again. It has perhaps taken the completion: then it goes on draining by what it was told
@@ -225,7 +230,8 @@ pub(crate) fn is_back(ending: &mut Ending<'_>) -> bool {
 }
 
 fn exchange(ending: &mut Ending<'_>, at: SocketAddr, request: &Request<'_>) -> Result<Status, Refusal> {
-    let stream = http::connect(at, http::CONNECT_TIMEOUT).map_err(|error| Refusal::None(Problem::NotSent(error)))?;
+    let stream =
+        http::connect(at, ending.time_for(http::CONNECT_TIMEOUT)).map_err(|error| Refusal::None(Problem::NotSent(error)))?;
     if !at.ip().is_loopback() {
         // It is captured, or should be.
         stream.local_addr().into_iter().for_each(|end| ending.sidecar.disregard(end));

@@ -13,7 +13,7 @@ const LEAVING: Duration = Duration::from_secs(15);
 /// Terminates pilot-agent, if we may.
 pub(crate) fn climb(ending: &mut Ending<'_>) -> Outcome {
     let outcome = match ending.sidecar.terminate() {
-        Ok(()) if ending.sidecar.wait_long(LEAVING) => Outcome::Gone,
+        Ok(()) if ending.wait_long(LEAVING) => Outcome::Gone,
         Ok(()) => Outcome::Failed("asked, but the proxy has not left".to_owned()),
         Err(why) => Outcome::Failed(why),
     };

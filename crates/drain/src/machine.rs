@@ -186,6 +186,12 @@ impl Machine {
         self.advance(now)
     }
 
+    /// From `now` on it has no longer than `left`, whatever its limits were: its host has to leave.
+    pub fn leave_within(&mut self, left: Duration, now: Instant) {
+        let so_far = self.completion.as_ref().map_or(Duration::ZERO, |(_, at)| now.since(*at));
+        self.limits.drain_timeout = self.limits.drain_timeout.min(so_far + left);
+    }
+
     /// When [`Event::Tick`] is wanted next; `None` while there is nothing to wait for.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {

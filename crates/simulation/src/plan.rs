@@ -39,6 +39,8 @@ pub struct Plan {
     /// When the pod is deleted, and its grace period.
     pub(crate) deleted: Option<u64>,
     pub(crate) grace: u64,
+    /// How long after the task's end kubelet ends native sidecars.
+    pub(crate) native_after: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,7 @@ impl Plan {
             kills: (0..dice.below(8).saturating_sub(5)).map(|_| (dice.below(3_000), 200 + dice.below(2_000))).collect(),
             deleted: dice.one_in(5).then(|| dice.below(10_000)),
             grace: 3_000 + dice.below(60_000),
+            native_after: 200 + dice.below(1_500),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::ladder::Patience;
 use crate::options::{Invocation, Options};
 use crate::plan::Plan;
 use crate::sidecar::Sidecar;
-use crate::termination::Termination;
+use crate::termination::{MARGIN, Termination};
 use crate::world::{self, Interruption, World};
 
 /// How a pod has ended.
@@ -35,8 +35,9 @@ pub struct End {
 #[must_use]
 pub fn run(plan: &Plan) -> End {
     World::new(plan.clone()).begin();
-    let (mut restless, mut all_have_left) = (false, false);
+    let (mut restless, mut all_have_left, mut speechless) = (false, false, false);
     loop {
+        let began = world::now();
         let interruption = match catch_unwind(AssertUnwindSafe(|| see_out(plan.native))) {
             Ok(()) => {
                 all_have_left = true;
@@ -45,7 +46,10 @@ pub fn run(plan: &Plan) -> End {
             Err(payload) => payload.downcast::<Interruption>().unwrap_or_else(|panic| resume_unwind(panic)),
         };
         match *interruption {
-            Interruption::PodIsOver => break,
+            Interruption::PodIsOver => {
+                speechless = world::now().since(began) >= MARGIN;
+                break;
+            }
             Interruption::Restless => {
                 restless = true;
                 break;
@@ -63,6 +67,9 @@ pub fn run(plan: &Plan) -> End {
         let mut wrongs = world.wrongs().to_vec();
         if restless {
             wrongs.push("it does not come to rest".to_owned());
+        }
+        if speechless {
+            wrongs.push("the grace period is over, and the agent has said no verdict".to_owned());
         }
         End { after: world.now().since_zero(), lateness: world.lateness(), wrongs, log: world.log().to_vec() }
     })

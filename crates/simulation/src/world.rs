@@ -188,7 +188,7 @@ impl World {
         Instant::at(Duration::from_micros(self.now))
     }
 
-    /// When SIGTERM comes, to a native sidecar with the task's end, else with the pod's deletion.
+    /// When SIGTERM comes: to a native sidecar soon after the task's end, else with the pod's deletion.
     pub(crate) fn terminated_at(&self) -> Option<Instant> {
         self.terminated().map(|at| Instant::at(Duration::from_micros(at)))
     }
@@ -506,7 +506,8 @@ impl World {
     }
 
     fn terminated(&self) -> Option<u64> {
-        if self.plan.native { Some(0) } else { self.plan.deleted.map(|at| at * MILLISECOND) }
+        let at = if self.plan.native { Some(self.plan.native_after) } else { self.plan.deleted };
+        at.map(|at| at * MILLISECOND)
     }
 
     /// Until when Envoy hangs, if it does.
