@@ -7,7 +7,7 @@ use pod::delivery::Held;
 
 use crate::ending::Ending;
 use crate::ladder::{self, Patience};
-use crate::linger::linger;
+use crate::linger::{Lingered, linger};
 use crate::log;
 use crate::options::RestartPolicy;
 use crate::readiness::is_captured;
@@ -33,8 +33,9 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
     if !here {
         log::line("there is no proxy, so there is nothing to end");
         // It may have ended while an earlier run of ours was not there to see it.
-        let lingered = linger(ending);
-        return Verdict { linger: lingered.took, ..Verdict::new(Fate::None, Duration::ZERO, lingered.last) };
+        let verdict =
+            |lingered: Lingered| Verdict { linger: lingered.took, ..Verdict::new(Fate::None, Duration::ZERO, lingered.last) };
+        return verdict(linger(ending, |ending, so_far| verdict(so_far).leave_word(ending)));
     }
     let outcome = if went {
         Outcome::Gone
@@ -51,9 +52,12 @@ pub(crate) fn see_out(ending: &mut Ending<'_>, patience: Patience) -> Verdict {
             // Of a proxy that went while the task ran there is only the reading from when they met, which says nothing of its end.
             let before = if went { None } else { ending.sidecar.last_alive() };
             log::line(&format!("the proxy has gone, {} ms after the task", drained.as_millis()));
-            let lingered = linger(ending);
-            let undelivered = cut_off(ending.told, before, lingered.first, lingered.last);
-            Verdict { linger: lingered.took, ..Verdict::new(Fate::Gone, drained, undelivered) }
+            let told = ending.told;
+            let verdict = |Lingered { first, last, took }| {
+                let undelivered = cut_off(told, before, first, last);
+                Verdict { linger: took, ..Verdict::new(Fate::Gone, drained, undelivered) }
+            };
+            verdict(linger(ending, |ending, so_far| verdict(so_far).leave_word(ending)))
         }
         Outcome::Left => {
             log::line(if ending.sidecar.is_ztunnel() { "the proxy is left to the node" } else { "the proxy is left to kubelet" });

@@ -23,13 +23,21 @@ pub(crate) struct Lingered {
 }
 
 /// Stays until the kernel has sent everything, or nothing moves any more, or the time is up.
-pub(crate) fn linger(ending: &mut Ending<'_>) -> Lingered {
+///
+/// `meanwhile` is told of it once, should we be asked to leave: of the grace period of a pod that was deleted, a native sidecar's turn may
+/// be the last two seconds (kubernetes, `pkg/kubelet/kuberuntime`, `minimumGracePeriodInSeconds`), and it cannot know.
+pub(crate) fn linger(ending: &mut Ending<'_>, meanwhile: impl Fn(&Ending<'_>, Lingered)) -> Lingered {
     let began = ending.clock.now();
+    let mut told = false;
     let limit = ending.limits().drain_timeout.max(FIN);
     let first = ending.sidecar.look_behind();
     let (mut last, mut moved) = (first, began);
     loop {
         let now = ending.clock.now();
+        if !told && ending.is_asked_to_leave() {
+            told = true;
+            meanwhile(ending, Lingered { first, last, took: now.since(began) });
+        }
         let fin_alone = last.bytes == 0 && now.since(began) >= FIN;
         let stalled = now.since(moved) >= ending.options.stall_timeout;
         // SIGTERM may have come since; for the far ends to hear of the end, there is time within the margin.

@@ -67,17 +67,26 @@ impl Verdict {
 
     /// Says it on stderr and to kubelet.
     pub(crate) fn publish(&self, ending: &Ending<'_>) {
+        log::raw(&self.line(ending));
+        self.leave_word(ending);
+    }
+
+    /// Says it to kubelet alone, as far as it is known now: whoever is killed has said it then.
+    pub(crate) fn leave_word(&self, ending: &Ending<'_>) {
+        let line = self.line(ending);
+        match (ending.options.termination_log.as_deref(), ending.options.verb) {
+            (None, Verb::Exec | Verb::Wait | Verb::Complete) => {} // It runs in the main container, whose message it is.
+            (path, _) => tell_kubelet(&line, path),
+        }
+    }
+
+    fn line(self, ending: &Ending<'_>) -> String {
         let mut line = self.to_json(ending, true);
         if line.len() > MAX_MESSAGE {
             // Kubelet would cut it anywhere, and leave no JSON.
             line = self.to_json(ending, false);
         }
-        line.push('\n');
-        log::raw(&line);
-        match (ending.options.termination_log.as_deref(), ending.options.verb) {
-            (None, Verb::Exec | Verb::Wait | Verb::Complete) => {} // It runs in the main container, whose message it is.
-            (path, _) => tell_kubelet(&line, path),
-        }
+        line + "\n"
     }
 
     fn to_json(self, ending: &Ending<'_>, with_rungs: bool) -> String {

@@ -33,6 +33,7 @@ EVENTS = {
     "hung": "ends, and Envoy hangs, for a moment or for ever",
     "proxy-lost": "has ended, and the proxy is killed in the middle of the drain",
     "deleted": "runs, and the pod is deleted",
+    "short-grace": "has ended, and the grace period is over before all is delivered",
     "helper": "ends beside a helper that never does, such as Airflow's XCom sidecar",
     "no-state-dir": "ends, and the agent's folder is missing",
     "no-status": "ends, and nobody has told the agent the proxy's form",

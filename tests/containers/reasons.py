@@ -86,6 +86,19 @@ REASONS: list[tuple[Pattern, str]] = [
         "SIGTERM ends the shell, and nobody comes to the script's last line, unless the script has a trap of its own.",
     ),
     ({"event": "deleted", "policy": "OnFailure"}, "In a pod that is deleted nothing is started again, under either policy."),
+    (
+        {"event": "short-grace", "mode": _INNER},
+        "Who wraps the command or calls at its end is the main container: until it has left, nothing is ended but by the pod's"
+        " deletion, which is the row before.",
+    ),
+    (
+        {"event": "short-grace", "policy": "OnFailure"},
+        "The policy says what follows a failed task; here it has succeeded, or the pod is deleted.",
+    ),
+    (
+        {"event": "short-grace", "placement": "regular", "form": "native"},
+        "A native proxy is ended only when the agent's own container has, or by the pod's deletion, where it is as with classic.",
+    ),
     ({"event": "helper", "mode": _INNER}, "They look at no container but their own."),
     ({"event": "no-state-dir", "mode": _INNER}, "They have none: what they would remember ends with them."),
     (

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from containers.cells import both_forms, cell, each_placement
 from containers.checks import (
     MB,
@@ -14,6 +16,7 @@ from containers.checks import (
     check_well,
 )
 from containers.conftest import MakePod
+from containers.jobpod import JobPod
 from containers.spec import Form, Placement
 from harness.wait import until
 
@@ -67,6 +70,35 @@ def test_a_pod_that_is_deleted_lets_its_task_finish_and_loses_nothing(
     base.say("go")
     check_delivered(pod, upstream, base)
     assert pod.verdict()["undelivered"]["bytes"] == 0
+
+
+@cell(event="short-grace", mode="watch", placement="native", form="native", policy="Never")
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_when_kubelets_grace_is_over_the_agent_has_told_what_was_cut_off(make_pod: MakePod, *, fetched: bool) -> None:
+    pod = make_pod(form="native", grace_period_s=4)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    base, _ = begun(pod, rate=MB // 4)
+    assert pod.kubelet.wait() == "Succeeded"
+    assert base.exit_code() == 0
+    check_last_word(pod, "left")
+
+
+@cell(event="short-grace", mode="watch", form="classic", policy="Never")
+@each_placement
+def test_when_a_deleted_pods_grace_is_over_the_agent_has_told_what_was_cut_off(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, grace_period_s=4)
+    base, _ = begun(pod, rate=MB // 4)
+    pod.agent_says("has taken it")
+    pod.kubelet.delete()
+    pod.kubelet.wait()
+    assert base.exit_code() == 0
+    if placement == "regular":
+        return check_last_word(pod, "stays")
+    # Its turn comes when the proxy has been killed at the grace period's end, and then it has two seconds that it cannot know of.
+    verdict = pod.agent().termination_message()
+    assert verdict["proxy"] == "gone"
+    assert verdict["undelivered"]["bytes"] > 0
 
 
 @cell(event="deleted", mode="exec", placement="inside", policy="Never")
@@ -173,3 +205,12 @@ def test_a_native_proxy_that_its_task_ends_is_kubelets_business(make_pod: MakePo
     # Whether it is started again before the pod's end is a matter of milliseconds.
     assert len(pod.kubelet.runs("exeunt")) == len(pod.kubelet.runs("base")) == 1
     assert pod.verdict()["undelivered"]["bytes"] == 0
+
+
+def check_last_word(pod: JobPod, proxy: str) -> None:
+    """The agent was not killed, and its verdict knows of the rest."""
+    (agent,) = pod.kubelet.runs("exeunt")
+    assert agent.exit_code() == 0
+    verdict = pod.verdict()
+    assert verdict["proxy"] == proxy
+    assert verdict["undelivered"]["bytes"] > 0
