@@ -78,6 +78,12 @@ impl<'a> Ending<'a> {
         self
     }
 
+    /// The same, as far as more is known by now of how the task has ended.
+    pub(crate) fn ended(mut self, name: &str, exit: Exit) -> Self {
+        self.exit = exit;
+        self.of(name)
+    }
+
     /// The same, known by `evidence`.
     pub(crate) fn known_by(mut self, evidence: &str) -> Self {
         evidence.clone_into(&mut self.known_by);

@@ -52,6 +52,8 @@ struct Main {
     phase: Phase,
     /// How many instances have ended.
     instances: u32,
+    /// The process of the last one that has ended while we looked. To close its pidfd is a system call, too, and its status may come late.
+    last: Option<Process>,
 }
 
 /// All of them.
@@ -62,8 +64,6 @@ pub(crate) struct Mains<'a> {
     policy: RestartPolicy,
     memory: &'a Memory,
     list: Vec<Main>,
-    /// What has been since one of them began: none of it is let go of while a task's end is told.
-    past: Vec<Phase>,
     /// Judges those that do not appear.
     late: Late<'a>,
     /// By which evidence they were taken as over.
@@ -89,18 +89,10 @@ impl<'a> Mains<'a> {
     /// Those that `options` name, with what is remembered of them.
     pub(crate) fn new(options: &'a Options, memory: &'a Memory, termination: &'a Termination) -> Self {
         let (proc, late) = (Procfs::default(), Late::new(options));
-        let mut mains = Self {
-            policy: options.restart_policy,
-            list: Vec::new(),
-            past: Vec::new(),
-            late,
-            evidence: None,
-            memory,
-            proc,
-            termination,
-        };
+        let mut mains =
+            Self { policy: options.restart_policy, list: Vec::new(), late, evidence: None, memory, proc, termination };
         for (place, name) in options.containers.iter().enumerate() {
-            mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0 });
+            mains.list.push(Main { name: name.clone(), phase: Phase::Awaited, instances: 0, last: None });
             let open =
                 |pid| Process::open(&mains.proc, pid).map_or(Phase::Ended(Exit::Unknown), |process| mains.running(process));
             let (instances, begins) = match (options.pid, mains.memory.recall(name)) {
@@ -179,6 +171,16 @@ impl<'a> Mains<'a> {
         self.list.iter().find_map(|main| if let Phase::Running { uid, .. } = main.phase { uid } else { None })
     }
 
+    /// Asks once more how those have ended whose runtime had not reaped them in time.
+    pub(crate) fn learn(&mut self) {
+        for main in &mut self.list {
+            let status = main.last.as_ref().and_then(|process| sys::wait_status(process.fd()?).ok().flatten());
+            if let (Phase::Ended(exit @ Exit::Unknown), Some(status)) = (&mut main.phase, status) {
+                *exit = Exit::from_wait_status(status);
+            }
+        }
+    }
+
     /// The one that speaks for all: the first that has failed, else the first; and how it has ended.
     pub(crate) fn spokesman(&self) -> (&str, Exit) {
         let exit = |main: &Main| if let Phase::Ended(exit) = main.phase { exit } else { Exit::Unknown };
@@ -217,7 +219,7 @@ impl<'a> Mains<'a> {
         main.instances = instances;
         match &next {
             Phase::Running { process, .. } => {
-                self.past.clear();
+                main.last = None;
                 log::line(&format!("watching {}, process {}", main.name, process.pid()));
                 self.memory.remember(&main.name, Trace::Seen { instances });
             }
@@ -232,8 +234,9 @@ impl<'a> Mains<'a> {
             Phase::Ended(exit) => self.memory.remember(&main.name, Trace::Ended(*exit)),
             Phase::Awaited => {}
         }
-        // To close its pidfd is a system call, too.
-        self.past.push(core::mem::replace(&mut main.phase, next));
+        if let Phase::Running { process, .. } = core::mem::replace(&mut main.phase, next) {
+            main.last = Some(process);
+        }
     }
 
     fn find(&self, name: &str) -> Option<Phase> {

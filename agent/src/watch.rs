@@ -75,7 +75,9 @@ fn attend(options: &Options, termination: &Termination, memory: &Memory) {
     ending.proxy_was_met = proxy_was_met;
     let verdict = farewell::see_out(&mut ending, Patience::Endless);
     memory.done();
-    verdict.publish(&ending);
+    mains.learn();
+    let (name, exit) = mains.spokesman();
+    verdict.publish(&ending.ended(name, exit));
 }
 
 /// Takes hold of the proxy's process while the task runs, then sleeps until the task has ended. A proxy that was seen and is not there

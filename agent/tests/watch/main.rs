@@ -139,6 +139,17 @@ fn a_task_that_failed_under_on_failure_keeps_its_proxy_until_the_pod_is_ended() 
 }
 
 #[test]
+fn an_exit_status_that_comes_late_is_in_the_verdict() {
+    let task = Task::reaped_after(Duration::from_millis(200), "read x; exit 3");
+    let mut proxy = Proxy::start(&["filter=none", "admin=no", "pilot=no"]);
+    let agent = Agent::watch(&proxy, &task);
+    task.end();
+    // Nothing that the agent can do ends it.
+    proxy.kill();
+    agent.verdict().has(&[if kernel_tells() { "\"exitCode\":3" } else { "\"exitStatus\":\"unknown\"" }]);
+}
+
+#[test]
 fn under_on_failure_an_exit_status_that_comes_late_is_waited_for() {
     let (proxy, task) = (Proxy::start(&[]), Task::reaped_after(Duration::from_millis(200), "read x; exit 0"));
     let pid = task.pid().to_string();

@@ -4,6 +4,7 @@ from functools import partial
 
 from .. import observed
 from ..play import Play
+from ..pods import AGENT as AGENT_NAME
 from ..pods import MAIN, Agent, Istio, Shape
 from ..scenario import Scenario
 from ..trouble import Skip
@@ -14,6 +15,8 @@ _SMALL = 4 * MB
 _PAUSE_S = 8
 # Longer than the plugin's stallTimeout of 15 s.
 _STALL_S = 45
+# Too short for what is on its way.
+_SHORT_GRACE_S = 5
 
 
 def _slow(istio: Istio, agent: Agent, play: Play) -> None:
@@ -55,6 +58,19 @@ def _dead(istio: Istio, play: Play) -> None:
     play.note(f"{_SMALL - received:,} bytes were cut off; the verdict knows of {cut:,}")
 
 
+def _short_grace(play: Play) -> None:
+    play.start(Shape(istio="native", grace_s=_SHORT_GRACE_S, tasks=uploading(rate=MB)))
+    play.wait_ended()
+    play.look()
+    play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
+    play.check(play.facts.exits.get(AGENT_NAME) == 0, f"the agent has exit code {play.facts.exits.get(AGENT_NAME)}, not 0")
+    play.check_verdict(proxy="left", route="")
+    play.wait_received()
+    play.facts.written = SIZE
+    play.check((play.facts.received or 0) < SIZE, f"all {SIZE} bytes arrived, so nothing was cut off")
+    play.check_loss_is_told()
+
+
 SCENARIOS = (
     *(
         Scenario(
@@ -88,5 +104,10 @@ SCENARIOS = (
             partial(_dead, istio),
         )
         for istio in ("classic", "native")
+    ),
+    Scenario(
+        "short-grace-native",
+        "where kubelet's grace period is too short for the rest, the verdict is there all the same, and tells",
+        _short_grace,
     ),
 )
