@@ -94,11 +94,12 @@ def test_when_a_deleted_pods_grace_is_over_the_agent_has_told_what_was_cut_off(m
     pod.kubelet.wait()
     assert base.exit_code() == 0
     if placement == "regular":
-        return check_last_word(pod, "stays")
-    # Its turn comes when the proxy has been killed at the grace period's end, and then it has two seconds that it cannot know of.
-    verdict = pod.agent().termination_message()
-    assert verdict["proxy"] == "gone"
-    assert verdict["undelivered"]["bytes"] > 0
+        check_last_word(pod, "stays")
+    else:
+        # Its turn comes when the proxy has been killed at the grace period's end, and then it has two seconds that it cannot know of.
+        verdict = pod.agent().termination_message()
+        assert verdict["proxy"] == "gone"
+        assert verdict["undelivered"]["bytes"] > 0
 
 
 @cell(event="deleted", mode="exec", placement="inside", policy="Never")
