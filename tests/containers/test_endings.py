@@ -96,7 +96,7 @@ def test_when_a_deleted_pods_grace_is_over_the_agent_has_told_what_was_cut_off(m
     if placement == "regular":
         check_last_word(pod, "stays")
     else:
-        # Its turn comes when the proxy has been killed at the grace period's end, and then it has two seconds that it cannot know of.
+        # Its turn comes when the proxy has been killed, at the grace period's end: two seconds, of which it cannot know.
         verdict = pod.agent().termination_message()
         assert verdict["proxy"] == "gone"
         assert verdict["undelivered"]["bytes"] > 0
