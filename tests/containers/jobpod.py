@@ -92,6 +92,8 @@ class JobPod:
         self.mode, self.placement, self.form, self.policy = mode, placement, form, policy
         self.sidecar = Sidecar()
         self.sidecar.count_connections()
+        if form == "hold":
+            self.sidecar.hold_applications()
         self.wasm = paths.wasm()
         # What a test adds: helper containers, and events on which images are there.
         self.helpers: list[Container] = []
@@ -270,7 +272,7 @@ class JobPod:
             volume.mkdir()
             volume.chmod(0o777)
             mounts.append(Mount(volume, "/run/exeunt", writable=True))
-        return Container("exeunt", words, AGENT_UID, root, mounts, self._istio_status())
+        return Container("exeunt", words, AGENT_UID, root, mounts, self._istio_status(), pulled=self.pulled.get("exeunt"))
 
     def _istio_status(self) -> dict[str, str]:
         # Without a sidecar there is no annotation, and the downward API gives an empty value.

@@ -27,6 +27,7 @@ EVENTS = {
     "short": "takes a few milliseconds",
     "early": "ends before the proxy is ready",
     "late-image": "comes late: its image is slow",
+    "late-agent": "is over before the agent is there, whose image is slow",
     "agent-lost": "runs, and the agent is killed",
     "agent-lost-draining": "has ended, and the agent is killed in the middle of the drain",
     "no-filter": "ends, and the filter is missing",

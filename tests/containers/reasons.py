@@ -33,7 +33,13 @@ REASONS: list[tuple[Pattern, str]] = [
         {"event": "early", "form": ("hold", "native")},
         "Istio itself has kubelet start the task only when the proxy is ready.",
     ),
-    ({"event": "late-image", "mode": _INNER}, "The agent is in the main container itself, and comes with it."),
+    ({"event": ("late-image", "late-agent"), "mode": _INNER}, "The agent is in the main container itself, and comes with it."),
+    ({"event": "late-agent", "placement": "native"}, "Kubelet starts no main container before every native sidecar has started."),
+    (
+        {"event": "late-agent", "form": "native"},
+        "Nothing shows that the task has run, as with hold; but a native proxy is kubelet's to end, so the agent leaves after half"
+        " an hour: longer than a test, and without a difference to the proxy.",
+    ),
     (
         {"event": "agent-lost", "mode": _INNER},
         "The agent is the main container's own process: whoever kills it kills the task, and that is the second row.",

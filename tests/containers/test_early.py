@@ -66,6 +66,36 @@ def test_a_main_container_whose_image_is_slow_keeps_its_proxy(make_pod: MakePod,
     check_well(pod, upstream, base)
 
 
+@cell(event="late-agent", mode="watch", placement="regular", form="classic", policy="Never")
+def test_an_agent_that_comes_after_the_tasks_end_ends_the_proxy_on_evidence(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular", options=["--late-start", "1s"])
+    over_before_its_agent(pod)
+    check_idle_success(pod)
+    assert pod.verdict()["ended"] == "istio-proxy, listed behind it, was running before the agent"
+
+
+@cell(event="late-agent", mode="watch", placement="regular", form="hold", policy="Never")
+def test_without_evidence_an_agent_that_comes_late_ends_no_proxy_and_says_why(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular", form="hold", options=["--late-start", "1s"])
+    over_before_its_agent(pod)
+    pod.agent_says("waiting on, as nothing shows that it has run")
+    assert pod.proxy().running
+    assert pod.transitions() == []
+
+
+def over_before_its_agent(pod: JobPod) -> None:
+    """Starts a pod whose task has ended when its agent is started."""
+    pulled = pod.pulled["exeunt"] = threading.Event()
+    pod.upstream()
+    pod.start(*pod.idles())
+    base = pod.kubelet.instance("base")
+    base.report("ready", within=30)
+    until("the proxy is ready", pod.proxy_is_ready, 30)
+    base.say("go")
+    assert base.exit_code() == 0
+    pulled.set()
+
+
 def check_idle_success(pod: JobPod) -> None:
     assert pod.kubelet.wait() == "Succeeded"
     check_nobody_was_restarted(pod)

@@ -182,6 +182,10 @@ class Sidecar:
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
+    def hold_applications(self) -> None:
+        """What a proxy knows of itself that was started first, for the others to wait (`holdApplicationUntilProxyStarts`)."""
+        self.document["node"]["metadata"]["PROXY_CONFIG"]["holdApplicationUntilProxyStarts"] = True
+
     def count_connections(self) -> None:
         """Has Envoy count its listeners' connections, as with EXIT_ON_ZERO_ACTIVE_CONNECTIONS (istio pkg/bootstrap/config.go)."""
         self.document["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"].append({"suffix": "downstream_cx_active"})
