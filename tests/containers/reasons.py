@@ -33,7 +33,10 @@ REASONS: list[tuple[Pattern, str]] = [
         {"event": "early", "form": ("hold", "native")},
         "Istio itself has kubelet start the task only when the proxy is ready.",
     ),
-    ({"event": ("late-image", "late-agent"), "mode": _INNER}, "The agent is in the main container itself, and comes with it."),
+    (
+        {"event": ("late-image", "late-agent"), "mode": _INNER},
+        "The agent is in the main container itself, and comes with it.",
+    ),
     ({"event": "late-agent", "placement": "native"}, "Kubelet starts no main container before every native sidecar has started."),
     (
         {"event": "late-agent", "form": "native"},
