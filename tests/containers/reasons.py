@@ -40,8 +40,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ({"event": "late-agent", "placement": "native"}, "Kubelet starts no main container before every native sidecar has started."),
     (
         {"event": "late-agent", "form": "native"},
-        "Nothing shows that the task has run, as with hold; but a native proxy is kubelet's to end, so the agent leaves after half"
-        " an hour: longer than a test, and without a difference to the proxy.",
+        "Nothing shows that the task has run, as with hold; but a native proxy is kubelet's to end, so the agent leaves after"
+        " half an hour: longer than a test, and without a difference to the proxy.",
     ),
     (
         {"event": "agent-lost", "mode": _INNER},
