@@ -130,7 +130,8 @@ impl<'a> Ending<'a> {
 
     /// How long a call may take that has `timeout`: who is to leave does not wait for a proxy that hangs.
     pub(crate) fn time_for(&self, timeout: Duration) -> Duration {
-        self.grace_left().map_or(timeout, |left| timeout.min(left.max(NEIGHBOURLY)))
+        let left = self.termination.and_then(Termination::noticed_grace_left);
+        left.map_or(timeout, |left| timeout.min(left.max(NEIGHBOURLY)))
     }
 
     /// Waits for the proxy's end, at most for `pause`, and no longer than we may. Whether it has gone.

@@ -48,16 +48,11 @@ fn climb_once(ending: &mut Ending<'_>) -> Outcome {
     }
     loop {
         for at in &ending.options.signal {
-            if ending.must_leave() {
-                return over();
-            }
             match filter::climb(ending, *at) {
                 outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
+                Outcome::Failed(_) if ending.must_leave() => return over(),
                 Outcome::Failed(_) => {}
             }
-        }
-        if ending.must_leave() {
-            return over();
         }
         log::line(&format!("no help from a filter, so the agent decides itself ({})", ending.trail));
         match (admin::climb(ending), ending.action()) {

@@ -52,6 +52,11 @@ impl Termination {
     /// What is left of the grace period; `None` while it does not run.
     pub(crate) fn grace_left(&self) -> Option<Duration> {
         self.has_come();
+        self.noticed_grace_left()
+    }
+
+    /// The same by what was noticed so far: between the task's end and the signal every system call counts.
+    pub(crate) fn noticed_grace_left(&self) -> Option<Duration> {
         let end = self.came.get()? + self.grace.saturating_sub(MARGIN);
         Some(end.saturating_duration_since(Instant::now()))
     }

@@ -19,6 +19,11 @@ impl Termination {
         self.grace_left().is_some()
     }
 
+    /// As the agent's own; here nothing goes unnoticed.
+    pub(crate) fn noticed_grace_left(&self) -> Option<Duration> {
+        self.grace_left()
+    }
+
     /// What is left of the grace period; `None` while it does not run.
     pub(crate) fn grace_left(&self) -> Option<Duration> {
         world::with(|world| {
