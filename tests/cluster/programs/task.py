@@ -1,7 +1,7 @@
 """The task of a pod: uploads, fails or works as it is told, and says on stdout what it has written.
 
 usage: task.py upload|fail|wait|probe|kill-agent [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
-       [--failures N] [--work S] [--complete] [--after-end]
+       [--failures N] [--work S] [--complete] [--after-end] [--attempts N]
 """
 
 import argparse
@@ -22,7 +22,7 @@ _READY = "http://127.0.0.1:15021/healthz/ready"
 _SERVER_INFO = "http://127.0.0.1:15000/server_info"
 _SIGNAL = "http://127.0.0.1:15190/v1/complete"
 # Survives a container's restart: a volume of the pod's.
-_SCRATCH = Path("/scratch")
+_ATTEMPTS = Path("/scratch/attempts")
 _PROC = Path("/proc")
 _POLL_S = 0.1
 # A proxy that has not become ready by then does not.
@@ -58,11 +58,17 @@ def upload(options: argparse.Namespace) -> None:
     say(written=options.bytes)
 
 
+def attempts_made() -> int:
+    """How many attempts of the pod's task have begun, where it counts them."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(_ATTEMPTS.read_text())
+    return 0
+
+
 def failed_before(failures: int) -> bool:
     """Whether this attempt is one of the first `failures`."""
-    attempts = _SCRATCH / "attempts"
-    attempt = int(attempts.read_text()) if attempts.exists() else 0
-    attempts.write_text(str(attempt + 1))
+    attempt = attempts_made()
+    _ATTEMPTS.write_text(str(attempt + 1))
     return attempt < failures
 
 
@@ -110,14 +116,17 @@ def runs(container: str) -> bool:
     return False
 
 
-def kill_agent(*, after_end: bool) -> None:
-    """Kills the agent while the task runs, or as soon as it has ended; needs the agent's uid, and the pod's processes shared."""
+def kill_agent(*, after_end: bool, attempts: int) -> None:
+    """Kills the agent while the task runs, or as soon as it has ended, after so many attempts.
+
+    Needs the agent's uid, and the pod's processes shared.
+    """
     deadline = time.monotonic() + _PATIENCE_S
     began = False
     while time.monotonic() < deadline:
         victims, running = others_of_our_uid(), runs("base")
         began = began or running
-        if victims and began and running != after_end:
+        if victims and began and running != after_end and attempts_made() >= attempts:
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
             say(killed=victims)
@@ -140,6 +149,7 @@ def main() -> int:
     parser.add_argument("--work", type=float, default=0)
     parser.add_argument("--complete", action="store_true")
     parser.add_argument("--after-end", action="store_true")
+    parser.add_argument("--attempts", type=int, default=0)
     options = parser.parse_args()
     if options.failures and failed_before(options.failures):
         say(failed=True)
@@ -151,7 +161,7 @@ def main() -> int:
     if options.what == "probe":
         probe()
     if options.what == "kill-agent":
-        kill_agent(after_end=options.after_end)
+        kill_agent(after_end=options.after_end, attempts=options.attempts)
     if options.complete:
         complete()
     # The work that goes on after the upload: what is deleted in the middle of it has not ended by itself.

@@ -4,9 +4,13 @@ from functools import partial
 from typing import Literal
 
 from ..play import Play
-from ..pods import AGENT, AGENT_UID, Shape, Task
+from ..pods import AGENT, AGENT_UID, MAIN, Shape, Task
 from ..scenario import Scenario
-from .words import SIZE, upload, uploading
+from .words import MB, SIZE, upload, uploading
+
+_SMALL = 4 * MB
+# After the third, kubelet waits for 20 s: longer than an agent that takes the end for the first one's would.
+_FAILURES = 3
 
 
 def _route(drain: str, route: str, play: Play, *, listener: bool = True) -> None:
@@ -32,6 +36,18 @@ def _killed(agent: Literal["native", "regular"], when: Literal["working", "drain
     play.check(restarts >= 1, "the agent was not killed at all")
 
 
+def _killed_between(agent: Literal["native", "regular"], play: Play) -> None:
+    killer = Task(("kill-agent", "--after-end", "--attempts", str(_FAILURES)), name="killer", uid=AGENT_UID, main=False)
+    task = Task(upload("--failures", str(_FAILURES), size=_SMALL))
+    play.start(Shape(agent=agent, policy="OnFailure", tasks=(task, killer)))
+    play.wait_ended()
+    play.wait_received()
+    play.check_end()
+    play.check_delivered(_SMALL)
+    play.check(play.facts.restarts.get(AGENT, 0) >= 1, "the agent was not killed at all")
+    play.check(play.facts.restarts.get(MAIN, 0) == _FAILURES, f"the task was restarted {play.facts.restarts.get(MAIN)} times")
+
+
 SCENARIOS = (
     Scenario(
         "route-annotation", "the signal goes to the listener of the annotation", partial(_route, "on", "filter 127.0.0.1:15190")
@@ -55,5 +71,13 @@ SCENARIOS = (
         )
         for agent, kind in (("native", "native sidecar"), ("regular", "regular container under OnFailure"))
         for when, what in (("working", "the task works"), ("draining", "the proxy drains"))
+    ),
+    *(
+        Scenario(
+            f"killed-between-{agent}",
+            f"an agent that is killed between two attempts, as {kind}, keeps the proxy until the task has succeeded",
+            partial(_killed_between, agent),
+        )
+        for agent, kind in (("native", "a native sidecar"), ("regular", "a regular container"))
     ),
 )

@@ -63,7 +63,7 @@ def test_the_task_writes_the_header_and_every_byte(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_first_attempts_fail_and_the_next_do_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(task, "_SCRATCH", tmp_path)
+    monkeypatch.setattr(task, "_ATTEMPTS", tmp_path / "attempts")
     assert [task.failed_before(2) for _ in range(4)] == [True, True, False, False]
 
 
