@@ -1,6 +1,7 @@
 """What must hold before anything is played: a cluster, rights, Istio, injection, images; each missing one by name."""
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 from . import observed, pods
@@ -57,10 +58,15 @@ def before(kube: "Kube", namespace: str) -> Json:
     return version
 
 
+def release_of(version: Json) -> tuple[int, int]:
+    """Major and minor of an API server: by its full version, because `major` and `minor` are empty where its builder gave none."""
+    found = re.match(r"v(\d+)\.(\d+)", version["gitVersion"])
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def look_around(site: Site, version: Json) -> None:
     """What this cluster can do: which forms of a proxy its injector makes, and whether kubelet knows native sidecars."""
-    digits = [int("".join(c for c in version.get(part, "0") if c.isdigit()) or 0) for part in ("major", "minor")]
-    site.native_agent = (digits[0], digits[1]) >= _NATIVE
+    site.native_agent = release_of(version) >= _NATIVE
     for form in ("classic", "hold", "native"):
         made = site.kube.create(site.namespace, pods.pod("dry", Shape(istio=form, agent="none"), site.where), dry_run=True)
         got = form_of(made)

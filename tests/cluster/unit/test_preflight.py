@@ -120,3 +120,10 @@ def test_envoys_version_is_the_number_in_what_it_says() -> None:
 )
 def test_a_plugins_address_becomes_the_charts_values(url: str, values: list[str]) -> None:
     assert chart_values(url) == [f"plugin.image.{value}" for value in values]
+
+
+@pytest.mark.parametrize(
+    ("version", "release"), [("v1.29.14", (1, 29)), ("v1.36.0-gke.1", (1, 36)), ("v1.33+", (1, 33)), ("unknown", (0, 0))]
+)
+def test_the_release_is_read_from_the_full_version(version: str, release: tuple[int, int]) -> None:
+    assert preflight.release_of({"major": "", "minor": "", "gitVersion": version}) == release
