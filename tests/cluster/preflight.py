@@ -59,7 +59,7 @@ def before(kube: "Kube", namespace: str) -> Json:
 
 
 def release_of(version: Json) -> tuple[int, int]:
-    """Major and minor of an API server: by its full version, because `major` and `minor` are empty where its builder gave none."""
+    """Major and minor of an API server: by its full version, as its builder may have left the two empty."""
     found = re.match(r"v(\d+)\.(\d+)", version["gitVersion"])
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
