@@ -49,8 +49,7 @@ fn alone(options: &Options, pid: u32) -> Option<String> {
 fn host_network(hosts: &str) -> Option<String> {
     let told = hosts.starts_with(HOST_NETWORK);
     told.then(|| {
-        "hostNetwork: true is not supported: Istio injects no proxy there, and the listeners are those of the node"
-            .to_owned()
+        "hostNetwork: true is not supported: Istio injects no proxy there, and the listeners are those of the node".to_owned()
     })
 }
 

@@ -61,9 +61,7 @@ impl<'a> Init<'a> {
     pub(super) fn run(mut self) -> u8 {
         // Process 1 of the PID namespace gets all orphans anyway. If this fails, orphans go to another process.
         let _ = set_child_subreaper(Some(getpid()));
-        self.help(|init| {
-            init.sidecar.as_ref().map_or(0, |sidecar| helper::wait_for_proxy(init.world, init.options, sidecar))
-        });
+        self.help(|init| init.sidecar.as_ref().map_or(0, |sidecar| helper::wait_for_proxy(init.world, init.options, sidecar)));
         loop {
             self.reap();
             while let Some(event) = self.events.pop_front() {

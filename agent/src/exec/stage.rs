@@ -157,9 +157,10 @@ impl Stages {
             (Exit::Code(EX_UNAVAILABLE), NotReady::Fail) => return self.leave(Exit::Code(EX_UNAVAILABLE), now),
             (Exit::Code(_), NotReady::GoOn | NotReady::Fail) => (Vec::new(), Effect::Start),
             // The command is more important than its readiness.
-            (Exit::Signal(_) | Exit::Unknown, NotReady::GoOn | NotReady::Fail) => {
-                (vec![Effect::Report("it is unknown whether the proxy is ready: the helper that waits for it has failed")], Effect::Start)
-            }
+            (Exit::Signal(_) | Exit::Unknown, NotReady::GoOn | NotReady::Fail) => (
+                vec![Effect::Report("it is unknown whether the proxy is ready: the helper that waits for it has failed")],
+                Effect::Start,
+            ),
         };
         self.stage = Stage::Running;
         effects.push(start);

@@ -115,10 +115,9 @@ pub fn help(verb: Option<Verb>) -> String {
 /// The usage and the purpose of a verb.
 const fn about(verb: Verb) -> (&'static str, &'static str) {
     match verb {
-        Verb::Watch => (
-            "[watch] [OPTION]...",
-            "beside the main container: waits for its end, then ends the proxy; always exits 0",
-        ),
+        Verb::Watch => {
+            ("[watch] [OPTION]...", "beside the main container: waits for its end, then ends the proxy; always exits 0")
+        }
         Verb::Exec => (
             "exec [OPTION]... [--] COMMAND [ARGUMENT]...",
             "around the command of the main container: runs it once the proxy is ready, then ends the proxy, and exits with the \

@@ -116,7 +116,10 @@ fn the_words_after_exec_are_the_command() {
     }
     let mistakes = parse("exec --log some", &[]).unwrap_err();
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-    assert!(mistakes.iter().any(|mistake| mistake == "exec: has no command: must be followed by -- and a command"), "{mistakes:?}");
+    assert!(
+        mistakes.iter().any(|mistake| mistake == "exec: has no command: must be followed by -- and a command"),
+        "{mistakes:?}"
+    );
 }
 
 #[test]

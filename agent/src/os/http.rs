@@ -54,14 +54,8 @@ pub enum Problem {
 ///
 /// # Errors
 /// Where there is no usable response in time.
-pub fn exchange(
-    world: &impl World,
-    to: SocketAddr,
-    request: &Request<'_>,
-    body: &mut dyn FnMut(&[u8]),
-) -> Result<Head, Problem> {
-    let connection =
-        world.connect(to, CONNECT_TIMEOUT.min(request.timeout)).map_err(|error| Problem::NotSent(error.kind()))?;
+pub fn exchange(world: &impl World, to: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
+    let connection = world.connect(to, CONNECT_TIMEOUT.min(request.timeout)).map_err(|error| Problem::NotSent(error.kind()))?;
     connection.exchange(to, request, body)
 }
 

@@ -44,7 +44,12 @@ impl Linux {
         if let Err(error) = &table {
             info!("the kernel's table of sockets cannot be read ({error}): only Envoy can tell what is undelivered");
         }
-        Self { start: time::Instant::now(), proc: Procfs::default(), table: RefCell::new(table.ok()), termination: OnceCell::new() }
+        Self {
+            start: time::Instant::now(),
+            proc: Procfs::default(),
+            table: RefCell::new(table.ok()),
+            termination: OnceCell::new(),
+        }
     }
 
     /// Blocks SIGTERM from now on. [`World::terminated_at`] reports it.

@@ -63,7 +63,11 @@ mod tests {
     fn a_connection_that_ended_with_the_proxy_is_lost_whatever_the_kernel_held() {
         assert_eq!(undelivered(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(0, 0)), held(1, 0));
         assert_eq!(undelivered(Some(held(2, 900)), Some(held(2, 900)), held(1, 900), held(1, 300)), held(2, 300));
-        assert_eq!(undelivered(Some(held(2, 900)), Some(held(1, 900)), held(1, 900), held(0, 0)), held(1, 0), "the proxy takes time to end");
+        assert_eq!(
+            undelivered(Some(held(2, 900)), Some(held(1, 900)), held(1, 900), held(0, 0)),
+            held(1, 0),
+            "the proxy takes time to end"
+        );
     }
 
     #[test]

@@ -53,7 +53,15 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     let drain = context.age();
     let decided = format!("{}; known {known_by}", context.reason(&sidecar));
     let action = context.action(&sidecar);
-    let verdict = Verdict { proxy: ProxyOutcome::Gone, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
+    let verdict = Verdict {
+        proxy: ProxyOutcome::Gone,
+        action,
+        decided,
+        attempts,
+        drain,
+        flush: Duration::ZERO,
+        undelivered: Held::default(),
+    };
     match outcome {
         Outcome::Gone => after_its_end(context, sidecar, verdict, ended_before),
         Outcome::Left => {

@@ -16,7 +16,6 @@ use log::{info, warn};
 use pod::pidfd::Exit;
 use pod::procfs::Procfs;
 
-
 /// The files that say that the shutdown is complete, that the proxy was seen, and in which sandbox.
 const DONE: &str = "done";
 const PROXY: &str = "proxy";
