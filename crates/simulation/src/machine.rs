@@ -25,9 +25,9 @@ const ENVOY: i32 = 20;
 #[derive(Debug)]
 pub(crate) struct Machine;
 
-/// A connection to this address.
+/// A connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line(SocketAddr);
+pub(crate) struct Line;
 
 /// The process of Envoy.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl World for Machine {
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Line> {
         world::pass(CONNECT.min(timeout));
-        if world::with(|world| world.accepts(to)) { Ok(Line(to)) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
+        if world::with(|world| world.accepts(to)) { Ok(Line) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
     }
 
     fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {
