@@ -112,7 +112,9 @@ class Cluster:
         for field, key in (("labelSelector", "labels"), ("fieldSelector", "")):
             for part in filter(None, query.get(field, "").split(",")):
                 name, _, value = part.partition("=")
-                own = [(one, one["metadata"].get(key, {}) if key else {"metadata.name": one["metadata"]["name"]}) for one in items]
+                own = [
+                    (one, one["metadata"].get(key, {}) if key else {"metadata.name": one["metadata"]["name"]}) for one in items
+                ]
                 items = [one for one, has in own if has.get(name) == value]
         return {"kind": f"{self._kinds[place][plural]}List", "apiVersion": place, "metadata": {}, "items": items}
 
@@ -278,7 +280,9 @@ def _pod_of(job: Resource) -> Resource:
     metadata |= {"name": POD if name == "upload-job" else f"{name}-x5k2p", "namespace": "jobs"}
     metadata.setdefault("labels", {})["job-name"] = name
     proxy = {"name": "istio-proxy", "image": "istio/proxyv2", "env": []}
-    for word in yaml.safe_load(metadata.get("annotations", {}).get("proxy.istio.io/config", "{}")).get("proxyMetadata", {}).items():
+    for word in (
+        yaml.safe_load(metadata.get("annotations", {}).get("proxy.istio.io/config", "{}")).get("proxyMetadata", {}).items()
+    ):
         proxy["env"].append({"name": word[0], "value": word[1]})
     pod["spec"]["containers"].append(proxy)
     status: Resource = {"phase": "Succeeded"}

@@ -22,8 +22,11 @@ def _name(page: Path) -> str:
 
 @pytest.mark.parametrize("page", pages(), ids=_name)
 def test_every_block_says_what_it_is(page: Path) -> None:
-    mistakes = [f"{block} must have a language: one of {', '.join(sorted(_LANGUAGES))}" for block in blocks(page)
-                if block.language not in _LANGUAGES]
+    mistakes = [
+        f"{block} must have a language: one of {', '.join(sorted(_LANGUAGES))}"
+        for block in blocks(page)
+        if block.language not in _LANGUAGES
+    ]
     assert mistakes == []
 
 
