@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chart.programs import ROOT, TOOLS
-from documents.cluster import POD
 from documents.pages import Block
+from documents.pod import POD
 from harness.registry import Authority, Registry
 
 # A page's commands; a cold build of the agent is the longest of them.

@@ -13,7 +13,14 @@ from documents.reader import Reader
 _LANGUAGES = {"sh", "text", "yaml", "python", "json", "ini", "toml", "rust"}
 _PAGES = [page for page in pages() if any(block.is_run for block in blocks(page))]
 # What a page takes for granted.
-_BEFORE = {"docs/upgrade-and-uninstall.md": "helm install exeunt deploy/chart --namespace jobs >/dev/null"}
+_A_POD = "kubectl apply -n jobs -f deploy/samples/job.yaml"
+_BEFORE = {
+    "docs/agent.md": _A_POD,
+    "docs/airflow.md": _A_POD,
+    "docs/images.md": _A_POD,
+    "docs/troubleshooting.md": _A_POD,
+    "docs/upgrade-and-uninstall.md": "helm install exeunt deploy/chart --namespace jobs",
+}
 
 
 def _name(page: Path) -> str:
