@@ -17,7 +17,11 @@ verb_image() {
         build_wasm || exit 1
     fi
     if [[ " $needs " == *" agent "* ]]; then
-        build_agents || exit 1
+        build_agent || exit 1
+    fi
+    # agent-arm64 or agent-amd64, which --platform asks for.
+    if [[ " $needs " == *" agent-"* ]]; then
+        build_foreign_agent || exit 1
     fi
     if [[ " $needs " == *" cargo "* ]]; then
         use_rust

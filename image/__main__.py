@@ -12,7 +12,7 @@ from .images import AGENT, PLUGIN, PUBLISHED, Image, agent_image, plugin_image
 from .layout import layout_files
 from .output import MARK, write_folder
 from .project import Project, read_project
-from .push import push
+from .push import check_registry, push
 from .sbom import bill_of
 from .verify import verify
 
@@ -27,6 +27,8 @@ def main() -> int:
     try:
         project = read_project()
         options = read(sys.argv[1:], project.version)
+        if options.push:
+            check_registry(options)
         if options.needs:
             print(*options.needed)
             return 0
@@ -85,7 +87,7 @@ def _read(options: Options) -> tuple[Binary, list[Binary]]:
         except Unfit as unfit:
             mistakes.append(f"--agent {platform}={path} is not allowed: it {unfit}")
     if not options.agent_files:
-        mistakes.append("there is no agent to put into an image: run ./build.sh agent, or name one with --agent PLATFORM=FILE")
+        mistakes.append("no agent can be built for this machine: name one with --agent PLATFORM=FILE")
     if mistakes or plugin is None:
         raise Mistakes(mistakes)
     return plugin, agents

@@ -11,6 +11,9 @@ from .fault import Fault
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTATION = "docs/images.md"
+_OCI = "org.opencontainers.image"
+# The key by which an image of ours says its name.
+TITLE = f"{_OCI}.title"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Project:
             "licenses": self.licenses,
             "vendor": "exeunt",
         }
-        return {f"org.opencontainers.image.{key}": value for key, value in pairs.items() if value}
+        return {f"{_OCI}.{key}": value for key, value in pairs.items() if value}
 
 
 def read_project() -> Project:

@@ -89,6 +89,14 @@ def test_every_sample_is_looked_at() -> None:
     assert {path.name for path in SAMPLES.glob("*.yaml")} == set(ALL) | OF_ANOTHER_SHAPE
 
 
+def test_every_sample_has_a_name_of_its_own() -> None:
+    """A second one that is applied must not change the first."""
+    resources = [lone(path) for path in sorted(SAMPLES.glob("*.yaml"))]
+    names = [one["metadata"].get("name") or one["metadata"].get("generateName") for one in resources if one["kind"] != "Pod"]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
 def test_an_api_server_takes_the_pod(sample: Sample) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"} | sample.pod["metadata"], "spec": sample.pod["spec"]}
     said = judge(yaml.safe_dump(pod))
