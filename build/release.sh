@@ -25,7 +25,7 @@ dry_run() {
     mkdir "$out/crates"
     cp "$CARGO_TARGET_DIR"/package/*.crate "$out/crates/" || failed=1
     # In a process of their own, because a verb may end it.
-    (verb_image --output "$out/images") || failed=1
+    (verb_image --platform linux/amd64 --platform linux/arm64 --output "$out/images") || failed=1
     release_python "$out" || failed=1
     say "left to .github/workflows/release.yml, since it takes rights that only a run of it has:"
     say "  signing with cosign, and attaching the bills of materials: its own identity, by OpenID Connect"
