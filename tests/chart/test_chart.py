@@ -113,13 +113,13 @@ def test_the_notes_show_a_pod_that_is_like_the_sample() -> None:
     assert shown["metadata"] == sample["metadata"]
     assert {name: sample["spec"][name] for name in shown["spec"]} == shown["spec"]
     assert "kubectl" in text
-    assert "Pin it" not in text
+    assert "Use the digest" not in text
 
 
 def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:
-    assert "Pin it: --set plugin.image.digest=" in notes()
-    assert "holds for the whole mesh" in notes("--set", "namespaces={istio-system}")
-    assert "holds for the whole mesh" not in notes()
+    assert "Use the digest instead: --set plugin.image.digest=" in notes()
+    assert "applies to the whole mesh" in notes("--set", "namespaces={istio-system}")
+    assert "applies to the whole mesh" not in notes()
 
 
 @pytest.mark.parametrize(("route", "variable"), [("annotation", True), ("serviceEntry", False), ("proxyConfig", False)])
