@@ -56,7 +56,7 @@ def test_all_mistakes_are_named_at_once(tool: Tool) -> None:
         (["--push", ""], "must begin with a registry's name"),
         (["--push"], "--push needs a value"),
         (["--verify", "file:///plugin.wasm"], "must be an image, as in oci://"),
-        (["--verify", "oci://ghcr.io/x@sha256:12"], "must have 64 lower-case hexadecimal digits behind @sha256:"),
+        (["--verify", "oci://ghcr.io/x@sha256:12"], "must have 64 lower-case hexadecimal digits after @sha256:"),
         (["--verify", "oci://ghcr.io/x", "--push", "ghcr.io/x"], "--verify and --push cannot go together"),
         (["--insecure"], "--insecure has no meaning without --push or --verify"),
         (["--auth-file", "nowhere"], "--auth-file nowhere is not allowed: must be an existing file"),
