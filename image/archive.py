@@ -1,7 +1,7 @@
 """An image of one platform as an archive for `docker load`, `podman load`, `kind load image-archive` and `ctr images import`.
 
-It is an OCI layout and a `docker save` archive at the same time, like Docker's own archives since version 25. A program that reads it as
-a layout keeps the manifest, and so the digest.
+It is an OCI layout and a `docker save` archive at the same time, like Docker's own archives since version 25. A program that
+reads it as a layout keeps the manifest, and so the digest.
 """
 
 import io

@@ -57,8 +57,8 @@ class Image:
 def plugin_image(project: Project, wasm: bytes) -> Image:
     """The plugin: one manifest, never an index.
 
-    Istio compares the digest in `url: oci://…@sha256:…` with that of the manifest that it takes in the end, so the digest of an index
-    would not match. It looks for plugin.wasm in the last layer, and for this platform on every node, on arm64 too.
+    Istio compares the digest in `url: oci://…@sha256:…` with that of the manifest that it takes in the end, so the digest of an
+    index would not match. It looks for plugin.wasm in the last layer, and for this platform on every node, on arm64 too.
     """
     layer = layer_of("plugin.wasm", wasm, 0o644)
     single = _single(project, PLUGIN, _PLUGIN_DESCRIPTION, PLUGIN_PLATFORM, layer, {})

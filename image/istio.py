@@ -1,7 +1,7 @@
 """Istio's rules for an image with a Wasm plugin: what its agent does with a manifest, an index and a layer.
 
-Source: istio/istio pkg/wasm/imagefetcher.go and cache.go, and google/go-containerregistry pkg/v1/remote/index.go. The tests show the
-same images to that code (tests/images/judge).
+Source: istio/istio pkg/wasm/imagefetcher.go and cache.go, and google/go-containerregistry pkg/v1/remote/index.go. The tests show
+the same images to that code (tests/images/judge).
 """
 
 import io

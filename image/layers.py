@@ -19,7 +19,8 @@ class Layer:
 def layer_of(name: str, data: bytes, mode: int) -> Layer:
     """A layer with one file, which belongs to root.
 
-    All dates in it are zero, not the release's date: if the file has not changed, the layer has not changed, and no node pulls it again.
+    All dates in it are zero, not the release's date: if the file has not changed, the layer has not changed, and no node pulls it
+    again.
     """
     archive = io.BytesIO()
     # USTAR has no fractions of seconds and no extended headers, which depend on the version of Python.

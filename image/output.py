@@ -23,7 +23,7 @@ def mistake_of(folder: Path) -> str | None:
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """Writes the files beside the folder, and then moves them into place at once: at any time the old or the new folder is there."""
+    """Writes the files beside the folder, and then moves them into place at once, so a complete folder is always there."""
     parent = folder.absolute().parent
     partial = None
     try:
