@@ -43,7 +43,7 @@ def idle_drain(folder: Path, version: str) -> tuple[float, int]:
         return gone_at - task.ending.wait(0), resident
 
 
-def idle_drain_in_a_pod(folder: Path, version: str, *, plugin: bool) -> float:
+def idle_drain_in_a_pod(folder: Path, version: str, *flags: str, plugin: bool) -> float:
     """The same time in a pod with Istio's capture rules, with or without the plugin and its signal listener. Needs root."""
     # The users of the pod need the folder.
     folder.chmod(0o777)
@@ -54,7 +54,7 @@ def idle_drain_in_a_pod(folder: Path, version: str, *, plugin: bool) -> float:
             listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != signal_port]
         envoy = scene.envoy(pilot_agent=True)
         task = scene.task("idle")
-        agent = scene.agent(task)
+        agent = scene.agent(task, *flags)
         task.begin()
         task.wait()
         gone_at = envoy.gone(_PATIENCE_S)
