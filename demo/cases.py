@@ -10,8 +10,8 @@ from harness.client import ask
 from harness.envoy import Envoy
 from harness.wait import TooLate
 
-# On the clusters that were measured, kubelet needs 0.3 s to 1 s to notice that the task has ended. The demo takes the longest: so more
-# bytes arrive.
+# On the clusters that were measured, kubelet needs 0.3 s to 1 s to notice that the task has ended. The demo takes 1 s, which lets
+# the most bytes through.
 KUBELET_NOTICES_S = 1.0
 
 # What the downward API tells the agent where istio-proxy is a native sidecar (the injector's annotation sidecar.istio.io/status).
