@@ -36,9 +36,13 @@ text { font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", 
 .curve { stroke: #0969da; stroke-width: 2; fill: none }
 .lost { fill: url(#stripes) }
 .stripe { stroke: #cf222e; stroke-width: 2.5; opacity: 0.55 }
-.good { fill: #1a7f37 } .bad { fill: #cf222e } .stuck { fill: #9a6700 }
+.good { fill: #1a7f37 }
+.bad { fill: #cf222e }
+.stuck { fill: #9a6700 }
 .end { fill: none; stroke-width: 2.5; stroke-linecap: round }
-.end.good { stroke: #1a7f37 } .end.bad { stroke: #cf222e } .end.stuck { stroke: #9a6700 }
+.end.good { stroke: #1a7f37 }
+.end.bad { stroke: #cf222e }
+.end.stuck { stroke: #9a6700 }
 @media (prefers-color-scheme: dark) {
 .card { fill: #0d1117; stroke: #3d444d }
 .text { fill: #f0f6fc }
@@ -51,9 +55,13 @@ text { font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", 
 .area { fill: #4493f8; opacity: 0.3 }
 .curve { stroke: #4493f8 }
 .stripe { stroke: #f85149; opacity: 0.7 }
-.good { fill: #3fb950 } .bad { fill: #f85149 } .stuck { fill: #d29922 }
+.good { fill: #3fb950 }
+.bad { fill: #f85149 }
+.stuck { fill: #d29922 }
 .end { fill: none }
-.end.good { stroke: #3fb950 } .end.bad { stroke: #f85149 } .end.stuck { stroke: #d29922 }
+.end.good { stroke: #3fb950 }
+.end.bad { stroke: #f85149 }
+.end.stuck { stroke: #d29922 }
 }
 """
 

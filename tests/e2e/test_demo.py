@@ -63,8 +63,8 @@ def _check_picture(text: str, document: Any) -> None:
     style = root.findtext(f"{SVG}style") or ""
     light, dark = style.split("@media (prefers-color-scheme: dark)")
     # Everything that has a colour on the one background has one of its own on the other.
-    coloured = re.compile(r"^(\.[\w.]+)(?=[^{}]*\{[^}]*#)", re.MULTILINE)
-    assert len(coloured.findall(light)) > 10
+    coloured = re.compile(r"^(\.[\w.]+)(?= \{[^}]*#[0-9a-f]{6})", re.MULTILINE)
+    assert len(coloured.findall(light)) > 12
     assert sorted(coloured.findall(light)) == sorted(coloured.findall(dark))
     lanes = [group for group in root.iter(f"{SVG}g") if group.get("data-case")]
     shown = [
