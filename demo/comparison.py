@@ -43,8 +43,8 @@ class Comparison:
 
     def run(self) -> tuple[Result, ...]:
         """Runs all cases to their ends."""
-        options, say, count = self._options, self._output.say, len(self._cases)
-        say(f"Envoy {options.envoy} with the sidecar configuration of Istio 1.29.6, {count} of them.")
+        options, say = self._options, self._output.say
+        say(f"Envoy {options.envoy} with the sidecar configuration of Istio 1.29.6. Cases: {', '.join(options.only)}.")
         upload = f"uploads {options.megabytes} MB to a server that reads {options.rate:,} bytes per second"
         say(f"Each task {upload}, and exits at once.")
         say(f"Starting Envoys, servers and tasks; after that it takes about {self._upload_s + _WATCH_S:.0f} s …\n")
