@@ -1,8 +1,8 @@
-"""How long Airflow's hook takes for a pod: 200 of those that real Airflow built, each with a settled placement.
+"""Measures how long the Airflow hook takes for a pod: 200 pods that real Airflow built, with a fixed placement.
 
     .cache/airflow-venv-3.3/bin/python bench/airflow_hook.py
 
-Fails if the slowest round's mean is above two milliseconds a pod, which is what docs/airflow.md promises.
+Fails if the mean of the slowest round is above two milliseconds a pod, which is what docs/airflow.md promises.
 """
 
 import copy
@@ -19,7 +19,7 @@ LIMIT_MS = 2.0
 
 
 def main() -> int:
-    """Rounds of 200 pods; prints the mean of each round's pods, and says whether the slowest is good enough."""
+    """Runs rounds of 200 pods, prints the mean time of a pod, and compares the slowest round with the limit."""
     os.environ |= {"AIRFLOW_HOME": tempfile.mkdtemp(prefix="exeunt-bench-"), "AIRFLOW__EXEUNT__PLACEMENT": "native"}
     sys.path.append(str(ROOT / "airflow" / "tests"))
     import vectors
