@@ -122,9 +122,7 @@ class Play:
         if facts.verdict is None:
             facts.verdict = observed.verdict(pod)
             if facts.verdict is not None:
-                self.problems += [
-                    f"the verdict breaks docs/verdict.schema.json: {problem}" for problem in problems(facts.verdict)
-                ]
+                self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self._mains)
 
     def check_end(

@@ -28,13 +28,11 @@ def documented() -> dict[str, tuple[set[str], str]]:
     """The same from the table in the guide."""
     section = (paths.ROOT / "docs" / "agent.md").read_text().partition("\n## Options\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(--.+?)` \| (.+?) \|(.*?)\|", section, re.MULTILINE)
-    return {
-        option.replace("\\|", "|"): (
-            set(COMMANDS) if commands == "all" else set(re.findall(r"\w+", commands)),
-            default.strip(" `"),
-        )
-        for option, commands, default in rows
-    }
+    found = {}
+    for option, commands, default in rows:
+        named = set(COMMANDS) if commands == "all" else set(re.findall(r"\w+", commands))
+        found[option.replace("\\|", "|")] = (named, default.strip(" `"))
+    return found
 
 
 def test_the_guide_lists_the_options_of_the_help() -> None:

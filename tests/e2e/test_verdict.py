@@ -191,7 +191,7 @@ def test_a_line_that_is_no_verdict_fails(line: str, problem: str) -> None:
 @pytest.mark.parametrize(("option", "reasons"), [("--nonsense", 2), (f"--{'n' * 5000}", 1)], ids=["short", "too long"])
 def test_the_agents_refusal_conforms(tmp_path: Path, option: str, reasons: int) -> None:
     message = tmp_path / "termination-log"
-    argv = [paths.agent(), "watch", option, "--drain-timeout", "soon", "--termination-log", message]
+    argv: list[str | Path] = [paths.agent(), "watch", option, "--drain-timeout", "soon", "--termination-log", message]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
     refusal = verdict.check(message.read_text())
     assert refusal["proxy"] == "untouched"

@@ -41,7 +41,7 @@ def check(line: str) -> Json:
 
 
 def problems(verdict: Any) -> list[str]:
-    """Every way in which a parsed verdict breaks the schema, as `field: problem`; empty if it does not. `$` is the verdict itself."""
+    """Every way in which a parsed verdict breaks the schema, as `field: problem`; `$` is the verdict itself."""
     return sorted({f"{error.json_path.removeprefix('$.')}: {error.message}" for error in _validator().iter_errors(verdict)})
 
 
