@@ -44,15 +44,15 @@ def test_after_an_error_in_exeunt_the_pod_is_unchanged(
 
 
 @pytest.mark.parametrize(
-    "thing", [None, 7, {"kind": "Pod"}, V1Pod(), V1Pod(metadata=V1ObjectMeta(name="a"), spec=None), "pod without containers"]
+    "argument", [None, 7, {"kind": "Pod"}, V1Pod(), V1Pod(metadata=V1ObjectMeta(name="a"), spec=None), "pod without containers"]
 )
-def test_it_never_raises(thing: Any, caplog: pytest.LogCaptureFixture) -> None:
-    if isinstance(thing, str):
-        thing = V1Pod(metadata=V1ObjectMeta(name="a"), spec=V1PodSpec(containers=[]))
-    before = copy.deepcopy(thing)
+def test_it_never_raises(argument: Any, caplog: pytest.LogCaptureFixture) -> None:
+    if isinstance(argument, str):
+        argument = V1Pod(metadata=V1ObjectMeta(name="a"), spec=V1PodSpec(containers=[]))
+    before = copy.deepcopy(argument)
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):
-        pod_mutation_hook(thing)
-    assert thing == before
+        pod_mutation_hook(argument)
+    assert argument == before
     assert len(caplog.records) == 1
 
 
