@@ -1,4 +1,4 @@
-"""Exec as Kubernetes does it: a WebSocket (RFC 6455) whose messages begin with the number of a channel (v4.channel.k8s.io)."""
+"""Kubernetes' exec over a WebSocket (RFC 6455): each message begins with the number of a channel (v4.channel.k8s.io)."""
 
 import base64
 import contextlib
@@ -14,13 +14,23 @@ from urllib.parse import parse_qs, urlsplit
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _BINARY, _CLOSE = 2, 8
-_STDOUT, _STDERR, _ERROR = 1, 2, 3
+_STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
+_NORMAL_CLOSURE = 1000
 
 
 def serve_exec(handler: BaseHTTPRequestHandler, start: Callable[[list[str]], Any]) -> None:
-    """Runs the command that is asked for, and carries its three streams until it ends or the client goes."""
+    """Runs the command of the request and transfers its three streams, until the command ends or the client closes."""
     argv = parse_qs(urlsplit(handler.path).query)["command"]
-    digest = hashlib.sha1(f"{handler.headers['sec-websocket-key']}{_GUID}".encode()).digest()  # noqa: S324 - the protocol's
+    _accept(handler)
+    process = start(argv)
+    threading.Thread(target=_read_input, args=(handler, process), daemon=True).start()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _send_output(handler, process)
+    process.wait()
+
+
+def _accept(handler: BaseHTTPRequestHandler) -> None:
+    digest = hashlib.sha1(f"{handler.headers['sec-websocket-key']}{_GUID}".encode()).digest()  # noqa: S324 - RFC 6455 uses it
     handler.send_response(101)
     handler.send_header("upgrade", "websocket")
     handler.send_header("connection", "Upgrade")
@@ -28,14 +38,10 @@ def serve_exec(handler: BaseHTTPRequestHandler, start: Callable[[list[str]], Any
     handler.send_header("sec-websocket-protocol", "v4.channel.k8s.io")
     handler.end_headers()
     handler.close_connection = True
-    process = start(argv)
-    threading.Thread(target=_feed, args=(handler, process), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        _carry(handler, process)
-    process.wait()
 
 
-def _carry(handler: BaseHTTPRequestHandler, process: Any) -> None:
+def _send_output(handler: BaseHTTPRequestHandler, process: Any) -> None:
+    """Sends stdout and stderr of the process, then how it ended."""
     open_pipes = {process.stdout: _STDOUT, process.stderr: _STDERR}
     while open_pipes:
         for pipe in select.select(list(open_pipes), [], [])[0]:
@@ -50,29 +56,35 @@ def _carry(handler: BaseHTTPRequestHandler, process: Any) -> None:
         cause = {"reason": "ExitCode", "message": str(code)}
         status |= {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": [cause]}}
     _send(handler, _BINARY, bytes([_ERROR]) + json.dumps(status).encode())
-    _send(handler, _CLOSE, struct.pack("!H", 1000))
+    _send(handler, _CLOSE, struct.pack("!H", _NORMAL_CLOSURE))
 
 
-def _feed(handler: BaseHTTPRequestHandler, process: Any) -> None:
-    """What the client writes goes to stdin, channel 0."""
+def _read_input(handler: BaseHTTPRequestHandler, process: Any) -> None:
+    """Writes what the client sends to the stdin of the process."""
     with contextlib.suppress(OSError, ValueError, struct.error):
         while True:
-            first, second = handler.rfile.read(2)
-            length = second & 0x7F
-            if length == 126:
-                (length,) = struct.unpack("!H", handler.rfile.read(2))
-            elif length == 127:
-                (length,) = struct.unpack("!Q", handler.rfile.read(8))
-            # A client always masks.
-            mask = handler.rfile.read(4)
-            data = bytes(byte ^ mask[index % 4] for index, byte in enumerate(handler.rfile.read(length)))
-            if first & 0x0F == _CLOSE:
+            opcode, data = _receive(handler)
+            if opcode == _CLOSE:
                 break
-            if data[:1] == b"\0":
+            if data[:1] == bytes([_STDIN]):
                 process.stdin.write(data[1:])
                 process.stdin.flush()
     with contextlib.suppress(OSError):
         process.stdin.close()
+
+
+def _receive(handler: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+    """The opcode and the data of the next frame."""
+    first, second = handler.rfile.read(2)
+    length = second & 0x7F
+    if length == 126:
+        (length,) = struct.unpack("!H", handler.rfile.read(2))
+    elif length == 127:
+        (length,) = struct.unpack("!Q", handler.rfile.read(8))
+    # A client always masks its data.
+    mask = handler.rfile.read(4)
+    data = bytes(byte ^ mask[index % 4] for index, byte in enumerate(handler.rfile.read(length)))
+    return first & 0x0F, data
 
 
 def _send(handler: BaseHTTPRequestHandler, opcode: int, data: bytes) -> None:
