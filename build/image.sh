@@ -8,7 +8,7 @@ verb_image() {
     needs=$(cd "$CALLER" && image_program --needs "$@") || exit
     for need in $needs; do
         case $need in
-        skopeo) have skopeo || packages skopeo || missing skopeo "as root, apt-get install skopeo" ;;
+        skopeo) have skopeo || packages skopeo || missing skopeo "$HINT" ;;
         plugin) build_wasm || exit 1 ;;
         agent) build_agent || exit 1 ;;
         # As --platform asks for it.

@@ -17,7 +17,7 @@ new_enough() {
 use_rust() {
     [[ -z ${RUST_IS_READY:-} ]] || return 0
     if ! have cc && ! packages gcc libc6-dev ca-certificates; then
-        missing "a C compiler" "as root, apt-get install gcc libc6-dev ca-certificates"
+        missing "a C compiler" "$HINT"
     fi
     if have rustup && ! cargo --version >/dev/null 2>&1; then
         attempt rustup "rustup toolchain install" rustup toolchain install || true
