@@ -13,8 +13,6 @@ from typing import Any
 
 from .paths import ROOT, agent, wasm
 
-# What an agent that is built here runs on.
-OWN_PLATFORM = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
 # Some date; images of the same files must not depend on when a test runs.
 DATE = 1_700_000_000
 
@@ -84,8 +82,9 @@ class Made:
 
 def agent_files() -> dict[str, Path]:
     """The agents that are there by platform: this machine's, and the other architecture's where it could be built."""
+    own = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
     files = {name: ROOT / "target" / name.replace("linux/", "exeunt-agent-") for name in ("linux/amd64", "linux/arm64")}
-    return {name: path for name, path in (files | {OWN_PLATFORM: agent()}).items() if path.is_file()}
+    return {name: path for name, path in (files | {own: agent()}).items() if path.is_file()}
 
 
 def agents() -> list[str]:
