@@ -10,7 +10,7 @@ from documents.cluster import Cluster
 from documents.pages import ROOT, Block, blocks, pages
 from documents.reader import Reader
 
-_LANGUAGES = {"sh", "text", "yaml", "python", "json", "ini", "toml", "rust"}
+_LANGUAGES = {"diff", "json", "python", "sh", "text", "yaml"}
 _PAGES = [page for page in pages() if any(block.is_run for block in blocks(page))]
 # What a page takes for granted.
 _A_POD = "kubectl apply -n jobs -f deploy/samples/job.yaml"
@@ -18,6 +18,7 @@ _BEFORE = {
     "docs/agent.md": _A_POD,
     "docs/airflow.md": _A_POD,
     "docs/images.md": _A_POD,
+    "docs/rescue.md": _A_POD,
     "docs/troubleshooting.md": _A_POD,
     "docs/upgrade-and-uninstall.md": "helm install exeunt deploy/chart --namespace jobs",
 }
