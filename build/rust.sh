@@ -95,7 +95,7 @@ cargo_tool() {
     shift 2
     export PATH=$tools/bin:$PATH
     [[ ! -e $tools/$name-$version ]] || return 0
-    attempt "$name" "installing $name $version" env CARGO_TARGET_DIR="$tools/build" \
+    attempt "$name" "installing $name $version" env CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_DEV_DEBUG=0 \
         cargo install "$name" --version "=$version" --root "$tools" --locked --force "$@" || return
     rm -rf "$tools/build"
     touch "$tools/$name-$version"
