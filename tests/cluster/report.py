@@ -1,4 +1,4 @@
-"""What a run has come to: a table, JSON, JUnit, and the page for people; nothing here knows a cluster."""
+"""The result of a run: a table, JSON, JUnit, and a page in Markdown. Nothing here talks to a cluster."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -16,12 +16,12 @@ _MARK = {PASSED: "ok", FAILED: "FAILED", SKIPPED: "skipped"}
 
 @dataclass
 class Result:
-    """One scenario's."""
+    """The result of one scenario."""
 
     name: str
     sentence: str
     outcome: str
-    # Why it has failed or was skipped.
+    # Why it failed or was skipped.
     why: list[str] = field(default_factory=list)
     seconds: float = 0.0
     facts: Facts = field(default_factory=Facts)
@@ -30,7 +30,7 @@ class Result:
 
 @dataclass
 class Run:
-    """A run's."""
+    """The results of a run."""
 
     date: str
     command: str
@@ -39,22 +39,22 @@ class Run:
     interrupted: bool = False
 
     def count(self, outcome: str) -> int:
-        """How many scenarios have come to this."""
+        """How many scenarios have this outcome."""
         return sum(result.outcome == outcome for result in self.results)
 
     def as_json(self) -> Json:
-        """All of it."""
+        """For a file."""
         return asdict(self)
 
 
 def of_json(data: Json) -> Run:
-    """The run that `as_json` has written."""
+    """The run that `as_json` gave."""
     results = [Result(**{**one, "facts": Facts(**one["facts"])}) for one in data["results"]]
     return Run(**{**data, "results": results})
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """A result's row: what became of the scenario, the pod, the proxy and the bytes."""
+    """The row of a result: the outcome of the scenario, and what became of pod, proxy and bytes."""
     facts = result.facts
     verdict = facts.verdict or {}
     proxy = str(verdict.get("proxy") or ("refused" if "refused" in verdict else ""))
@@ -69,9 +69,10 @@ def cells(result: Result) -> tuple[str, ...]:
 
 
 _ABOUT = """\
-Written by `./build.sh e2e --render`; do not edit. Bytes are counted by the receiver, which mostly reads 2 MB/s. The milliseconds
-behind the proxy are the agent's, from the task's end to the proxy's, and contain the time that the receiver took. A pod's end is
-that of its last container, in whole seconds after its main container's, as kubelet dates them.
+`./build.sh e2e --render` writes this page; do not edit it. The receiver counts the bytes; mostly it reads 2 MB/s. The agent
+measures the milliseconds from the end of the task to the end of the proxy; they include the time that the receiver needs. The
+column "pod's end" is the time from the end of the main container to the end of the last container, in whole seconds, as
+kubelet reports it.
 """
 
 HEADS = ("scenario", "", "pod, exit code", "Job", "proxy, after the task", "restarts", "pod's end", "bytes")
@@ -88,7 +89,7 @@ def table(run: Run) -> str:
 
 
 def evidence(run: Run) -> list[str]:
-    """What was seen of the scenarios that have failed."""
+    """What was recorded about the scenarios that failed."""
     failed = [result for result in run.results if result.outcome == FAILED]
     lines = []
     for result in failed:
@@ -104,7 +105,7 @@ def totals(run: Run) -> str:
 
 
 def junit(run: Run) -> str:
-    """For whatever reads JUnit's form."""
+    """In JUnit's format."""
     seconds = sum(result.seconds for result in run.results)
     counts = {
         "tests": len(run.results),
@@ -131,8 +132,8 @@ def junit(run: Run) -> str:
 
 
 def page(runs: list[Run]) -> str:
-    """For people: every run, with its versions, table, what was skipped and what has failed."""
-    lines = ["# What was seen on real clusters", ""]
+    """In Markdown: every run with its versions, its table, and what was skipped or failed."""
+    lines = ["# Results on real clusters", ""]
     lines += _ABOUT.splitlines()
     for run in runs:
         lines += ["", *_section(run)]
@@ -152,7 +153,7 @@ def _section(run: Run) -> list[str]:
         if few:
             lines += ["", f"{heading}:", ""]
             lines += [f"- `{result.name}`, {result.sentence}: {_inline('; '.join(result.why))}" for result in few]
-    lines += ["", "What each scenario says, and what was noted:", ""]
+    lines += ["", "What each scenario checks, and its notes:", ""]
     for result in run.results:
         notes = f" ({_inline('; '.join(result.facts.notes))})" if result.facts.notes else ""
         lines.append(f"- `{result.name}`: {result.sentence}{notes}")
@@ -160,7 +161,7 @@ def _section(run: Run) -> list[str]:
 
 
 def write(run: Run, folder: Path) -> None:
-    """Writes all three; each in one move, so that nobody reads half of one."""
+    """Writes all three files. Each appears in one move, so nobody reads half a file."""
     folder.mkdir(exist_ok=True)
     files = {
         "e2e.json": _document(run),
@@ -174,17 +175,17 @@ def write(run: Run, folder: Path) -> None:
 
 
 def _document(run: Run) -> str:
-    """A line for each result, so that two runs can be compared."""
+    """With a line for each result: then two runs are easy to compare."""
     data = run.as_json()
     results = ",\n".join(json.dumps(result) for result in data.pop("results"))
     return f'{json.dumps(data)[:-1]}, "results": [\n{results}\n]}}\n'
 
 
 def _inline(text: str) -> str:
-    """On one line of a Markdown list."""
+    """As one line of a Markdown list."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def _printable(text: str) -> str:
-    """Without what XML cannot hold: a log may contain anything."""
+    """Without characters that XML forbids: a log may contain any."""
     return "".join(char for char in text if char in "\n\t" or ord(char) >= ord(" "))
