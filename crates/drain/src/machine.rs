@@ -6,6 +6,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::admin::{Answer, Call, CallId, Failure};
 use crate::duration::milliseconds;
 use crate::evidence::{Evidence, Standing};
@@ -26,7 +28,8 @@ pub const SLACK: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_millis(200);
 
 /// Where the machine stands. `Draining` never goes back to `Serving`: a completion is a latch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// No completion was seen.
     Serving,
