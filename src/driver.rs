@@ -169,7 +169,7 @@ impl Run {
 
     fn next_tick(&self, now: Instant) -> Duration {
         match self.machine.state() {
-            State::Serving | State::Drained | State::Gone => Duration::ZERO,
+            State::Serving | State::Drained => Duration::ZERO,
             State::Draining | State::Quitting => {
                 let wanted = self.machine.next_wake().map_or(HEARTBEAT, |at| at.since(now));
                 // A timer that is a fraction of a millisecond early would find nothing to do.

@@ -74,7 +74,7 @@ pub(crate) fn keep_going(claim: &Claim, wall: Duration) -> bool {
     let Some(completion) = signal() else { return false };
     let under_way = snapshot(wall).is_none_or(|(snapshot, _)| match snapshot.state() {
         State::Serving | State::Draining | State::Quitting => true,
-        State::Drained | State::Gone => false,
+        State::Drained => false,
     });
     if under_way && claim.take_if_free(wall) {
         wake_driver(&completion);

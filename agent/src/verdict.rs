@@ -78,14 +78,14 @@ struct Undelivered {
 
 /// The verdict of an agent that has refused to do anything.
 #[derive(Serialize)]
-struct Refused<'a> {
+struct Untouched<'a> {
     version: &'a str,
     proxy: &'a str,
-    refused: Vec<RefusedFor<'a>>,
+    refused: Vec<Refusal<'a>>,
 }
 
 #[derive(Serialize)]
-struct RefusedFor<'a> {
+struct Refusal<'a> {
     reason: &'a str,
 }
 
@@ -165,14 +165,14 @@ pub(crate) fn refuse(reasons: &[String], termination_log: Option<&Path>) {
     }
     let (mut refused, mut length) = (Vec::new(), 0);
     for reason in reasons {
-        let one = RefusedFor { reason };
+        let one = Refusal { reason };
         // What does not fit is on stderr.
         length += json(&one).len() + 1;
         if length < MAX_MESSAGE / 2 {
             refused.push(one);
         }
     }
-    let line = json(&Refused { version: drain::VERSION, proxy: "untouched", refused }) + "\n";
+    let line = json(&Untouched { version: drain::VERSION, proxy: "untouched", refused }) + "\n";
     log::raw(&line);
     tell_kubelet(&line, termination_log);
 }

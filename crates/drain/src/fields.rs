@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -39,11 +40,7 @@ struct PiecesVisitor;
 
 /// Checks that `text` is exactly one JSON document.
 pub fn document(text: &[u8]) -> Result<&RawValue, Vec<Mistake>> {
-    serde_json::from_slice(text).map_err(not_json)
-}
-
-fn not_json(error: serde_json::Error) -> Vec<Mistake> {
-    vec![Mistake::new("", format!("not JSON: {error}"))]
+    serde_json::from_slice(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
 }
 
 // === impl Mistake ===
@@ -84,10 +81,11 @@ impl<'a> Visitor<'a> for PiecesVisitor {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Pieces<'a>, A::Error> {
         let (mut pieces, mut repeated) = (BTreeMap::new(), Vec::new());
         while let Some((name, piece)) = map.next_entry::<String, &RawValue>()? {
-            if pieces.contains_key(&name) {
-                repeated.push(name);
-            } else {
-                pieces.insert(name, piece);
+            match pieces.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(piece);
+                }
+                Entry::Occupied(place) => repeated.push(place.key().clone()),
             }
         }
         Ok(Pieces { pieces, repeated })
@@ -105,17 +103,13 @@ impl<'a> Fields<'a> {
 
     fn at(path: String, value: &'a RawValue) -> Self {
         let mut fields = Self { path, pieces: BTreeMap::new(), known: Vec::new(), mistakes: Vec::new() };
-        match serde_json::from_str::<Pieces<'a>>(value.get()) {
-            Ok(Pieces { pieces, repeated }) => {
-                fields.pieces = pieces;
-                for name in repeated {
-                    fields.refuse(&name, "is there twice: must be there once");
-                }
+        if let Ok(Pieces { pieces, repeated }) = serde_json::from_str(value.get()) {
+            fields.pieces = pieces;
+            for name in repeated {
+                fields.refuse(&name, "is there twice: must be there once");
             }
-            Err(_) => {
-                let problem = format!("{} is not allowed: must be a JSON object", shown(value));
-                fields.mistakes.push(Mistake::new(fields.path.clone(), problem));
-            }
+        } else {
+            fields.refuse_itself(&format!("{} is not allowed: must be a JSON object", shown(value)));
         }
         fields
     }
@@ -172,6 +166,11 @@ impl<'a> Fields<'a> {
     pub fn refuse(&mut self, name: &str, problem: &str) {
         let path = self.path_of(name);
         self.mistakes.push(Mistake::new(path, problem));
+    }
+
+    /// Reports a mistake of the object as a whole.
+    fn refuse_itself(&mut self, problem: &str) {
+        self.mistakes.push(Mistake::new(self.path.clone(), problem));
     }
 
     /// The value built from these fields, or every mistake in them.

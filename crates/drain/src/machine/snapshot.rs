@@ -66,7 +66,7 @@ impl Machine {
         match machine.state {
             State::Draining => machine.chores = Chores::of_a_drain(now),
             State::Quitting => machine.quits = QuitAttempts::starting(now),
-            State::Serving | State::Drained | State::Gone => {}
+            State::Serving | State::Drained => {}
         }
         machine
     }
