@@ -6,10 +6,8 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::duration;
@@ -25,14 +23,15 @@ pub struct Mistake {
 #[derive(Debug)]
 pub struct Fields<'a> {
     path: String,
-    pieces: BTreeMap<String, &'a RawValue>,
+    /// In the order of the document. There are few, so a search from the start is fast enough, and a map would be 4 KB of the module.
+    pieces: Vec<(String, &'a RawValue)>,
     known: Vec<&'static str>,
     mistakes: Vec<Mistake>,
 }
 
 /// An object, cut into the text of each field, and the names that occur more than once.
 struct Pieces<'a> {
-    pieces: BTreeMap<String, &'a RawValue>,
+    pieces: Vec<(String, &'a RawValue)>,
     repeated: Vec<String>,
 }
 
@@ -40,7 +39,12 @@ struct PiecesVisitor;
 
 /// Checks that `text` is exactly one JSON document.
 pub fn document(text: &[u8]) -> Result<&RawValue, Vec<Mistake>> {
-    serde_json::from_slice(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
+    from_json(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
+}
+
+/// Reads `text` as a `T`. All JSON is read here as `str`: for bytes the module would contain `serde_json`'s reader a second time.
+pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_str(core::str::from_utf8(text).map_err(serde_json::Error::custom)?)
 }
 
 // === impl Mistake ===
@@ -79,13 +83,12 @@ impl<'a> Visitor<'a> for PiecesVisitor {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Pieces<'a>, A::Error> {
-        let (mut pieces, mut repeated) = (BTreeMap::new(), Vec::new());
+        let (mut pieces, mut repeated) = (Vec::<(String, &RawValue)>::new(), Vec::new());
         while let Some((name, piece)) = map.next_entry::<String, &RawValue>()? {
-            match pieces.entry(name) {
-                Entry::Vacant(place) => {
-                    place.insert(piece);
-                }
-                Entry::Occupied(place) => repeated.push(place.key().clone()),
+            if pieces.iter().any(|(known, _)| *known == name) {
+                repeated.push(name);
+            } else {
+                pieces.push((name, piece));
             }
         }
         Ok(Pieces { pieces, repeated })
@@ -102,14 +105,17 @@ impl<'a> Fields<'a> {
     }
 
     fn at(path: String, value: &'a RawValue) -> Self {
-        let mut fields = Self { path, pieces: BTreeMap::new(), known: Vec::new(), mistakes: Vec::new() };
-        if let Ok(Pieces { pieces, repeated }) = serde_json::from_str(value.get()) {
-            fields.pieces = pieces;
-            for name in repeated {
-                fields.refuse(&name, "is there twice: must be there once");
+        let mut fields = Self { path, pieces: Vec::new(), known: Vec::new(), mistakes: Vec::new() };
+        match serde_json::from_str(value.get()) {
+            Ok(Pieces { pieces, repeated }) => {
+                fields.pieces = pieces;
+                for name in repeated {
+                    fields.refuse(&name, "is there twice: must be there once");
+                }
             }
-        } else {
-            fields.refuse_itself(&format!("{} is not allowed: must be a JSON object", shown(value)));
+            // Of the pieces only the names have been decoded so far.
+            Err(error) if value.get().starts_with('{') => fields.refuse_itself(&format!("not JSON: {error}")),
+            Err(_) => fields.refuse_itself(&format!("{} is not allowed: must be a JSON object", shown(value))),
         }
         fields
     }
@@ -181,7 +187,7 @@ impl<'a> Fields<'a> {
 
     fn into_mistakes(mut self) -> Vec<Mistake> {
         let known = self.known.join(", ");
-        for name in core::mem::take(&mut self.pieces).keys() {
+        for (name, _) in &core::mem::take(&mut self.pieces) {
             if !self.known.contains(&name.as_str()) {
                 self.refuse(name, &format!("is not a known field: must be one of {known}"));
             }
@@ -209,7 +215,7 @@ impl<'a> Fields<'a> {
         if !self.known.contains(&name) {
             self.known.push(name);
         }
-        self.pieces.get(name).copied().filter(|value| value.get() != "null")
+        self.pieces.iter().find(|(known, _)| known == name).map(|(_, value)| *value).filter(|value| value.get() != "null")
     }
 
     fn path_of(&self, name: &str) -> String {
@@ -285,7 +291,20 @@ mod tests {
 
     #[test]
     fn what_is_not_one_json_document_is_refused() {
-        for text in ["", " ", "{", "{}x", "{} {}", "{'a': 1}", "{\"a\": 1,}", "{\"a\": 01}", "nul", "{\"a\": \"\t\"}", "{a: 1}"] {
+        for text in [
+            "",
+            " ",
+            "{",
+            "{}x",
+            "{} {}",
+            "{'a': 1}",
+            "{\"a\": 1,}",
+            "{\"a\": 01}",
+            "nul",
+            "{\"a\": \"\t\"}",
+            "{a: 1}",
+            r#"{"\ud83d": 1}"#,
+        ] {
             let mistakes = mistakes(text);
             assert!(matches!(&mistakes[..], [mistake] if mistake.starts_with("not JSON: ")), "{text:?}: {mistakes:?}");
         }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fields::{Fields, Mistake, document};
+use crate::fields::{Fields, Mistake, document, from_json};
 
 /// Request header (value `1`) that a completion must carry, and response header (value: the version) that every answer carries.
 ///
@@ -181,7 +181,7 @@ impl Completion {
 impl Status {
     /// Reads the body of an answer.
     pub fn parse(body: &[u8]) -> Result<Self, Mistake> {
-        serde_json::from_slice(body).map_err(|error| Mistake::new("", format!("not a status: {error}")))
+        from_json(body).map_err(|error| Mistake::new("", format!("not a status: {error}")))
     }
 
     /// The body of an answer.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Machine, State};
 use crate::duration::milliseconds;
 use crate::evidence::Evidence;
-use crate::fields::Mistake;
+use crate::fields::{Mistake, from_json};
 use crate::limits::Limits;
 use crate::machine::calls::{Chores, QuitAttempts};
 use crate::time::Instant;
@@ -133,8 +133,7 @@ impl Snapshot {
 
     /// Reads [`Snapshot::to_json`]. If another version of the filter has written it so that it cannot be read, it counts as absent.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
-        let stored: Stored =
-            serde_json::from_slice(text).map_err(|error| vec![Mistake::new("", format!("not a snapshot: {error}"))])?;
+        let stored: Stored = from_json(text).map_err(|error| vec![Mistake::new("", format!("not a snapshot: {error}"))])?;
         let completion = stored.completion.map(|text| Completion::parse(text.as_bytes())).transpose()?;
         let completed = Duration::from_millis(stored.completed_ms.unwrap_or(0));
         Ok(Self {
