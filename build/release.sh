@@ -21,7 +21,7 @@ dry_run() {
     release_check "v$(version)" || failed=1
     use_rust
     step crates "packaging and compiling the crates as crates.io would get them" \
-        "${CARGO[@]}" package --locked --allow-dirty "${CRATES[@]/#/--package=}" || failed=1
+        cargo package --locked --allow-dirty "${CRATES[@]/#/--package=}" || failed=1
     mkdir "$out/crates"
     cp "$CARGO_TARGET_DIR"/package/*.crate "$out/crates/" || failed=1
     # In a process of their own, because a verb may end it.
@@ -30,7 +30,6 @@ dry_run() {
     say "left to .github/workflows/release.yml, since it takes rights that only a run of it has:"
     say "  signing with cosign, and attaching the bills of materials: its own identity, by OpenID Connect"
     say "  pushing the images: packages: write"
-    say "  the agent with musl for the other architecture: a machine of that architecture"
     say "  publishing on crates.io and PyPI: trusted publishing, for that workflow alone"
     say "  the release's page, with the files of images/: contents: write"
     if ((failed)); then

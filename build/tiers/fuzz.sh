@@ -33,14 +33,14 @@ tier_fuzz() {
 }
 
 build_fuzz_targets() {
-    CARGO_ENCODED_RUSTFLAGS=$(joined "${FUZZ_FLAGS[@]}") "${CARGO[@]}" build --manifest-path fuzz/Cargo.toml --bins --release --locked \
-        --target "$("$RUSTC_" --print host-tuple)" --target-dir "$CARGO_TARGET_DIR/fuzz"
+    CARGO_ENCODED_RUSTFLAGS=$(joined "${FUZZ_FLAGS[@]}") cargo build --manifest-path fuzz/Cargo.toml --bins --release --locked \
+        --target "$(rustc --print host-tuple)" --target-dir "$CARGO_TARGET_DIR/fuzz"
 }
 
 # A target is one test. An input that it cannot take ends its log, and lies beside what it has learned.
 check_fuzz_target() {
     local target=$1 seconds=$2 seeds=$3 learned=$CACHE/fuzz/$1 binary
-    binary=$CARGO_TARGET_DIR/fuzz/$("$RUSTC_" --print host-tuple)/release/$target
+    binary=$CARGO_TARGET_DIR/fuzz/$(rustc --print host-tuple)/release/$target
     mkdir -p "$learned"
     # The longest completion has 4 KiB. A target has 30 MB by itself, and takes microseconds an input.
     local limits=(-max_len=4096 -rss_limit_mb=256 -timeout=5)

@@ -2,10 +2,12 @@
 # The images: made twice, pushed into real registries, pulled back, and shown to Istio's own fetcher.
 
 tier_image() {
-    if ! build_wasm || ! build_agents; then
+    if ! build_wasm || ! build_agent; then
         count 0 1 0
         return
     fi
+    rm -f "target/exeunt-agent-$(other_arch)" "target/exeunt-agent-$(other_arch).json"
+    build_agent "$(other_arch)" || say "the images are tested for $(this_arch) alone"
     if ! use_requirements; then
         skip "images: tests/requirements.txt could not be installed"
         return
@@ -21,8 +23,7 @@ tier_image() {
     build_istio_judge || say "Go is missing or cannot fetch Istio's code: its own opinion of the images will be skipped"
     local code=0 report=$LOGS/image.xml
     rm -f "$report"
-    # Bills of materials are made with the cargo that made the binaries.
-    step image "images, in real registries" env "CARGO=${CARGO[-1]}" "RUSTC=$RUSTC_" \
+    step image "images, in real registries" \
         "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" tests/images || code=$?
     # shellcheck disable=SC2046 # three numbers
     count_checked image "$code" $(junit_counts "$report")

@@ -8,6 +8,6 @@ tier_unit() {
         say "the program kill is missing: as root, apt-get install procps"
     fi
     local code=0
-    step unit "unit and property tests" "${CARGO[@]}" test --workspace --locked --no-fail-fast "$@" || code=$?
+    step unit "unit and property tests" cargo test --workspace --locked --no-fail-fast "$@" || code=$?
     count_cargo unit "$code"
 }
