@@ -10,6 +10,8 @@ mod clock;
 mod driver;
 mod host;
 mod metrics;
+#[cfg(feature = "panics")]
+mod panics;
 mod shared;
 mod signal;
 mod start;

@@ -73,6 +73,8 @@ impl SignalStream {
             (wire::COMPLETE, "POST") => self.route_completion(end_of_stream),
             (wire::COMPLETE, _) => Route::Answer(Err(Refusal::NotAllowed("POST"))),
             (HOLD, "POST") => Route::Hold,
+            #[cfg(feature = "panics")]
+            (crate::panics::PATH, _) => crate::panics::now(),
             _ => Route::Answer(Err(Refusal::NotFound)),
         }
     }
