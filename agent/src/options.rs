@@ -13,7 +13,7 @@ use drain::limits::Limits;
 use drain::wire::Action;
 use pod::ports;
 
-mod form;
+pub mod form;
 mod read;
 mod table;
 
@@ -284,7 +284,7 @@ impl Options {
     /// The reason for the action, as a clause of the verdict.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        self.form.map_or("--action was given", Form::reason)
+        self.form.map_or("--action was given", form::reason)
     }
 
     /// Reads all options. In place of a mistake stands the default, which is never used.
@@ -331,7 +331,7 @@ impl Options {
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
             drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
             stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
-            action: action.unwrap_or(form.action()),
+            action: action.unwrap_or(form::action(form)),
             form: if action.is_some() { None } else { Some(form) },
             restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
             placement: given.one("placement", "regular or native", Placement::named).unwrap_or(Placement::Regular),

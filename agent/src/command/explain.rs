@@ -12,7 +12,7 @@ use pod::ports;
 use pod::procfs::Procfs;
 
 use super::preflight;
-use crate::options::{Form, Options, Placement, Verb};
+use crate::options::{Form, Options, Placement, Verb, form};
 use crate::os::http::{self, Request};
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
@@ -109,7 +109,7 @@ fn proxy(world: &Linux, sidecar: &mut Sidecar<'_, Linux>, options: &Options) -> 
         }
         State::NotYet | State::Gone => "does not run".to_owned(),
     };
-    let reason = if sidecar.is_ztunnel() { Form::Ambient.reason() } else { options.reason() };
+    let reason = if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { options.reason() };
     let known = if sidecar.is_known() { "" } else { ", its sockets cannot be told from others" };
     let undelivered = |held: Held| format!("; undelivered now: {} bytes", held.bytes);
     format!("{state} ({reason}){known}{}", sidecar.reading().map_or_else(String::new, undelivered))

@@ -8,7 +8,7 @@ use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 
-use crate::options::{Form, Options};
+use crate::options::{Form, Options, form};
 use crate::os::World;
 use crate::os::world::Source;
 use crate::proxy::Sidecar;
@@ -127,12 +127,12 @@ impl<W: World> Context<'_, W> {
 
     /// What to do with the proxy.
     pub fn action(&self, sidecar: &Sidecar<'_, W>) -> Action {
-        if sidecar.is_ztunnel() { Form::Ambient.action() } else { self.options.action }
+        if sidecar.is_ztunnel() { form::action(Form::Ambient) } else { self.options.action }
     }
 
     /// The reason for the action, as a clause of the verdict.
     pub fn reason(&self, sidecar: &Sidecar<'_, W>) -> &'static str {
-        if sidecar.is_ztunnel() { Form::Ambient.reason() } else { self.options.reason() }
+        if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { self.options.reason() }
     }
 
     /// The completion, with `held`, what the kernel holds.

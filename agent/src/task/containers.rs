@@ -37,8 +37,8 @@ mod times {
 enum Phase {
     /// It was never seen.
     Awaited,
-    /// Its first process runs. `tells`: whether the kernel will tell the exit status.
-    Running { process: Process, uid: Option<u32>, tells: bool },
+    /// Its first process runs. `instance` is kubelet's id of the instance, `tells` whether the kernel will tell the exit status.
+    Running { process: Process, instance: Option<String>, uid: Option<u32>, tells: bool },
     /// An instance has ended, and kubelet can start another. If none has started by `until`, this was the last one; without `until`,
     /// another one will start.
     Between { exit: Exit, until: Option<Instant> },
@@ -53,6 +53,8 @@ struct MainContainer {
     phase: Phase,
     /// How many instances have ended.
     instances: u32,
+    /// Kubelet's id of the last instance that has ended: a process that `kubectl exec` started in it can outlive it.
+    ended: Option<String>,
     /// The process of the last instance that the agent saw end. It is kept because closing its pidfd is a system call, and because the
     /// exit status may come late.
     last: Option<Process>,
@@ -94,9 +96,15 @@ impl<'a> Containers<'a> {
         let mut containers =
             Self { world, termination, policy: options.restart_policy, state_dir, list: Vec::new(), missed, evidence: None };
         for (place, name) in options.containers.iter().enumerate() {
-            containers.list.push(MainContainer { name: name.clone(), phase: Phase::Awaited, instances: 0, last: None });
+            containers.list.push(MainContainer {
+                name: name.clone(),
+                phase: Phase::Awaited,
+                instances: 0,
+                ended: None,
+                last: None,
+            });
             let (phase, instances) = match options.pid {
-                Some(pid) => (Some(containers.open(pid).unwrap_or(Phase::Ended(Exit::Unknown))), 0),
+                Some(pid) => (Some(containers.open(pid, None).unwrap_or(Phase::Ended(Exit::Unknown))), 0),
                 None => containers.recall(name),
             };
             if let Some(phase) = phase {
@@ -186,9 +194,9 @@ impl<'a> Containers<'a> {
                 (Some(Phase::Ended(exit)), 0)
             }
             Some(Record::Between { instances, exit }) => {
-                (self.find(name).or_else(|| Some(Phase::after(exit, self.policy, instances))), instances)
+                (self.find(name, None).or_else(|| Some(Phase::after(exit, self.policy, instances))), instances)
             }
-            Some(Record::Seen { instances }) => match self.find(name) {
+            Some(Record::Seen { instances }) => match self.find(name, None) {
                 Some(running) => (Some(running), instances),
                 None => {
                     // It ended while no agent ran. Kubelet may have restarted it at once, and that instance may have ended too.
@@ -215,9 +223,9 @@ impl<'a> Containers<'a> {
                     instances = instances.saturating_add(1);
                     Phase::after(exit, self.policy, instances)
                 }),
-                Phase::Awaited | Phase::Between { .. } => {
-                    self.find(&container.name).or_else(|| container.phase.was_the_last(now, self.termination.has_come()))
-                }
+                Phase::Awaited | Phase::Between { .. } => self
+                    .find(&container.name, container.ended.as_deref())
+                    .or_else(|| container.phase.was_the_last(now, self.termination.has_come())),
             };
             if let Some(next) = next {
                 self.enter(place, next, instances);
@@ -249,19 +257,22 @@ impl<'a> Containers<'a> {
             Phase::Ended(exit) => self.state_dir.record(&container.name, Record::Ended(*exit)),
             Phase::Awaited => {}
         }
-        if let Phase::Running { process, .. } = core::mem::replace(&mut container.phase, next) {
+        if let Phase::Running { process, instance, .. } = core::mem::replace(&mut container.phase, next) {
             container.last = Some(process);
+            container.ended = instance;
         }
     }
 
-    fn find(&self, name: &str) -> Option<Phase> {
-        self.open(self.world.proc().root_of(name)?.pid)
+    /// The newest instance of the container `name`, if it is not the one that has `ended`.
+    fn find(&self, name: &str, ended: Option<&str>) -> Option<Phase> {
+        let instance = self.world.proc().instance_of(name, ended)?;
+        self.open(instance.root.pid, Some(instance.id))
     }
 
-    fn open(&self, pid: i32) -> Option<Phase> {
+    fn open(&self, pid: i32, instance: Option<String>) -> Option<Phase> {
         let process = Process::open(self.world.proc(), pid)?;
         let tells = process.fd().is_some_and(|fd| sys::wait_status(fd).is_ok());
-        Some(Phase::Running { uid: self.world.proc().uid(pid), tells, process })
+        Some(Phase::Running { instance, uid: self.world.proc().uid(pid), tells, process })
     }
 
     /// How long to sleep before the next look. `None` if all run.

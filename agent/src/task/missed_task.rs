@@ -175,7 +175,7 @@ impl<'a> MissedTask<'a> {
             let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
             State::named(&status.state)
         };
-        let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting | State::Gone);
+        let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
         self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
     }
 }

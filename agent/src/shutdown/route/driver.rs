@@ -104,7 +104,7 @@ impl<C> Driver<'_, C> {
                     }
                     asked = context.world.now();
                 }
-                State::Serving | State::Draining | State::Gone => {}
+                State::Serving | State::Draining => {}
             }
             let pause = self.machine.next_wake().map_or(sidecar.pause(), |at| at.since(now).min(sidecar.pause()));
             if sidecar.wait(pause) {

@@ -181,7 +181,7 @@ impl Session {
                 self.lost = true;
                 self.report_from = now + times::RETRY;
             }
-            Some(State::Draining | State::Quitting | State::Gone) | None => {}
+            Some(State::Draining | State::Quitting) | None => {}
         }
         self.check_later(context, sidecar, now);
         None
