@@ -1,6 +1,7 @@
 //! The machine: time, network, processes, signals, log. Everything above asks it through the trait [`World`], so that a simulation
 //! can take its place.
 
+pub mod call;
 pub mod http;
 pub mod linux;
 pub mod log;

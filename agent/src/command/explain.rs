@@ -13,10 +13,10 @@ use pod::procfs::Procfs;
 
 use super::preflight;
 use crate::options::{Form, Options, Placement, Verb, form};
-use crate::os::http::{self, Request};
+use crate::os::call;
+use crate::os::http::Request;
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
-use crate::proxy::readiness::is_captured;
 use crate::proxy::{Sidecar, State};
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
@@ -39,7 +39,7 @@ pub(super) fn plan(options: &Options) -> String {
     say("restart policy", &restarts(options));
     let world = Linux::new();
     let mut sidecar = Sidecar::new(&world, options, None);
-    say("proxy", &proxy(&world, &mut sidecar, options));
+    say("proxy", &proxy(&mut sidecar, options));
     say("action", action(&sidecar, options));
     if !sidecar.is_ztunnel() {
         for at in &options.signal {
@@ -100,13 +100,11 @@ fn restarts(options: &Options) -> String {
     }
 }
 
-fn proxy(world: &Linux, sidecar: &mut Sidecar<'_, Linux>, options: &Options) -> String {
+fn proxy(sidecar: &mut Sidecar<'_, Linux>, options: &Options) -> String {
     sidecar.find();
     let state = match sidecar.state() {
         State::Running(_) | State::Ztunnel => format!("runs, known {}", sidecar.known_by()),
-        State::NotYet | State::Gone if sidecar.is_in_a_pod() && is_captured(world) => {
-            "has not started: the pod's traffic is captured".to_owned()
-        }
+        State::NotYet | State::Gone if sidecar.is_captured() => "has not started: the pod's traffic is captured".to_owned(),
         State::NotYet | State::Gone => "does not run".to_owned(),
     };
     let reason = if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { options.reason() };
@@ -129,7 +127,7 @@ fn action(sidecar: &Sidecar<'_, Linux>, options: &Options) -> &'static str {
 /// What responds at a signal address.
 fn filter(world: &impl World, at: SocketAddr) -> String {
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
-    match http::exchange(world, at, &request, &mut |_| {}) {
+    match call::exchange(world, at, &request, &mut |_| {}) {
         Ok(head) if head.is_filters => "the filter answers".to_owned(),
         Ok(head) => format!("not the filter's answer ({})", head.status),
         Err(problem) => problem.to_string(),
@@ -137,7 +135,7 @@ fn filter(world: &impl World, at: SocketAddr) -> String {
 }
 
 fn listens(world: &impl World, port: u16) -> &'static str {
-    let open = ports::LOCALHOST.into_iter().any(|ip| http::listens(world, SocketAddr::new(ip, port), TIMEOUT));
+    let open = ports::LOCALHOST.into_iter().any(|ip| call::listens(world, SocketAddr::new(ip, port), TIMEOUT));
     if open { "listens" } else { "does not listen" }
 }
 

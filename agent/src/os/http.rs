@@ -11,8 +11,6 @@ use std::time::Instant;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect as connect_socket, socket_with};
 
-use super::world::{Connection, World};
-
 mod body;
 pub mod response;
 
@@ -48,20 +46,6 @@ pub enum Problem {
     NoAnswer(io::ErrorKind),
     /// The response is not HTTP.
     NotUnderstood,
-}
-
-/// Sends `request` to `to` and passes the body of the response to `body`, piece by piece.
-///
-/// # Errors
-/// Where there is no usable response in time.
-pub fn exchange(world: &impl World, to: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
-    let connection = world.connect(to, CONNECT_TIMEOUT.min(request.timeout)).map_err(|error| Problem::NotSent(error.kind()))?;
-    connection.exchange(to, request, body)
-}
-
-/// Whether a process listens on `at`, found out within `timeout`.
-pub fn listens(world: &impl World, at: SocketAddr, timeout: Duration) -> bool {
-    world.connect(at, timeout).is_ok()
 }
 
 /// Sends `request` on a real connection to `to`.
@@ -150,7 +134,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::os::Linux;
+    use crate::os::{Linux, call};
 
     const TIMEOUT: Duration = Duration::from_millis(300);
     const REQUEST: Request<'_> = Request { method: "POST", path: "/x", headers: &[("x-exeunt", "1")], timeout: TIMEOUT };
@@ -176,7 +160,7 @@ mod tests {
     fn a_request_is_sent_and_its_response_is_read() {
         let (address, server) = serve("HTTP/1.1 202 Accepted\r\nx-exeunt: 0.1.0\r\ncontent-length: 2\r\n\r\nok");
         let mut body = Vec::new();
-        let head = exchange(&Linux::new(), address, &REQUEST, &mut |piece| body.extend_from_slice(piece)).unwrap();
+        let head = call::exchange(&Linux::new(), address, &REQUEST, &mut |piece| body.extend_from_slice(piece)).unwrap();
         assert_eq!((head, body), (Head { status: 202, is_filters: true }, b"ok".to_vec()));
         let asked =
             format!("POST /x HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\nx-exeunt: 1\r\n\r\n");
@@ -186,7 +170,7 @@ mod tests {
     #[test]
     fn a_port_without_a_listener_refuses() {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let problem = exchange(&Linux::new(), address, &REQUEST, &mut |_| {}).unwrap_err();
+        let problem = call::exchange(&Linux::new(), address, &REQUEST, &mut |_| {}).unwrap_err();
         assert_eq!(problem.to_string(), "refused");
     }
 
@@ -194,7 +178,7 @@ mod tests {
     fn a_silent_server_costs_the_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let began = Instant::now();
-        let problem = exchange(&Linux::new(), listener.local_addr().unwrap(), &REQUEST, &mut |_| {}).unwrap_err();
+        let problem = call::exchange(&Linux::new(), listener.local_addr().unwrap(), &REQUEST, &mut |_| {}).unwrap_err();
         assert!(matches!(problem, Problem::NoAnswer(_)), "{problem}");
         assert!(began.elapsed() >= TIMEOUT);
     }
@@ -202,7 +186,7 @@ mod tests {
     #[test]
     fn a_truncated_response_is_not_understood() {
         let (address, server) = serve("HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nok");
-        let problem = exchange(&Linux::new(), address, &REQUEST, &mut |_| {}).unwrap_err();
+        let problem = call::exchange(&Linux::new(), address, &REQUEST, &mut |_| {}).unwrap_err();
         assert!(matches!(problem, Problem::NotUnderstood), "{problem}");
         server.join().unwrap();
     }

@@ -3,7 +3,8 @@
 //! The rest of the agent writes with the macros of the crate `log`. Lines with the target [`DEFERRED`] wait for the next line: a line
 //! of its own would be a system call between the end of the task and the signal.
 
-use std::io::Write;
+use core::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
@@ -65,7 +66,8 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.lines.push_str(&format!("exeunt-agent: {}\n", record.args()));
+        // Writing to a String cannot fail.
+        let _ = writeln!(pending.lines, "exeunt-agent: {}", record.args());
         if record.target() != DEFERRED && !pending.waits {
             pending.write();
         }

@@ -1,11 +1,9 @@
 //! Whether the pod has a proxy, and whether the proxy can carry traffic.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
-use std::io;
 
-use drain::config::SIGNAL_PORT;
 use drain::duration;
 use drain::time::Instant;
 use pod::ports;
@@ -13,7 +11,8 @@ use pod::ports;
 use super::sidecar::Sidecar;
 use crate::options::{Form, Options};
 use crate::os::World;
-use crate::os::http::{self, CONNECT_TIMEOUT, Problem, Request};
+use crate::os::call;
+use crate::os::http::{CONNECT_TIMEOUT, Problem, Request};
 use crate::os::world::Connection;
 
 /// Envoy's health listener tells here what pilot-agent knows: 200 once the configuration has come and the listeners are bound (Istio,
@@ -23,8 +22,6 @@ const HEALTH_PATH: &str = "/healthz/ready";
 /// listener, as with `status.sidecar.istio.io/port: "0"`. The health listener is in Envoy's bootstrap, so an Envoy that lacks it never
 /// gets one.
 const ADMIN_PATH: &str = "/ready";
-/// An address of TEST-NET-1 (RFC 5737), which has no route: a connection to it is refused only if Istio captures it.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
 
 /// The times of this file.
 mod times {
@@ -36,8 +33,8 @@ mod times {
     pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
     /// The pauses double up to this one.
     pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-    /// The time for a connect that the kernel of the pod itself refuses, within microseconds.
-    pub(super) const REFUSAL: Duration = Duration::from_millis(100);
+    /// The time for a connect to another process in the pod, which the kernel accepts or refuses within microseconds.
+    pub(super) const CONNECT: Duration = Duration::from_millis(100);
 }
 
 /// Why the proxy is not ready.
@@ -62,7 +59,7 @@ pub fn has_proxy<W: World>(world: &W, sidecar: &mut Sidecar<'_, W>, options: &Op
     if options.form == Some(Form::Absent) {
         return false;
     }
-    sidecar.is_here() || answers(world, options.ready_port) || (sidecar.is_in_a_pod() && is_captured(world))
+    sidecar.is_here() || answers(world, options.ready_port) || sidecar.is_captured()
 }
 
 /// Waits until the proxy is ready, at most for `--ready-timeout`. ztunnel is ready before the pod starts.
@@ -121,12 +118,7 @@ fn ask_at(world: &impl World, at: SocketAddr, path: &'static str, deadline: Inst
 
 /// Whether a process listens on `port` of loopback.
 fn answers(world: &impl World, port: u16) -> bool {
-    ports::LOCALHOST.into_iter().any(|ip| http::listens(world, SocketAddr::new(ip, port), times::REFUSAL))
-}
-
-/// Whether Istio redirects the connections of this pod to a proxy that does not listen.
-pub fn is_captured(world: &impl World) -> bool {
-    world.connect(NOWHERE, times::REFUSAL).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    ports::LOCALHOST.into_iter().any(|ip| call::listens(world, SocketAddr::new(ip, port), times::CONNECT))
 }
 
 // === impl NotReady ===

@@ -1,9 +1,11 @@
 //! The proxy beside the task: what the kernel holds for it, its state, and its end.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
+use std::io;
 
+use drain::config::SIGNAL_PORT;
 use drain::limits::Limits;
 use drain::time::Instant;
 use log::info;
@@ -25,8 +27,14 @@ mod times {
     pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
     /// The longest: with tens of thousands of sockets, a reading takes milliseconds itself.
     pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+    /// The time for a connect that the kernel of the pod itself refuses, within microseconds.
+    pub(super) const REFUSAL: Duration = Duration::from_millis(100);
+    /// How often a long wait asks whether it may go on.
+    pub(super) const ASK: Duration = Duration::from_secs(1);
 }
 
+/// An address of TEST-NET-1 (RFC 5737), which has no route: a connection to it is refused only if Istio captures it.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
 /// A pause is this many times longer than a reading, because the processor time is the pod's.
 const PAUSES_PER_READING: u32 = 10;
 /// The table is not read atomically, so one reading may miss a listener.
@@ -88,7 +96,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             scope,
             sockets: Vec::new(),
             proxy: Proxy::new(scope, &signal_ports, &[options.admin_port, options.status_port]),
-            state: given.map_or(State::NotYet, |process| State::Running(Known::ByEnvoy(process))),
+            state: given.map_or(State::NotYet, |process| State::Running(Known::Envoy(process))),
             inodes_of: options.proxy_pid.map(|pid| (pid, false)),
             task_uid,
             may_be_ztunnel: !matches!(options.form, Some(Form::Classic | Form::Native)),
@@ -140,6 +148,11 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The last reading.
     pub const fn reading(&self) -> Option<Held> {
         self.reading
+    }
+
+    /// When the last reading was taken.
+    pub fn read_at(&self) -> Instant {
+        self.read_at.unwrap_or_default()
     }
 
     /// The last reading after which the proxy still listened: what its end can have destroyed.
@@ -201,6 +214,12 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.scope == Scope::Pod
     }
 
+    /// Whether Istio redirects the connections of this pod to a proxy that does not listen.
+    pub fn is_captured(&self) -> bool {
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        self.is_in_a_pod() && self.world.connect(NOWHERE, times::REFUSAL).is_err_and(refused)
+    }
+
     /// Whether the agent has a handle of Envoy's own process.
     pub const fn has_envoy(&self) -> bool {
         self.state.envoy().is_some()
@@ -213,11 +232,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         }
         let envoy = self.by_name(ENVOY).or_else(|| self.by_listener());
         let known = match (envoy, self.state.process()) {
-            (Some(pid), _) => self.world.open(pid).map(Known::ByEnvoy),
+            (Some(pid), _) => self.world.open(pid).map(Known::Envoy),
             (None, Some(_)) => return,
-            (None, None) => self.by_name(PILOT_AGENT).and_then(|pid| self.world.open(pid)).map(Known::ByPilotAgent),
+            (None, None) => self.by_name(PILOT_AGENT).and_then(|pid| self.world.open(pid)).map(Known::PilotAgent),
         };
-        self.state = State::Running(known.unwrap_or(Known::ByListeners));
+        self.state = State::Running(known.unwrap_or(Known::Listeners));
     }
 
     /// Sends SIGTERM to pilot-agent, through a handle, so that it reaches no other process.
@@ -243,19 +262,28 @@ impl<'w, W: World> Sidecar<'w, W> {
         ended
     }
 
-    /// Waits for the end of the proxy, at most for `pause`. Reads the table if the agent has no handle of the process. Returns whether
-    /// the proxy has ended.
-    pub fn wait_long(&mut self, pause: Duration) -> bool {
-        let start = self.world.now();
-        while self.world.now().since(start) < pause {
-            let left = pause.saturating_sub(self.world.now().since(start));
-            let slice = if self.state.process().is_some() { left } else { left.min(times::LONGEST_PAUSE) };
-            if self.wait(slice) {
+    /// Waits for the end of the proxy, at most for `pause` and while `may_wait` says so, which is asked every second. Reads the table if
+    /// the agent has no handle of the process. Returns whether the proxy has ended.
+    pub fn wait_long(&mut self, pause: Duration, may_wait: impl Fn() -> bool) -> bool {
+        let end = self.world.now() + pause;
+        let mut asked: Option<Instant> = None;
+        loop {
+            let now = self.world.now();
+            if asked.is_none_or(|asked| now.since(asked) >= times::ASK) {
+                if !may_wait() {
+                    return false;
+                }
+                asked = Some(now);
+            }
+            let left = end.since(now).min(if self.state.process().is_some() { times::ASK } else { times::LONGEST_PAUSE });
+            if left.is_zero() {
+                return false;
+            }
+            if self.wait(left) {
                 return true;
             }
             self.look();
         }
-        false
     }
 
     /// Whether the proxy has ended: by its process, or else by the last readings.
@@ -282,7 +310,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             // Its listeners tell when these have ended.
             (State::Gone | State::Ztunnel, _) => return,
             (State::Running(_), false) if self.unseen.is_some() => return,
-            (State::NotYet | State::Running(_), true) => State::Running(Known::ByListeners),
+            (State::NotYet | State::Running(_), true) => State::Running(Known::Listeners),
             (State::NotYet | State::Running(_), false) if self.seen_before => State::Gone,
             (State::NotYet | State::Running(_), false) => State::NotYet,
         };
@@ -310,10 +338,10 @@ impl<'w, W: World> Sidecar<'w, W> {
         let unseen = self.scope == Scope::Pod && self.unseen.is_some_and(|unseen| unseen >= UNSEEN_IS_GONE);
         match &self.state {
             // Envoy can crash and start again while the task runs.
-            State::NotYet | State::Running(Known::ByListeners) | State::Gone if self.is_listening() => {
-                self.state = if self.is_ztunnel() { State::Ztunnel } else { State::Running(Known::ByListeners) };
+            State::NotYet | State::Running(Known::Listeners) | State::Gone if self.is_listening() => {
+                self.state = if self.is_ztunnel() { State::Ztunnel } else { State::Running(Known::Listeners) };
             }
-            State::NotYet | State::Running(Known::ByListeners) | State::Ztunnel if unseen => self.state = State::Gone,
+            State::NotYet | State::Running(Known::Listeners) | State::Ztunnel if unseen => self.state = State::Gone,
             State::NotYet | State::Running(_) | State::Gone | State::Ztunnel => {}
         }
     }

@@ -17,11 +17,11 @@ pub enum State<P> {
 #[derive(Debug)]
 pub enum Known<P> {
     /// By its listeners: its process was not looked for, or cannot be told from others.
-    ByListeners,
+    Listeners,
     /// By the process of pilot-agent: there is no Envoy yet.
-    ByPilotAgent(P),
+    PilotAgent(P),
     /// By the process of Envoy.
-    ByEnvoy(P),
+    Envoy(P),
 }
 
 // === impl State ===
@@ -30,16 +30,16 @@ impl<P> State<P> {
     /// The process whose end is the end of the proxy, if the agent has a handle of it.
     pub const fn process(&self) -> Option<&P> {
         match self {
-            Self::Running(Known::ByPilotAgent(process) | Known::ByEnvoy(process)) => Some(process),
-            Self::NotYet | Self::Running(Known::ByListeners) | Self::Gone | Self::Ztunnel => None,
+            Self::Running(Known::PilotAgent(process) | Known::Envoy(process)) => Some(process),
+            Self::NotYet | Self::Running(Known::Listeners) | Self::Gone | Self::Ztunnel => None,
         }
     }
 
     /// Envoy's process, if the agent has a handle of it.
     pub const fn envoy(&self) -> Option<&P> {
         match self {
-            Self::Running(Known::ByEnvoy(process)) => Some(process),
-            Self::NotYet | Self::Running(Known::ByListeners | Known::ByPilotAgent(_)) | Self::Gone | Self::Ztunnel => None,
+            Self::Running(Known::Envoy(process)) => Some(process),
+            Self::NotYet | Self::Running(Known::Listeners | Known::PilotAgent(_)) | Self::Gone | Self::Ztunnel => None,
         }
     }
 }

@@ -21,8 +21,6 @@ mod times {
     pub(super) const MARGIN: Duration = Duration::from_secs(2);
     /// Timeout for a call to another process in the pod once the grace period is over.
     pub(super) const LAST_CALL: Duration = Duration::from_millis(100);
-    /// How often a long wait looks for SIGTERM.
-    pub(super) const LOOK: Duration = Duration::from_secs(1);
 }
 
 /// The end of the task.
@@ -86,43 +84,34 @@ impl TaskEnd {
 
 impl<W: World> Context<'_, W> {
     /// The time since the end of the task.
+    #[must_use]
     pub fn age(&self) -> Duration {
         self.world.now().since(self.task.at)
     }
 
     /// Whether SIGTERM has come.
+    #[must_use]
     pub fn is_asked_to_leave(&self) -> bool {
         self.world.terminated_at(Source::Kernel).is_some()
     }
 
     /// Whether SIGTERM has come and the grace period is nearly over.
+    #[must_use]
     pub fn must_leave(&self) -> bool {
         self.grace_left(Source::Kernel).is_some_and(|left| left.is_zero())
     }
 
     /// What is left of the grace period, without the time for a verdict. `None` before SIGTERM.
+    #[must_use]
     pub fn grace_left(&self, source: Source) -> Option<Duration> {
         let end = self.world.terminated_at(source)? + self.grace.saturating_sub(times::MARGIN);
         Some(end.since(self.world.now()))
     }
 
     /// `timeout`, or less if the grace period ends before: an agent that must leave does not wait for a proxy that hangs.
+    #[must_use]
     pub fn time_for(&self, timeout: Duration) -> Duration {
         self.grace_left(Source::LastAnswer).map_or(timeout, |left| timeout.min(left.max(times::LAST_CALL)))
-    }
-
-    /// Waits for the end of the proxy, at most for `pause` and until the grace period is over. Returns whether the proxy has ended.
-    pub fn wait_long(&self, sidecar: &mut Sidecar<'_, W>, pause: Duration) -> bool {
-        let end = self.world.now() + pause;
-        loop {
-            let left = end.since(self.world.now()).min(times::LOOK);
-            if left.is_zero() || self.must_leave() {
-                return false;
-            }
-            if sidecar.wait_long(left) {
-                return true;
-            }
-        }
     }
 
     /// What to do with the proxy.
@@ -149,6 +138,7 @@ impl<W: World> Context<'_, W> {
     }
 
     /// The limits that are left. All routes share them.
+    #[must_use]
     pub fn limits(&self) -> Limits {
         let left = self.options.drain_timeout.saturating_sub(self.age());
         Limits {

@@ -28,7 +28,7 @@ pub(super) struct Flushed {
 ///
 /// Calls `on_sigterm` once if SIGTERM comes: in a deleted pod, a native sidecar may have only the last two seconds of the grace period
 /// (Kubernetes, `pkg/kubelet/kuberuntime`, `minimumGracePeriodInSeconds`), and nothing tells it.
-pub(super) fn run<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, on_sigterm: impl Fn(Flushed)) -> Flushed {
+pub(super) fn flush<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, on_sigterm: impl Fn(Flushed)) -> Flushed {
     let start = context.world.now();
     let mut called = false;
     let limit = context.limits().drain_timeout.max(FIN);

@@ -1,6 +1,7 @@
 //! The ladder: all routes to the proxy, the best first, until the proxy has ended. While the proxy runs, the pod stays, so the agent
 //! climbs the ladder again and again.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use drain::wire::Action;
@@ -8,7 +9,7 @@ use log::{info, warn};
 
 use super::attempts::{Attempts, Failure, Outcome, Progress};
 use super::context::{Context, Patience};
-use super::route::{admin, filter, terminate, ztunnel};
+use super::route::{driver, filter, terminate};
 use crate::os::World;
 use crate::proxy::Sidecar;
 
@@ -31,7 +32,7 @@ pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_
             outcome @ Outcome::Failed(_) if context.patience == Patience::Once || context.must_leave() => return outcome,
             Outcome::Failed(why) => warn!("{why}; next attempt in {} s", pause.as_secs()),
         }
-        if context.wait_long(sidecar, pause) {
+        if sidecar.wait_long(pause, || !context.must_leave()) {
             return Outcome::Gone;
         }
         if context.must_leave() {
@@ -42,22 +43,24 @@ pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_
 }
 
 fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
-    if sidecar.is_ztunnel() {
-        return ztunnel::run(context, sidecar, attempts);
-    }
     loop {
-        for at in &context.options.signal {
-            match filter::run(context, sidecar, attempts, *at) {
+        let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
+        for at in filters {
+            match filter::signal(context, sidecar, attempts, *at) {
                 outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
+                // It ended by itself.
+                Outcome::Failed(_) if sidecar.has_ended() => return Outcome::Gone,
                 Outcome::Failed(_) if context.must_leave() => return over(),
                 Outcome::Failed(_) => {}
             }
         }
-        info!("no filter responds, so the agent itself decides ({attempts})");
-        match (admin::run(context, sidecar, attempts), context.action(sidecar)) {
+        if !filters.is_empty() {
+            info!("no filter responds, so the agent itself decides ({attempts})");
+        }
+        match (driver::decide(context, sidecar, attempts), context.action(sidecar)) {
             (None, _) => info!("a silent filter responds again"),
             (Some(Outcome::Failed(why)), Action::Quit) if !context.must_leave() => {
-                return match terminate::run(context, sidecar, attempts) {
+                return match terminate::terminate(context, sidecar, attempts) {
                     Outcome::Failed(_) => Outcome::Failed(why),
                     outcome @ (Outcome::Gone | Outcome::Left) => outcome,
                 };

@@ -29,6 +29,7 @@ enum Grade {
 #[derive(Debug)]
 pub(super) struct Reporter {
     last: Option<Held>,
+    /// When it was read.
     at: Instant,
     /// Whether the last report was the second one in a row of this quiet reading.
     confirmed: bool,
@@ -72,12 +73,12 @@ impl Reporter {
         !self.confirmed && self.last.is_some_and(|last| last.is_quiet())
     }
 
-    /// Records that a report of `held` was accepted.
-    pub(super) fn reported(&mut self, held: Held, now: Instant) {
+    /// Records that a report of `held`, read at `at`, was accepted.
+    pub(super) fn reported(&mut self, held: Held, at: Instant) {
         let again = self.last.is_some_and(|last| Grade::of(&last) == Grade::of(&held));
         self.confirmed = again && held.is_quiet();
         self.last = Some(held);
-        self.at = now;
+        self.at = at;
     }
 }
 

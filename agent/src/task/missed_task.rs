@@ -18,11 +18,11 @@ use pod::procfs::Procfs;
 use serde::Deserialize;
 
 use crate::options::{Form, Options, PROXY, Placement};
-use crate::os::http::{self, Body, Request};
+use crate::os::call;
+use crate::os::http::{Body, Request};
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
 use crate::proxy::Sidecar;
-use crate::proxy::readiness::is_captured;
 
 /// Envoy tells here with which configuration its proxy was started. The response also names all its extensions: 100 KB.
 const SERVER_INFO: &str = "/server_info";
@@ -158,7 +158,7 @@ impl<'a> MissedTask<'a> {
             Some(Form::Unknown) | None => {
                 let mut sidecar = Sidecar::new(self.world, self.options, None);
                 let is_here = sidecar.is_here();
-                let none = sidecar.is_ztunnel() || !is_here && !is_captured(self.world);
+                let none = sidecar.is_ztunnel() || !is_here && !sidecar.is_captured();
                 if none { Judgement::Leave("the pod has no proxy of its own") } else { Judgement::Wait }
             }
             Some(Form::Classic | Form::Native | Form::Absent | Form::Ambient) => Judgement::Wait,
@@ -171,7 +171,7 @@ impl<'a> MissedTask<'a> {
         let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER };
         let state = |at: &SocketAddr| {
             let mut body = Body::up_to(MAX_STATUS);
-            let head = http::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
+            let head = call::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
             let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
             State::named(&status.state)
         };
@@ -191,7 +191,7 @@ fn started_before(proc: &Procfs, pid: i32) -> Option<Vec<String>> {
 fn server_info(world: &impl World, admin: SocketAddr) -> Option<Body> {
     let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout: times::ENVOY };
     let mut body = Body::up_to(MAX_SERVER_INFO);
-    let head = http::exchange(world, admin, &request, &mut |piece| body.take(piece));
+    let head = call::exchange(world, admin, &request, &mut |piece| body.take(piece));
     (head.ok()?.status == 200).then_some(body)
 }
 

@@ -1,5 +1,4 @@
-//! Without a filter, the agent itself decides, and ends Envoy through its admin interface or, if that does not help, through
-//! pilot-agent.
+//! The calls to Envoy's admin interface and, if that does not help, to pilot-agent.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -10,10 +9,10 @@ use drain::time::Instant;
 use log::debug;
 use pod::ports;
 
-use super::driver::{self, Calls};
+use super::calls::Calls;
 use crate::os::World;
-use crate::os::http::{self, Body, Head, Problem, Request};
-use crate::proxy::Sidecar;
+use crate::os::call;
+use crate::os::http::{Body, Head, Problem, Request};
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
 
@@ -24,30 +23,28 @@ const MAX_RESPONSE: usize = 64 * 1024;
 const HUNG: Duration = Duration::from_secs(5);
 
 /// Envoy's admin interface and pilot-agent's status server.
-#[derive(Debug, Default)]
-struct Admin {
+#[derive(Debug)]
+pub(super) struct Admin<'c, W: World> {
+    context: &'c Context<'c, W>,
     /// Until when Envoy counts as hung.
     hung_until: Option<Instant>,
     drained_by: Option<Route>,
     quit_by: Option<Route>,
 }
 
-/// Drains the proxy and ends it, or under the action `drain` only drains it. `None`: a silent filter responds again.
-pub(in crate::shutdown) fn run<W: World>(
-    context: &Context<'_, W>,
-    sidecar: &mut Sidecar<'_, W>,
-    attempts: &mut Attempts,
-) -> Option<Outcome> {
-    sidecar.hold_process();
-    driver::run(context, sidecar, attempts, &mut Admin::default())
-}
-
 // === impl Admin ===
 
-impl<W: World> Calls<W> for Admin {
+impl<'c, W: World> Admin<'c, W> {
+    /// No call was made yet.
+    pub(super) const fn new(context: &'c Context<'c, W>) -> Self {
+        Self { context, hung_until: None, drained_by: None, quit_by: None }
+    }
+}
+
+impl<W: World> Calls for Admin<'_, W> {
     /// Uses the second address of loopback only if there is no connection to the first.
-    fn call(&mut self, context: &Context<'_, W>, attempts: &mut Attempts, call: Call) -> Answer {
-        let world = context.world;
+    fn call(&mut self, attempts: &mut Attempts, call: Call) -> Answer {
+        let (context, world) = (self.context, self.context.world);
         let quits = matches!(call, Call::Quit | Call::PilotAgentQuit);
         if !quits && self.hung_until.is_some_and(|until| world.now() < until) {
             return Answer::Failed(CallFailure::NoAnswer);
@@ -110,17 +107,17 @@ fn exchange(world: &impl World, at: SocketAddr, call: Call, timeout: Duration) -
     match call {
         Call::Clusters => {
             let mut reader = ClusterReader::new(&[]);
-            let Head { status, .. } = http::exchange(world, at, &request, &mut |piece| reader.read(piece))?;
+            let Head { status, .. } = call::exchange(world, at, &request, &mut |piece| reader.read(piece))?;
             let answer = Answer::of_status(status);
             Ok(if answer == Answer::Done { reader.finish() } else { answer })
         }
         Call::CountClusters => {
             let mut body = Body::up_to(MAX_RESPONSE);
-            let head = http::exchange(world, at, &request, &mut |piece| body.take(piece))?;
+            let head = call::exchange(world, at, &request, &mut |piece| body.take(piece))?;
             Ok(Answer::of_cluster_count(head.status, body.bytes()))
         }
         Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => {
-            Ok(Answer::of_status(http::exchange(world, at, &request, &mut |_| {})?.status))
+            Ok(Answer::of_status(call::exchange(world, at, &request, &mut |_| {})?.status))
         }
     }
 }

@@ -47,7 +47,8 @@ const MAX_FAILURES: u32 = 3;
 
 /// The session with a filter that has accepted the completion.
 #[derive(Debug)]
-struct Session {
+struct Session<'c, W: World> {
+    context: &'c Context<'c, W>,
     at: SocketAddr,
     reporter: Reporter,
     failures: u32,
@@ -62,36 +63,31 @@ struct Session {
 }
 
 /// Signals the completion to the filter at `at`, and stays until the proxy has ended or was drained, or the filter has failed.
-pub(in crate::shutdown) fn run<W: World>(
+pub(in crate::shutdown) fn signal<W: World>(
     context: &Context<'_, W>,
     sidecar: &mut Sidecar<'_, W>,
     attempts: &mut Attempts,
     at: SocketAddr,
 ) -> Outcome {
-    let route = Route::Filter(at);
+    let mut session = Session::new(context, at);
     let held = sidecar.fresh();
-    let status = match signal(context, sidecar, at, held) {
-        Ok(status) => status,
+    let outcome = match session.report(sidecar, held) {
+        Ok(status) => {
+            info!("the filter on {at} has accepted the completion: {}{}", status.state, clause(held));
+            attempts.remove_silent(at);
+            sidecar.hold_process();
+            session.accepted(sidecar, attempts, held);
+            session.check_later(sidecar);
+            session.run(sidecar, attempts)
+        }
         Err(failure) => {
             if matches!(failure, Failure::NoResponse(Problem::NoAnswer(_) | Problem::NotUnderstood)) {
                 attempts.add_silent(at);
             }
-            attempts.record(route, Outcome::Failed(failure.clone()));
-            // If the proxy ended by itself, that is not an outcome of this route.
-            return if sidecar.has_ended() { Outcome::Gone } else { Outcome::Failed(failure) };
+            Outcome::Failed(failure)
         }
     };
-    info!("the filter on {at} has accepted the completion: {}{}", status.state, clause(held));
-    attempts.remove_silent(at);
-    sidecar.hold_process();
-    let mut session = Session::new(context, sidecar, at);
-    session.accepted(attempts, held, context.world.now());
-    let outcome = loop {
-        if let Some(outcome) = session.step(context, sidecar, attempts) {
-            break outcome;
-        }
-    };
-    attempts.record(route, outcome.clone());
+    attempts.record(Route::Filter(at), outcome.clone());
     outcome
 }
 
@@ -99,16 +95,17 @@ pub(in crate::shutdown) fn run<W: World>(
 /// reports keep it from mistaking silence for a stall.
 pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &Attempts) -> bool {
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::SILENT_CALL };
-    attempts.silent().iter().any(|at| exchange(context, sidecar, *at, &request).is_ok())
+    attempts.silent().iter().any(|at| Session::new(context, *at).exchange(sidecar, &request).is_ok())
 }
 
 // === impl Session ===
 
-impl Session {
-    fn new<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, at: SocketAddr) -> Self {
+impl<'c, W: World> Session<'c, W> {
+    fn new(context: &'c Context<'c, W>, at: SocketAddr) -> Self {
         let now = context.world.now();
         let limits = context.options.drain_timeout + context.options.stall_timeout + times::QUIT;
-        let mut session = Self {
+        Self {
+            context,
             at,
             reporter: Reporter::new(now),
             failures: 0,
@@ -116,28 +113,30 @@ impl Session {
             report_from: now,
             check_at: now,
             give_up: (context.task.at + limits).max(now + 2 * times::QUIT),
-        };
-        session.check_later(context, sidecar, now);
-        session
+        }
+    }
+
+    /// Reports every new reading, until the proxy has ended or was drained, or the filter has failed.
+    fn run(&mut self, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
+        loop {
+            if let Some(outcome) = self.step(sidecar, attempts) {
+                return outcome;
+            }
+        }
     }
 
     /// Waits for one pause, reads the sockets, and sends what is due.
-    fn step<W: World>(
-        &mut self,
-        context: &Context<'_, W>,
-        sidecar: &mut Sidecar<'_, W>,
-        attempts: &mut Attempts,
-    ) -> Option<Outcome> {
+    fn step(&mut self, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Option<Outcome> {
         let pause = if self.reporter.awaits_confirmation() { sidecar.pause_to_confirm() } else { sidecar.pause() };
         if sidecar.wait(pause) {
             return Some(Outcome::Gone);
         }
         let held = sidecar.look();
-        let now = context.world.now();
+        let now = self.context.world.now();
         if sidecar.has_ended() {
             return Some(Outcome::Gone);
         }
-        if context.must_leave() {
+        if self.context.must_leave() {
             return Some(Outcome::Failed(Failure::GracePeriodOver(Progress::Accepted)));
         }
         if now >= self.give_up {
@@ -145,18 +144,18 @@ impl Session {
         }
         let reports = now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let response = if reports {
-            signal(context, sidecar, self.at, held)
+            self.report(sidecar, held)
         } else if now >= self.check_at {
-            ask(context, sidecar, self.at)
+            self.ask(sidecar)
         } else {
             return None;
         };
         match response {
             Ok(status) => {
                 if reports {
-                    self.accepted(attempts, held, now);
+                    self.accepted(sidecar, attempts, held);
                 }
-                self.on_status(context, sidecar, &status, now)
+                self.on_status(sidecar, &status, now)
             }
             Err(failure) => {
                 attempts.add_silent(self.at);
@@ -165,13 +164,7 @@ impl Session {
         }
     }
 
-    fn on_status<W: World>(
-        &mut self,
-        context: &Context<'_, W>,
-        sidecar: &Sidecar<'_, W>,
-        status: &Status,
-        now: Instant,
-    ) -> Option<Outcome> {
+    fn on_status(&mut self, sidecar: &Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
         self.failures = 0;
         match State::named(&status.state) {
             // By the action, or by its configuration, it does not quit Envoy.
@@ -183,11 +176,11 @@ impl Session {
             }
             Some(State::Draining | State::Quitting) | None => {}
         }
-        self.check_later(context, sidecar, now);
+        self.check_later(sidecar);
         None
     }
 
-    fn on_failure<W: World>(&mut self, sidecar: &mut Sidecar<'_, W>, failure: Failure, now: Instant) -> Option<Outcome> {
+    fn on_failure(&mut self, sidecar: &mut Sidecar<'_, W>, failure: Failure, now: Instant) -> Option<Outcome> {
         if sidecar.has_ended() {
             return Some(Outcome::Gone);
         }
@@ -198,59 +191,49 @@ impl Session {
         fails.then(|| Outcome::Failed(Failure::Later(Box::new(failure))))
     }
 
-    fn check_later<W: World>(&mut self, context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, now: Instant) {
+    fn check_later(&mut self, sidecar: &Sidecar<'_, W>) {
         let idle = sidecar.reading().is_none_or(|held| held.is_quiet());
-        let eager = context.action(sidecar) == Action::Drain && idle;
-        self.check_at = now + if eager { times::EAGER_CHECK } else { times::CHECK };
+        let eager = self.context.action(sidecar) == Action::Drain && idle;
+        self.check_at = self.context.world.now() + if eager { times::EAGER_CHECK } else { times::CHECK };
     }
 
-    fn accepted(&mut self, attempts: &mut Attempts, held: Option<Held>, now: Instant) {
+    fn accepted(&mut self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts, held: Option<Held>) {
         if let Some(held) = held {
             debug!("reported to the filter{}", clause(Some(held)));
-            self.reporter.reported(held, now);
+            self.reporter.reported(held, sidecar.read_at());
         }
         self.lost = false;
         attempts.report(held);
     }
-}
 
-/// Sends the completion with the reading `held`.
-fn signal<W: World>(
-    context: &Context<'_, W>,
-    sidecar: &mut Sidecar<'_, W>,
-    at: SocketAddr,
-    held: Option<Held>,
-) -> Result<Status, Failure> {
-    let completion = context.completion(sidecar, held).to_json();
-    let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
-    let timeout = context.time_for(times::CALL);
-    exchange(context, sidecar, at, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
-}
-
-/// Asks for the status.
-fn ask<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, at: SocketAddr) -> Result<Status, Failure> {
-    let timeout = context.time_for(times::CALL);
-    exchange(context, sidecar, at, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
-}
-
-fn exchange<W: World>(
-    context: &Context<'_, W>,
-    sidecar: &mut Sidecar<'_, W>,
-    at: SocketAddr,
-    request: &Request<'_>,
-) -> Result<Status, Failure> {
-    let connection = context.world.connect(at, context.time_for(http::CONNECT_TIMEOUT));
-    let connection = connection.map_err(|error| Failure::NoResponse(Problem::NotSent(error.kind())))?;
-    if !at.ip().is_loopback() {
-        // Istio captures this connection, so the proxy holds it.
-        connection.local_end().into_iter().for_each(|end| sidecar.disregard(end));
+    /// Sends the completion with the reading `held`.
+    fn report(&self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
+        let completion = self.context.completion(sidecar, held).to_json();
+        let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
+        let timeout = self.context.time_for(times::CALL);
+        self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
     }
-    let mut body = Body::up_to(MAX_RESPONSE);
-    let head = connection.exchange(at, request, &mut |piece| body.take(piece)).map_err(Failure::NoResponse)?;
-    match head.status {
-        status if !head.is_filters => Err(Failure::NotTheFilter(status)),
-        200 | 202 => Status::parse(body.bytes()).map_err(|_| Failure::NoResponse(Problem::NotUnderstood)),
-        status => Err(Failure::Refused { status, reason: first_line(body.bytes()) }),
+
+    /// Asks for the status.
+    fn ask(&self, sidecar: &mut Sidecar<'_, W>) -> Result<Status, Failure> {
+        let timeout = self.context.time_for(times::CALL);
+        self.exchange(sidecar, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
+    }
+
+    fn exchange(&self, sidecar: &mut Sidecar<'_, W>, request: &Request<'_>) -> Result<Status, Failure> {
+        let connection = self.context.world.connect(self.at, self.context.time_for(http::CONNECT_TIMEOUT));
+        let connection = connection.map_err(|error| Failure::NoResponse(Problem::NotSent(error.kind())))?;
+        if !self.at.ip().is_loopback() {
+            // Istio captures this connection, so the proxy holds it.
+            connection.local_end().into_iter().for_each(|end| sidecar.disregard(end));
+        }
+        let mut body = Body::up_to(MAX_RESPONSE);
+        let head = connection.exchange(self.at, request, &mut |piece| body.take(piece)).map_err(Failure::NoResponse)?;
+        match head.status {
+            status if !head.is_filters => Err(Failure::NotTheFilter(status)),
+            200 | 202 => Status::parse(body.bytes()).map_err(|_| Failure::NoResponse(Problem::NotUnderstood)),
+            status => Err(Failure::Refused { status, reason: first_line(body.bytes()) }),
+        }
     }
 }
 

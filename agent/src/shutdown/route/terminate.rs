@@ -13,13 +13,13 @@ use crate::shutdown::context::Context;
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Sends SIGTERM to pilot-agent, if the agent may.
-pub(in crate::shutdown) fn run<W: World>(
+pub(in crate::shutdown) fn terminate<W: World>(
     context: &Context<'_, W>,
     sidecar: &mut Sidecar<'_, W>,
     attempts: &mut Attempts,
 ) -> Outcome {
     let outcome = match sidecar.terminate() {
-        Ok(()) if context.wait_long(sidecar, DRAIN) => Outcome::Gone,
+        Ok(()) if sidecar.wait_long(DRAIN, || !context.must_leave()) => Outcome::Gone,
         Ok(()) => Outcome::Failed(Failure::StillRuns(Progress::Asked)),
         Err(why) => Outcome::Failed(Failure::NoSignal(why)),
     };

@@ -3,34 +3,19 @@
 //! delivered what it holds for ztunnel.
 
 use drain::admin::{Answer, Call, Failure};
-use log::info;
 
-use super::driver::{self, Calls};
-use crate::os::World;
-use crate::proxy::Sidecar;
-use crate::shutdown::attempts::{Attempts, Outcome, Route};
-use crate::shutdown::context::Context;
+use super::calls::Calls;
+use crate::shutdown::attempts::{Attempts, Route};
 
 /// No process takes calls for ztunnel.
 #[derive(Debug)]
-struct Ztunnel;
-
-/// Waits with the same machine and within the same limits as beside an Envoy.
-pub(in crate::shutdown) fn run<W: World>(
-    context: &Context<'_, W>,
-    sidecar: &mut Sidecar<'_, W>,
-    attempts: &mut Attempts,
-) -> Outcome {
-    info!("ztunnel, on the node, carries the pod's traffic: the agent only waits for delivery");
-    // A filter is never silent here, because there is none.
-    driver::run(context, sidecar, attempts, &mut Ztunnel).unwrap_or(Outcome::Left)
-}
+pub(super) struct Ztunnel;
 
 // === impl Ztunnel ===
 
-impl<W: World> Calls<W> for Ztunnel {
+impl Calls for Ztunnel {
     /// Nothing has to be drained, and only the kernel's table tells what is undelivered.
-    fn call(&mut self, _: &Context<'_, W>, _: &mut Attempts, call: Call) -> Answer {
+    fn call(&mut self, _: &mut Attempts, call: Call) -> Answer {
         match call {
             Call::FailHealthcheck | Call::DrainListeners => Answer::Done,
             Call::CountClusters => Answer::ClusterCount(u64::MAX),
