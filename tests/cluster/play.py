@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from harness import messages
+
 from . import observed, pods
 from .facts import Facts
 from .observed import last_json
@@ -126,7 +128,7 @@ class Play:
         phase: str = "Succeeded",
         main_exit: int = 0,
         proxy: str = "gone",
-        route: str = "filter",
+        route: str = messages.BY_FILTER,
         proxy_restarts: int = 0,
     ) -> None:
         """What must hold of every pod that ends as it should."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from containers.instance import Instance
 from containers.jobpod import JobPod
+from harness import messages
 from harness.delivery import check_all_delivered
 from harness.upstream import Upstream
 
@@ -47,7 +48,12 @@ def check_delivered(pod: JobPod, upstream: Upstream, base: Instance, size: int =
 
 
 def check_verdict(
-    pod: JobPod, *, code: int | None = 0, main: str = "base", by: tuple[str, ...] = ("filter",), undelivered: bool = False
+    pod: JobPod,
+    *,
+    code: int | None = 0,
+    main: str = "base",
+    by: tuple[str, ...] = (messages.BY_FILTER,),
+    undelivered: bool = False,
 ) -> Any:
     """The verdict says what has happened; returns it."""
     verdict = pod.verdict(main=main)

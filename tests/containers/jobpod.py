@@ -16,7 +16,7 @@ from containers.kubelet import BACK_OFF_S, Kubelet
 from containers.podman import Podman
 from containers.sandbox import Process, Sandbox
 from containers.spec import Container, Form, Mode, Mount, Placement, PodSpec, Policy
-from harness import paths
+from harness import messages, paths
 from harness.child import Ending
 from harness.client import ask
 from harness.envoy import command as envoy_command
@@ -24,7 +24,6 @@ from harness.envoy import only_child
 from harness.paths import PROGRAMS
 from harness.pod import AGENT_UID, OUTSIDE, PROXY_UID, TASK_UID
 from harness.release import NEWEST, binary
-from harness.scene import transitions
 from harness.sidecar import Sidecar
 from harness.upstream import Upstream
 from harness.wait import TooLate, until
@@ -176,7 +175,7 @@ class JobPod:
         if self.form != "absent" and proxied:
             until("the proxy is ready", self.proxy_is_ready, 30)
         if self.mode == "watch":
-            self.agent_says(f"watching {name}", times=run)
+            self.agent_says(messages.watching(name), times=run)
         return instance
 
     def agent(self, run: int = 1) -> Instance:
@@ -206,7 +205,7 @@ class JobPod:
 
     def transitions(self) -> list[str]:
         """What the filters have logged, as `serving => draining: …`; one line a transition."""
-        return transitions(line for run in self.kubelet.runs("istio-proxy") for line in run.said().splitlines())
+        return messages.transitions(line for run in self.kubelet.runs("istio-proxy") for line in run.said().splitlines())
 
     def verdict(self, run: int | None = None, main: str = "base") -> Any:
         """What the agent has said in the end, by the last run of its container or by another one."""

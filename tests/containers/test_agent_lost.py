@@ -9,6 +9,7 @@ from containers.checks import MB, SIZE, begun, check_delivered, check_proxys_own
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement, Policy
+from harness import messages
 from harness.wait import until
 
 # Where kubelet starts it again.
@@ -27,7 +28,7 @@ def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
     base = pod.ready()
     pod.proxy()
     pod.agent().send(signal.SIGKILL)
-    pod.agent_says("watching base", run=2)
+    pod.agent_says(messages.watching("base"), run=2)
     base.say("go")
     check_delivered(pod, upstream, base)
     check_verdict(pod)

@@ -7,6 +7,7 @@ from containers.checks import RATE, SIZE, check_nobody_was_restarted, check_prox
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
+from harness import messages
 from harness.wait import until
 
 
@@ -40,7 +41,7 @@ def test_a_proxy_that_starts_after_the_tasks_end_is_ended(make_pod: MakePod, pla
     base = pod.ready(proxied=False)
     base.say("go")
     assert base.exit_code() == 0
-    pod.agent_says("its proxy is not there yet")
+    pod.agent_says(messages.NO_PROXY_YET)
     pulled.set()
     check_idle_success(pod)
 
@@ -71,14 +72,14 @@ def test_an_agent_that_comes_after_the_tasks_end_ends_the_proxy_on_evidence(make
     pod = make_pod(placement="regular", options=["--late-start", "1s"])
     over_before_its_agent(pod)
     check_idle_success(pod)
-    assert pod.verdict()["ended"] == "istio-proxy, listed behind it, was running before the agent"
+    assert pod.verdict()["ended"] == messages.ended_because_listed_after("istio-proxy")
 
 
 @cell(event="late-agent", mode="watch", placement="regular", form="hold", policy="Never")
 def test_without_evidence_an_agent_that_comes_late_ends_no_proxy_and_says_why(make_pod: MakePod) -> None:
     pod = make_pod(placement="regular", form="hold", options=["--late-start", "1s"])
     over_before_its_agent(pod)
-    pod.agent_says("waiting on, as nothing shows that it has run")
+    pod.agent_says(messages.KEEPS_WAITING_WITHOUT_EVIDENCE)
     assert pod.proxy().running
     assert pod.transitions() == []
 
@@ -101,4 +102,4 @@ def check_idle_success(pod: JobPod) -> None:
     check_nobody_was_restarted(pod)
     check_proxys_own_end(pod)
     # Where Envoy has only just started, its admin interface may be there before the filter.
-    check_verdict(pod, by=("filter", "admin"))
+    check_verdict(pod, by=(messages.BY_FILTER, messages.BY_ADMIN))

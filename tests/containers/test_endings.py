@@ -18,6 +18,7 @@ from containers.checks import (
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement
+from harness import messages
 from harness.wait import until
 
 # As Airflow's XCom sidecar runs it (providers/cncf/kubernetes, utils/xcom_sidecar.py).
@@ -89,7 +90,7 @@ def test_when_kubelets_grace_is_over_the_agent_has_told_what_was_cut_off(make_po
 def test_when_a_deleted_pods_grace_is_over_the_agent_has_told_what_was_cut_off(make_pod: MakePod, placement: Placement) -> None:
     pod = make_pod(placement=placement, grace_period_s=4)
     base, _ = begun(pod, rate=MB // 4)
-    pod.agent_says("has taken it")
+    pod.agent_says(messages.SIGNAL_ACCEPTED)
     pod.kubelet.delete()
     pod.kubelet.wait()
     assert base.exit_code() == 0
@@ -149,7 +150,7 @@ def test_without_its_folder_the_agent_says_what_that_costs_and_does_its_work(mak
     pod = make_pod(placement=placement, state_dir=False)
     base, upstream = begun(pod)
     check_well(pod, upstream, base)
-    assert "a restarted agent would not know of it" in pod.agent().said()
+    assert messages.NO_STATE_DIR in pod.agent().said()
 
 
 @cell(event="no-status", mode="watch", form="classic", policy="Never")
@@ -157,7 +158,7 @@ def test_without_its_folder_the_agent_says_what_that_costs_and_does_its_work(mak
 def test_without_the_injectors_word_a_classic_proxy_is_ended(make_pod: MakePod, placement: Placement) -> None:
     pod = make_pod(placement=placement, status=False)
     base, upstream = begun(pod)
-    assert "was not given" in check_well(pod, upstream, base)["decided"]
+    assert messages.STATUS_NOT_GIVEN in check_well(pod, upstream, base)["decided"]
 
 
 @cell(event="no-status", mode="watch", form="native", policy="Never")
@@ -169,7 +170,7 @@ def test_without_the_injectors_word_a_native_proxy_loses_nothing(make_pod: MakeP
     assert base.exit_code() == 0
     (delivery,) = upstream.deliveries()
     assert (delivery.bytes, delivery.in_order) == (SIZE, True)
-    assert "was not given" in pod.verdict()["decided"]
+    assert messages.STATUS_NOT_GIVEN in pod.verdict()["decided"]
 
 
 @cell(event="own-end", mode="watch", form="classic", policy="Never")

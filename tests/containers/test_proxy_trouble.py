@@ -7,6 +7,7 @@ from containers.checks import MB, begun, check_delivered, check_nobody_was_resta
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
+from harness import messages
 from harness.wait import until
 
 
@@ -30,7 +31,7 @@ def test_without_the_filter_a_command_sees_its_proxy_out_all_the_same(make_pod: 
 def test_a_proxy_that_hangs_for_a_moment_loses_nothing(make_pod: MakePod, placement: Placement, form: Form) -> None:
     pod = make_pod(placement=placement, form=form)
     base, upstream = begun(pod, rate=2 * MB)
-    pod.agent_says("has taken it")
+    pod.agent_says(messages.SIGNAL_ACCEPTED)
     proxy = pod.proxy()
     proxy.ending.send(signal.SIGSTOP)
     # The agent goes on looking; nothing tells it that the proxy is gone or done.
@@ -63,7 +64,7 @@ def test_a_proxy_that_crashes_in_the_middle_of_the_drain_leaves_nobody_behind(
 ) -> None:
     pod = make_pod(placement=placement, form=form)
     base, _ = begun(pod, rate=MB)
-    pod.agent_says("has taken it")
+    pod.agent_says(messages.SIGNAL_ACCEPTED)
     pod.proxy().ending.send(signal.SIGKILL)
     assert pod.kubelet.wait() == "Succeeded"
     assert base.exit_code() == 0
@@ -80,7 +81,7 @@ def test_a_proxy_that_kubelet_starts_again_in_the_middle_of_the_drain_is_ended_t
 ) -> None:
     pod = make_pod(placement=placement, policy="OnFailure")
     base, _ = begun(pod, rate=MB)
-    pod.agent_says("has taken it")
+    pod.agent_says(messages.SIGNAL_ACCEPTED)
     # pilot-agent too: its code is what kubelet goes by.
     proxy = pod.proxy()
     proxy.instance.send(signal.SIGKILL)
@@ -96,7 +97,7 @@ def check_without_filter(pod: JobPod) -> None:
     base, upstream = begun(pod)
     check_delivered(pod, upstream, base)
     check_nobody_was_restarted(pod)
-    check_verdict(pod, by=("admin",))
+    check_verdict(pod, by=(messages.BY_ADMIN,))
 
 
 def check_hung(pod: JobPod) -> None:

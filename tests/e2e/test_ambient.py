@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import messages
 from harness.child import Child
 from harness.paths import PROGRAMS, PYTHON, agent
 from harness.pod import Pod
@@ -35,9 +36,9 @@ def test_what_ztunnel_has_to_pass_on_is_waited_for(pod: Pod, scene: Scene) -> No
     pod.unplug()
     (delivery,) = upstream.deliveries()
     assert (delivery.bytes, delivery.in_order, delivery.crc) == (12 * MB, True, crc)
-    assert (verdict["proxy"], verdict["action"], verdict["route"]) == ("left", "drain", "ztunnel")
+    assert (verdict["proxy"], verdict["action"], verdict["route"]) == ("left", "drain", messages.BY_ZTUNNEL)
     assert verdict["undelivered"] == {"connections": 0, "bytes": 0}
-    assert verdict["decided"].startswith("the pod is in an ambient mesh")
+    assert verdict["decided"].startswith(messages.AMBIENT)
 
 
 def test_a_receiver_that_is_dead_does_not_hold_the_pod(pod: Pod, scene: Scene) -> None:
@@ -65,6 +66,6 @@ def test_nobody_waits_for_a_proxy_of_the_pods_own(pod: Pod, verb: list[str]) -> 
 def test_the_plan_says_so(pod: Pod) -> None:
     run = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), "--explain"]
     plan = subprocess.run(run, capture_output=True, text=True, check=True, timeout=20).stdout
-    assert "the pod is in an ambient mesh" in plan
-    assert "wait until all is delivered" in plan
-    assert "admin interface" not in plan
+    assert messages.AMBIENT in plan
+    assert messages.PLAN_AMBIENT in plan
+    assert messages.PLAN_ADMIN not in plan

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from harness import messages
 from harness.scene import MakeScene
 from harness.wait import until
 
@@ -34,9 +35,9 @@ def test_a_bad_configuration_is_refused_with_every_mistake_named(make_scene: Mak
     scene.sidecar.discover_plugin()
     scene.sidecar.plugin_config = MISTAKES
     envoy = scene.envoy()
-    said = "\n".join(envoy.logged("wasm log"))
+    said = "\n".join(envoy.logged(messages.FILTER_LOG))
     for field in [*MISTAKES, "signal.port", "signal.addresses", "signal.colour"]:
-        assert re.search(rf"\b{re.escape(field)}: ", said) or field == "signal", f"{field} is not named in:\n{said}"
+        assert re.search(messages.mistake_at(field), said) or field == "signal", f"{field} is not named in:\n{said}"
     # The plugin is refused alone: Envoy serves, and what answers on the signal listener is not the filter.
     assert "x-exeunt" not in scene.ask("GET", "/v1/status").headers
     assert envoy.running
@@ -57,7 +58,7 @@ def test_text_that_is_not_json_is_refused(make_scene: MakeScene) -> None:
     scene.sidecar.discover_plugin()
     scene.sidecar.plugin_config = "signal: {port: 1}"
     envoy = scene.envoy()
-    assert any("not JSON" in line for line in envoy.logged("wasm log"))
+    assert any(messages.NOT_JSON in line for line in envoy.logged(messages.FILTER_LOG))
 
 
 def test_the_metrics_pass_istios_stats_matcher_and_move(make_scene: MakeScene, version: str) -> None:
@@ -87,14 +88,14 @@ def test_the_metrics_pass_istios_stats_matcher_and_move(make_scene: MakeScene, v
 def test_one_line_a_transition_and_none_a_request(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     envoy = scene.envoy()
-    before = len(envoy.logged("wasm log"))
+    before = len(envoy.logged(messages.FILTER_LOG))
     for _ in range(20):
         scene.status()
         scene.ask("GET", "/nowhere")
-    assert len(envoy.logged("wasm log")) == before
+    assert len(envoy.logged(messages.FILTER_LOG)) == before
     scene.complete(action="drain")
     until("it is drained", lambda: scene.status()["state"] == "drained")
-    until("both transitions are logged", lambda: len(envoy.logged("wasm log")) == before + 2)
+    until("both transitions are logged", lambda: len(envoy.logged(messages.FILTER_LOG)) == before + 2)
 
 
 def test_above_the_limit_of_clusters_envoy_is_not_asked_for_them(make_scene: MakeScene) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import messages
 from harness.paths import ROOT
 from harness.release import NEWEST
 from harness.wait import until
@@ -32,7 +33,7 @@ def test_three_acts_end_as_the_readme_says(folder: Path) -> None:
     assert acts["sigkill"]["bytesDelivered"] < 12_000_000
     assert acts["exeunt"]["ended"]
     assert acts["exeunt"]["bytesDelivered"] == 12_000_000
-    assert acts["exeunt"]["route"].startswith("filter ")
+    assert messages.is_by_filter(acts["exeunt"]["route"])
     # Nobody looks at a terminal: no colours.
     assert "\033" not in run.stdout
 
@@ -50,7 +51,7 @@ def test_every_mistake_in_the_command_line_is_named_at_once() -> None:
 def test_an_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
     said = folder / "said"
     with said.open("wb") as out, subprocess.Popen(DEMO, stdout=out, stderr=subprocess.STDOUT, process_group=0) as demo:
-        until("the tasks upload", lambda: "begin to upload" in said.read_text(), within=60)
+        until("the tasks upload", lambda: messages.DEMO_UPLOADS in said.read_text(), within=60)
         children = _descendants(demo.pid)
         demo.send_signal(number)
         assert demo.wait(30) == 130

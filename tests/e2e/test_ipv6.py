@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import messages
 from harness.delivery import check_all_delivered
 from harness.pod import BACKEND_V6, OUTSIDE_V6, Pod
 from harness.scene import MakeScene, Scene
@@ -20,7 +21,7 @@ def test_an_upload_over_ipv6_is_delivered_and_the_proxy_leaves(pod: Pod, make_sc
     crc = task.report("written")["crcs"][0]
     check_all_delivered(upstream, envoy, 12 * MB, crc=crc)
     verdict = agent.verdict()
-    assert verdict["route"] == ("filter [::1]:15190" if alone else "filter 127.0.0.1:15190")
+    assert verdict["route"] == f"{messages.BY_FILTER} {'[::1]' if alone else '127.0.0.1'}:15190"
     assert verdict["undelivered"] == {"connections": 0, "bytes": 0}
 
 
@@ -33,7 +34,7 @@ def test_without_a_filter_the_admin_interface_is_found_on_ipv6(pod: Pod, make_sc
     agent = scene.agent(task)
     task.begin()
     check_all_delivered(upstream, envoy, 6 * MB)
-    assert agent.verdict()["route"] == "admin [::1]:15000"
+    assert agent.verdict()["route"] == f"{messages.BY_ADMIN} [::1]:15000"
 
 
 def _scene(pod: Pod, make_scene: MakeScene, *, alone: bool) -> Scene:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness import messages
 from harness.delivery import check_all_delivered
 from harness.network import CLOSED, Address
 from harness.scene import MakeScene, Scene
@@ -64,7 +65,7 @@ def check_not_the_filters(scene: Scene, statuses: set[int]) -> None:
 
 def check_second_way(scene: Scene, verdict: Any) -> None:
     # The kernel's facts were enough to know when; pilot-agent's status server was there to do it.
-    assert verdict["route"].startswith("filter ")
+    assert messages.is_by_filter(verdict["route"])
     assert scene.pilot_agent.report("killed")["why"] == "quitquitquit"
     assert verdict["undelivered"]["bytes"] == 0
 
@@ -73,7 +74,7 @@ def test_a_module_that_could_not_be_fetched_is_known_by_its_silence(make_scene: 
     scene = make_scene(version=version)
     scene.sidecar.plugin_not_fetched()
     verdict = upload_and_end(scene)
-    assert not verdict["route"].startswith("filter ")
+    assert not messages.is_by_filter(verdict["route"])
 
 
 def test_a_broken_module_is_refused_alone_and_the_pod_still_ends(make_scene: MakeScene, folder: Path, version: str) -> None:
@@ -88,13 +89,13 @@ def test_a_broken_module_is_refused_alone_and_the_pod_still_ends(make_scene: Mak
     agent = scene.agent(task)
     task.begin()
     check_all_delivered(upstream, envoy, 4 * MB, within=20)
-    assert not agent.verdict()["route"].startswith("filter ")
+    assert not messages.is_by_filter(agent.verdict()["route"])
 
 
 def test_the_filter_works_when_it_comes_by_discovery(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     scene.sidecar.discover_plugin()
-    assert upload_and_end(scene)["route"].startswith("filter ")
+    assert messages.is_by_filter(upload_and_end(scene)["route"])
 
 
 def test_a_proxy_that_went_while_the_task_ran_has_lost_nothing_of_what_it_held_long_before(make_scene: MakeScene) -> None:
@@ -171,7 +172,7 @@ def test_a_proxy_that_hangs_for_ever_ends_by_pilot_agent(make_scene: MakeScene) 
     envoy.gone(60)
     verdict = agent.verdict()
     assert agent.wait() == 0
-    assert not verdict["route"].startswith("filter ")
+    assert not messages.is_by_filter(verdict["route"])
 
 
 def test_a_proxy_that_hangs_and_whose_pilot_agent_is_not_asked_ends_by_sigterm(make_scene: MakeScene) -> None:
@@ -184,8 +185,8 @@ def test_a_proxy_that_hangs_and_whose_pilot_agent_is_not_asked_ends_by_sigterm(m
     envoy.gone(90)
     verdict = agent.verdict()
     assert agent.wait() == 0
-    assert verdict["route"] == "SIGTERM to pilot-agent"
-    assert {"route": "SIGTERM to pilot-agent", "outcome": "gone"} in verdict["rungs"]
+    assert verdict["route"] == messages.BY_SIGTERM
+    assert {"route": messages.BY_SIGTERM, "outcome": "gone"} in verdict["rungs"]
 
 
 def test_a_closed_admin_port_leaves_the_filter_its_second_way(make_scene: MakeScene, version: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import http2
+from harness import http2, messages
 from harness.client import Answer, Connection, raw
 from harness.delivery import check_all_delivered
 from harness.envoy import Envoy
@@ -46,12 +46,12 @@ WRONG = {
     "as POST to the status": Wrong(405, [], path="/v1/status", text=completion()),
     "to an unknown path": Wrong(404, [], path="/v2/complete", text=completion()),
     "to the root": Wrong(404, [], method="GET", path="/"),
-    "without a completion": Wrong(400, ["empty"]),
-    "with 5 KiB": Wrong(413, ["4096"], text=completion(container="b" * 5 * 1024)),
-    "with broken JSON": Wrong(400, ["JSON"], text='{"container": "base", '),
-    "with JSON that is no object": Wrong(400, ["object"], text="[]"),
+    "without a completion": Wrong(400, [messages.EMPTY]),
+    "with 5 KiB": Wrong(413, [messages.BODY_LIMIT], text=completion(container="b" * 5 * 1024)),
+    "with broken JSON": Wrong(400, [messages.NO_JSON], text='{"container": "base", '),
+    "with JSON that is no object": Wrong(400, [messages.NO_OBJECT], text="[]"),
     "with unknown fields": Wrong(400, ["colour", "shape"], text=completion(colour="red", shape="round")),
-    "with a wrong type": Wrong(400, ["exitCode", "0 to 255"], text=completion(exitCode="zero")),
+    "with a wrong type": Wrong(400, ["exitCode", messages.EXIT_CODE_RANGE], text=completion(exitCode="zero")),
     "with an exit code that none is": Wrong(400, ["exitCode", "256"], text=completion(exitCode=256)),
     "with an unknown action": Wrong(400, ["action", "quit", "drain"], text=completion(action="explode")),
     "with an exit code and a signal": Wrong(400, ["signal"], text=completion(signal=9)),
@@ -133,7 +133,7 @@ def test_an_odd_request_is_refused_and_breaks_nothing(unharmed: tuple[Scene, Env
     scene, envoy = unharmed
     answer = raw(scene.sidecar.places.signal, head + b"connection: close\r\n\r\n", timeout=2)
     assert answer.startswith(b"HTTP/1.1 4")
-    assert not envoy.logged("Wasm VM failed|panicked")
+    assert not envoy.logged(messages.FILTER_DIED)
     check_serving(scene, envoy)
 
 

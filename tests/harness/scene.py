@@ -2,16 +2,15 @@
 
 import contextlib
 import json
-import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from . import paths
+from . import messages, paths
 from .agent import Agent, flags
 from .child import Child
 from .client import Answer, ask
@@ -32,12 +31,6 @@ MakeScene = Callable[..., "Scene"]
 # What the filter wants to see beside a completion (DESIGN.md §3.2).
 SIGNAL_HEADERS = {"x-exeunt": "1"}
 COMPLETION_HEADER = "x-exeunt-completion"
-
-
-def transitions(lines: Iterable[str]) -> list[str]:
-    """The transitions of the filter's machine in lines of Envoy's log."""
-    found = (re.search(r"wasm log[^:]*: (\w+ => .*?)(\tthread=\d+)?$", line) for line in lines)
-    return [match[1] for match in found if match]
 
 
 class Scene:
@@ -151,7 +144,7 @@ class Scene:
     def transitions(self) -> list[str]:
         """What the filter has logged, as `serving => draining: …`; one line a transition."""
         assert self._envoy is not None
-        return transitions(self._envoy.logged("wasm log"))
+        return messages.transitions(self._envoy.logged(messages.FILTER_LOG))
 
     # === The end ===
 

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from harness import messages
+
 from .. import observed
 from ..play import Play
 from ..pods import AGENT as AGENT_NAME
@@ -59,11 +61,11 @@ def _late_agent_on_hold(play: Play) -> None:
     play.start(Shape(istio="hold", agent="regular", tasks=tasks, agent_image=_NO_IMAGE, agent_words=_LATE_START), bare=True)
     play.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
     play.patch_image(AGENT_NAME, play.site.where.agent_image)
-    play.wait_until("the agent to say that it waits on", lambda: f"no sign of {MAIN}" in play.log(AGENT_NAME))
+    play.wait_until("the agent to say that it waits on", lambda: messages.no_sign_of(MAIN) in play.log(AGENT_NAME))
     play.wait_received()
     play.look()
-    said = next(line for line in play.log(AGENT_NAME).splitlines() if f"no sign of {MAIN}" in line)
-    play.check("waiting on" in said, f"the agent does not wait, it says: {said}")
+    said = next(line for line in play.log(AGENT_NAME).splitlines() if messages.no_sign_of(MAIN) in line)
+    play.check(messages.KEEPS_WAITING in said, f"the agent does not wait, it says: {said}")
     play.check(play.facts.phase == "Running", f"the pod is {play.facts.phase}: a proxy was ended without evidence")
     play.check_delivered(_SMALL)
     play.note(f"the agent says: {said.strip()}")

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Literal
 
+from harness import messages
+
 from ..play import Play
 from ..pods import AGENT, AGENT_UID, MAIN, Shape, Task
 from ..scenario import Scenario
@@ -50,18 +52,24 @@ def _killed_between(agent: Literal["native", "regular"], play: Play) -> None:
 
 SCENARIOS = (
     Scenario(
-        "route-annotation", "the signal goes to the listener of the annotation", partial(_route, "on", "filter 127.0.0.1:15190")
+        "route-annotation",
+        "the signal goes to the listener of the annotation",
+        partial(_route, "on", f"{messages.BY_FILTER} 127.0.0.1:15190"),
     ),
     Scenario(
         "route-service-entry",
         "the signal goes to the ServiceEntry's address where there is no annotation",
-        partial(_route, "on", "filter 192.0.2.190:15190", listener=False),
+        partial(_route, "on", f"{messages.BY_FILTER} 192.0.2.190:15190", listener=False),
     ),
-    Scenario("no-plugin", "without the plugin the agent drains by itself, and everything arrives", partial(_route, "", "admin")),
+    Scenario(
+        "no-plugin",
+        "without the plugin the agent drains by itself, and everything arrives",
+        partial(_route, "", messages.BY_ADMIN),
+    ),
     Scenario(
         "broken-plugin",
         "with a plugin that cannot be fetched the pod starts, and everything arrives",
-        partial(_route, "broken", "admin"),
+        partial(_route, "broken", messages.BY_ADMIN),
     ),
     *(
         Scenario(

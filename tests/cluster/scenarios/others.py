@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from harness import messages
+
 from .. import observed, pods
 from ..play import Play
 from ..pods import AGENT, MAIN, PROXY, Istio, Shape, Task
@@ -46,7 +48,9 @@ def _host_network(play: Play) -> None:
     play.wait_ended()
     play.look()
     refused = [one["reason"] for one in (play.facts.verdict or {}).get("refused", [])]
-    play.check(any(reason.startswith("hostNetwork: true") for reason in refused), f"the agent does not refuse; it says {refused}")
+    play.check(
+        any(reason.startswith(messages.HOST_NETWORK) for reason in refused), f"the agent does not refuse; it says {refused}"
+    )
     play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
 
 

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from harness import messages
+
 from .. import observed
 from ..play import Play
 from ..pods import AGENT as AGENT_NAME
@@ -34,7 +36,7 @@ def _ambient(agent: Agent, play: Play) -> None:
         raise Skip("there is no ambient mesh here: nobody redirects the pod's traffic to ztunnel")
     play.wait_ended()
     play.wait_received()
-    play.check_end(proxy="left", route="ztunnel")
+    play.check_end(proxy="left", route=messages.BY_ZTUNNEL)
     play.check_delivered(SIZE)
 
 
