@@ -1,4 +1,4 @@
-"""The README's first command."""
+"""The demo, the first command of the README."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 
 from harness import messages
 from harness.paths import ROOT
+from harness.process import parents
 from harness.release import NEWEST
 from harness.wait import until
 
@@ -34,7 +35,7 @@ def test_three_acts_end_as_the_readme_says(folder: Path) -> None:
     assert acts["exeunt"]["ended"]
     assert acts["exeunt"]["bytesDelivered"] == 12_000_000
     assert messages.is_by_filter(acts["exeunt"]["route"])
-    # Nobody looks at a terminal: no colours.
+    # stdout is not a terminal: no colours.
     assert "\033" not in run.stdout
 
 
@@ -49,9 +50,9 @@ def test_every_mistake_in_the_command_line_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    said = folder / "said"
-    with said.open("wb") as out, subprocess.Popen(DEMO, stdout=out, stderr=subprocess.STDOUT, process_group=0) as demo:
-        until("the tasks upload", lambda: messages.DEMO_UPLOADS in said.read_text(), within=60)
+    output = folder / "output"
+    with output.open("wb") as out, subprocess.Popen(DEMO, stdout=out, stderr=subprocess.STDOUT, process_group=0) as demo:
+        until("the tasks upload", lambda: messages.DEMO_UPLOADS in output.read_text(), within=60)
         children = _descendants(demo.pid)
         demo.send_signal(number)
         assert demo.wait(30) == 130
@@ -59,7 +60,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-def test_what_is_missing_is_said_in_one_line() -> None:
+def test_a_missing_file_is_named_in_one_line() -> None:
     environment = os.environ | {"EXEUNT_WASM": "/nowhere/exeunt.wasm"}
     run = subprocess.run(DEMO, capture_output=True, text=True, timeout=30, check=False, env=environment)
     assert run.returncode == os.EX_UNAVAILABLE
@@ -69,13 +70,8 @@ def test_what_is_missing_is_said_in_one_line() -> None:
 
 
 def _descendants(root: int) -> set[int]:
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
+    parent_of = parents()
     found = {root}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+    while more := {pid for pid, parent in parent_of.items() if parent in found} - found:
         found |= more
     return found - {root}
