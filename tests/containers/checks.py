@@ -14,8 +14,8 @@ MB = 1_000_000
 RATE = 4 * MB
 SIZE = 4 * MB
 
-# Whether this kernel shows the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). It does so only
-# after the runtime has reaped the process, and the agent does not wait long for that.
+# Whether this kernel shows the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). It does so
+# only after the runtime has reaped the process, and the agent does not wait long for that.
 KERNEL_SHOWS_EXIT_STATUS = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
 
 

@@ -164,7 +164,7 @@ class JobPod(Closing):
             return False
 
     def _drain(self) -> None:
-        # `pilot-agent request --debug-port=15020 POST drain`. Without an answer the hook fails; kubelet ends the container anyway.
+        # `pilot-agent request --debug-port=15020 POST drain`. If the hook fails, kubelet ends the container anyway.
         with contextlib.suppress(OSError, HTTPException):
             ask(self.sidecar.places.pilot_agent, "POST", "/drain", network=self.sandbox.inside, timeout=5)
 

@@ -17,10 +17,10 @@ FILE = ROOT / "tests" / "MATRIX.md"
 _INTRODUCTION = """\
 # What can happen to a pod, and which test covers it
 
-`python -m containers.matrix`, in `tests/`, makes this page from the markers of the tests; a test fails if it is out of date. A
-number in a cell is a test, a letter is the reason why there is none. The tests in `containers/` run real containers with podman and
-runc, a real Envoy with a configuration from istiod, Istio's capture rules, and a stand-in for kubelet that follows kubelet's order
-([kubelet.py](containers/kubelet.py)).
+`python -m containers.matrix`, in `tests/`, makes this page from the markers of the tests; a test fails if it is out of date.
+A number in a cell is a test, a letter is the reason why there is none. The tests in `containers/` run real containers with
+podman and runc, a real Envoy with a configuration from istiod, Istio's capture rules, and a stand-in for kubelet that follows
+kubelet's order ([kubelet.py](containers/kubelet.py)).
 """
 _TITLES = {
     ("watch", "native"): "`watch`, the agent as a native sidecar",

@@ -73,8 +73,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"event": ("hung", "proxy-lost", "no-status", "own-end"), "mode": _INNER},
-        "After the end of the task all modes run the same code, which `watch` tests. The only difference: `complete` goes down the"
-        " ladder only once, because a script waits for its exit code.",
+        "After the end of the task all modes run the same code, which `watch` tests. The only difference: `complete` goes down"
+        " the ladder only once, because a script waits for its exit code.",
     ),
     ({"event": "proxy-lost", "form": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
     (

@@ -1,7 +1,8 @@
-"""The words of the agent and of the filter that tests look for.
+"""The words of the agent, the filter and the demo that the tiers e2e and containers look for.
 
 Wording is an interface: the documents quote it. Each text stands here once, so that a new wording is a change of this file alone.
-The tiers e2e, containers and cluster use it; the JSON keys and values of the verdict are not here.
+The keys of the verdict and its values that are single words are not here. The scenarios on a real cluster have their own list, in
+tests/cluster/messages.py.
 """
 
 import re
@@ -11,7 +12,6 @@ from collections.abc import Iterable
 
 SIGNAL_ACCEPTED = "has taken it"
 NO_PROXY_YET = "its proxy is not there yet"
-KEEPS_WAITING = "waiting on"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "waiting on, as nothing shows that it has run"
 NO_STATE_DIR = "a restarted agent would not know of it"
 
@@ -21,18 +21,11 @@ def watching(container: str) -> str:
     return f"watching {container}"
 
 
-def no_sign_of(container: str) -> str:
-    """`--late-start` is over, and the agent has seen no process of a main container."""
-    return f"no sign of {container}"
-
-
 # === The agent's verdict: its sentences, and the names of routes ===
 
 # `decided`: what the agent knows of the proxy's form, and from where.
 STATUS_NOT_GIVEN = "was not given"
 AMBIENT = "the pod is in an ambient mesh"
-# `refused`: why the agent does not handle a pod; the beginning of the reason.
-HOST_NETWORK = "hostNetwork: true"
 # `route`: the first word of a route that has an address, or the whole of one that has none.
 BY_FILTER = "filter"
 BY_ADMIN = "admin"
