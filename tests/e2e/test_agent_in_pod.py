@@ -12,7 +12,7 @@ from harness.wait import until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_kubelets_sigterm_does_not_keep_the_agent_from_its_work(pod: Pod, make_scene: MakeScene, number: signal.Signals) -> None:
+def test_the_agent_continues_after_sigterm_and_sigint(pod: Pod, make_scene: MakeScene, number: signal.Signals) -> None:
     upload = watched_upload(make_scene(pod=pod), size=3 * MB, rate=2 * MB)
     upload.task.wait()
     # Kubelet sends it to a native sidecar as soon as the main container has ended.

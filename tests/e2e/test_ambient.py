@@ -46,7 +46,7 @@ def test_what_ztunnel_has_to_pass_on_is_waited_for(pod: Pod, scene: Scene) -> No
     assert verdict["decided"].startswith(messages.AMBIENT)
 
 
-def test_a_receiver_that_is_dead_does_not_hold_the_pod(pod: Pod, scene: Scene) -> None:
+def test_a_dead_receiver_does_not_keep_the_pod(pod: Pod, scene: Scene) -> None:
     upstream = scene.upstream(rate=MB)
     task = scene.task(size=3 * MB, to=upstream.address)
     watching = scene.agent(task, "--stall-timeout", "1s")

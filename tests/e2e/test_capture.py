@@ -22,7 +22,7 @@ def test_a_captured_upload_is_delivered_and_the_proxy_leaves(pod: Pod, make_scen
     assert messages.is_by_filter(upload.verdict()["route"])
 
 
-def test_a_destination_that_the_mesh_does_not_know_is_waited_for_too(pod: Pod, make_scene: MakeScene, version: str) -> None:
+def test_the_proxy_waits_for_a_destination_outside_the_mesh(pod: Pod, make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version, pod=pod)
     upstream = scene.upstream(rate=2 * MB)
     envoy = scene.envoy(pilot_agent=True)
@@ -33,7 +33,7 @@ def test_a_destination_that_the_mesh_does_not_know_is_waited_for_too(pod: Pod, m
     assert agent.wait() == 0
 
 
-def test_a_network_that_is_away_for_a_while_is_waited_for(pod: Pod, make_scene: MakeScene) -> None:
+def test_a_network_that_is_down_for_a_while_loses_nothing(pod: Pod, make_scene: MakeScene) -> None:
     upload = watched_upload(make_scene(pod=pod), size=3 * MB, rate=MB)
     upload.task.wait()
     pod.unplug()
@@ -42,7 +42,7 @@ def test_a_network_that_is_away_for_a_while_is_waited_for(pod: Pod, make_scene: 
     upload.check_delivered()
 
 
-def test_a_network_that_never_comes_back_ends_at_the_stall_limit(pod: Pod, make_scene: MakeScene) -> None:
+def test_a_network_that_stays_down_ends_the_wait_at_the_stall_limit(pod: Pod, make_scene: MakeScene) -> None:
     scene = make_scene(pod=pod)
     scene.sidecar.plugin_config["stallTimeout"] = "1s"
     upload = watched_upload(scene, "--stall-timeout", "1s", size=3 * MB, rate=MB)
@@ -65,9 +65,7 @@ def test_an_http_request_is_captured_and_answered(pod: Pod, make_scene: MakeScen
     assert agent.wait() == 0
 
 
-def test_an_inbound_keep_alive_client_that_never_leaves_does_not_hold_the_pod(
-    pod: Pod, make_scene: MakeScene, version: str
-) -> None:
+def test_an_inbound_keep_alive_client_does_not_keep_the_pod(pod: Pod, make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version, pod=pod)
     envoy = scene.envoy(pilot_agent=True)
     task = scene.task("idle")
@@ -84,7 +82,7 @@ def test_an_inbound_keep_alive_client_that_never_leaves_does_not_hold_the_pod(
 
 
 @pytest.mark.parametrize("headers", [SIGNAL_HEADERS, SIGNAL_HEADERS | {"x-forwarded-for": "127.0.0.1"}])
-def test_nobody_outside_the_pod_can_signal(pod: Pod, make_scene: MakeScene, route: str, headers: dict[str, str]) -> None:
+def test_no_client_outside_the_pod_can_signal(pod: Pod, make_scene: MakeScene, route: str, headers: dict[str, str]) -> None:
     scene = make_scene(route=route, pod=pod)
     scene.sidecar.match_everywhere()
     envoy = scene.envoy()

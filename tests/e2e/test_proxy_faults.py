@@ -78,7 +78,7 @@ def test_a_broken_module_is_refused_alone_and_the_pod_still_ends(make_scene: Mak
     assert not messages.is_by_filter(agent.verdict()["route"])
 
 
-def test_the_filter_works_when_it_comes_by_discovery(make_scene: MakeScene, version: str) -> None:
+def test_a_discovered_plugin_works(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     scene.sidecar.discover_plugin()
     assert messages.is_by_filter(upload_to_the_end(scene)["route"])

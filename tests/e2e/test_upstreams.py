@@ -27,7 +27,7 @@ def test_without_an_agent_the_drain_limit_ends_an_upstream_that_never_reads(make
     assert upload.envoy.gone(10) - upload.task.ending.at > 0.9
 
 
-def test_an_upstream_that_reads_50_kilobytes_a_second_is_waited_for(make_scene: MakeScene) -> None:
+def test_the_proxy_waits_for_an_upstream_that_reads_50_kilobytes_per_second(make_scene: MakeScene) -> None:
     scene = make_scene()
     # A server with a receive buffer of 64 KiB opens its window every one or two seconds; 400 kB take eight seconds.
     scene.sidecar.plugin_config["stallTimeout"] = "4s"
@@ -37,7 +37,7 @@ def test_an_upstream_that_reads_50_kilobytes_a_second_is_waited_for(make_scene: 
     upload.check_delivered(crc=crc)
 
 
-def test_an_upstream_that_half_closes_late_is_not_waited_for(make_scene: MakeScene, version: str) -> None:
+def test_the_proxy_does_not_wait_for_an_upstream_that_closes_late(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     upload = watched_upload(scene, size=2 * MB, rate=2 * MB, close_after_ms=20_000)
     (delivery,) = upload.upstream.deliveries()
@@ -61,7 +61,7 @@ def test_200_parallel_uploads_are_all_delivered(make_scene: MakeScene, bytes_per
     assert upload.agent.wait() == 0
 
 
-def test_a_helper_with_a_long_request_is_waited_for(make_scene: MakeScene, version: str) -> None:
+def test_the_proxy_waits_for_the_long_request_of_a_helper(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     upstream = scene.upstream(mode="http")
     envoy = scene.envoy(pilot_agent=True)
@@ -79,7 +79,7 @@ def test_a_helper_with_a_long_request_is_waited_for(make_scene: MakeScene, versi
     assert helper.wait() == 0
 
 
-def test_while_it_drains_a_helper_can_still_connect(make_scene: MakeScene) -> None:
+def test_a_helper_can_still_connect_during_the_drain(make_scene: MakeScene) -> None:
     scene = make_scene()
     scene.upstream(mode="http")
     upload = watched_upload(scene, size=4 * MB, rate=1 * MB)

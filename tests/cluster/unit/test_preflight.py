@@ -70,7 +70,7 @@ def test_all_missing_rights_are_named_at_once() -> None:
     )
 
 
-def test_rights_are_asked_for_in_the_runs_own_namespace() -> None:
+def test_rights_are_checked_in_the_runs_own_namespace() -> None:
     api = Api()
     preflight.check(api, "own")  # type: ignore[arg-type]
     assert {one.get("namespace") for one in api.asked if one["resource"] != "namespaces"} == {"own"}
