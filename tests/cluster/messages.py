@@ -1,6 +1,6 @@
 """The words of the agent that the scenarios look for. Wording is an interface: a new wording is a change of this file alone.
 
-The tiers that run on this machine have their own list, in tests/harness/messages.py: this package uses nothing of the harness.
+The tiers that run on this machine have their own list, tests/harness/messages.py.
 """
 
 # === The agent's log ===

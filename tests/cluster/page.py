@@ -6,12 +6,10 @@ from .table import HEADS, cells
 _HEAD = """\
 # Results on real clusters
 
-`./build.sh e2e --render` makes this page from recorded runs; do not edit it. How to read the tables:
-
-- *bytes*: counted by the receiver. In most scenarios it reads 2 MB/s.
-- *proxy, after the task*: measured by the agent, in milliseconds from the task's end to the proxy's. This includes the time that
-  the receiver needs.
-- *pod's end*: how much later than its main container the pod's last container ended, by kubelet's own times, in whole seconds.
+`./build.sh e2e --render` writes this page; do not edit it. The receiver counts the bytes; mostly it reads 2 MB/s. The agent
+measures the milliseconds from the end of the task to the end of the proxy; they include the time that the receiver needs. The
+column "pod's end" is the time from the end of the main container to the end of the last container, in whole seconds, as
+kubelet reports it.
 """
 
 
@@ -36,7 +34,7 @@ def _section(run: Run) -> list[str]:
         if few:
             lines += ["", f"{heading}:", ""]
             lines += [f"- `{result.name}`, {result.sentence}: {_inline('; '.join(result.why))}" for result in few]
-    lines += ["", "What each scenario checks, and what was noted:", ""]
+    lines += ["", "What each scenario checks, and its notes:", ""]
     for result in run.results:
         notes = f" ({_inline('; '.join(result.facts.notes))})" if result.facts.notes else ""
         lines.append(f"- `{result.name}`: {result.sentence}{notes}")

@@ -109,12 +109,18 @@ class ScenarioRun(Checks):
     # === What a scenario observes ===
 
     def observe(self) -> None:
-        """Records the facts in the pod's JSON."""
+        """Records the facts in the pod's JSON. A verdict that breaks its schema is a problem."""
+        # Imported only here, because without a cluster the program works without the schema's package.
+        from harness.verdict import problems
+
         pod, facts = self._pod(), self.facts
         facts.phase = "deleted" if self.site.pods.is_gone(self.name) else observed.phase(pod)
         facts.exits = observed.exit_codes(pod)
         facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
-        facts.verdict = facts.verdict or observed.verdict(pod)
+        if facts.verdict is None:
+            facts.verdict = observed.verdict(pod)
+            if facts.verdict is not None:
+                self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self.main_containers)
 
     def observe_verdict_in_log(self) -> None:

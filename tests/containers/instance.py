@@ -1,6 +1,5 @@
 """One run of a container, from its start to its end. After a restart there is a new instance."""
 
-import json
 import secrets
 import signal
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from containers.podman import Podman
 from containers.spec import Container
-from harness import process
+from harness import process, verdict
 from harness.child import Child, Report
 from harness.ending import Ending
 
@@ -93,10 +92,8 @@ class Instance:
         return process.number(self.pid, "voluntary_ctxt_switches")
 
     def termination_message(self) -> Any:
-        """The termination message, parsed as JSON."""
-        text = self.message.read_text()
-        assert len(text) <= 4096, "kubelet would truncate it"
-        return json.loads(text)
+        """The verdict in the termination message, checked against its schema."""
+        return verdict.check(self.message.read_text())
 
     def describe(self) -> str:
         """For a failure: the state of the container and the last lines of its log."""

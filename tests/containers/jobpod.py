@@ -23,6 +23,7 @@ from harness.network import Address
 from harness.podnet import OUTSIDE
 from harness.sidecar import Sidecar
 from harness.upstream import Upstream
+from harness.verdict import check
 from harness.wait import TooLate, until
 
 
@@ -147,7 +148,7 @@ class JobPod(Closing):
         """The agent's verdict: of the last run of its container or of another run; without one, of the main `container`."""
         if self.mode != "watch":
             lines = self.kubelet.runs(container)[-1].log_text().splitlines()
-            return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+            return check(next(line for line in reversed(lines) if line.startswith("{")))
         agent = self.agent(run or len(self.kubelet.runs("exeunt")))
         verdict = agent.termination_message()
         logged = [line for line in agent.log_text().splitlines() if line.startswith("{")]

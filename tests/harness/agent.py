@@ -1,10 +1,10 @@
 """The built agent, watching a task."""
 
-import json
 import secrets
 from pathlib import Path
 from typing import Any
 
+from . import verdict
 from .child import Child
 from .network import HOST, Network
 from .process import pidfds
@@ -39,10 +39,9 @@ class Agent(Child):
         return pidfds(self.pid) > 0
 
     def verdict(self, within: float = 30.0) -> Any:
-        """Waits for the agent's end and returns the verdict from its termination log."""
+        """Waits for the agent's end and returns the verdict from its termination log, checked against its schema."""
         self.wait(within)
-        text = self.termination_log.read_text()
-        return json.loads(text)
+        return verdict.check(self.termination_log.read_text())
 
 
 def flags(places: Places, proxy_pid: int) -> list[str]:

@@ -199,6 +199,12 @@ class Sidecar:
         for chain in self._http_filters():
             chain[:] = [one for one in chain if one.get("typed_config", {}).get("@type") != _WASM]
 
+    def without_signal_listener(self) -> None:
+        """Removes the signal listener, and with it the plugin: the pod has no annotation for them."""
+        listeners = self.document["static_resources"]["listeners"]
+        port = self.places.signal[1]
+        listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != port]
+
     def write(self, path: Path, *, wasm: Path, access_log: Path) -> None:
         """Writes the bootstrap and, beside it, the discovered plugin; a running Envoy applies each new version of the latter."""
         config = self.plugin_config if isinstance(self.plugin_config, str) else json.dumps(self.plugin_config)
