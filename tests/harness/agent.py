@@ -1,11 +1,11 @@
 """The agent as it is shipped, watching a task."""
 
 import contextlib
-import json
 import secrets
 from pathlib import Path
 from typing import Any
 
+from . import verdict
 from .child import Child
 from .network import HOST, Network
 from .sidecar import Places
@@ -41,8 +41,7 @@ class Agent(Child):
     def verdict(self, within: float = 30.0) -> Any:
         """What it wrote to the termination log; waits for its end."""
         self.wait(within)
-        text = self.termination_log.read_text()
-        return json.loads(text)
+        return verdict.check(self.termination_log.read_text())
 
 
 def flags(places: Places, proxy_pid: int) -> list[str]:
