@@ -69,8 +69,10 @@ def test_kubectl_exec_in_the_agents_container_ends_the_proxy(pod: Pod, make_scen
         task = scene.task(size=4 * MB)
         task.begin()
         task.wait()
-        place = {"network": pod, "container": "exeunt", "uid": AGENT_UID, "reports": False}
-        with Child([executable, "complete"], scene.folder / "complete.log", **place) as completing:
+        ours = [executable, "complete"]
+        with Child(
+            ours, scene.folder / "complete.log", network=pod, container="exeunt", uid=AGENT_UID, reports=False
+        ) as completing:
             check_all_delivered(upstream, envoy, 4 * MB)
             assert completing.wait() == 0
         assert watching.running
