@@ -71,7 +71,7 @@ def others(pod: Any) -> list[str]:
 def test_a_pod_of_the_pod_operator(tmp_path: Path, agents_list: str, deferrable: bool, xcom: bool) -> None:
     pod = built(tmp_path, deferrable=deferrable, do_xcom_push=xcom)
     assert first(pod, agents_list) == "exeunt"
-    assert others(pod) == ["base", XCOM_HELPER] if xcom else ["base"]
+    assert others(pod) == (["base", XCOM_HELPER] if xcom else ["base"])
 
 
 def test_a_full_pod_spec_is_merged_before_the_agent_is_added(tmp_path: Path, agents_list: str) -> None:

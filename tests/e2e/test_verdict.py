@@ -46,6 +46,7 @@ FORMS: dict[str, Json] = {
     "end unknown": GONE | UNKNOWN_END,
     "left to kubelet": GONE | {"proxy": "left", "action": "drain"},
     "left to the node": GONE | {"proxy": "left", "action": "drain", "route": "ztunnel", "rungs": []},
+    "early, while the last bytes are sent": GONE | {"lingerMs": 120, "undelivered": {"connections": 1, "bytes": 40_960}},
     "bytes cut off": GONE | {"undelivered": {"connections": 2, "bytes": 5_102_000}},
     "by a signal to pilot-agent": GONE | {"route": "SIGTERM to pilot-agent"},
     "no proxy": GONE | NO_TIMES | {"proxy": "none", "rungs": []},

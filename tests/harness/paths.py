@@ -22,6 +22,11 @@ def wasm() -> Path:
     return _built("EXEUNT_WASM", "exeunt.wasm", "./build.sh wasm")
 
 
+def panicking_wasm() -> Path:
+    """The filter, built with the cargo feature `panics`: a request can make it panic."""
+    return _built("EXEUNT_PANICS_WASM", "exeunt-panics.wasm", "./build.sh test host")
+
+
 def agent() -> Path:
     """The agent as it is shipped."""
     return _built("EXEUNT_AGENT", "exeunt-agent", "./build.sh agent")

@@ -2,8 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::fields::{Fields, Mistake};
-use crate::json::Value;
+use crate::fields::{Fields, Mistake, document};
 use crate::limits::Limits;
 
 /// The port of the signal listener.
@@ -31,12 +30,12 @@ impl Config {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let document = Value::parse(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])?;
-        if document.is_null() {
+        let document = document(text)?;
+        if document.get() == "null" {
             return Ok(Self::default());
         }
         let defaults = Limits::default();
-        let mut fields = Fields::of(&document);
+        let mut fields = Fields::of(document);
         let signal = fields.object("signal", read_signal);
         let limits = Limits {
             drain_timeout: fields.duration("drainTimeout", Limits::TIMEOUTS).unwrap_or(defaults.drain_timeout),
@@ -50,7 +49,7 @@ impl Config {
             limits,
             admin_cluster: cluster(&mut fields, "adminCluster", "prometheus_stats"),
             agent_cluster: cluster(&mut fields, "agentCluster", "agent"),
-            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default().into_iter().map(str::to_owned).collect(),
+            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default(),
         };
         fields.finish(config)
     }
@@ -106,7 +105,7 @@ fn read_signal(fields: &mut Fields<'_>) -> Vec<SocketAddr> {
             fields.refuse("addresses", "[] is not allowed: must name at least one IP address");
             Vec::new()
         }
-        Some(texts) => texts.into_iter().filter_map(|text| address(fields, text)).collect(),
+        Some(texts) => texts.iter().filter_map(|text| address(fields, text)).collect(),
     };
     endpoints(port.unwrap_or(SIGNAL_PORT), &addresses)
 }
@@ -121,10 +120,10 @@ fn address(fields: &mut Fields<'_>, text: &str) -> Option<IpAddr> {
 
 fn cluster(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
     let text = fields.text(name);
-    if text.is_some_and(str::is_empty) {
+    if text.as_deref() == Some("") {
         fields.refuse(name, "\"\" is not allowed: must be the name of a cluster");
     }
-    text.unwrap_or(default).to_owned()
+    text.unwrap_or_else(|| default.to_owned())
 }
 
 fn endpoints(port: u16, addresses: &[IpAddr]) -> Vec<SocketAddr> {

@@ -14,7 +14,6 @@ pub mod config;
 pub mod duration;
 pub mod evidence;
 pub mod fields;
-pub mod json;
 pub mod limits;
 pub mod machine;
 pub mod time;

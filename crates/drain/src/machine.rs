@@ -6,6 +6,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::admin::{Answer, Call, CallId, Failure};
 use crate::duration::milliseconds;
 use crate::evidence::{Evidence, Standing};
@@ -26,7 +28,8 @@ pub const SLACK: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_millis(200);
 
 /// Where the machine stands. `Draining` never goes back to `Serving`: a completion is a latch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// No completion was seen.
     Serving,
@@ -36,8 +39,6 @@ pub enum State {
     Drained,
     /// Envoy was told to shut down, and is told again until it goes.
     Quitting,
-    /// Envoy has gone.
-    Gone,
 }
 
 /// What has happened.
@@ -49,8 +50,6 @@ pub enum Event {
     Answer(CallId, Answer),
     /// Nothing but time has passed.
     Tick,
-    /// Envoy's process was seen to end. Only the agent can see that.
-    ProxyGone,
 }
 
 /// A call to be made; its answer comes back as [`Event::Answer`] with the same id.
@@ -115,12 +114,11 @@ impl State {
             Self::Draining => "draining",
             Self::Drained => "drained",
             Self::Quitting => "quitting",
-            Self::Gone => "gone",
         }
     }
 
     /// All states, in the order in which they are passed through. The place in it is the value of the metric `exeunt_state`.
-    pub const ALL: [Self; 5] = [Self::Serving, Self::Draining, Self::Drained, Self::Quitting, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Serving, Self::Draining, Self::Drained, Self::Quitting];
 
     /// The state called `name`.
     #[must_use]
@@ -181,7 +179,6 @@ impl Machine {
             Event::Signal(completion) => self.on_signal(completion, now),
             Event::Answer(id, answer) => self.on_answer(id, answer, now),
             Event::Tick => {}
-            Event::ProxyGone => self.enter(State::Gone, now, "Envoy has ended".to_owned()),
         }
         self.advance(now)
     }
@@ -196,7 +193,7 @@ impl Machine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            State::Serving | State::Drained | State::Gone => None,
+            State::Serving | State::Drained => None,
             State::Draining => {
                 let standing = match self.evidence.standing(&self.limits) {
                     Standing::Ask(at) if self.question.is_none() => Some(at),

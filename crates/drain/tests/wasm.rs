@@ -6,6 +6,5 @@
 #[macro_use]
 extern crate wasm_test;
 
-mod json;
 #[path = "laws/main.rs"]
 mod laws;

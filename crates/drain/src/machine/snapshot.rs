@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Machine, State};
 use crate::duration::milliseconds;
 use crate::evidence::Evidence;
-use crate::fields::{Fields, Mistake};
-use crate::json::{ObjectWriter, Value};
+use crate::fields::{Mistake, from_json};
 use crate::limits::Limits;
 use crate::machine::calls::{Chores, QuitAttempts};
 use crate::time::Instant;
@@ -18,6 +19,18 @@ pub struct Snapshot {
     state: State,
     in_state: Duration,
     completion: Option<(Completion, Duration)>,
+    in_flight: Option<u64>,
+}
+
+/// A snapshot as it stands in shared data.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stored {
+    state: State,
+    in_state_ms: u64,
+    /// A [`Completion`], as JSON of its own: what it may hold is checked where it is read from the wire, too.
+    completion: Option<String>,
+    completed_ms: Option<u64>,
     in_flight: Option<u64>,
 }
 
@@ -53,7 +66,7 @@ impl Machine {
         match machine.state {
             State::Draining => machine.chores = Chores::of_a_drain(now),
             State::Quitting => machine.quits = QuitAttempts::starting(now),
-            State::Serving | State::Drained | State::Gone => {}
+            State::Serving | State::Drained => {}
         }
         machine
     }
@@ -108,33 +121,27 @@ impl Snapshot {
     #[must_use]
     pub fn to_json(&self) -> String {
         let completion = self.completion.as_ref();
-        ObjectWriter::default()
-            .text("state", Some(self.state.name()))
-            .number("inStateMs", Some(milliseconds(self.in_state)))
-            .text("completion", completion.map(|(completion, _)| completion.to_json()).as_deref())
-            .number("completedMs", completion.map(|(_, since)| milliseconds(*since)))
-            .number("inFlight", self.in_flight)
-            .finish()
+        let stored = Stored {
+            state: self.state,
+            in_state_ms: milliseconds(self.in_state),
+            completion: completion.map(|(completion, _)| completion.to_json()),
+            completed_ms: completion.map(|(_, since)| milliseconds(*since)),
+            in_flight: self.in_flight,
+        };
+        serde_json::to_string(&stored).unwrap_or_default()
     }
 
-    /// Reads [`Snapshot::to_json`]. A snapshot of another version that cannot be read is as good as none.
+    /// Reads [`Snapshot::to_json`]. If another version of the filter has written it so that it cannot be read, it counts as absent.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
-        let document = Value::parse(text).map_err(|error| vec![Mistake::new("", error.to_string())])?;
-        let mut fields = Fields::of(&document);
-        let states = State::ALL.map(|state| (state.name(), state));
-        let state = fields.choice("state", &states);
-        if state.is_none() {
-            fields.missing("state", "the name of a state");
-        }
-        let mut span = |name| Duration::from_millis(fields.number(name, 0..=u64::MAX).unwrap_or(0));
-        let (in_state, completed) = (span("inStateMs"), span("completedMs"));
-        let in_flight = fields.number("inFlight", 0..=u64::MAX);
-        let completion = match fields.text("completion").map(|text| Completion::parse(text.as_bytes())) {
-            None => None,
-            Some(Ok(completion)) => Some((completion, completed)),
-            Some(Err(mistakes)) => return Err(mistakes),
-        };
-        fields.finish(Self { state: state.unwrap_or(State::Serving), in_state, completion, in_flight })
+        let stored: Stored = from_json(text).map_err(|error| vec![Mistake::new("", format!("not a snapshot: {error}"))])?;
+        let completion = stored.completion.map(|text| Completion::parse(text.as_bytes())).transpose()?;
+        let completed = Duration::from_millis(stored.completed_ms.unwrap_or(0));
+        Ok(Self {
+            state: stored.state,
+            in_state: Duration::from_millis(stored.in_state_ms),
+            completion: completion.map(|completion| (completion, completed)),
+            in_flight: stored.in_flight,
+        })
     }
 }
 

@@ -149,7 +149,7 @@ impl World {
         match self.machine.state() {
             State::Drained => self.end(),
             State::Serving if self.plan.faults.agent_dies.is_some() => End::Unsignalled,
-            State::Serving | State::Draining | State::Quitting | State::Gone => End::Restless,
+            State::Serving | State::Draining | State::Quitting => End::Restless,
         }
     }
 
@@ -311,7 +311,7 @@ impl World {
         let lost = self.open_when_left;
         match self.machine.state() {
             State::Drained => End::Drained { lost, limit },
-            State::Serving | State::Draining | State::Quitting | State::Gone => End::Gone { lost, limit },
+            State::Serving | State::Draining | State::Quitting => End::Gone { lost, limit },
         }
     }
 
