@@ -40,6 +40,8 @@ def bill_of(project: Project, name: str, binary: Binary) -> bytes:
     top.type = ComponentType.APPLICATION
     top.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=digest))
     top.properties.add(Property(name="exeunt:platform", value=binary.platform))
+    if "wasm-opt" in binary.built:
+        top.properties.add(Property(name="exeunt:wasm-opt", value=str(binary.built["wasm-opt"])))
     libraries = [_library(key, str(binary.built[key])) for key in ("rust-std", "musl", "glibc") if binary.built.get(key)]
 
     bom = Bom()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,12 @@ def test_a_bill_names_rusts_library_and_the_agents_the_c_library(made: Made) -> 
     for name in _NAMES:
         assert "rust-std" in {part["name"] for part in _bill(made, name)["components"]}
     assert {part["name"] for part in _bill(made, "exeunt-agent")["components"]} & {"musl", "glibc"}
+
+
+def test_the_filters_bill_names_the_wasm_opt_that_made_it_small(made: Made) -> None:
+    built = json.loads(Path(f"{wasm()}.json").read_text())
+    properties = {entry["name"]: entry["value"] for entry in _bill(made, "exeunt")["metadata"]["component"]["properties"]}
+    assert properties.get("exeunt:wasm-opt") == built.get("wasm-opt")
 
 
 def test_a_bill_is_of_that_very_file(made: Made) -> None:
