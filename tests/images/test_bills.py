@@ -54,7 +54,7 @@ def test_a_bill_names_what_the_linker_was_given_and_nothing_that_only_tests_use(
         wanted = tomllib.loads((ROOT / manifest).read_text())["dependencies"]
         assert names >= {crate for crate in wanted if crate not in ("drain", "pod")}
         assert own in names
-        assert not names & {"proptest", "serde_json", "wasm-bindgen-test", "exeunt-wasm-test"}
+        assert not names & {"proptest", "wasm-bindgen-test"}
 
 
 def test_a_bill_names_rusts_library_and_the_agents_the_c_library(made: Made) -> None:

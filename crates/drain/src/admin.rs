@@ -148,6 +148,9 @@ impl fmt::Display for Failure {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn the_cluster_count_is_read_from_its_line() {
         let body = b"cluster_manager.active_clusters: 8\n";

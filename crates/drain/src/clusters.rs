@@ -90,6 +90,9 @@ fn rq_active(line: &[u8]) -> Option<(&str, u64)> {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     const PAGE: &[u8] = b"prometheus_stats::observability_name::prometheus_stats;\n\
         prometheus_stats::127.0.0.1:15000::rq_active::1\n\
         outbound|9000||backend.example::127.0.0.1:9000::cx_active::2\n\

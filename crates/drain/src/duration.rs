@@ -86,6 +86,9 @@ impl core::error::Error for NotADuration {}
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn reads_what_istio_writes() {
         let table =

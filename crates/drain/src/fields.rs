@@ -239,6 +239,9 @@ fn shown(value: &RawValue) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     fn mistakes(text: &str) -> Vec<String> {
         let read = |text: &str| -> Result<(), Vec<Mistake>> {
             let mut fields = Fields::of(document(text.as_bytes())?);

@@ -3,11 +3,6 @@
 //! The law of this crate: no I/O, no clock, no randomness and no SDK. Time is an argument, effects are returned, so that the
 //! filter (in Envoy), the agent (in the pod) and the tests (in virtual time) run the very same decision.
 
-// As WebAssembly the very same tests are run by wasm-bindgen-test.
-#[cfg(all(test, target_arch = "wasm32"))]
-#[macro_use]
-extern crate wasm_test;
-
 pub mod admin;
 pub mod clusters;
 pub mod config;

@@ -197,6 +197,9 @@ mod tests {
 
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null}}"#;
 
     fn mistakes(text: &str) -> Vec<String> {

@@ -5,6 +5,8 @@
 mod world;
 
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 use world::{End, Faults, Plan, World};
 
 fn plans(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Plan> {
