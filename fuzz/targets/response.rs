@@ -5,7 +5,6 @@ use agent::os::http::response::{Head, Malformed, Reader};
 use exeunt_fuzz::piece_and_rest;
 use libfuzzer_sys::fuzz_target;
 
-
 fuzz_target!(|data: &[u8]| {
     let Some((piece, text)) = piece_and_rest(data) else { return };
     let whole = read(text, text.len().max(1));
