@@ -63,8 +63,8 @@ def read(words: list[str]) -> Options:
     """Reads the command line, or raises all of its `Mistakes`. `--help` prints the help and exits."""
     parser = _parser()
     known, unknown = parser.parse_known_args(words)
-    options = ", ".join(option for action in parser._actions for option in action.option_strings if option.startswith("--"))
-    mistakes = [f"{word} is not a known option: must be one of {options}" for word in unknown]
+    flags = ", ".join(option for action in parser._actions for option in action.option_strings if option.startswith("--"))
+    mistakes = [f"{word} is not a known option: must be one of {flags}" for word in unknown]
 
     def checked(flag: str, text: str, must: str, convert: Callable[[str], Value | None]) -> Any:
         value = convert(text)

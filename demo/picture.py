@@ -15,8 +15,8 @@ _HEAD = 86
 _LANE = 60
 _FOOT = 64
 _LABELS = 24
-_CHART = (262, 692)
-_VERDICTS = 716
+_CHART = (258, 684)
+_VERDICTS = 710
 # Between a lane's edges and its chart.
 _ABOVE, _BELOW = 12, 13
 
@@ -205,10 +205,10 @@ def _verdict(result: Result) -> tuple[str, str, str]:
     """The colour, and two lines of text."""
     if result.exit_to_gone_ms is None:
         return "stuck", "The pod never ends", "the proxy still runs"
-    detail = f"ends {_time(result.exit_to_gone_ms)} after the task"
     if result.lost:
-        return "bad", f"{result.lost / 1e6:.1f} MB lost", detail
-    return "good", "Nothing lost", detail
+        return "bad", f"{result.lost / 1e6:.1f} MB lost", f"ends {_time(result.exit_to_gone_ms)} after the task"
+    # Until the last byte has arrived, the server takes its time.
+    return "good", "Nothing lost", f"ends {_time(result.seen_until_ms - result.arrivals[-1][0])} after the last byte"
 
 
 def _sentence(result: Result) -> str:
@@ -218,7 +218,7 @@ def _sentence(result: Result) -> str:
 
 
 def _time(ms: float) -> str:
-    return f"{ms:,.0f} ms" if ms < 995 else f"{ms / 1000:.1f} s"
+    return f"{max(ms, 0):,.0f} ms" if ms < 995 else f"{ms / 1000:.1f} s"
 
 
 def _rate(rate: int) -> str:

@@ -1,6 +1,7 @@
 """The result of a run, as `--json` writes it and as table and picture show it."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -97,8 +98,9 @@ class Run:
             "rate": self.rate,
             "acts": [result.as_json() for result in self.results],
         }
-        lines = json.dumps(document, indent=2)
-        file.write_text(_with_short_lists(lines) + "\n")
+        text = json.dumps(document, indent=2)
+        # Each point of a curve on one line.
+        file.write_text(re.sub(r"\[\s+([\d.]+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n")
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -122,19 +124,3 @@ def thinned(points: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
     if points and kept[-1] != points[-1]:
         kept.append(points[-1])
     return tuple((round(at, 1), count) for at, count in kept)
-
-
-def _with_short_lists(text: str) -> str:
-    """Every point of a curve on one line."""
-    out: list[str] = []
-    joining = False
-    for line in text.splitlines():
-        if joining:
-            out[-1] += (" " if line.strip() != "]" and not out[-1].endswith("[") else "") + line.strip()
-        else:
-            out.append(line)
-        if line.strip() == "[":
-            joining = True
-        elif line.strip().startswith("]"):
-            joining = False
-    return "\n".join(out)

@@ -80,8 +80,8 @@ impl SignalStream {
     }
 
     fn route_completion(&self, end_of_stream: bool) -> Route {
-        if host::request_header(wire::HEADER).as_deref() != Some("1") {
-            return Route::Answer(Err(Refusal::Bad(format!("header {}: must be 1", wire::HEADER))));
+        if host::request_header(wire::HEADER).as_deref() != Some(wire::HEADER_VALUE) {
+            return Route::Answer(Err(Refusal::Bad(format!("header {}: must be {}", wire::HEADER, wire::HEADER_VALUE))));
         }
         let length = host::request_header("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > wire::MAX_BODY as u64) {

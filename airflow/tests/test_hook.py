@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from exeunt_airflow.placement import Placed
 from exeunt_airflow.settings import Settings
 from exeunt_airflow.unchanged import NotApplicable
 from real_airflow.hook_settings import use_settings
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "airflow.md"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +57,16 @@ def test_it_never_raises(argument: Any, caplog: pytest.LogCaptureFixture) -> Non
         pod_mutation_hook(argument)
     assert argument == before
     assert len(caplog.records) == 1
+
+
+def test_the_guide_quotes_the_warning(caplog: pytest.LogCaptureFixture) -> None:
+    pod = vectors.pod("host-pid")
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        pod_mutation_hook(pod)
+    (record,) = caplog.records
+    words, _, reason = record.getMessage().replace(pod.metadata.name, "…").partition(": ")
+    assert reason
+    assert f"`{words}: …`" in GUIDE.read_text()
 
 
 @pytest.mark.parametrize("settings", [None, Settings(enabled=False)])

@@ -1,4 +1,4 @@
-"""The README's first command."""
+"""The demo, the first command of the README."""
 
 import json
 import os
@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from harness import messages
 from harness.paths import ROOT
+from harness.process import parents
 from harness.release import NEWEST
 from harness.wait import until
 
 DEMO = [sys.executable, str(ROOT / "demo" / "demo.py")]
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-# What was there before the picture; nobody's script has to change for it.
+# The keys that existed before the picture: scripts may depend on them and on their order.
 FIRST_KEYS = ["name", "ended", "exitToGoneMs", "bytesWritten", "bytesDelivered", "route"]
 CASES = ["nothing", "sigkill", "admin", "sigterm", "native", "exeunt", "native-exeunt"]
 MB12 = 12_000_000
@@ -52,8 +52,8 @@ def test_every_case_ends_as_the_readme_says(folder: Path) -> None:
     for name in ("exeunt", "native-exeunt"):
         assert acts[name]["ended"]
         assert acts[name]["bytesDelivered"] == MB12, name
-        assert acts[name]["route"].startswith("filter ")
-    # The output is no terminal: no colours.
+        assert messages.is_by_filter(acts[name]["route"])
+    # stdout is not a terminal: no colours.
     assert "\033" not in run.stdout
     _check_picture(picture.read_text(), document)
 
@@ -62,7 +62,7 @@ def _check_picture(text: str, document: Any) -> None:
     root = ElementTree.fromstring(text)  # noqa: S314 (our own)
     style = root.findtext(f"{SVG}style") or ""
     light, dark = style.split("@media (prefers-color-scheme: dark)")
-    # Everything that has a colour on the one background has one of its own on the other.
+    # Every class that sets a colour for the light background sets one for the dark background too.
     coloured = re.compile(r"^(\.[\w.]+)(?= \{[^}]*#[0-9a-f]{6})", re.MULTILINE)
     assert len(coloured.findall(light)) > 12
     assert sorted(coloured.findall(light)) == sorted(coloured.findall(dark))
@@ -88,12 +88,12 @@ def _check_picture(text: str, document: Any) -> None:
         assert ("never ends" in words) == (not act["ended"])
         assert ("Nothing lost" in words) == (act["ended"] and lost == 0)
         assert (f"{lost / 1e6:.1f} MB lost" in words) == (lost > 0)
-    # For those who cannot see it.
+    # The description is for readers who cannot see the picture.
     assert len((root.findtext(f"{SVG}desc") or "").split(". ")) >= len(lanes)
 
 
 def test_the_picture_of_the_readme_is_drawn_from_the_run_that_is_kept(folder: Path) -> None:
-    """Where this fails: ./build.sh demo --from docs/demo.json --svg docs/demo.svg."""
+    """If this fails, run ./build.sh demo --from docs/demo.json --svg docs/demo.svg."""
     picture = folder / "demo.svg"
     run = _demo("--from", str(DOCS / "demo.json"), "--svg", str(picture))
     assert run.returncode == 0, run.stderr
@@ -133,9 +133,9 @@ def test_every_mistake_in_the_command_line_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    said = folder / "said"
-    with said.open("wb") as out, subprocess.Popen(DEMO, stdout=out, stderr=subprocess.STDOUT, process_group=0) as demo:
-        until("the tasks upload", lambda: "begin to upload" in said.read_text(), within=60)
+    output = folder / "output"
+    with output.open("wb") as out, subprocess.Popen(DEMO, stdout=out, stderr=subprocess.STDOUT, process_group=0) as demo:
+        until("the tasks upload", lambda: messages.DEMO_UPLOADS in output.read_text(), within=60)
         children = _descendants(demo.pid)
         demo.send_signal(number)
         assert demo.wait(30) == 130
@@ -143,7 +143,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-def test_what_is_missing_is_said_in_one_line() -> None:
+def test_a_missing_file_is_named_in_one_line() -> None:
     environment = os.environ | {"EXEUNT_WASM": "/nowhere/exeunt.wasm"}
     run = subprocess.run(DEMO, capture_output=True, text=True, timeout=30, check=False, env=environment)
     assert run.returncode == os.EX_UNAVAILABLE
@@ -157,13 +157,8 @@ def _demo(*words: str, timeout: float = 30) -> "subprocess.CompletedProcess[str]
 
 
 def _descendants(root: int) -> set[int]:
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
+    parent_of = parents()
     found = {root}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+    while more := {pid for pid, parent in parent_of.items() if parent in found} - found:
         found |= more
     return found - {root}

@@ -1,4 +1,4 @@
-"""The least that the README asks a user to add: it is taken from the page and run."""
+"""The smallest addition to a pod in the README: these tests take it from the page and run it."""
 
 import json
 import re
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.upload import MB
+from harness import messages
 from harness.child import Child
 from harness.delivery import check_all_delivered
 from harness.paths import ROOT, agent
@@ -16,8 +18,7 @@ from harness.pod import AGENT_UID, Pod
 from harness.scene import MakeScene
 from harness.wait import until
 
-MB = 1_000_000
-# What the injector writes into the annotation that the last of the lines reads.
+# What the injector writes to the annotation that the last of the lines reads.
 STATUS = {
     "classic": '{"initContainers":["istio-init"],"containers":["istio-proxy"]}',
     "native": '{"initContainers":["istio-init","istio-proxy"],"containers":null}',
@@ -51,38 +52,35 @@ def test_there_are_seven_lines_and_they_are_a_native_sidecar() -> None:
 def test_the_seven_lines_lose_nothing_without_a_plugin(pod: Pod, make_scene: MakeScene, form: str) -> None:
     _, wanted = _least()
     scene = make_scene(pod=pod)
-    # Neither the plugin nor its listener: nothing asked for them.
-    listeners = scene.sidecar.document["static_resources"]["listeners"]
-    signal_port = scene.sidecar.places.signal[1]
-    listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != signal_port]
+    scene.sidecar.without_signal_listener()
     upstream = scene.upstream(rate=2 * MB)
     envoy = scene.envoy(pilot_agent=True)
     # Kubelet starts a native sidecar first.
     message = scene.folder / "message"
     message.touch()
     message.chmod(0o666)
-    # Where the users of the pod can read it, wherever the repository is.
+    # A copy, because the pod's users may have no access to the folder of the repository.
     executable = shutil.copy(agent(), scene.folder / "exeunt-agent")
     argv = [*wanted["initContainers"][0]["args"], "--istio-status", STATUS[form], "--termination-log", str(message)]
     log = scene.folder / "agent.log"
     ours = Child([executable, *argv], log, network=pod, container="exeunt", uid=AGENT_UID, reports=False)
     with ours:
         task = scene.task(size=8 * MB, container=wanted["containers"][0]["name"])
-        until("the agent sees the task", lambda: "watching main" in log.read_text())
+        until("the agent watches the task", lambda: messages.watching("main") in log.read_text())
         task.begin()
         task.wait()
         if form == "native":
-            # Kubelet, when the regular containers have ended; istio-proxy gets its own only when the agent has left.
+            # Kubelet sends it when the regular containers have ended, and to istio-proxy only after the agent's end.
             ours.ending.send(signal.SIGTERM)
             assert ours.wait(30) == 0
             assert envoy.running
             scene.pilot_agent.ending.send(signal.SIGTERM)
         check_all_delivered(upstream, envoy, 8 * MB, within=30)
         if form == "classic":
-            until("the verdict is there", lambda: message.read_text().endswith("}\n"))
-            assert ours.running, "kubelet would start it again"
+            until("the agent has written its verdict", lambda: message.read_text().endswith("}\n"))
+            assert ours.running, "kubelet would restart the agent"
             ours.ending.send(signal.SIGTERM)
             assert ours.wait() == 0
     verdict = json.loads(message.read_text())
     assert (verdict["proxy"], verdict["undelivered"]["bytes"]) == ({"classic": "gone", "native": "left"}[form], 0)
-    assert verdict["route"].startswith("admin ")
+    assert verdict["route"].startswith(f"{messages.BY_ADMIN} ")

@@ -1,4 +1,4 @@
-"""What docs/rescue.md tells people to run, taken from the page."""
+"""The commands in docs/rescue.md: these tests take them from the page and run them."""
 
 import json
 import re
@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from e2e.upload import MB, finished_upload
 from harness.child import Child
 from harness.delivery import check_all_delivered
 from harness.paths import ROOT, agent
 from harness.pod import AGENT_UID, Pod
 from harness.scene import MakeScene
 
-MB = 1_000_000
 PAGE = (ROOT / "docs" / "rescue.md").read_text()
-# A debug container shares the pod's network and nothing else: its processes, its user and its mounts are its own.
+# A debug container shares only the pod's network: it has its own processes, user and mounts.
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--", "setpriv", f"--reuid={AGENT_UID}", f"--regid={AGENT_UID}"]
 ALONE += ["--clear-groups", "--bounding-set=-all", "--no-new-privs"]
 
@@ -35,21 +35,15 @@ def test_a_debug_container_ends_the_proxy_of_a_pod_without_exeunt(pod: Pod, make
     arguments = words[words.index("--") + 1 :]
     assert arguments[0] == "/exeunt-agent"
     scene = make_scene(pod=pod)
-    listeners = scene.sidecar.document["static_resources"]["listeners"]
-    signal_port = scene.sidecar.places.signal[1]
-    listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != signal_port]
-    upstream = scene.upstream(rate=2 * MB)
-    envoy = scene.envoy(pilot_agent=True)
-    task = scene.task(size=8 * MB)
-    task.begin()
-    task.wait()
+    scene.sidecar.without_signal_listener()
+    upload = finished_upload(scene, size=8 * MB, rate=2 * MB, pilot_agent=True)
     executable = shutil.copy(agent(), scene.folder / "exeunt-agent")
     enter = ["nsenter", f"--net={pod.namespace.path}", "--", *ALONE, "--"]
     run = subprocess.run([*enter, executable, *arguments[1:]], capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     verdict = json.loads(run.stderr.splitlines()[-1])
     assert (verdict["proxy"], verdict["undelivered"]["bytes"]) == ("gone", 0)
-    check_all_delivered(upstream, envoy, 8 * MB)
+    upload.check_delivered()
 
 
 def test_kubectl_exec_in_the_agents_container_ends_the_proxy(pod: Pod, make_scene: MakeScene) -> None:
@@ -69,8 +63,9 @@ def test_kubectl_exec_in_the_agents_container_ends_the_proxy(pod: Pod, make_scen
         task = scene.task(size=4 * MB)
         task.begin()
         task.wait()
-        place = {"network": pod, "container": "exeunt", "uid": AGENT_UID, "reports": False}
-        with Child([executable, "complete"], scene.folder / "complete.log", **place) as completing:
+        completer_log = scene.folder / "complete.log"
+        completer = [executable, "complete"]
+        with Child(completer, completer_log, network=pod, container="exeunt", uid=AGENT_UID, reports=False) as completing:
             check_all_delivered(upstream, envoy, 4 * MB)
             assert completing.wait() == 0
         assert watching.running

@@ -1,19 +1,19 @@
 //! Durations as Istio writes them: `25s`, `1m30s`, `500ms`.
 //!
-//! The grammar is that of Go's `time.ParseDuration`, which every duration in an Istio resource goes through, without its signs and
-//! without units below a millisecond: nothing here is that short.
+//! The grammar is that of Go's `time.ParseDuration`, which reads the durations in Istio's resources, without signs and without units
+//! below a millisecond.
 
 use core::fmt;
 use core::time::Duration;
 
-/// The text is not a duration, or one of more than about 584 million years.
+/// The text is not a duration, or the duration is longer than about 584 million years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotADuration;
 
-/// Milliseconds of each unit, the longer names first, so that `ms` is not read as `m`.
+/// The milliseconds of each unit. `ms` comes before `m`, because `m` is a prefix of it.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
-/// The duration that `text` says.
+/// Reads a duration.
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -37,13 +37,13 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     Ok(Duration::from_millis(total))
 }
 
-/// `duration` in whole milliseconds. (`Duration::as_millis` brings 128-bit division into the module.)
+/// The whole milliseconds of a duration. (`Duration::as_millis` would add 128-bit division to the module.)
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000).saturating_add(u64::from(duration.subsec_millis()))
 }
 
-/// `duration` in the same grammar, in its largest exact unit: `25s`, `1500ms`, `5m`.
+/// Writes a duration in the largest unit that is exact: `25s`, `1500ms`, `5m`.
 #[must_use]
 pub fn display(duration: Duration) -> String {
     let ms = milliseconds(duration);
@@ -85,6 +85,9 @@ impl core::error::Error for NotADuration {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn reads_what_istio_writes() {

@@ -50,7 +50,7 @@ pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, ser
 // === impl Mistake ===
 
 impl Mistake {
-    /// `field` is a dotted path, empty for the document itself; `problem` is a sentence's second half.
+    /// `field` is a path with dots, empty for the document itself; `problem` continues the sentence that it begins.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }
@@ -168,7 +168,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reports a mistake of `name` that only shows beside other fields.
+    /// Reports a mistake in `name` that its type alone does not show.
     pub fn refuse(&mut self, name: &str, problem: &str) {
         let path = self.path_of(name);
         self.mistakes.push(Mistake::new(path, problem));
@@ -238,6 +238,9 @@ fn shown(value: &RawValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn mistakes(text: &str) -> Vec<String> {
         let read = |text: &str| -> Result<(), Vec<Mistake>> {

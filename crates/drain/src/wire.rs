@@ -1,81 +1,83 @@
 //! The wire protocol between agent and filter, version 1: JSON over HTTP on the signal listener.
 //!
-//! `POST /v1/complete` carries a [`Completion`], in the header [`COMPLETION_HEADER`] or as its body, and is answered by 202 and a
-//! [`Status`]; `GET /v1/status` is answered by 200 and a [`Status`]. Every answer of the filter has the header [`HEADER`]; one without
-//! it is Envoy's own. Why a header: docs/decisions/0003-the-signal-travels-in-a-header.md.
+//! `POST /v1/complete` carries a [`Completion`], in the header [`COMPLETION_HEADER`] or as its body; the answer is 202 and a [`Status`].
+//! The answer to `GET /v1/status` is 200 and a [`Status`]. Every answer of the filter has the header [`HEADER`]; an answer without it
+//! comes from Envoy. Why a header: docs/decisions/0003-the-signal-travels-in-a-header.md.
 
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Fields, Mistake, document, from_json};
 
-/// Request header (value `1`) that a completion must carry, and response header (value: the version) that every answer carries.
+/// The request header that a completion must have, with [`HEADER_VALUE`], and the response header of every answer, with the version.
 ///
-/// A browser or a tricked HTTP client cannot add a header of its own to a plain form or a GET.
+/// A browser, or an HTTP client that was tricked into a request, cannot add such a header to a plain form or a GET.
 pub const HEADER: &str = "x-exeunt";
-/// Request header that carries a completion as JSON. A body works too, but not on every Envoy: a Wasm filter gets it only after the
-/// request's head has gone on towards an upstream.
+/// The value of [`HEADER`] in a request.
+pub const HEADER_VALUE: &str = "1";
+/// The request header that carries a completion as JSON. A body works, too, but not with every Envoy: a Wasm filter gets a body only
+/// after it has let the request's head pass to an upstream.
 pub const COMPLETION_HEADER: &str = "x-exeunt-completion";
-/// The path that takes a completion.
+/// The path for a completion.
 pub const COMPLETE: &str = "/v1/complete";
-/// The path that tells the status.
+/// The path for the status.
 pub const STATUS: &str = "/v1/status";
-/// No completion may be longer, in bytes.
+/// The longest completion, in bytes.
 pub const MAX_BODY: usize = 4096;
 
 /// The longest name of a container, in bytes: an RFC 1123 label.
 const MAX_NAME: usize = 63;
 
-/// What is to become of the proxy once everything is delivered.
+/// What to do with the proxy once everything is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Shut Envoy down: the proxy is a regular container and would keep the pod for ever.
+    /// Shut Envoy down: the proxy is a regular container and would keep the pod running.
     Quit,
-    /// Leave Envoy running: the proxy is a native sidecar, which kubelet ends and would restart.
+    /// Leave Envoy running: the proxy is a native sidecar. Kubelet ends it, and would restart it.
     Drain,
 }
 
-/// What the kernel still held of the pod's data when the agent read its socket tables.
+/// The undelivered data of the pod that the kernel held when the agent read its socket tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsent {
     /// Connections that are not yet delivered.
     pub connections: u32,
-    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the far end.
+    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the receiver.
     pub bytes: u64,
-    /// Connections of the pod's own processes that the proxy still holds and that are not known to be delivered. With none of them
-    /// no request of the pod can be in flight, whatever Envoy's cluster statistics say. `None`: not known.
+    /// Connections from the pod's own processes that the proxy still holds, without those that are known to be delivered. If there are
+    /// none, no request of the pod is in flight, even if Envoy's cluster statistics count one. `None`: not known.
     pub downstream: Option<u32>,
 }
 
-/// The signal: a main container has ended for good, or new facts about what it left behind.
+/// The signal: a main container has ended for good, or there are new facts about its undelivered data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Completion {
     /// The name of the main container.
     pub container: String,
-    /// Its exit code, 0 to 255; `None` where it is unknown or a signal ended it.
+    /// Its exit code; `None` if it is unknown or a signal ended the container.
     pub exit_code: Option<u8>,
     /// The signal that ended it, 1 to 64.
     pub signal: Option<u8>,
-    /// What is to become of the proxy.
+    /// What to do with the proxy.
     pub action: Action,
-    /// What the kernel still holds; `None` where the sender cannot see it.
+    /// What the kernel still holds; `None` if the sender cannot see it.
     pub unsent: Option<Unsent>,
 }
 
-/// Where the filter stands. A reader passes over fields that it does not know: an agent must be able to talk to a newer filter.
+/// The state of the filter. A reader ignores fields that it does not know, because an agent must understand a newer filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The name of the state, as [`crate::machine::State::name`] gives it.
     pub state: String,
-    /// The main container whose completion was taken; `None` while serving.
+    /// The main container that has ended; `None` while serving.
     pub container: Option<String>,
-    /// Requests and TCP streams in flight by Envoy's own count; `None` where nobody has asked Envoy.
+    /// Requests and TCP streams in flight by Envoy's own count; `None` if Envoy was not asked.
     pub in_flight: Option<u64>,
-    /// The newest facts of the agent.
+    /// The newest facts from the agent.
     pub unsent: Option<Unsent>,
-    /// Milliseconds since this state was entered.
+    /// Milliseconds since the filter entered this state.
     #[serde(default)]
     pub since_ms: u64,
     /// Milliseconds until the drain deadline; `None` while serving.
@@ -109,7 +111,7 @@ impl Action {
 // === impl Unsent ===
 
 impl Unsent {
-    /// Whether the kernel holds nothing more.
+    /// Whether the kernel holds no undelivered data.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.connections == 0 && self.bytes == 0
@@ -134,7 +136,7 @@ impl Unsent {
 // === impl Completion ===
 
 impl Completion {
-    /// Reads the body of `POST /v1/complete`; on refusal, every mistake in it.
+    /// Reads a completion. The error lists every mistake in it.
     pub fn parse(body: &[u8]) -> Result<Self, Vec<Mistake>> {
         if body.is_empty() {
             return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
@@ -152,7 +154,7 @@ impl Completion {
         let exit_code = byte(fields.number("exitCode", 0..=255));
         let signal = byte(fields.number("signal", 1..=64));
         if exit_code.is_some() && signal.is_some() {
-            fields.refuse("signal", "must be null beside an exitCode: a process ends by one of the two");
+            fields.refuse("signal", "must be null if there is an exitCode: a process ends by one of the two");
         }
         let action = fields.choice("action", &ACTIONS);
         if action.is_none() {
@@ -163,7 +165,7 @@ impl Completion {
             container: container.unwrap_or_default(),
             exit_code,
             signal,
-            // Never used: a missing or wrong action is a mistake, and `finish` then refuses the whole.
+            // The default is never used: without a valid action `finish` refuses the whole completion.
             action: action.unwrap_or(Action::Drain),
             unsent,
         })
@@ -196,6 +198,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null}}"#;
 
@@ -243,12 +248,12 @@ mod tests {
             assert_eq!(mistakes(&text), ["container: must have 1 to 63 characters"]);
         }
         let both = r#"{"container": "base", "exitCode": 1, "signal": 9, "action": "quit"}"#;
-        assert_eq!(mistakes(both), ["signal: must be null beside an exitCode: a process ends by one of the two"]);
+        assert_eq!(mistakes(both), ["signal: must be null if there is an exitCode: a process ends by one of the two"]);
         assert_eq!(mistakes(""), ["the completion is empty: must be a JSON object"]);
     }
 
     #[test]
-    fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_passed_over() {
+    fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_ignored() {
         let text = r#"{"state":"draining","container":"base","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"version":"1.2.3"}"#;
         let status = Status::parse(text.as_bytes()).expect("a status");
         assert_eq!(status.to_json(), text);
