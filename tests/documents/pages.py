@@ -89,6 +89,11 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def indented_blocks(page: Path) -> list[int]:
+    """The lines of the code blocks that are only indented, which have neither a language nor a comment."""
+    return [token.map[0] + 1 for token in _tokens(page) if token.type == "code_block" and token.map is not None]
+
+
 def quotes(page: Path) -> list[Quote]:
     """The messages that a page quotes, in their order."""
     found: list[Quote] = []
