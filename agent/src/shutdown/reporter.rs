@@ -3,16 +3,7 @@
 use drain::time::Instant;
 use pod::delivery::Held;
 
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// Between reports of progress: much shorter than the stall timeout, much longer than a report takes.
-    pub(super) const PROGRESS: Duration = Duration::from_millis(250);
-    /// Between reports of the same reading: a worker of Envoy that takes over the drain uses only reports that it got itself, and an
-    /// agent that reports nothing for five seconds counts as dead.
-    pub(super) const REPEAT: Duration = Duration::from_secs(1);
-}
+use super::times;
 
 /// The kind of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
