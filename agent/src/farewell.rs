@@ -99,7 +99,7 @@ fn comes(ending: &mut Ending<'_>) -> bool {
 /// stay for the new one. It is told what the old one was told.
 fn comes_back(ending: &mut Ending<'_>) -> bool {
     // With something on its way, whoever decides lets it go only when the limits have passed.
-    let unasked = ending.trail.way_out().is_none() || ending.told.is_some_and(|told| !told.is_quiet());
+    let unasked = ending.trail.way_out().is_none() || ending.told.is_some_and(|told| !told.is_idle());
     let restarts = ending.options.restart_policy == RestartPolicy::OnFailure;
     // Once it ends the pod, kubelet starts nothing again.
     if !unasked || !restarts || ending.is_asked_to_leave() || !ending.sidecar.is_in_a_pod() {
@@ -121,9 +121,9 @@ fn comes_back(ending: &mut Ending<'_>) -> bool {
 
 /// What was not delivered, by all that is known: what the proxy's end has destroyed, and what was left of the rest.
 fn cut_off(told: Option<Held>, reading: Option<Held>, left_first: Held, left_last: Held) -> Held {
-    let in_order = told.is_some_and(|told| told.is_quiet());
+    let in_order = told.is_some_and(|told| told.is_idle());
     // A quiet reading that nobody was told of was taken while the proxy died.
-    let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_quiet());
+    let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_idle());
     let before = held(reading).or_else(|| held(told)).unwrap_or_default();
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;

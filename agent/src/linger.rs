@@ -42,7 +42,7 @@ pub(crate) fn linger(ending: &mut Ending<'_>, meanwhile: impl Fn(&Ending<'_>, Li
         let stalled = now.since(moved) >= ending.options.stall_timeout;
         // SIGTERM may have come since; for the far ends to hear of the end, there is time within the margin.
         let must_leave = ending.must_leave() && now.since(began) >= FIN;
-        if last.is_quiet() || fin_alone || stalled || must_leave || now.since(began) >= limit {
+        if last.is_idle() || fin_alone || stalled || must_leave || now.since(began) >= limit {
             return Lingered { first, last, took: now.since(began) };
         }
         ending.clock.sleep(ending.sidecar.pause());

@@ -35,7 +35,7 @@ pub(crate) struct Reporter {
 
 impl Grade {
     const fn of(held: &Held) -> Self {
-        match (held.is_quiet(), held.downstream) {
+        match (held.is_idle(), held.downstream) {
             (false, _) => Self::Held,
             (true, 0) => Self::Clear,
             (true, _) => Self::Quiet,
@@ -58,7 +58,7 @@ impl Reporter {
     pub(crate) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let turned = Grade::of(last) != Grade::of(held);
-        let confirms = held.is_quiet() && !self.confirmed;
+        let confirms = held.is_idle() && !self.confirmed;
         let repeats = now.since(self.at) >= REPEAT;
         let progress = held != last && now.since(self.at) >= PROGRESS;
         turned || confirms || repeats || progress
@@ -66,13 +66,13 @@ impl Reporter {
 
     /// Whether the next quiet reading is the one that the proxy waits for.
     pub(crate) fn awaits_confirmation(&self) -> bool {
-        !self.confirmed && self.last.is_some_and(|last| last.is_quiet())
+        !self.confirmed && self.last.is_some_and(|last| last.is_idle())
     }
 
     /// `held` was reported and taken.
     pub(crate) fn reported(&mut self, held: Held, now: Instant) {
         let again = self.last.is_some_and(|last| Grade::of(&last) == Grade::of(&held));
-        self.confirmed = again && held.is_quiet();
+        self.confirmed = again && held.is_idle();
         self.last = Some(held);
         self.at = now;
     }

@@ -182,7 +182,7 @@ impl Talk {
     }
 
     fn check_later(&mut self, ending: &Ending<'_>, now: Instant) {
-        let quiet = ending.sidecar.reading().is_none_or(|held| held.is_quiet());
+        let quiet = ending.sidecar.reading().is_none_or(|held| held.is_idle());
         let eager = ending.action() == Action::Drain && quiet;
         self.check_at = now + if eager { EAGER_CHECK } else { CHECK };
     }
@@ -256,7 +256,7 @@ fn first_line(text: &[u8]) -> String {
 fn of(held: Option<Held>) -> String {
     match held {
         None => String::new(),
-        Some(held) if held.is_quiet() => ", nothing undelivered".to_owned(),
+        Some(held) if held.is_idle() => ", nothing undelivered".to_owned(),
         Some(held) => format!(", {} bytes in {} connections undelivered", held.bytes, held.connections),
     }
 }
