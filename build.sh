@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every verb of this project; without words it lists them. Each verb does its own set-up and can be repeated.
+# Every command of this project. Without arguments it lists them. Each verb does its own set-up and can be repeated.
 #
-# What is downloaded goes into .cache/, what is built into target/. Two kinds of machine are provided for: root on a bare Debian, where
-# missing packages are installed, and an ordinary user with rustup, where nothing but these folders and rustup's own is written to.
-# Where neither helps, one line says what is missing and how to get it.
+# Downloads go into .cache/, builds into target/. A machine needs Python 3.11, a C compiler and the network; where there is no Rust,
+# rustup installs it into .cache/. On Debian, as root, missing Debian packages are installed, and build.sh says so first. Where something
+# is missing and cannot be installed, one line names it and says how to install it.
 
 set -euo pipefail
 
@@ -15,62 +15,58 @@ CACHE=$ROOT/.cache
 LOGS=$CACHE/log
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 
+. build/steps.sh
+. build/debian.sh
+. build/python_node.sh
+. build/rust.sh
+. build/go.sh
 . build/artefacts.sh
 . build/provenance.sh
+. build/help.sh
 . build/image.sh
 . build/release.sh
 . build/cluster.sh
 . build/tiers.sh
+. build/prepare.sh
 . build/tiers/lint.sh
+. build/tiers/verbs.sh
 . build/tiers/unit.sh
 . build/tiers/wasm.sh
 . build/tiers/host.sh
+. build/tiers/texts.sh
+. build/tiers/e2e.sh
+. build/tiers/cluster.sh
+. build/tiers/licenses.sh
 . build/tiers/fuzz.sh
 . build/tiers/chart.sh
 . build/tiers/image.sh
-. build/tiers/e2e.sh
 . build/tiers/containers.sh
 . build/tiers/airflow.sh
-. build/tiers/cluster.sh
-. build/rust.sh
-. build/go.sh
-. build/python_node.sh
-. build/debian.sh
-. build/steps.sh
-
-# === verbs ===
-
-VERBS=(
-    "demo   three ways for a pod to end, side by side on a real Envoy [--megabytes N] [--rate BYTES_PER_S] [--envoy VERSION] [--json FILE]"
-    "test   everything that can be tested here, or single tiers: ${TIERS[*]}"
-    "e2e    the scenarios on a real cluster that has Istio --kubeconfig FILE --plugin-url URL --agent-image IMAGE [--help]"
-    "wasm   the filter: target/exeunt.wasm"
-    "agent  the static agent: target/exeunt-agent"
-    "image  the OCI images of both, as layouts and for docker load [--push REGISTRY/PREFIX] [--verify oci://IMAGE] [--help]"
-    "lint   the lints alone"
-    "bench  the comparisons, with the figures that the README names"
-    "release  --dry-run: what of a release can be done here; --check TAG: whether every place names that version"
-    "clean  removes everything that was built or downloaded here"
-)
 
 main() {
-    local verb=${1:-} known
-    for known in "${VERBS[@]}"; do
-        if [[ -n $verb && $verb == "${known%% *}" ]]; then
-            shift
-            "verb_$verb" "$@"
-            return
-        fi
+    local verb words=()
+    while (($# > 0)); do
+        case $1 in
+        --no-install) NO_INSTALL=1 ;;
+        *) words+=("$1") ;;
+        esac
+        shift
     done
+    set -- "${words[@]}"
+    verb=${1:-}
     case $verb in
-    '' | help | --help | -h) usage ;;
-    *) wrong "unknown verb $verb: must be one that ./build.sh lists" ;;
+    '' | help | --help | -h)
+        usage
+        return
+        ;;
     esac
-}
-
-usage() {
-    echo "usage: ./build.sh VERB [ARGUMENT…]"
-    printf '  %s\n' "${VERBS[@]}"
+    is_verb "$verb" || wrong "there is no verb $verb: ./build.sh lists the verbs"
+    shift
+    if asks_for_help "$@"; then
+        help_of "$verb"
+    else
+        "verb_$verb" "$@"
+    fi
 }
 
 verb_demo() {
@@ -88,19 +84,30 @@ verb_bench() {
 }
 
 verb_wasm() {
+    takes_nothing wasm "$@"
     build_wasm || exit 1
 }
 
 verb_agent() {
-    build_agent || exit 1
+    (($# < 2)) || wrong "agent takes one architecture at most: amd64 or arm64"
+    case ${1:-} in
+    '' | amd64 | arm64) build_agent "$@" || exit 1 ;;
+    *) wrong "agent $1 is not allowed: must be amd64 or arm64" ;;
+    esac
 }
 
 verb_lint() {
+    takes_nothing lint "$@"
     verb_test lint
 }
 
 verb_clean() {
+    takes_nothing clean "$@"
     rm -rf "$CARGO_TARGET_DIR" "$CACHE" target
+}
+
+takes_nothing() {
+    (($# == 1)) || wrong "$1 takes no argument, and $2 is one"
 }
 
 trap interrupted INT TERM

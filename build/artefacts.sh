@@ -23,13 +23,14 @@ build_wasm() {
     shipping_flags
     step wasm "building target/exeunt.wasm" cargo_release "$target" exeunt --lib || return
     if use_wasm_opt; then
-        step wasm-opt "optimising target/exeunt.wasm for size" wasm_opt "$built" "$built.optimised" || return
+        optimise "$built" "$built.optimised" || return
         ship "$built.optimised" exeunt.wasm "$MAX_WASM" "$MAX_WASM_GZIP" || return
+        write_down exeunt.wasm "$target" wasm-opt "$(sed -n 's/^ *"binaryen": "\(.*\)"$/\1/p' build/npm/package.json)"
     else
         ship "$built" exeunt.wasm || return
         say "  wasm-opt did not optimise it, because npm is missing or could not install binaryen: the size limits were not checked"
+        write_down exeunt.wasm "$target"
     fi
-    write_down exeunt.wasm "$target"
 }
 
 # The filter with a way to make it panic. Only tests use it.
@@ -53,6 +54,15 @@ use_wasm_opt() {
         "${NPM[@]}" ci --prefix "$own" --ignore-scripts --no-audit --no-fund || return
     rm -rf "$own/cache"
     touch "$own/installed"
+}
+
+# Runs wasm-opt, unless the file was made from this input by this wasm-opt: input, output.
+optimise() {
+    local from
+    from=$(cat "$1" build/npm/package-lock.json | sha256sum)
+    [[ ! -e $2 ]] || ! cmp --silent "$2.from" - <<<"$from" || return 0
+    step wasm-opt "optimising target/exeunt.wasm for size" wasm_opt "$1" "$2" || return
+    echo "$from" >"$2.from"
 }
 
 # wasm-opt must know which features the compiler used; it calls one of them by another name.

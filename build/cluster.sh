@@ -7,8 +7,8 @@ verb_e2e() {
     PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1 exec "$PYTHON" -P -m cluster "$@"
 }
 
-# An environment of its own, made anew whenever tests/cluster/requirements.txt has changed: the Kubernetes client brings two dozen packages
-# that no test of CI needs.
+# A Python environment of its own, because the Kubernetes client brings two dozen packages that no other test needs. It is made again
+# whenever tests/cluster/requirements.txt has changed.
 use_cluster_venv() {
     use_venv
     local own=$CACHE/venv-cluster

@@ -1,21 +1,39 @@
 # shellcheck shell=bash
-# Debian's packages, where we may install any.
+# Debian's packages, where installing them is possible and allowed.
 
-# Installs packages; false for anybody but root and where there is no apt. The lists are fetched only when they turn out to be too old.
+# --no-install, or this variable, forbids it.
+NO_INSTALL=${EXEUNT_NO_INSTALL:-}
+
+# Installs packages and says so first. Where that fails, HINT says what to do.
 packages() {
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@")
-    may_install || return
-    attempt apt "installing $*" "${install[@]}" && return
-    new_lists && step apt "installing $*" "${install[@]}"
+    HINT="as root, apt-get install $*"
+    if ! have apt-get; then
+        HINT+=" (on Debian)"
+    elif [[ -n $NO_INSTALL ]]; then
+        HINT+=" (--no-install forbids it)"
+    elif ((EUID != 0)); then
+        HINT+=" (this user is not root)"
+    else
+        # The lists of packages may be too old, or absent.
+        attempt apt "installing the Debian packages $*" "${install[@]}" && return
+        new_lists && step apt "installing the Debian packages $*" "${install[@]}" && return
+    fi
+    return 1
 }
 
-# Fetches the lists of what there is; once, and false after that.
+# Fetches the lists of packages; once, and fails after that.
 new_lists() {
-    may_install && [[ -z ${LISTS_ARE_NEW:-} ]] || return
+    [[ -z ${LISTS_ARE_NEW:-} ]] || return
     LISTS_ARE_NEW=1
     step apt-update "fetching Debian's package lists" apt-get update
 }
 
-may_install() {
-    [[ $EUID -eq 0 ]] && have apt-get
+# Installs the packages of the programs that are not in PATH, each given as PROGRAM=PACKAGE; one call of apt-get for all of them.
+programs() {
+    local pair wanted=()
+    for pair; do
+        [[ -n $(type -P "${pair%%=*}") ]] || wanted+=("${pair#*=}")
+    done
+    ((${#wanted[@]} == 0)) || packages "${wanted[@]}"
 }

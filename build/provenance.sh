@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # What a shipped binary was built with: its bill of materials names it.
 
-# Writes target/NAME.json: the target, the version of Rust's standard library, and the C library where there is one. Arguments: name,
-# target, and the C library's name and version.
+# Writes target/NAME.json: the target, the version of Rust's standard library, and further names with their versions: the C library of an
+# agent, and wasm-opt where it optimised the filter. Arguments: name, target, and the pairs.
 write_down() {
-    local name=$1 target=$2 libc=''
-    [[ $# -lt 4 ]] || libc=", \"$3\": \"$4\""
-    printf '{"target": "%s", "rust-std": "%s"%s}\n' "$target" "$(rust_version)" "$libc" >"target/.$name.json.new"
+    local name=$1 target=$2 more=
+    shift 2
+    (($# == 0)) || more=$(printf ', "%s": "%s"' "$@")
+    printf '{"target": "%s", "rust-std": "%s"%s}\n' "$target" "$(rust_version)" "$more" >"target/.$name.json.new"
     mv "target/.$name.json.new" "target/$name.json"
 }
 

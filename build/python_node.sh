@@ -10,7 +10,7 @@ use_venv() {
     [[ ! -x $PYTHON ]] || return 0
     local fit='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
     if ! python3 -c "$fit" 2>/dev/null && ! { packages python3 python3-venv && python3 -c "$fit"; }; then
-        missing "Python 3.11 or newer with venv" "as root, apt-get install python3 python3-venv"
+        missing "Python 3.11 or newer with venv" "$HINT"
     fi
     step venv "making a Python environment in .cache" python3 -m venv --clear "$CACHE/venv" || exit 1
 }
@@ -27,7 +27,9 @@ use_requirements() {
 
 # Puts a Node.js that is new enough into PATH; fails where there is none and none can be installed.
 use_node() {
-    have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)) || use_own_node
+    if ! { have node && [[ $(node --version) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)); }; then
+        use_own_node
+    fi
 }
 
 use_own_node() {

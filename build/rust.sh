@@ -17,7 +17,7 @@ new_enough() {
 use_rust() {
     [[ -z ${RUST_IS_READY:-} ]] || return 0
     if ! have cc && ! packages gcc libc6-dev ca-certificates; then
-        missing "a C compiler" "as root, apt-get install gcc libc6-dev ca-certificates"
+        missing "a C compiler" "$HINT"
     fi
     if have rustup && ! cargo --version >/dev/null 2>&1; then
         attempt rustup "rustup toolchain install" rustup toolchain install || true
@@ -95,7 +95,7 @@ cargo_tool() {
     shift 2
     export PATH=$tools/bin:$PATH
     [[ ! -e $tools/$name-$version ]] || return 0
-    attempt "$name" "installing $name $version" env CARGO_TARGET_DIR="$tools/build" \
+    attempt "$name" "installing $name $version" env CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_DEV_DEBUG=0 \
         cargo install "$name" --version "=$version" --root "$tools" --locked --force "$@" || return
     rm -rf "$tools/build"
     touch "$tools/$name-$version"

@@ -1,6 +1,7 @@
-"""The command line: every mistake is named at once, before anything is built."""
+"""The command line. Every mistake is named at once, before anything is built."""
 
 import argparse
+import itertools
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,29 +17,43 @@ _DESCRIPTION = """
 Makes the two OCI images of exeunt without a Docker daemon, byte for byte the same at every making:
 
   exeunt        the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
-  exeunt-agent  the agent that kubelet pulls: one static binary, for linux/amd64 and linux/arm64
+  exeunt-agent  the agent that kubelet pulls: one static binary for each --platform
 
-into a folder: of each an OCI layout, and for each platform an archive for docker load, the binary, and its bill of
-materials (CycloneDX); with SHA256SUMS, and images.json, which has every name and digest. With --push it also puts them
-into a registry.
+into a folder: each image as an OCI layout, and for each platform an archive for docker load, the binary, and its bill of
+materials (CycloneDX); with SHA256SUMS, and images.json, which has every name and digest. With --push it also pushes them
+to a registry, and first checks that the registry can be used.
 """
 
 _EPILOG = """
 examples:
   ./build.sh image                                            into target/images
-  ./build.sh image --push ghcr.io/you --tag 0.1.0-rc1         and into ghcr.io/you/exeunt and ghcr.io/you/exeunt-agent
-  ./build.sh image --push 127.0.0.1:5000 --insecure           into a registry without TLS
-  ./build.sh image --verify oci://ghcr.io/you/exeunt:0.1.0    would Istio take that image? and if not, why?
+  ./build.sh image --push ghcr.io/you --tag 0.1.0-rc1         and to ghcr.io/you/exeunt and ghcr.io/you/exeunt-agent
+  ./build.sh image --push 127.0.0.1:5000 --insecure           to a registry without TLS
+  ./build.sh image --platform linux/amd64 --platform linux/arm64
+                                                              for nodes of both kinds
+  ./build.sh image --verify oci://ghcr.io/you/exeunt:0.1.0    would Istio take that image? if not, why?
 
 environment:
-  SOURCE_DATE_EPOCH   the date in the images, in seconds since 1970; else that of the commit
-  REGISTRY_AUTH_FILE  as --auth-file; where neither is said, what `skopeo login` or `docker login` has written
+  SOURCE_DATE_EPOCH   the date in the images, in seconds since 1970 (the commit's date)
+  REGISTRY_AUTH_FILE  as --auth-file (what `skopeo login` or `docker login` has written)
 
 exit codes: 0 done, or taken by Istio; 1 failed, or refused by Istio; 64 the command line is wrong; 69 a program is missing
 """
 
-_WITH_VALUE = ("--output", "--plugin", "--agent", "--push", "--tag", "--verify", "--ca", "--auth-file", "--timeout", "--tries")
-# What the other architecture's agent is called after, as build.sh names it.
+_WITH_VALUE = (
+    "--output",
+    "--plugin",
+    "--agent",
+    "--platform",
+    "--push",
+    "--tag",
+    "--verify",
+    "--ca",
+    "--auth-file",
+    "--timeout",
+    "--tries",
+)
+# This machine's, or empty if no agent can be built for it.
 _NATIVE = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}.get(platform.machine(), "")
 
 
@@ -60,13 +75,14 @@ class Options:
 
     output: Path
     plugin: Path | None
-    # By platform; empty: what build.sh makes.
+    # By platform; empty: the files that build.sh makes for `platforms`.
     agents: dict[str, Path]
+    platforms: list[str]
     push: str
     tag: str
     verify: list[Reference]
     registry: Registry
-    # Only say what has to be there before the work can start.
+    # Only check the registry, and print what build.sh must build or install first.
     needs: bool = False
 
     @property
@@ -77,17 +93,25 @@ class Options:
     @property
     def agent_files(self) -> dict[str, Path]:
         """The agents by platform."""
-        built = ROOT / "target" / "exeunt-agent"
-        files = {name: built if name == _NATIVE else Path(f"{built}-{name.partition('/')[2]}") for name in PLATFORMS}
-        return self.agents or {name: path for name, path in files.items() if path.is_file()}
+        return self.agents or {name: _built_agent(name) for name in self.platforms}
 
     @property
     def needed(self) -> list[str]:
-        """What build.sh has to provide."""
+        """What build.sh must build or install; `agent` is this machine's, `agent-arm64` or `agent-amd64` the other."""
         if self.verify:
             return ["skopeo"]
-        wanted = {"plugin": self.plugin is None, "agent": not self.agents, "cargo": True, "skopeo": bool(self.push)}
-        return [name for name, needed in wanted.items() if needed]
+        agents = [] if self.agents else ["agent" if name == _NATIVE else f"agent-{_machine(name)}" for name in self.platforms]
+        return [*(["plugin"] if self.plugin is None else []), *agents, "cargo", *(["skopeo"] if self.push else [])]
+
+
+def _built_agent(name: str) -> Path:
+    """Where build.sh puts the agent for a platform."""
+    built = ROOT / "target" / "exeunt-agent"
+    return built if name == _NATIVE else built.with_name(f"{built.name}-{_machine(name)}")
+
+
+def _machine(name: str) -> str:
+    return name.partition("/")[2]
 
 
 def read(words: list[str], version: str) -> Options:
@@ -111,6 +135,7 @@ def read(words: list[str], version: str) -> Options:
         output=output,
         plugin=_file(mistakes, "--plugin", given.plugin),
         agents=_agents(mistakes, given.agent),
+        platforms=_platforms(mistakes, given.platform),
         push=checked("--push", given.push, read_prefix) if given.push is not None else "",
         tag=checked("--tag", given.tag, read_tag),
         verify=[checked("--verify", url, read_url) for url in given.verify],
@@ -123,6 +148,8 @@ def read(words: list[str], version: str) -> Options:
         ),
         needs=given.needs,
     )
+    if given.agent and given.platform:
+        mistakes.append("--agent and --platform cannot go together: --agent names a platform itself")
     if given.verify and given.push is not None:
         mistakes.append("--verify and --push cannot go together: push first, then verify what was pushed")
     if not given.verify and given.push is None:
@@ -134,10 +161,10 @@ def read(words: list[str], version: str) -> Options:
 
 
 def _take_bare(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words without those options that lack their value, at which argparse would stop; and those."""
+    """The words without those options that lack their value, because argparse would stop at the first; and those options."""
     kept: list[str] = []
     bare: list[str] = []
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
+    for word, following in itertools.pairwise([*words, "--"]):
         (bare if word in _WITH_VALUE and following.startswith("--") else kept).append(word)
     return kept, bare
 
@@ -158,23 +185,30 @@ def _parser(version: str) -> argparse.ArgumentParser:
         metavar="PLATFORM=FILE",
         action="append",
         default=[],
-        help=f"an agent, for {' or '.join(PLATFORMS)}; once for each (what ./build.sh agent makes, and its like for the other)",
+        help=f"a built agent for {' or '.join(PLATFORMS)}; can be repeated (what ./build.sh makes for each --platform)",
+    )
+    make.add_argument(
+        "--platform",
+        metavar="PLATFORM",
+        action="append",
+        default=[],
+        help=f"build the agent for {' or '.join(PLATFORMS)}; can be repeated (this machine's, {_NATIVE or 'not supported'})",
     )
     push = parser.add_argument_group("pushing and checking")
-    push.add_argument("--push", metavar="REGISTRY/PREFIX", help="where to push: PREFIX/exeunt and PREFIX/exeunt-agent")
+    push.add_argument("--push", metavar="REGISTRY/PREFIX", help="push to REGISTRY/PREFIX/exeunt and REGISTRY/PREFIX/exeunt-agent")
     push.add_argument("--tag", metavar="TAG", default=version, help=f"the tag of both (the version, {version})")
     push.add_argument(
         "--verify",
         metavar="URL",
         action="append",
         default=[],
-        help="say whether Istio takes the image of a WasmPlugin's url; nothing is made",
+        help="say whether Istio takes the image that is the url of a WasmPlugin; nothing is built",
     )
-    push.add_argument("--insecure", action="store_true", help="allow plain HTTP, and certificates that nobody has signed")
+    push.add_argument("--insecure", action="store_true", help="allow plain HTTP, and do not check certificates")
     push.add_argument("--ca", metavar="FILE", help="the certificate of the authority that signed the registry's (PEM)")
     push.add_argument("--auth-file", metavar="FILE", help="credentials, as docker login writes them")
     push.add_argument("--timeout", metavar="SECONDS", default="60", help="for each call to the registry (60)")
-    push.add_argument("--tries", metavar="N", default="3", help="how often a call is tried that may succeed later (3)")
+    push.add_argument("--tries", metavar="N", default="3", help="how often to try a call that may succeed later (3)")
     parser.add_argument("--needs", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -183,7 +217,7 @@ def _file(mistakes: list[str], flag: str, text: str | None) -> Path | None:
     if text is None:
         return None
     if not Path(text).is_file():
-        mistakes.append(f"{flag} {text} is not allowed: must be a file that is there")
+        mistakes.append(f"{flag} {text} is not allowed: must be an existing file")
     return Path(text)
 
 
@@ -198,6 +232,12 @@ def _agents(mistakes: list[str], words: list[str]) -> dict[str, Path]:
         elif (path := _file(mistakes, f"--agent {name}", text)) is not None:
             agents[name] = path
     return agents
+
+
+def _platforms(mistakes: list[str], words: list[str]) -> list[str]:
+    mistakes += [f"--platform {word} is not allowed: must be {' or '.join(PLATFORMS)}" for word in words if word not in PLATFORMS]
+    # Each once, in the order in which they were named.
+    return list(dict.fromkeys(words)) or ([_NATIVE] if _NATIVE else [])
 
 
 def _whole(mistakes: list[str], flag: str, text: str, most: int) -> int:

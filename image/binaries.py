@@ -1,4 +1,4 @@
-"""The files that go into images, and that they are what they are called."""
+"""Reads the files that go into images, and checks that each is what it must be."""
 
 import json
 import struct
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# The machine that an ELF header names (elf(5)): what an agent's platform must be.
+# An agent's platform by the machine in its ELF header (elf(5)).
 MACHINES = {62: "linux/amd64", 183: "linux/arm64"}
 PLATFORMS = tuple(MACHINES.values())
 
@@ -15,12 +15,12 @@ _PT_INTERP = 3
 
 
 class Unfit(Exception):
-    """A file that may not go into an image; the text says why."""
+    """A file that must not go into an image; the text says why."""
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A file with its platform, and what build.sh wrote down about how it was built."""
+    """A file with its platform, and what build.sh recorded about its build."""
 
     platform: str
     data: bytes
@@ -28,7 +28,7 @@ class Binary:
 
 
 def read_plugin(path: Path) -> Binary:
-    """The filter: a WebAssembly module, and no component, which Envoy cannot load."""
+    """The filter. It must be a WebAssembly module; Envoy cannot load a component."""
     data = _read(path)
     if not data.startswith(_WASM_MODULE):
         raise Unfit("is no WebAssembly module: must be the file that ./build.sh wasm makes")
@@ -36,16 +36,16 @@ def read_plugin(path: Path) -> Binary:
 
 
 def read_agent(path: Path, platform: str) -> Binary:
-    """An agent: an ELF executable for that platform, without any shared library."""
+    """An agent. It must be an ELF executable for the platform that needs no shared library."""
     data = _read(path)
-    # 64 bits, little-endian: both of our platforms are.
+    # 64 bits and little-endian, as both platforms are.
     if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01":
         raise Unfit("is no ELF executable: must be the file that ./build.sh agent makes")
     machine = struct.unpack_from("<H", data, 18)[0]
     if MACHINES.get(machine) != platform:
         raise Unfit(f"is built for {MACHINES.get(machine, f'machine {machine}')}: must be for {platform}")
     if _PT_INTERP in _segments(data):
-        raise Unfit("needs shared libraries: must be linked statically, because the image has nothing else in it")
+        raise Unfit("needs shared libraries: must be linked statically, because its image contains nothing else")
     return Binary(platform, data, _built(path))
 
 
@@ -53,7 +53,7 @@ def _segments(data: bytes) -> list[int]:
     start = struct.unpack_from("<Q", data, 32)[0]
     size, count = struct.unpack_from("<HH", data, 54)
     if start + size * count > len(data):
-        raise Unfit("is cut off: its ELF header names segments behind its end")
+        raise Unfit("is cut off: its ELF header names segments after its end")
     return [struct.unpack_from("<I", data, start + size * number)[0] for number in range(count)]
 
 
@@ -65,7 +65,7 @@ def _read(path: Path) -> bytes:
 
 
 def _built(path: Path) -> dict[str, Any]:
-    """What lies beside the file as FILE.json: with which compiler and libraries it was built."""
+    """The contents of FILE.json, which names the compiler and the libraries that FILE was built with."""
     try:
         built = json.loads(Path(f"{path}.json").read_text())
     except (OSError, ValueError):

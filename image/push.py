@@ -1,17 +1,28 @@
-"""Putting the images into a registry, and making sure that they arrived as they are."""
+"""Pushing the images into a registry, and making sure that they arrive unchanged."""
 
+import shutil
 from collections.abc import Callable
 
 from .arguments import Options
 from .content import digest_of
 from .fault import Fault
-from .images import PLUGIN, Image
+from .images import AGENT, PLUGIN, Image
+from .ping import ping_for_push
 from .reference import Reference
 from .skopeo import Skopeo
 
 
+def check_registry(options: Options) -> None:
+    """Raises a `Fault` if the push cannot succeed. It takes a moment; building what is pushed takes minutes."""
+    targets = [_target(options.push, name, options.tag) for name in (PLUGIN, AGENT)]
+    answer = ping_for_push(targets[0].registry, options.registry)
+    # build.sh installs skopeo after the first call of this; the second call, before the push, always has it.
+    if answer.challenges and shutil.which("skopeo") is not None:
+        Skopeo(options.registry).check_login(targets[0])
+
+
 def push(options: Options, images: list[Image], warn: Callable[[str], None]) -> list[str]:
-    """Pushes all, and returns the lines that say what to write where. Nothing is pushed to a registry that cannot be asked."""
+    """Pushes all images, and returns the lines that say what to write where."""
     skopeo = Skopeo(options.registry)
     targets = [(image, _target(options.push, image.name, options.tag)) for image in images]
     before = {image.name: skopeo.find_manifest(target) for image, target in targets}
@@ -20,8 +31,8 @@ def push(options: Options, images: list[Image], warn: Callable[[str], None]) -> 
         known = before[image.name]
         if known is not None and digest_of(known) != image.top.digest:
             warn(
-                f"warning: {target} moves: it was {digest_of(known)}. Who has pulled it keeps that one, others get the new one: "
-                "pin digests, or push under a new tag"
+                f"warning: the tag {target} moves from {digest_of(known)} to the new image. Nodes and proxies that have pulled "
+                "the old image keep it, others get the new one: use digests, or push under a new tag"
             )
         skopeo.upload(options.output / image.name, options.tag, target)
         _check(skopeo, image, target)
@@ -35,7 +46,7 @@ def push(options: Options, images: list[Image], warn: Callable[[str], None]) -> 
 
 
 def _check(skopeo: Skopeo, image: Image, target: Reference) -> None:
-    """A registry or something before it that rewrites manifests would make every pinned pull fail."""
+    """A registry, or a proxy before it, that rewrites manifests would make every pull by digest fail."""
     arrived = digest_of(skopeo.manifest(target))
     if arrived != image.top.digest:
         raise Fault(

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # The Airflow package, on real Airflows: the current one, and the oldest that is supported.
 
+AIRFLOWS=(3.3 2.8)
+
 tier_airflow() {
     if ! build_wasm || ! build_agent; then
         count 0 1 0
         return
     fi
-    # Pods without a cluster need these, and root; Airflow's XCom helper is ended with pgrep. The tests say so where they are missing.
-    if ! { have iptables && have ip && have pgrep; } && ! packages iptables iproute2 procps; then
-        say "iptables, ip or pgrep is missing: the tests that run pods will be skipped"
-    fi
+    wait_for airflow
     use_venv
     local line python=$PYTHON
-    for line in 3.3 2.8; do
+    for line in "${AIRFLOWS[@]}"; do
         if use_airflow "$line"; then
+            PYTHON=$CACHE/airflow-venv-$line/bin/python
             test_airflow "$line" "$@"
         else
             skip "Airflow $line: airflow/tests/requirements-airflow-$line.txt could not be installed for $(python3 --version)"
@@ -22,31 +22,24 @@ tier_airflow() {
     PYTHON=$python
 }
 
-# Sets PYTHON to the interpreter of an environment with that Airflow and the package, made anew whenever its list has changed.
+# An environment with that Airflow and the package, made again whenever its list has changed.
 use_airflow() {
     local folder=$CACHE/airflow-venv-$1 list=airflow/tests/requirements-airflow-$1.txt
-    PYTHON=$folder/bin/python
-    if ! cmp --silent "$list" "$folder/requirements.txt"; then
-        step "airflow-venv-$1" "making an environment with Airflow $1" python3 -m venv --clear "$folder" || return
-        # The list is complete, so nothing has to be resolved.
-        attempt "airflow-pip-$1" "installing Airflow $1" "$PYTHON" -m pip install --disable-pip-version-check --no-input \
-            --no-deps --requirement "$list" || return
-        step "airflow-package-$1" "installing exeunt-airflow into it" "$PYTHON" -m pip install --disable-pip-version-check \
-            --no-input --no-deps --editable airflow || return
-        cp "$list" "$folder/requirements.txt"
-    fi
+    ! cmp --silent "$list" "$folder/requirements.txt" || return 0
+    step "airflow-venv-$1" "making an environment with Airflow $1" python3 -m venv --clear "$folder" || return
+    # The list is complete, so nothing has to be resolved.
+    attempt "airflow-pip-$1" "installing Airflow $1" "$folder/bin/python" -m pip install --disable-pip-version-check --no-input \
+        --no-deps --requirement "$list" || return
+    step "airflow-package-$1" "installing exeunt-airflow into it" "$folder/bin/python" -m pip install --disable-pip-version-check \
+        --no-input --no-deps --editable airflow || return
+    cp "$list" "$folder/requirements.txt"
 }
 
 test_airflow() {
-    local line=$1 code=0 report=$LOGS/airflow-$1.xml
+    local line=$1
     shift
     if [[ -x ${PYTHON%/*}/mypy ]]; then
         check mypy "lint: mypy of exeunt-airflow" env --chdir=airflow "$PYTHON" -m mypy --cache-dir "$CACHE/mypy"
     fi
-    rm -f "$report"
-    step "airflow-$line" "the Airflow package, on Airflow $line" env --chdir=airflow "$PYTHON" -m pytest --junit-xml="$report" \
-        -o junit_logging=no "$@" tests || code=$?
-    # shellcheck disable=SC2046 # three numbers
-    count_checked "airflow-$line" "$code" $(junit_counts "$report")
-    mapfile -t -O "${#SKIPS[@]}" SKIPS < <(sed -n "s/^SKIPPED /Airflow $line: /p" "$LOGS/airflow-$line.log")
+    PYTEST_FOLDER=airflow run_pytest "airflow-$line" "the Airflow package, on Airflow $line" "$@" tests
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Fuzzing: every parser of what others have written, for some seconds each. What a run has learned stays in .cache/fuzz for the next.
+# Fuzzing: every parser of outside data, for some seconds each. The inputs that a run finds stay in .cache/fuzz for the next run.
 
-# Enough for a million inputs and more; ./build.sh test fuzz 600 takes ten minutes for each.
+# Enough for a million inputs. ./build.sh test fuzz 600 runs each parser for ten minutes.
 FUZZ_SECONDS=6
-# The compiler's own coverage, as libFuzzer wants it (clang.llvm.org, "SanitizerCoverage"). These flags are stable Rust's; a sanitizer's
-# would not be, and has little to find in code without unsafe.
+# The coverage that libFuzzer reads (clang.llvm.org, "SanitizerCoverage"). Stable Rust has these flags. It does not have the sanitizers,
+# which would find little in code without unsafe.
 FUZZ_FLAGS=(
     -Cpasses=sancov-module
     -Cllvm-args=-sanitizer-coverage-level=4
@@ -16,19 +16,30 @@ FUZZ_FLAGS=(
 )
 
 tier_fuzz() {
-    local seconds=${1:-$FUZZ_SECONDS} seeds target
+    local seconds=${1:-$FUZZ_SECONDS} targets target
+    [[ $seconds =~ ^[0-9]+$ ]] || wrong "test fuzz $seconds is not allowed: must be the seconds for each parser"
     use_rust
-    if ! have g++ && ! packages g++; then
-        skip "fuzzing: libFuzzer is C++, and g++ is missing and could not be installed"
+    if ! programs g++=g++; then
+        skip "fuzzing: libFuzzer is C++, and g++ is missing: $HINT"
         return
     fi
     if ! step fuzz-build "building the fuzz targets" build_fuzz_targets; then
         count 0 1 0
         return
     fi
-    for seeds in fuzz/seeds/*/; do
-        target=$(basename "$seeds")
-        check_fuzz_target "$target" "$seconds" "$seeds"
+    mapfile -t targets < <(find fuzz/seeds -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+    for target in "${targets[@]}"; do
+        rm -f "$LOGS/fuzz-$target.passed"
+    done
+    step fuzz "fuzzing ${#targets[@]} parsers, $seconds s each" fuzz_all "$seconds" "${targets[@]}" || true
+    for target in "${targets[@]}"; do
+        if [[ -e $LOGS/fuzz-$target.passed ]]; then
+            count_checked "fuzz-$target" 0 1 0 0
+        else
+            say "  the end of .cache/log/fuzz-$target.log:"
+            tail -n 40 "$LOGS/fuzz-$target.log" | sed 's/^/  | /' >&2
+            count_checked "fuzz-$target" 1 0 1 0
+        fi
     done
 }
 
@@ -37,17 +48,31 @@ build_fuzz_targets() {
         --target "$(rustc --print host-tuple)" --target-dir "$CARGO_TARGET_DIR/fuzz"
 }
 
-# A target is one test. An input that it cannot take ends its log, and lies beside what it has learned.
-check_fuzz_target() {
-    local target=$1 seconds=$2 seeds=$3 learned=$CACHE/fuzz/$1 binary
-    binary=$CARGO_TARGET_DIR/fuzz/$(rustc --print host-tuple)/release/$target
+# Runs the targets, as many at a time as there are processors: seconds, targets.
+fuzz_all() {
+    local seconds=$1 target running=0 code=0
+    shift
+    for target; do
+        if ((running == $(nproc))); then
+            wait -n || code=1
+            running=$((running - 1))
+        fi
+        fuzz_one "$target" "$seconds" &
+        running=$((running + 1))
+    done
+    while ((running > 0)); do
+        wait -n || code=1
+        running=$((running - 1))
+    done
+    return "$code"
+}
+
+# An input that a target cannot take ends its log, and is written to .cache/fuzz/TARGET-KIND-HASH.
+fuzz_one() {
+    local target=$1 seconds=$2 learned=$CACHE/fuzz/$1
     mkdir -p "$learned"
-    # The longest completion has 4 KiB. A target has 30 MB by itself, and takes microseconds an input.
-    local limits=(-max_len=4096 -rss_limit_mb=256 -timeout=5)
-    if step "fuzz-$target" "fuzzing $target" \
-        "$binary" "${limits[@]}" "-max_total_time=$seconds" "-artifact_prefix=$learned-" "$learned" "$seeds"; then
-        count 1 0 0
-    else
-        count 0 1 0
-    fi
+    # The longest completion has 4 KiB. A target needs 30 MB, and microseconds for an input.
+    "$CARGO_TARGET_DIR/fuzz/$(rustc --print host-tuple)/release/$target" -max_len=4096 -rss_limit_mb=256 -timeout=5 \
+        "-max_total_time=$seconds" "-artifact_prefix=$learned-" "$learned" "fuzz/seeds/$target" >"$LOGS/fuzz-$target.log" 2>&1 &&
+        touch "$LOGS/fuzz-$target.passed"
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The shipped module in V8.
+# The shipped filter in V8.
 
 tier_host() {
     if ! use_node; then
-        skip "the shipped module in V8: Node.js 20 or newer is missing and could not be installed"
+        skip "the shipped filter in V8: Node.js 20 or newer is missing and could not be installed"
         return
     fi
     if ! build_wasm || ! build_panicking_wasm; then
@@ -11,9 +11,9 @@ tier_host() {
         return
     fi
     local code=0
-    step host "the shipped module in V8, against a host of ours" \
+    step host "the shipped filter in V8, against a small host" \
         node --test --test-reporter=spec "$@" tests/host/*.test.mjs || code=$?
-    # Behind the tests come lines such as `ℹ pass 40`, behind those the failed tests once more.
+    # After the tests come lines such as `ℹ pass 40`, and then the failed tests again.
     # shellcheck disable=SC2046 # three numbers
     count_checked host "$code" $(awk '/^ℹ [a-z]+ [0-9]+$/ { total[$2] = $3 }
         END { print total["pass"] + 0, total["fail"] + total["cancelled"], total["skipped"] + total["todo"] }' "$LOGS/host.log")

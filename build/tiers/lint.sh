@@ -1,9 +1,8 @@
 # shellcheck shell=bash
-# The lints: each tool is one test.
+# The lints of all languages.
 
-CARGO_DENY=0.20.2
 ACTIONLINT=1.7.12
-# The newest whose lints somebody has looked at. What clippy has learned since is in its log, and fails nobody's build.
+# The newest Rust whose lints this code is known to pass: 1.N. The lints of a newer one are only in the log.
 LINTED_MINOR=96
 
 # A lint tool is one test.
@@ -41,22 +40,16 @@ tier_lint() {
     else
         skip "the agent for aarch64: $(rustc --version) has no target aarch64-unknown-linux-musl"
     fi
-    # Without the features that need TLS and the advisory database's git; a check of this size needs no optimised build.
-    if cargo_tool cargo-deny "$CARGO_DENY" --debug --no-default-features; then
-        check deny "lint: cargo-deny" cargo deny --locked check bans licenses sources
-    else
-        skip "cargo-deny: it could not be installed (cargo install --locked cargo-deny)"
-    fi
     if use_requirements; then
         local scripts
-        # The files in build/ are parts of build.sh, and are looked at with it.
+        # The files in build/ are parts of build.sh, and are checked with it.
         mapfile -t scripts < <(find . \( -name target -o -name .cache -o -name .git -o -path ./build \) -prune -o -name '*.sh' -print)
         check shellcheck "lint: shellcheck" "$CACHE/venv/bin/shellcheck" --external-sources --check-sourced "${scripts[@]}" .ci/run
         check ruff "lint: ruff check" "$CACHE/venv/bin/ruff" check --no-cache .
         check ruff-format "lint: ruff format" "$CACHE/venv/bin/ruff" format --no-cache --check .
         check yamllint "lint: yamllint" "$CACHE/venv/bin/yamllint" --strict .
         if go_tool actionlint github.com/rhysd/actionlint/cmd/actionlint "$ACTIONLINT"; then
-            # The scripts in the workflows are looked at as all others are.
+            # It checks the scripts in the workflows with shellcheck.
             check actionlint "lint: actionlint" actionlint -shellcheck "$CACHE/venv/bin/shellcheck" -pyflakes= .github/workflows/*.yml
         else
             skip "actionlint: Go is missing, or could not fetch it (go install github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT)"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,16 +52,26 @@ def test_a_bill_names_what_the_linker_was_given_and_nothing_that_only_tests_use(
     declared = {"exeunt": ("Cargo.toml", "exeunt-drain"), "exeunt-agent": ("agent/Cargo.toml", "exeunt-pod")}
     for name, (manifest, own) in declared.items():
         names = {part["name"] for part in _bill(made, name)["components"]}
-        wanted = tomllib.loads((ROOT / manifest).read_text())["dependencies"]
+        document = tomllib.loads((ROOT / manifest).read_text())
+        wanted = document["dependencies"]
         assert names >= {crate for crate in wanted if crate not in ("drain", "pod")}
         assert own in names
-        assert not names & {"proptest", "wasm-bindgen-test"}
+        only_tests = document.get("dev-dependencies", {}).keys() - wanted.keys()
+        assert not names & ({"proptest", "wasm-bindgen-test"} | only_tests)
+        # A derive macro runs in the compiler.
+        assert not names & {"serde_derive", "syn"}
 
 
 def test_a_bill_names_rusts_library_and_the_agents_the_c_library(made: Made) -> None:
     for name in _NAMES:
         assert "rust-std" in {part["name"] for part in _bill(made, name)["components"]}
     assert {part["name"] for part in _bill(made, "exeunt-agent")["components"]} & {"musl", "glibc"}
+
+
+def test_the_filters_bill_names_the_wasm_opt_that_made_it_small(made: Made) -> None:
+    built = json.loads(Path(f"{wasm()}.json").read_text())
+    properties = {entry["name"]: entry["value"] for entry in _bill(made, "exeunt")["metadata"]["component"]["properties"]}
+    assert properties.get("exeunt:wasm-opt") == built.get("wasm-opt")
 
 
 def test_a_bill_is_of_that_very_file(made: Made) -> None:

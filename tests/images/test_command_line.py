@@ -1,14 +1,34 @@
 """Mistakes on the command line, and folders that cannot be written: each is one line, and nothing is half written."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.images import Tool, agents, snapshot
-from harness.paths import ROOT, wasm
+from harness.images import Made, Tool, agents, snapshot
+from harness.paths import ROOT, agent, wasm
+from harness.registry import Registry
 
 _USAGE = 64
+# The platform of an agent that is built here.
+_OWN = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """The project in a folder of its own, because the default output is below the project."""
+    copy = tmp_path / "project"
+    copy.mkdir()
+    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+    (copy / "target").mkdir()
+    shutil.copyfile(wasm(), copy / "target" / "exeunt.wasm")
+    shutil.copyfile(agent(), copy / "target" / "exeunt-agent")
+    return copy
 
 
 def test_all_mistakes_are_named_at_once(tool: Tool) -> None:
@@ -39,11 +59,14 @@ def test_all_mistakes_are_named_at_once(tool: Tool) -> None:
         (["--push", ""], "must begin with a registry's name"),
         (["--push"], "--push needs a value"),
         (["--verify", "file:///plugin.wasm"], "must be an image, as in oci://"),
-        (["--verify", "oci://ghcr.io/x@sha256:12"], "must have 64 lower-case hexadecimal digits behind @sha256:"),
+        (["--verify", "oci://ghcr.io/x@sha256:12"], "must have 64 lower-case hexadecimal digits after @sha256:"),
         (["--verify", "oci://ghcr.io/x", "--push", "ghcr.io/x"], "--verify and --push cannot go together"),
         (["--insecure"], "--insecure has no meaning without --push or --verify"),
-        (["--auth-file", "nowhere"], "--auth-file nowhere is not allowed: must be a file that is there"),
-        (["--agent", "linux/amd64=nowhere"], "--agent linux/amd64 nowhere is not allowed: must be a file that is there"),
+        (["--auth-file", "nowhere"], "--auth-file nowhere is not allowed: must be an existing file"),
+        (["--agent", "linux/amd64=nowhere"], "--agent linux/amd64 nowhere is not allowed: must be an existing file"),
+        (["--platform", "arm64"], "--platform arm64 is not allowed: must be linux/amd64 or linux/arm64"),
+        (["--platform"], "--platform needs a value"),
+        (["--platform", "linux/arm64", "--agent", "linux/amd64=x"], "--agent and --platform cannot go together"),
         (["--timeout", "1.5"], "--timeout 1.5 is not allowed: must be a whole number from 1 to 3600"),
     ],
 )
@@ -154,16 +177,64 @@ def test_a_missing_skopeo_is_one_line_that_says_how_to_get_it(tool: Tool) -> Non
     assert "skopeo is missing: as root, apt-get install skopeo" in said.out
 
 
+def test_without_options_the_images_are_made_in_the_projects_target_folder(project_copy: Path) -> None:
+    said = Tool(project_copy.parent)(PYTHONPATH=str(project_copy))
+    assert said.code == 0, said.err
+    made = Made(project_copy / "target" / "images")
+    assert {name: [*image["platforms"]] for name, image in made.record["images"].items()} == {
+        "exeunt": ["linux/amd64"],
+        "exeunt-agent": [_OWN],
+    }
+
+
 def test_what_is_needed_is_said_before_anything_is_built(tool: Tool) -> None:
     assert tool("--needs").out.split() == ["plugin", "agent", "cargo"]
-    assert tool("--needs", "--plugin", wasm(), "--push", "ghcr.io/you").out.split() == ["agent", "cargo", "skopeo"]
     assert tool("--needs", "--verify", "oci://ghcr.io/you/exeunt:1").out.split() == ["skopeo"]
+    assert tool("--needs", "--plugin", wasm(), *agents()).out.split() == ["cargo"]
+
+
+def test_an_agent_for_another_platform_is_needed_only_if_it_is_asked_for(tool: Tool) -> None:
+    other = {"linux/amd64": "linux/arm64", "linux/arm64": "linux/amd64"}[_OWN]
+    machine = other.removeprefix("linux/")
+    assert tool("--needs", "--platform", other).out.split() == ["plugin", f"agent-{machine}", "cargo"]
+    both = tool("--needs", "--platform", _OWN, "--platform", other)
+    assert both.out.split() == ["plugin", "agent", f"agent-{machine}", "cargo"]
+
+
+def test_the_registry_is_checked_before_anything_is_built(tool: Tool, registry: Registry) -> None:
+    """build.sh builds what --needs prints; where it prints nothing and fails, build.sh stops."""
+    plain = tool("--needs", "--push", f"{registry.name}/team")
+    assert (plain.code, plain.out) == (1, "")
+    assert plain.lines == [
+        f"image: the registry {registry.name} cannot be used: the registry speaks plain HTTP, without TLS: "
+        "add --insecure if you trust the network, or name a registry with TLS"
+    ]
+    allowed = tool("--needs", "--push", f"{registry.name}/team", "--insecure")
+    assert (allowed.code, allowed.out.split()) == (0, ["plugin", "agent", "cargo", "skopeo"])
+
+
+def test_an_authority_that_is_no_certificate_is_one_line(tool: Tool, registry: Registry) -> None:
+    text = tool.folder / "text"
+    text.write_text("hello")
+    said = tool("--needs", "--push", registry.name, "--ca", text)
+    assert (said.code, said.lines) == (1, [f"image: --ca {text} is not allowed: must have certificates in PEM form"])
 
 
 def test_the_help_names_every_option_that_the_docs_name(tool: Tool) -> None:
     helped = tool("--help")
     assert helped.code == 0
     documented = (ROOT / "docs" / "images.md").read_text()
-    for option in ("--output", "--push", "--tag", "--verify", "--insecure", "--ca", "--auth-file", "--timeout", "--tries"):
+    for option in (
+        "--output",
+        "--platform",
+        "--push",
+        "--tag",
+        "--verify",
+        "--insecure",
+        "--ca",
+        "--auth-file",
+        "--timeout",
+        "--tries",
+    ):
         assert option in helped.out
         assert option in documented

@@ -12,6 +12,7 @@ from harness.paths import wasm
 from harness.registry import Authority, Registry
 
 _PLAIN = "--tls-verify=false"
+_NOT_ALLOWED = "does not allow it: log in with `skopeo login REGISTRY`, or give credentials with --auth-file FILE"
 
 
 def _push(tool: Tool, prefix: str, *words: str | Path, **environment: str) -> tuple[int, str, list[str]]:
@@ -61,7 +62,8 @@ def test_a_tag_that_moves_is_warned_of_with_both_digests(tool: Tool, made: Made,
     code, out, complaints = _push(tool, prefix, "--insecure", SOURCE_DATE_EPOCH="1")
     moved = Made(tool.folder / "out")
     assert code == 0
-    assert complaints[0].startswith(f"warning: {prefix}/exeunt:{made.record['version']} moves: it was {made.digest('exeunt')}.")
+    moves = f"warning: the tag {prefix}/exeunt:{made.record['version']} moves from {made.digest('exeunt')} to the new image."
+    assert complaints[0].startswith(moves)
     assert f"oci://{prefix}/exeunt@{moved.digest('exeunt')}" in out
 
 
@@ -81,26 +83,48 @@ def test_a_certificate_that_nobody_trusts_is_one_line(tool: Tool, tls_registry: 
 def test_no_password_is_one_line(tool: Tool, tls_registry: Registry, authority: Authority, tmp_path: Path) -> None:
     nobody = tmp_path / "nobody.json"
     nobody.write_text("{}")
-    _refused(tool, tls_registry.name, "does not allow it: log in by", "--ca", authority.certificate, "--auth-file", nobody)
+    _refused(
+        tool,
+        tls_registry.name,
+        f"{_NOT_ALLOWED} (no user name and password are known for it)",
+        "--ca",
+        authority.certificate,
+        "--auth-file",
+        nobody,
+    )
 
 
 def test_a_wrong_password_is_one_line(tool: Tool, tls_registry: Registry, authority: Authority) -> None:
     wrong = tls_registry.auth_file(tool.folder, "nay")
-    _refused(tool, tls_registry.name, "does not allow it: log in by", "--ca", authority.certificate, "--auth-file", wrong)
+    _refused(
+        tool,
+        tls_registry.name,
+        f"{_NOT_ALLOWED} (the user name or the password is wrong)",
+        "--ca",
+        authority.certificate,
+        "--auth-file",
+        wrong,
+    )
 
 
 def test_a_registry_without_tls_is_one_line_that_names_the_option(tool: Tool, registry: Registry) -> None:
-    _refused(tool, registry.name, "speaks plain HTTP: say --insecure")
+    _refused(tool, registry.name, "speaks plain HTTP, without TLS: add --insecure")
 
 
 def test_a_registry_that_is_down_is_one_line_after_as_many_tries_as_said(tool: Tool) -> None:
     place = f"{CLOSED[0]}:{CLOSED[1]}"
-    _refused(tool, place, "nobody answers there: is the registry running, and is the port right? (tried 2 times)", "--tries", "2")
+    _refused(
+        tool,
+        place,
+        "nothing answers there: check that the registry runs and that the port is right (tried 2 times)",
+        "--tries",
+        "2",
+    )
 
 
 def test_a_registry_that_never_answers_is_one_line_within_the_timeout(tool: Tool) -> None:
     with Door() as silent:
-        _refused(tool, silent.name, "did not answer in time: say a longer --timeout", "--timeout", "1", "--tries", "1")
+        _refused(tool, silent.name, "did not answer in time: give a longer --timeout", "--timeout", "1", "--tries", "1")
         assert silent.callers > 0
 
 
@@ -113,7 +137,7 @@ def test_a_registry_that_is_in_trouble_for_a_moment_is_tried_again(tool: Tool, m
 
 def test_a_registry_that_stays_in_trouble_is_one_line(tool: Tool, registry: Registry) -> None:
     with Door(registry.name, turned_away=1000) as door:
-        _refused(tool, door.name, "the registry is in trouble: try again later", "--insecure", "--tries", "2")
+        _refused(tool, door.name, "the registry has a problem: try again later", "--insecure", "--tries", "2")
 
 
 def _refused(tool: Tool, registry: str, advice: str, *words: str | Path) -> None:
@@ -121,5 +145,6 @@ def _refused(tool: Tool, registry: str, advice: str, *words: str | Path) -> None
     assert code == 1
     assert out == ""
     assert len(complaints) == 1, complaints
-    assert complaints[0].startswith(f"image: {registry}/refused/exeunt:")
+    assert complaints[0].startswith(f"image: the registry {registry} cannot be used: ")
+    assert not (tool.folder / "out").exists()
     assert advice in complaints[0]

@@ -1,4 +1,4 @@
-"""The shipped files themselves: built a second time, in another folder, they are the same byte for byte."""
+"""A second build of the shipped files, in another folder, gives the same bytes."""
 
 import os
 import shutil

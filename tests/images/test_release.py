@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_tag_that_every_file_agrees_with_passes(project: Path) -> None:
-    assert _check(project, f"v{_VERSION}") == (0, [f"version {_VERSION}: every place says so"])
+    assert _check(project, f"v{_VERSION}") == (0, [f"version {_VERSION}: every file names it"])
 
 
 def test_a_tag_of_another_version_is_named_with_the_one_that_is_allowed(project: Path) -> None:

@@ -52,9 +52,17 @@ def _good() -> tuple[str, bytes]:
     return _layer(plugin_wasm=wasm().read_bytes())
 
 
-def _image(*layers: tuple[str, bytes], manifest: str = _MANIFEST, config: str = _CONFIG, platform: Json = _AMD) -> Store:
+def _image(
+    *layers: tuple[str, bytes],
+    manifest: str = _MANIFEST,
+    config: str = _CONFIG,
+    platform: Json = _AMD,
+    labels: Json | None = None,
+) -> Store:
     def store(registry: Registry, repository: str) -> str:
-        about = json.dumps({**platform, "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+        about = json.dumps(
+            {**platform, "config": {"Labels": labels} if labels else {}, "rootfs": {"type": "layers", "diff_ids": []}}
+        ).encode()
         document = {
             "schemaVersion": 2,
             "mediaType": manifest,
@@ -109,7 +117,7 @@ class Case:
     # Words of Istio's own refusal: it is for the same reason.
     because: str = ""
     # Words of a note.
-    mind: str = ""
+    note: str = ""
     # Whether Istio's own cache takes it without the url's scheme, which its control plane would put there.
     judged: bool = True
 
@@ -124,8 +132,8 @@ _TAKEN = {
         _image((_DOCKER_GZIP, _good()[1]), manifest=_DOCKER_MANIFEST, config=_DOCKER_CONFIG),
     ),
     "an artifact of two layers": Case(_image((_BARE, wasm().read_bytes()), ("application/json", b"{}"))),
-    "an index by its tag": Case(_index(_ARM, _AMD, _UNKNOWN), mind="it is an index: it works by its tag alone"),
-    "an index that names no platform": Case(_index(None), mind="it is an index"),
+    "an index by its tag": Case(_index(_ARM, _AMD, _UNKNOWN), note="it is an index: that works by tag only"),
+    "an index that names no platform": Case(_index(None), note="it is an index"),
     "a manifest of another platform, which Istio does not look at": Case(_image(_good(), platform=_ARM)),
 }
 
@@ -177,7 +185,7 @@ _REFUSED = {
     ),
     "a tag that is missing": Case(
         _suffix(_image(_good()), ":9"),
-        "the registry has nothing under that name: look at name, tag and digest",
+        "the registry has nothing under that name: check the name, the tag and the digest",
         because="MANIFEST_UNKNOWN",
     ),
     "a digest that is missing": Case(
@@ -194,7 +202,7 @@ def test_what_istio_takes_we_call_taken(
     said = tool("--verify", url)
     assert said.code == 0, said.out
     assert "  taken     plugin.wasm has " in said.out
-    assert case.mind in said.out
+    assert case.note in said.out
     opinion = judge.ask(url if case.judged else f"oci://{url}")
     assert "error" not in opinion
     assert Path(opinion["file"]).read_bytes() == wasm().read_bytes()
@@ -226,7 +234,7 @@ def test_the_pull_is_within_istios_limit_on_a_slow_line(tool: Tool, made: Made, 
     size = len(made.blob("exeunt", made.digest("exeunt"))) + manifest["layers"][0]["size"]
     # In 30 s a line of 56 kbit/s carries 210,000 bytes: the proxy of a pod starts with the plugin even behind a telephone.
     assert size < 30 * 56_000 / 8
-    assert f"pull      {size} bytes for each pod: within Istio's 30 s from {-(-size * 8 // 30_000)} kbit/s on" in said.out
+    assert f"pull      {size} bytes for each pod: within Istio's 30 s at {-(-size * 8 // 30_000)} kbit/s or more" in said.out
 
 
 def test_a_registry_with_tls_and_a_password_is_judged_as_istio_judges_it(
@@ -238,7 +246,7 @@ def test_a_registry_with_tls_and_a_password_is_judged_as_istio_judges_it(
     said = tool("--verify", url, *access)
     assert said.code == 0, said.out
     assert (
-        f"Istio's agent must trust the registry's certificate, too, or have WASM_INSECURE_REGISTRIES={tls_registry.name}"
+        f"Istio's agent must trust the registry's certificate too, or have WASM_INSECURE_REGISTRIES={tls_registry.name}"
         in said.out
     )
     assert "certificate" in judge.ask(url, tool.folder)["error"]
@@ -248,12 +256,49 @@ def test_a_registry_with_tls_and_a_password_is_judged_as_istio_judges_it(
     assert "UNAUTHORIZED" in judge.ask(url)["error"]
 
 
+@pytest.mark.parametrize("insecure", [(), ("--insecure",)], ids=["", "insecure"])
+def test_plain_http_needs_no_setting_and_istio_takes_it(
+    tool: Tool, registry: Registry, judge: Judge, request: pytest.FixtureRequest, insecure: tuple[str, ...]
+) -> None:
+    url = _image(_good())(registry, _repository(request))
+    said = tool("--verify", url, *insecure)
+    assert said.code == 0
+    assert "the registry speaks plain HTTP: Istio then uses that, without any setting" in said.out
+    assert "WASM_INSECURE_REGISTRIES" not in said.out
+    assert "error" not in judge.ask(url)
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_the_agents_image_is_recognised_and_istio_does_not_take_it(
+    tool: Tool, made: Made, prefix: str, judge: Judge, by: str
+) -> None:
+    pushed = tool.make(tool.folder / "out", "--push", prefix, "--insecure")
+    pin = next(line.split("image: ")[1] for line in pushed.out.splitlines() if "image: " in line)
+    url = f"oci://{prefix}/exeunt-agent:{made.record['version']}" if by == "tag" else f"oci://{pin}"
+    said = tool("--verify", url)
+    assert said.code == 1
+    assert "it is exeunt's agent, and no plugin" in _refusal(said.out)
+    assert f"as the agent of a pod use it so: image: {pin}\n" in said.out
+    assert "error" in judge.ask(url)
+
+
+def test_an_agents_image_that_has_lost_its_annotations_is_recognised_by_its_label(
+    tool: Tool, registry: Registry, request: pytest.FixtureRequest
+) -> None:
+    """A copy by docker pull and docker push has a new manifest with the old config."""
+    labels = {"org.opencontainers.image.title": "exeunt-agent"}
+    url = _image(_layer(exeunt__agent=b"\x7fELF"), labels=labels)(registry, _repository(request))
+    said = tool("--verify", url)
+    assert said.code == 1
+    assert "it is exeunt's agent, and no plugin" in _refusal(said.out)
+
+
 def test_who_has_no_password_for_the_registry_is_told_so(tool: Tool, tls_registry: Registry, authority: Authority) -> None:
     nobody = tool.folder / "nobody.json"
     nobody.write_text("{}")
     said = tool("--verify", f"oci://{tls_registry.name}/exeunt:1", "--ca", authority.certificate, "--auth-file", nobody)
     assert said.code == 1
-    assert "the registry does not allow it: log in by" in _refusal(said.out)
+    assert "the registry does not allow it: log in with" in _refusal(said.out)
 
 
 def test_a_registry_whose_realm_is_a_name_is_refused_though_it_has_a_good_image(
@@ -271,7 +316,7 @@ def test_a_registry_whose_realm_is_a_name_is_refused_though_it_has_a_good_image(
 def test_a_registry_that_is_down_is_told_from_an_image_that_is_missing(tool: Tool) -> None:
     said = tool("--verify", f"oci://{CLOSED[0]}:{CLOSED[1]}/exeunt:1", "--tries", "1")
     assert said.code == 1
-    assert "nobody answers there" in _refusal(said.out)
+    assert "nothing answers there" in _refusal(said.out)
 
 
 def test_a_registry_that_never_answers_is_told_from_one_that_is_down(tool: Tool) -> None:

@@ -1,12 +1,13 @@
-// What looks at the chart and the manifests, in one module, so that all of it is built from one set of dependencies, which go.sum pins.
-// To renew it: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
-// the replacements at the version of k8s.io that Helm asks for, then go mod tidy -C tests/chart/tools.
+// The programs that check the chart and the manifests, in one module, so they share one set of dependencies, which go.sum pins.
+// To update them: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
+// the replacements at the version of k8s.io that Helm needs, then go mod tidy -C tests/chart/tools.
 module exeunt.dev/tests/chart/tools
 
 go 1.26.0
 
 tool (
 	helm.sh/helm/v4/cmd/helm
+	k8s.io/kubernetes/cmd/kubectl
 	sigs.k8s.io/kustomize/kustomize/v5
 )
 
@@ -17,13 +18,19 @@ require (
 	github.com/coreos/go-semver v0.3.1 // indirect
 	github.com/coreos/go-systemd/v22 v22.7.0 // indirect
 	github.com/distribution/reference v0.6.0 // indirect
+	github.com/fatih/camelcase v1.0.0 // indirect
 	github.com/felixge/httpsnoop v1.0.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
+	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // indirect
 	github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus v1.1.0 // indirect
 	github.com/grpc-ecosystem/go-grpc-middleware/v2 v2.3.3 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.29.0 // indirect
+	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/lithammer/dedent v1.1.0 // indirect
+	github.com/moby/spdystream v0.5.1 // indirect
+	github.com/mxk/go-flowrate v0.0.0-20140419014527-cca7078d478f // indirect
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	go.etcd.io/etcd/api/v3 v3.7.0 // indirect
 	go.etcd.io/etcd/client/pkg/v3 v3.7.0 // indirect
@@ -42,6 +49,8 @@ require (
 	k8s.io/component-helpers v0.37.1 // indirect
 	k8s.io/controller-manager v0.0.0 // indirect
 	k8s.io/kubelet v0.0.0 // indirect
+	k8s.io/metrics v0.37.1 // indirect
+	k8s.io/streaming v0.37.1 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
 )
 

@@ -1,0 +1,1 @@
+"""The documents: their commands are run, and the messages that they quote are looked up in the sources."""

@@ -1,0 +1,114 @@
+"""Reads the documents: their code blocks, and the messages that they quote.
+
+A comment in the line above a code block says how it is tested:
+
+  <!-- not run: REASON -->      the commands cannot be run here, and why
+  <!-- run by: FILE -->         this test file runs them
+  <!-- run in a new cluster --> the commands are run, and nothing of the blocks before them is in the cluster
+  <!-- file: NAME -->           the block is a file, which the commands of the page find under that name
+  <!-- output -->               what the commands before it print; … stands for anything
+
+A block of the language `sh` without a comment is run. A block without a language is a mistake.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block."""
+
+    page: Path
+    # Of its first line of code, from 1.
+    line: int
+    language: str
+    text: str
+    # The comment above it, without its brackets; empty if there is none.
+    comment: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def is_commands(self) -> bool:
+        """Whether a reader would type it."""
+        return self.language == "sh"
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the test of this folder runs it."""
+        return self.is_commands and not self.comment.startswith(("not run:", "run by:"))
+
+    def value(self, key: str) -> str:
+        """What the comment says after `key:`; empty if it says something else."""
+        name, colon, text = self.comment.partition(":")
+        return text.strip() if colon and name == key else ""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A message that a document quotes: code in the first column of a table whose head says that something says it."""
+
+    page: Path
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}: `{self.text}`"
+
+
+@cache
+def pages() -> list[Path]:
+    """Every document."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, check=True)
+    return sorted(path for name in listed.stdout.decode().splitlines() if (path := ROOT / name).is_file())
+
+
+def blocks(page: Path) -> list[Block]:
+    """The code blocks of a page, in their order."""
+    found = []
+    comment = ""
+    for token in _tokens(page):
+        if token.type == "fence":
+            assert token.map is not None
+            found.append(Block(page, token.map[0] + 2, token.info.strip(), token.content, comment))
+        last = _COMMENT.fullmatch(token.content.strip()) if token.type == "html_block" else None
+        # In a list the end of a paragraph can stand between a comment and its block.
+        comment = last[1] if last is not None else comment if token.nesting == -1 else ""
+    return found
+
+
+def quotes(page: Path) -> list[Quote]:
+    """The messages that a page quotes, in their order."""
+    found: list[Quote] = []
+    tokens = _tokens(page)
+    says = False
+    column = 0
+    for number, token in enumerate(tokens):
+        if token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open" and column == 0:
+            # "it says", "the agent says", "what the proxy's log or `--verify` says".
+            says = tokens[number + 1].content.endswith(" says")
+        elif token.type == "td_open" and column == 0 and says:
+            inline = tokens[number + 1]
+            line = (inline.map or [0])[0] + 1
+            found += [Quote(page, line, child.content) for child in inline.children or [] if child.type == "code_inline"]
+        elif token.type in ("th_close", "td_close"):
+            column += 1
+    return found
+
+
+def _tokens(page: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(page.read_text())
