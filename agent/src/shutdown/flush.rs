@@ -42,7 +42,7 @@ pub(super) fn flush<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_
         let stalled = now.since(moved) >= context.options.stall_timeout;
         // SIGTERM may have come during the flush. The margin of the grace period has time for the FINs.
         let must_leave = context.must_leave() && so_far.took >= times::FIN;
-        if last.is_quiet() || only_fin || stalled || must_leave || so_far.took >= limit {
+        if last.is_idle() || only_fin || stalled || must_leave || so_far.took >= limit {
             return so_far;
         }
         context.world.sleep(sidecar.pause());

@@ -30,7 +30,7 @@ pub(super) struct Reporter {
 
 impl Grade {
     const fn of(held: &Held) -> Self {
-        match (held.is_quiet(), held.downstream) {
+        match (held.is_idle(), held.downstream) {
             (false, _) => Self::Held,
             (true, 0) => Self::Clear,
             (true, _) => Self::Quiet,
@@ -53,7 +53,7 @@ impl Reporter {
     pub(super) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let changed = Grade::of(last) != Grade::of(held);
-        let confirms = held.is_quiet() && !self.confirmed;
+        let confirms = held.is_idle() && !self.confirmed;
         let repeats = now.since(self.at) >= times::REPEAT;
         let progress = held != last && now.since(self.at) >= times::PROGRESS;
         changed || confirms || repeats || progress
@@ -61,13 +61,13 @@ impl Reporter {
 
     /// Whether the next quiet reading is the second one, which the decider waits for.
     pub(super) fn awaits_confirmation(&self) -> bool {
-        !self.confirmed && self.last.is_some_and(|last| last.is_quiet())
+        !self.confirmed && self.last.is_some_and(|last| last.is_idle())
     }
 
     /// Records that a report of `held`, read at `at`, was accepted.
     pub(super) fn reported(&mut self, held: Held, at: Instant) {
         let again = self.last.is_some_and(|last| Grade::of(&last) == Grade::of(&held));
-        self.confirmed = again && held.is_quiet();
+        self.confirmed = again && held.is_idle();
         self.last = Some(held);
         self.at = at;
     }

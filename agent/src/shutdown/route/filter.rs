@@ -169,7 +169,7 @@ impl<'c, W: World> Session<'c, W> {
     }
 
     fn check_later(&mut self, sidecar: &Sidecar<'_, W>) {
-        let idle = sidecar.reading().is_none_or(|held| held.is_quiet());
+        let idle = sidecar.reading().is_none_or(|held| held.is_idle());
         let eager = self.context.action(sidecar) == Action::Drain && idle;
         self.check_at = self.context.world.now() + if eager { times::EAGER_CHECK } else { times::CHECK };
     }
@@ -225,7 +225,7 @@ fn first_line(text: &[u8]) -> String {
 fn clause(held: Option<Held>) -> String {
     match held {
         None => String::new(),
-        Some(held) if held.is_quiet() => ", nothing undelivered".to_owned(),
+        Some(held) if held.is_idle() => ", nothing undelivered".to_owned(),
         Some(held) => format!(", {} bytes in {} connections undelivered", held.bytes, held.connections),
     }
 }
