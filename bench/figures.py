@@ -1,4 +1,4 @@
-"""A figure and its target."""
+"""A figure and its limit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, and the most it may be; without a target it is only shown."""
+    """What was measured, and its limit. A figure without a limit is only shown."""
 
     name: str
     value: float
@@ -14,7 +14,7 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the target is met."""
+        """Whether the limit is kept."""
         return self.most is None or self.value <= self.most
 
     def as_json(self) -> dict[str, Any]:
@@ -23,11 +23,11 @@ class Figure:
 
 
 def report(figures: list[Figure]) -> None:
-    """All figures, one a line."""
+    """Prints all figures, one a line."""
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
-        target = "" if figure.most is None else f"  at most {_shown(figure.most):>10}  {'met' if figure.met else 'MISSED'}"
-        print(f"{figure.name:<{width}}  {_shown(figure.value):>10}{target}")
+        limit = "" if figure.most is None else f"  at most {_shown(figure.most):>10}  {'met' if figure.met else 'MISSED'}"
+        print(f"{figure.name:<{width}}  {_shown(figure.value):>10}{limit}")
 
 
 def _shown(value: float) -> str:

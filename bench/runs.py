@@ -1,13 +1,15 @@
-"""One run each of what is measured. Each has an Envoy of its own; times are in seconds."""
+"""One measurement each. Every measurement has an Envoy of its own; times are in seconds."""
 
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.pod import Pod
 from harness.scene import Scene
 
-# Far beyond every figure: only a run that hangs reaches it.
+# Far above every figure: only a run that hangs takes so long.
 _PATIENCE_S = 30.0
 
 
@@ -20,7 +22,7 @@ class Upload:
 
 
 def bare_quit(folder: Path, version: str) -> float:
-    """From a POST to Envoy's admin interface to Envoy's end: the least anybody can need."""
+    """From a POST to Envoy's admin interface to Envoy's end: nothing can be faster."""
     with Scene(folder, version=version) as scene:
         envoy = scene.envoy()
         asked_at = time.monotonic()
@@ -29,7 +31,7 @@ def bare_quit(folder: Path, version: str) -> float:
 
 
 def idle_drain(folder: Path, version: str) -> tuple[float, int]:
-    """From the end of a task that has sent nothing to Envoy's end, and what the agent held of memory before."""
+    """From the end of a task that has sent nothing to Envoy's end; and how much memory the agent used before."""
     with Scene(folder, version=version) as scene:
         envoy = scene.envoy()
         task = scene.task("idle")
@@ -42,8 +44,30 @@ def idle_drain(folder: Path, version: str) -> tuple[float, int]:
         return gone_at - task.ending.wait(0), resident
 
 
+def idle_drain_in_a_pod(folder: Path, version: str, *flags: str, plugin: bool) -> float:
+    """The same time in a pod with Istio's capture rules, with or without the plugin and its signal listener. Needs root."""
+    # The users of the pod need the folder.
+    folder.chmod(0o777)
+    with Pod(folder) as pod, Scene(folder, version=version, pod=pod) as scene:
+        # Nobody has the address of the ServiceEntry, and most networks drop packets to it without a word.
+        vanish = ["ip", "route", "add", "blackhole", "192.0.2.190/32"]
+        subprocess.run(pod.outside.command(vanish, container="", uid=None, tell=0), check=True)
+        if not plugin:
+            listeners = scene.sidecar.document["static_resources"]["listeners"]
+            signal_port = scene.sidecar.places.signal[1]
+            listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != signal_port]
+        envoy = scene.envoy(pilot_agent=True)
+        task = scene.task("idle")
+        agent = scene.agent(task, *flags)
+        task.begin()
+        task.wait()
+        gone_at = envoy.gone(_PATIENCE_S)
+        agent.wait(_PATIENCE_S)
+        return gone_at - task.ending.wait(0)
+
+
 def slow_upload(folder: Path, version: str, size: int, rate: int) -> Upload:
-    """A task uploads and exits at once; the upstream reads slowly."""
+    """A task uploads and exits at once; the server reads slowly."""
     with Scene(folder, version=version) as scene:
         upstream = scene.upstream(rate=rate)
         envoy = scene.envoy()
@@ -54,12 +78,12 @@ def slow_upload(folder: Path, version: str, size: int, rate: int) -> Upload:
         (delivery,) = upstream.deliveries(within=_PATIENCE_S)
         gone_at = envoy.gone(_PATIENCE_S)
         agent.wait(_PATIENCE_S)
-        # Of a fast upload the last byte may be read before the task has ended; nobody can leave earlier than that.
+        # The server may read the last byte of a fast upload before the task has ended. No proxy can leave earlier than that.
         return Upload(size - delivery.bytes, gone_at - max(delivery.last_at, task.ending.wait(0)))
 
 
 def resident_bytes(pid: int) -> int:
-    """The resident set of a process."""
+    """The resident memory of a process."""
     match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert match is not None
     return int(match[1]) * 1024

@@ -33,6 +33,15 @@ build_wasm() {
     fi
 }
 
+# The filter with a way to make it panic. Only tests use it.
+build_panicking_wasm() {
+    use_rust
+    shipping_flags
+    step wasm-panics "building target/exeunt-panics.wasm" \
+        cargo_release wasm32-unknown-unknown exeunt --lib --features panics --target-dir "$CARGO_TARGET_DIR/panics" || return
+    ship "$CARGO_TARGET_DIR/panics/wasm32-unknown-unknown/release/exeunt.wasm" exeunt-panics.wasm
+}
+
 # Installs wasm-opt into .cache/npm; fails where there is no npm, or where npm cannot get it.
 use_wasm_opt() {
     local own=$CACHE/npm

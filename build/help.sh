@@ -50,7 +50,7 @@ help_of() {
     case $1 in
     demo) help_by_python "$1" "$ROOT/demo/demo.py" --help ;;
     bench) help_by_python "$1" "$ROOT/bench/drain.py" --help ;;
-    e2e) help_by_python "$1" -P -c 'from cluster.arguments import USAGE; print(USAGE, end="")' ;;
+    e2e) help_by_python "$1" -P -m cluster --help ;;
     image) help_by_python "$1" -P -c 'import sys; from image.arguments import read; read(["--help"], sys.argv[1])' "$(version)" ;;
     test) help_of_test ;;
     *)

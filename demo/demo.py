@@ -1,11 +1,6 @@
 #!/usr/bin/env python3
-"""Three ways for a pod to end, side by side, each with a real Envoy, the real sidecar configuration of Istio and a real task.
+"""Compares the ways to end a batch pod with an Istio proxy, on real Envoys. `./build.sh demo --help` explains it."""
 
-The task uploads some megabytes through Envoy to a server that reads slowly, and exits at once. `nothing`: nobody tells the
-proxy. `sigkill`: what pilot-agent's /quitquitquit has done since Istio 1.26, as everybody's wrapper calls it. `exeunt`: ours.
-"""
-
-import json
 import shutil
 import signal
 import sys
@@ -15,12 +10,13 @@ from types import FrameType
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
-from acts import ACTS, Play  # noqa: E402
+import picture  # noqa: E402
 from arguments import Mistakes, Options, read  # noqa: E402
-from ending import Ending  # noqa: E402
+from comparison import Comparison  # noqa: E402
 from harness import paths, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
-from stage import Stage  # noqa: E402
+from output import Output  # noqa: E402
+from result import NoRun, Run  # noqa: E402
 
 # The names of sysexits(3).
 EX_USAGE = 64
@@ -29,52 +25,58 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Reads the command line, plays, prints the table; the exit code says whether exeunt kept its promise."""
+    """Reads the command line, runs the cases, prints the table. The exit code says whether exeunt kept its promise."""
     try:
         options = read(sys.argv[1:])
     except Mistakes as mistakes:
         for mistake in mistakes.lines:
             print(f"demo: {mistake}", file=sys.stderr)
         return EX_USAGE
-    if options.help:
-        print(__doc__, options.usage, sep="\n", end="")
-        return 0
     signal.signal(signal.SIGTERM, _interrupt)
+    output = Output(sys.stdout)
     folder = Path(tempfile.mkdtemp(prefix="exeunt-demo-"))
+    keep = False
     try:
-        endings = _play(options, folder)
+        run = Run.read(options.source) if options.source else _run(options, output, folder)
+        _show(run, options, output)
+        keep = not run.kept_its_promise
+        if keep:
+            print(f"demo: exeunt did not keep its promise; the logs of all processes are in {folder}", file=sys.stderr)
+        return int(keep)
     except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)
-        print("demo: interrupted; everything it started is gone", file=sys.stderr)
+        print("demo: interrupted; everything that it started has ended", file=sys.stderr)
         return INTERRUPTED
+    except NoRun as mistake:
+        print(f"demo: {mistake}", file=sys.stderr)
+        return EX_USAGE
     except paths.Missing as missing:
-        shutil.rmtree(folder, ignore_errors=True)
         print(f"demo: {missing}", file=sys.stderr)
         return EX_UNAVAILABLE
     except (TooLate, OSError) as failure:
+        keep = True
         first = str(failure).splitlines()[0]
-        print(f"demo: {first}; look into {folder} for what each process said", file=sys.stderr)
+        print(f"demo: {first}; the logs of all processes are in {folder}", file=sys.stderr)
         return 1
-    kept = endings["exeunt"].kept_the_promise
-    if kept:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        print(f"demo: exeunt did not keep its promise; look into {folder} for what each process said", file=sys.stderr)
-    return 0 if kept else 1
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _play(options: Options, folder: Path) -> dict[str, Ending]:
-    # Before anything is shown: what is missing, or has to be fetched.
+def _run(options: Options, output: Output, folder: Path) -> Run:
+    # First of all: what is missing, or has to be downloaded.
     release.binary(options.envoy)
-    sizes = {"wasmBytes": paths.wasm().stat().st_size, "agentBytes": paths.agent().stat().st_size}
-    stage = Stage(sys.stdout)
-    with Play(stage, options, folder) as play:
-        endings = play.run()
-    stage.table(endings)
+    wasm_bytes, agent_bytes = paths.wasm().stat().st_size, paths.agent().stat().st_size
+    with Comparison(output, options, folder) as comparison:
+        results = comparison.run()
+    return Run(options.envoy, wasm_bytes, agent_bytes, options.megabytes, options.rate, results)
+
+
+def _show(run: Run, options: Options, output: Output) -> None:
+    output.table(run.results)
     if options.json is not None:
-        acts = [endings[name].as_json() for name in ACTS]
-        options.json.write_text(json.dumps({"envoy": options.envoy, **sizes, "acts": acts}, indent=2) + "\n")
-    return endings
+        run.write(options.json)
+    if options.svg is not None:
+        options.svg.write_text(picture.draw(run))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Makes docs/compatibility.md of docs/compatibility.yaml: `.cache/venv/bin/python docs/compatibility.py`."""
+"""Makes docs/compatibility.md from docs/compatibility.yaml: `.cache/venv/bin/python docs/compatibility.py`."""
 
 import json
 import re
@@ -13,16 +13,17 @@ DATA = Path(__file__).with_suffix(".yaml")
 PAGE = Path(__file__).with_suffix(".md")
 
 HEAD = """\
-# What it works with, and how that is known
+# What exeunt works with, and how we know it
 
-<!-- Made by docs/compatibility.py from docs/compatibility.yaml: change that, and run it. -->
+<!-- docs/compatibility.py makes this page from docs/compatibility.yaml: change that file, and run the script. -->
 
-Each cell says how it is known:
+Each cell says how we know it:
 
-- **tested**: by a test of this repository, which `./build.sh test` repeats; in brackets what of it, where it does not cover all;
-- **seen**: on a real cluster, as the file that is named tells;
-- **reasoned**: from the source that is named; nobody has run it;
-- **not supported**, and why.
+- **tested**: a test of this repository shows it, and `./build.sh test --all` repeats it. Brackets say what the test covers,
+  if that is not all;
+- **seen**: it ran on a real cluster; the file that the note names has the result;
+- **reasoned**: the source code that the note names shows it; nobody has run it;
+- **not supported**, with the reason.
 """
 WORDS = {"tested": "tested", "seen": "seen", "reasoned": "reasoned", "unsupported": "not supported"}
 
@@ -30,11 +31,11 @@ Evidence = dict[str, str]
 
 
 class Unproven(Exception):
-    """Something is said to be known by what is not there."""
+    """The evidence for a cell does not exist."""
 
 
 def kind(evidence: Evidence) -> str:
-    """Which sort of evidence it is."""
+    """Which kind of evidence it is."""
     (found,) = set(evidence) - {"of"}
     if found not in WORDS:
         raise Unproven(f"{found} is not allowed: must be one of {', '.join(WORDS)}")
@@ -42,7 +43,7 @@ def kind(evidence: Evidence) -> str:
 
 
 def check(evidence: Evidence) -> None:
-    """What is named must be there."""
+    """Raises `Unproven` if the evidence does not exist."""
     said = evidence[kind(evidence)]
     path, _, name = said.partition("::")
     if kind(evidence) == "seen":
@@ -64,7 +65,7 @@ def run(path: str) -> dict[str, Any]:
 
 
 def note_of(evidence: Evidence) -> str:
-    """What the page says of it."""
+    """What the page says about it."""
     note = evidence[kind(evidence)]
     path, _, name = note.partition("::")
     if kind(evidence) == "tested":
@@ -93,7 +94,7 @@ def page(data: dict[str, Any]) -> str:
 
 
 def cell(evidences: list[Evidence], notes: list[str]) -> str:
-    """A cell, with the numbers of its evidence."""
+    """A cell, with the numbers of its notes."""
     said = []
     for evidence in evidences:
         check(evidence)

@@ -1,4 +1,4 @@
-"""./build.sh image: reads the command line, makes the images, writes them, and pushes or checks them as it says."""
+"""./build.sh image: makes the images, writes them, and pushes or checks them."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def main() -> int:
         _say(f"image: {fault}")
         return 1
     except OSError as error:
-        # What has no better line of its own, such as a full folder for temporary files.
+        # An error without a better message of its own, such as no room for temporary files.
         _say(f"image: {error.filename or 'a temporary file'}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def _make(options: Options, project: Project) -> None:
                 single, f"{PUBLISHED}/{image.name}:{options.tag}"
             )
     for name, binary in [(PLUGIN, plugin), *((AGENT, agent) for agent in agents)]:
-        # The bare files, too: a release offers everything in this folder that is no folder.
+        # The binaries themselves, too: a release offers every file in this folder.
         files[f"{_stem(name, project, binary.platform)}{'.wasm' if name == PLUGIN else ''}"] = binary.data
         files[f"{_stem(name, project, binary.platform)}.cdx.json"] = bill_of(project, name, binary)
     files["SHA256SUMS"] = _checksums(files)
@@ -101,18 +101,18 @@ def _verify(options: Options) -> int:
 
 
 def _stem(name: str, project: Project, platform: str) -> str:
-    """As in exeunt-agent-0.1.0-linux-arm64, or exeunt-0.1.0 where there is no machine that it is for."""
+    """A file's name, such as exeunt-agent-0.1.0-linux-arm64, or exeunt-0.1.0 for WebAssembly."""
     return f"{name}-{project.version}" + ("" if platform == "wasm32" else f"-{platform.replace('/', '-')}")
 
 
 def _checksums(files: dict[str, bytes]) -> bytes:
-    """For `sha256sum --check`; a layout's blobs are called by their checksums anyway."""
+    """For `sha256sum --check`. The names of a layout's blobs are their checksums already."""
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()) if "/" not in name]
     return "".join(lines).encode()
 
 
 def _record(project: Project, images: list[Image]) -> bytes:
-    """For programs: what was made, by name and digest."""
+    """The names and digests of what was made, for programs."""
     made = {
         image.name: {
             "digest": image.top.digest,

@@ -1,7 +1,7 @@
 """An image of one platform as an archive for `docker load`, `podman load`, `kind load image-archive` and `ctr images import`.
 
-It is at once an OCI layout and what `docker save` has always written, as Docker's own archives are since version 25: whoever
-reads it as a layout keeps the manifest and so its digest.
+It is an OCI layout and a `docker save` archive at the same time, like Docker's own archives since version 25. A program that
+reads it as a layout keeps the manifest, and so the digest.
 """
 
 import io
@@ -13,9 +13,9 @@ from .layout import LAYOUT, blob_path, contents
 
 
 def docker_archive(single: Single, name: str) -> bytes:
-    """The archive; `name` is what the image is called once it is loaded: REGISTRY/REPOSITORY:TAG."""
+    """The archive. `name` is the image's name after it is loaded: REGISTRY/REPOSITORY:TAG."""
     tag = name.rpartition(":")[2]
-    # containerd names an image by the first of these, everybody else by the second.
+    # containerd reads the first of these, all other programs read the second.
     named = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
     saved = {
         "Config": blob_path(single.config.digest),

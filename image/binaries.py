@@ -15,7 +15,7 @@ _PT_INTERP = 3
 
 
 class Unfit(Exception):
-    """A file that may not go into an image; the text says why."""
+    """A file that must not go into an image; the text says why."""
 
 
 @dataclass(frozen=True)

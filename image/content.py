@@ -1,4 +1,4 @@
-"""Content that is known by its digest: the blobs of OCI images."""
+"""The blobs of OCI images, whose names are their digests."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
-# Istio takes it, and so does every runtime; zstd layers are refused by Istio.
+# Istio and every container runtime take it. Istio refuses zstd layers.
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -41,5 +41,5 @@ def digest_of(data: bytes) -> str:
 
 
 def json_blob(media_type: str, document: Json) -> Blob:
-    """A document as a blob: the same bytes for the same document, whatever the order in which it was put together."""
+    """A document as a blob: the same bytes for the same document, whatever the order of its keys."""
     return Blob(media_type, json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

@@ -11,15 +11,15 @@ from .project import ROOT
 
 @dataclass
 class Crate:
-    """A crate in one binary, and those that it uses."""
+    """A crate in one binary, and the crates that it uses."""
 
     name: str
     version: str
     license: str
     repository: str
-    # Of our own workspace, not of crates.io.
+    # Whether it is of our own workspace, not of crates.io.
     own: bool
-    # Of the crate file, in hexadecimal; ours have none.
+    # The crate file's checksum in hexadecimal; our own crates have none.
     sha256: str = ""
     uses: set[str] = field(default_factory=set)
 
@@ -32,11 +32,11 @@ class Crate:
 def linked_crates(package: str, target: str) -> dict[str, Crate]:
     """The crates by their package URLs, the package itself first.
 
-    `cargo tree` and not `cargo metadata`: the latter unites the features of the whole workspace, tests included, and so names
+    This calls `cargo tree`, because `cargo metadata` unites the features of the whole workspace, tests included, and so names
     crates that this binary does not have.
     """
     words = ["tree", "--package", package, "--target", target, "--edges", "normal", "--locked"]
-    # With the depth in front of every line and nothing left out, the lines are the graph.
+    # The lines with their depths are the whole graph.
     words += ["--prefix", "depth", "--no-dedupe", "--format", "\t{p}\t{l}\t{r}"]
     crates: dict[str, Crate] = {}
     path: list[Crate] = []

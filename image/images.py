@@ -1,4 +1,4 @@
-"""The two images as values: the plugin that Istio pulls, and the agent that kubelet pulls."""
+"""The two images as values: the plugin, which Istio pulls, and the agent, which the node pulls."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from .project import Project
 
 PLUGIN = "exeunt"
 AGENT = "exeunt-agent"
-# Where a release puts them, and so what the chart, the samples and a loaded archive call them.
+# Where a release pushes them. The chart and the samples use these names, and so does a loaded archive.
 PUBLISHED = "ghcr.io/exeunt-dev"
 PLUGIN_PLATFORM = "linux/amd64"
-# Neither root nor any user of Istio's (1337) or of a task's: README.md and the samples name the same.
+# Not root, not Istio's user (1337) and not a task's.
 AGENT_USER = "65532:65532"
 
 _PLUGIN_DESCRIPTION = "Proxy-Wasm filter that drains and ends the Istio proxy of a finished batch pod"
-_AGENT_DESCRIPTION = "Sees a pod's main container end, and has the Istio proxy beside it leave once everything is delivered"
+_AGENT_DESCRIPTION = "Ends the Istio proxy of a batch pod when the main container has ended and all data is delivered"
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Single:
 
     @property
     def blobs(self) -> list[Blob]:
-        """Everything that it consists of, the manifest last: a registry takes one only when the rest is there."""
+        """All of its blobs, the manifest last: a registry only takes it after the others."""
         return [self.layer.blob, self.config, self.manifest]
 
 
 @dataclass(frozen=True)
 class Image:
-    """What one name and tag stand for: a manifest, or an index of several."""
+    """What a name and a tag stand for: a manifest, or an index of several manifests."""
 
     name: str
     top: Blob
@@ -44,21 +44,21 @@ class Image:
 
     @property
     def blobs(self) -> list[Blob]:
-        """Everything that it consists of, what is referred to before what refers to it."""
+        """All of its blobs; each comes after the blobs that it refers to."""
         parts = [blob for single in self.singles for blob in single.blobs]
         return list({blob.digest: blob for blob in [*parts, self.top]}.values())
 
     @property
     def platforms(self) -> list[str]:
-        """For which it is."""
+        """The platforms that it is for."""
         return [single.platform for single in self.singles]
 
 
 def plugin_image(project: Project, wasm: bytes) -> Image:
     """The plugin: one manifest, never an index.
 
-    Istio compares the digest in `url: oci://…@sha256:…` with that of the manifest that it ends up with, so an index could not be
-    pinned; and it looks into the last layer for plugin.wasm. The platform is what it looks for on every node, on arm64 too.
+    Istio compares the digest in `url: oci://…@sha256:…` with that of the manifest that it takes in the end, so the digest of an
+    index would not match. It looks for plugin.wasm in the last layer, and for this platform on every node, on arm64 too.
     """
     layer = layer_of("plugin.wasm", wasm, 0o644)
     single = _single(project, PLUGIN, _PLUGIN_DESCRIPTION, PLUGIN_PLATFORM, layer, {})
@@ -66,10 +66,10 @@ def plugin_image(project: Project, wasm: bytes) -> Image:
 
 
 def agent_image(project: Project, binaries: list[Binary]) -> Image:
-    """The agent: nothing but a static binary; an index where there are several platforms, which kubelet chooses from."""
+    """The agent: only a static binary. For several platforms it is an index, from which the node chooses."""
     singles = []
     for binary in sorted(binaries, key=lambda binary: binary.platform):
-        # No shell, no command to override, and no word "sh" for `pgrep -f sh`, with which Airflow ends its XCom sidecar.
+        # There is no shell. The command line must not contain "sh": Airflow ends its XCom sidecar with `pgrep -f sh`.
         runs = {"Entrypoint": ["/exeunt-agent"], "User": AGENT_USER, "WorkingDir": "/"}
         layer = layer_of("exeunt-agent", binary.data, 0o755)
         singles.append(_single(project, AGENT, _AGENT_DESCRIPTION, binary.platform, layer, runs))
@@ -91,7 +91,7 @@ def _single(project: Project, name: str, description: str, platform: str, layer:
         {
             "created": project.created,
             **_platform(platform),
-            # Registries and tools read one or the other: the annotations are also labels.
+            # The annotations are also labels, because some registries and tools read only labels.
             "config": runs | {"Labels": annotations},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
             "history": [{"created": project.created, "created_by": "./build.sh image", "comment": description}],

@@ -1,7 +1,7 @@
-"""Istio's rules for an image with a Wasm plugin, exactly: what its agent does with a manifest, an index and a layer.
+"""Istio's rules for an image with a Wasm plugin: what its agent does with a manifest, an index and a layer.
 
-Read from istio/istio pkg/wasm/imagefetcher.go and cache.go, and google/go-containerregistry pkg/v1/remote/index.go; the tests ask
-that very code for its opinion of the same images (tests/images/judge).
+Source: istio/istio pkg/wasm/imagefetcher.go and cache.go, and google/go-containerregistry pkg/v1/remote/index.go. The tests show
+the same images to that code (tests/images/judge).
 """
 
 import io
@@ -16,15 +16,15 @@ from typing import Any
 
 from .content import DOCKER_INDEX, DOCKER_LAYER, DOCKER_MANIFEST, OCI_INDEX, OCI_LAYER, Json
 
-# What go-containerregistry looks for in an index if nobody says otherwise, and Istio does not: on nodes of any other kind, too.
+# What go-containerregistry looks for in an index by default, and Istio keeps the default: on every kind of node.
 PLATFORM = "linux/amd64"
-# istiod's limit for one fetch (pilot/pkg/model/extensions.go); there is no second try for an image.
+# istiod's limit for one fetch (pilot/pkg/model/extensions.go). Istio does not try an image again.
 FETCH_SECONDS = 30
 
 _FILE = "plugin.wasm"
 _ARTIFACT_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
 _MAGIC = b"\0asm"
-# Private, loopback and link-local addresses, as Go's net.IP calls them so.
+# Private, loopback and link-local addresses, as Go's net.IP defines them.
 _NEAR = [
     ipaddress.ip_network(network)
     for network in (
@@ -54,7 +54,7 @@ def read(data: bytes) -> Json:
     if not isinstance(document, dict):
         raise Refused("what the registry has under that name is no manifest: push the image again")
     if document.get("mediaType") in _SCHEMA_1 or document.get("schemaVersion") == 1:
-        raise Refused("it is a manifest of Docker's schema 1, which nobody reads any more: push it with a client of today")
+        raise Refused("it is a manifest of Docker's schema 1, which is no longer supported: push it with a current client")
     return document
 
 
@@ -64,7 +64,7 @@ def is_index(document: Json) -> bool:
 
 
 def child(index: Json) -> str:
-    """The digest of the manifest that Istio takes from an index: the first for its platform, or without any."""
+    """The digest of the manifest that Istio takes from an index: the first one for its platform, or without a platform."""
     platforms = []
     for descriptor in index.get("manifests", []):
         given = descriptor.get("platform") or {"os": "linux", "architecture": "amd64"}
@@ -88,7 +88,7 @@ def layer(manifest: Json) -> Json:
         return _of_type(last, DOCKER_LAYER)
     if last.get("mediaType") == OCI_LAYER:
         return dict(last)
-    # The other form: an artifact of exactly two layers, of which one is the module itself.
+    # The other form: an artifact with exactly two layers, one of which is the module itself.
     bare = [descriptor for descriptor in layers if descriptor.get("mediaType") == _ARTIFACT_LAYER]
     if bare and len(layers) == 2:
         return dict(bare[0])
@@ -110,7 +110,7 @@ def module(descriptor: Json, blob: bytes) -> bytes:
 def check_challenge(header: str) -> None:
     """Refuses the way in which a registry asks for a password (WWW-Authenticate), as Istio does since 1.27.8, 1.28.5 and 1.29.1.
 
-    It wants to keep a registry from sending the proxy, with its credentials, to where that has no business.
+    With this check, a registry cannot make the proxy send its credentials to an address inside the cluster.
     """
     for realm in re.findall(r'realm="([^"]*)"', header):
         url = urllib.parse.urlsplit(realm)
@@ -138,7 +138,7 @@ def _of_type(descriptor: Json, wanted: str) -> Json:
     given = descriptor.get("mediaType")
     if given != wanted:
         raise Refused(
-            f"its last layer is {given}, and Istio takes {wanted}: build it with gzip, not zstd, and with nothing else behind it"
+            f"its last layer is {given}, and Istio takes {wanted}: build it with gzip, not zstd, and with no layer after it"
         )
     return dict(descriptor)
 
@@ -146,7 +146,7 @@ def _of_type(descriptor: Json, wanted: str) -> Json:
 def _unpacked(blob: bytes) -> bytes:
     names = []
     try:
-        # wbits 47 would take zlib's own form, too; 31 is gzip alone, as Istio's reader.
+        # 31 is gzip only, like Istio's reader; 47 would also take zlib's own form.
         with tarfile.open(fileobj=io.BytesIO(zlib.decompress(blob, 31)), mode="r:") as tar:
             for member in tar:
                 names.append(member.name)
@@ -160,7 +160,7 @@ def _unpacked(blob: bytes) -> bytes:
 
 
 def _contents(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    # A link or a folder of that name has no contents of its own, and Istio reads none.
+    # A link or a folder with that name has no contents for Istio.
     file = tar.extractfile(member) if member.isreg() else None
     return file.read() if file is not None else b""
 

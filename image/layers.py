@@ -1,4 +1,4 @@
-"""A layer: one file at the root of a compressed archive, the same bytes at every making."""
+"""A layer: one file at the root of a compressed archive, always the same bytes."""
 
 import io
 import tarfile
@@ -10,20 +10,20 @@ from .content import OCI_LAYER, Blob, digest_of
 
 @dataclass(frozen=True)
 class Layer:
-    """A compressed layer, and the digest of what it is when unpacked, which the image's config names."""
+    """A compressed layer, and the digest of the unpacked layer, which the image's config needs."""
 
     blob: Blob
     diff_id: str
 
 
 def layer_of(name: str, data: bytes, mode: int) -> Layer:
-    """A layer with one file of root's.
+    """A layer with one file, which belongs to root.
 
-    Its dates are all zero, not the release's: a file that has not changed is then a layer that has not changed, and no node pulls
-    it again.
+    All dates in it are zero, not the release's date: if the file has not changed, the layer has not changed, and no node pulls it
+    again.
     """
     archive = io.BytesIO()
-    # USTAR has neither sub-second dates nor headers of its own making, which differ from one Python to the next.
+    # USTAR has no fractions of seconds and no extended headers, which depend on the version of Python.
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         member = tarfile.TarInfo(name)
         member.size = len(data)
@@ -34,7 +34,7 @@ def layer_of(name: str, data: bytes, mode: int) -> Layer:
 
 
 def compress(data: bytes) -> bytes:
-    """As gzip, with a header that has neither a date nor a name in it."""
-    # 31: the largest window, with a gzip header; zlib's own header says neither when nor what.
+    """Compresses with gzip, without a date and a name in the header."""
+    # 31: the largest window, with a gzip header.
     deflate = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, 31)
     return deflate.compress(data) + deflate.flush()

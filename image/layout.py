@@ -9,7 +9,7 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 def layout_files(image: Image, tag: str) -> dict[str, bytes]:
-    """The layout's files by their path in it. Its index.json is a table of contents, and nothing that a push would send."""
+    """The layout's files by their path. Its index.json is a table of contents; a push does not send it."""
     return {
         "oci-layout": LAYOUT,
         "index.json": contents([image.top.descriptor(annotations={"org.opencontainers.image.ref.name": tag})]),
@@ -23,5 +23,5 @@ def contents(descriptors: list[Json]) -> bytes:
 
 
 def blob_path(digest: str) -> str:
-    """Where a layout has a blob."""
+    """The path of a blob in a layout."""
     return str(Path("blobs") / digest.replace(":", "/"))

@@ -1,4 +1,4 @@
-"""Writing a folder whole or not at all."""
+"""Writes a folder completely or not at all."""
 
 import shutil
 import tempfile
@@ -6,24 +6,24 @@ from pathlib import Path
 
 from .fault import Fault
 
-# In every folder that we wrote, and so the sign that we may replace it.
+# This file is in every folder that this program writes, so a folder with it may be replaced.
 MARK = "images.json"
 
 
 def mistake_of(folder: Path) -> str | None:
-    """Why a folder may not be written; nothing where it may."""
+    """Why a folder must not be written, or None if it may be."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        return "is no folder: must be one, or not be there yet"
+        return "is no folder: must be a folder, or not exist yet"
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
-            return f"has other files in it: must be empty, not be there yet, or be of an earlier run (with {MARK} in it)"
+            return f"has other files in it: must be empty, not exist yet, or be from an earlier run (with {MARK} in it)"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return None
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """Writes the files beside the folder, and puts it into place in one move: at any time the old one or the new one is there."""
+    """Writes the files beside the folder, and then moves them into place at once, so a complete folder is always there."""
     parent = folder.absolute().parent
     partial = None
     try:
@@ -45,7 +45,7 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _open_to_others(folder: Path) -> None:
-    """Whoever makes the images, with whatever umask: anybody may read them."""
+    """Lets every user read the images, whatever the umask is."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -54,7 +54,7 @@ def _replace(folder: Path, partial: Path) -> None:
     if not folder.exists():
         partial.rename(folder)
         return
-    # A folder with something in it cannot be renamed over: the old one makes way first, and comes back if that fails.
+    # A folder that is not empty cannot be replaced by a rename. So the old one is moved away first, and back if that fails.
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old-", dir=partial.parent))
     try:
         folder.rename(old)

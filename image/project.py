@@ -12,13 +12,13 @@ from .fault import Fault
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTATION = "docs/images.md"
 _OCI = "org.opencontainers.image"
-# The key by which an image of ours says its name.
+# The annotation with the name of an image of ours.
 TITLE = f"{_OCI}.title"
 
 
 @dataclass(frozen=True)
 class Project:
-    """Everything but the files that an image depends on."""
+    """What an image depends on besides its files."""
 
     version: str
     revision: str
@@ -29,11 +29,11 @@ class Project:
 
     @property
     def created(self) -> str:
-        """The date as OCI and CycloneDX want it (RFC 3339)."""
+        """The date in the form of OCI and CycloneDX (RFC 3339)."""
         return datetime.fromtimestamp(self.date, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def annotations(self, title: str, description: str) -> dict[str, str]:
-        """The keys that the OCI image specification defines, for an image of ours."""
+        """The annotations that the OCI image specification defines."""
         pairs = {
             "title": title,
             "description": description,
@@ -50,7 +50,7 @@ class Project:
 
 
 def read_project() -> Project:
-    """The project as it lies here. The date is SOURCE_DATE_EPOCH, or that of the commit."""
+    """The project in this folder. The date is SOURCE_DATE_EPOCH, or that of the commit."""
     package = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]
     return Project(package["version"], _revision(), _date(), package["repository"], package["license"])
 
@@ -58,18 +58,18 @@ def read_project() -> Project:
 def _date() -> int:
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     if given:
-        # 253402300799 is the last second of the year 9999, behind which RFC 3339 has no dates.
+        # 253402300799 is the last second of the year 9999; RFC 3339 has no later dates.
         if not (given.isascii() and given.isdigit() and int(given) <= 253402300799):
             raise Fault(f"SOURCE_DATE_EPOCH={given} is not allowed: must be a number of seconds since 1970")
         return int(given)
     committed = _git("log", "-1", "--format=%ct")
     if not committed:
-        raise Fault("no date for the images: this is no git clone, so SOURCE_DATE_EPOCH must say one, in seconds since 1970")
+        raise Fault("the images need a date, and this is no git clone: set SOURCE_DATE_EPOCH to a number of seconds since 1970")
     return int(committed)
 
 
 def _revision() -> str:
-    """The commit; marked where the files are not the commit's, and empty where there is none."""
+    """The commit, with -dirty if the files differ from it; empty if there is none."""
     commit = _git("rev-parse", "HEAD")
     return f"{commit}-dirty" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
 

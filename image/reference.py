@@ -1,4 +1,4 @@
-"""Names of images: where a registry has them."""
+"""The names of images in a registry."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Reference:
 
     @property
     def place(self) -> str:
-        """Without tag and digest."""
+        """The name without the tag and the digest."""
         return f"{self.registry}/{self.repository}"
 
     @property
@@ -33,7 +33,7 @@ class Reference:
         return self.digest or self.tag
 
     def at(self, digest: str) -> "Reference":
-        """The same repository, by digest."""
+        """An image of the same repository, by its digest."""
         return Reference(self.registry, self.repository, digest=digest)
 
     def __str__(self) -> str:
@@ -41,14 +41,14 @@ class Reference:
 
 
 def read_tag(text: str) -> str:
-    """A tag, if it can be one."""
+    """Checks a tag."""
     if not _TAG.fullmatch(text):
         raise BadName("must be 1 to 128 letters, digits, dots, underscores and hyphens, and not begin with a dot or a hyphen")
     return text
 
 
 def read_prefix(text: str) -> str:
-    """REGISTRY, or REGISTRY/PATH: where the images are put, each under its own name."""
+    """Checks REGISTRY or REGISTRY/PATH, where the images are pushed, each with its own name."""
     registry, _, path = text.partition("/")
     if not (_HOST.fullmatch(registry) and ("." in registry or ":" in registry or registry == "localhost")):
         raise BadName(
@@ -59,15 +59,15 @@ def read_prefix(text: str) -> str:
 
 
 def read_url(text: str) -> Reference:
-    """The `url` of a WasmPlugin, as Istio reads it: oci:// or nothing, Docker Hub and the tag `latest` where none is said."""
+    """Reads the `url` of a WasmPlugin as Istio does. The defaults are oci://, Docker Hub and the tag `latest`."""
     scheme, colon, rest = text.partition("://")
     if colon and scheme != "oci":
         raise BadName("must be an image, as in oci://ghcr.io/exeunt-dev/exeunt:0.1.0; files and http addresses cannot be checked")
     rest = rest if colon else text
-    # Istio drops the tag where there is a digest, too.
+    # Like Istio, this ignores the tag if there is a digest.
     rest, at, digest = rest.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise BadName("must have 64 lower-case hexadecimal digits behind @sha256:")
+        raise BadName("must have 64 lower-case hexadecimal digits after @sha256:")
     first, slash, path = rest.partition("/")
     if not (slash and ("." in first or ":" in first or first == "localhost")):
         first, path = "docker.io", rest if slash else f"library/{rest}"

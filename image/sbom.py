@@ -1,4 +1,4 @@
-"""A software bill of materials for each binary, as CycloneDX 1.6: what is in it, in which version, under which terms."""
+"""A software bill of materials for each binary, as CycloneDX 1.6: its parts with their versions and licences."""
 
 import hashlib
 import uuid
@@ -17,13 +17,13 @@ from .binaries import Binary
 from .crates import Crate, linked_crates
 from .project import Project
 
-# The target whose dependencies count where nobody wrote down what the binary was built for.
+# The target of a binary without a record of its build.
 _TARGETS = {
     "wasm32": "wasm32-unknown-unknown",
     "linux/amd64": "x86_64-unknown-linux-musl",
     "linux/arm64": "aarch64-unknown-linux-musl",
 }
-# What is linked in without being a crate: the terms of Rust's standard library, and of the C libraries that an agent may have.
+# The licences of what is linked in and is no crate: Rust's standard library, and the C library of an agent.
 _TERMS = {"rust-std": "MIT OR Apache-2.0", "musl": "MIT", "glibc": "LGPL-2.1-or-later"}
 _HOMES = {
     "rust-std": "https://github.com/rust-lang/rust",
@@ -33,7 +33,7 @@ _HOMES = {
 
 
 def bill_of(project: Project, name: str, binary: Binary) -> bytes:
-    """The bill of materials of a binary, the same bytes at every making."""
+    """The bill of materials of a binary, always the same bytes."""
     crates = linked_crates(name, binary.built.get("target", _TARGETS[binary.platform]))
     top, *others = [_component(crate) for crate in crates.values()]
     digest = hashlib.sha256(binary.data).hexdigest()
@@ -45,7 +45,7 @@ def bill_of(project: Project, name: str, binary: Binary) -> bytes:
     libraries = [_library(key, str(binary.built[key])) for key in ("rust-std", "musl", "glibc") if binary.built.get(key)]
 
     bom = Bom()
-    # A name for this very content, where the format wants a random one.
+    # The format wants a random number; this one depends on the contents only.
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{project.source}#{name}-{binary.platform}-{digest}")
     bom.metadata.timestamp = datetime.fromtimestamp(project.date, UTC)
     bom.metadata.component = top

@@ -1,14 +1,14 @@
-//! A clock that never goes back and never leaps, made of Envoy's wall clock.
+//! A clock that never goes back and never jumps, derived from Envoy's wall clock.
 
 use std::time::Duration;
 
 use drain::time::Instant;
 
-/// While a drain runs the clock is read at least every half second (the driver's heartbeat). A longer step is a wall clock that was set,
-/// or a process that was stopped; in both nothing has moved, and no limit may pass because of it.
+/// While a drain runs, the driver reads the clock at least every half second (`HEARTBEAT`). After a longer step somebody has set the wall
+/// clock, or the process was suspended. No byte moved in that time, so the rest of the step must not count towards a limit.
 const LONGEST_STEP: Duration = Duration::from_secs(2);
 
-/// See the module.
+/// The clock.
 #[derive(Debug)]
 pub(crate) struct Clock {
     wall: Duration,
@@ -23,7 +23,7 @@ impl Clock {
         Self { wall, now: wall }
     }
 
-    /// The time, when the wall clock shows `wall`.
+    /// The time at the moment when the wall clock shows `wall`.
     pub(crate) fn read(&mut self, wall: Duration) -> Instant {
         self.now += wall.saturating_sub(self.wall).min(LONGEST_STEP);
         self.wall = wall;

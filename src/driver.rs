@@ -1,4 +1,4 @@
-//! Runs the drain machine for all workers: signals, answers and time in, calls out.
+//! Runs the drain machine on behalf of all workers: signals, answers and time go in, calls come out.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -9,32 +9,34 @@ use drain::clusters::ClusterReader;
 use drain::machine::{Effect, Event, Machine, State};
 use drain::time::Instant;
 use drain::wire::Completion;
-use proxy_wasm::types::LogLevel;
+use log::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::host;
 use crate::shared::Shared;
 use crate::store::{self, LEASE};
 
-/// While a drain runs the claim is renewed at least so often.
+/// While a drain runs, the driver renews its claim at least this often.
 const HEARTBEAT: Duration = Duration::from_millis(500);
+/// The longest answer to [`Call::CountClusters`] that is read, in bytes: it is one line.
+const MAX_COUNT_BODY: usize = 4096;
 /// Envoy's timers have a resolution of a millisecond.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 
-/// Drives the drain if its worker holds the claim, and otherwise watches that somebody does.
+/// Drives the drain if its worker holds the claim. If another worker holds it, checks that this worker is still alive.
 #[derive(Debug)]
 pub(crate) struct Driver {
     shared: Rc<Shared>,
     run: Option<Run>,
 }
 
-/// One term of driving.
+/// The state of a driver during one term.
 #[derive(Debug)]
 struct Run {
     term: u64,
     clock: Clock,
     machine: Machine,
-    /// Calls on their way, by Envoy's token.
+    /// Calls that wait for their answers, by Envoy's token.
     calls: Vec<(u32, Effect)>,
 }
 
@@ -49,23 +51,23 @@ impl Driver {
         &self.shared
     }
 
-    /// After a configuration: defines the metrics, and if a drain is under way sees to it that it goes on, whoever drove it before.
+    /// Runs after a configuration: defines the metrics and, if a drain is under way, ensures that a worker drives it.
     pub(crate) fn watch(&self) {
         self.shared.metrics();
         self.look_after();
     }
 
-    /// Signals have been put into `queue`.
+    /// There are signals in `queue`.
     pub(crate) fn on_signals(&mut self, queue: u32) {
         while let Some(text) = host::dequeue(queue) {
-            // What is in the queue was parsed before it was put there.
+            // Only completions that were parsed before are put into the queue.
             if let Ok(completion) = Completion::parse(&text) {
                 self.step(Event::Signal(completion));
             }
         }
     }
 
-    /// A call was answered, by a body of that size, or never will be.
+    /// A call was answered, with a body of that size; with `None` it failed and gets no answer.
     pub(crate) fn on_answer(&mut self, token: u32, body_size: Option<usize>) {
         let Some(run) = &mut self.run else { return };
         let Some(place) = run.calls.iter().position(|(known, _)| *known == token) else { return };
@@ -73,8 +75,10 @@ impl Driver {
         let ignored = self.shared.config.ignore_clusters();
         let answer = body_size.and_then(|size| read_answer(effect.call, size, ignored));
         let answer = answer.unwrap_or(Answer::Failed(Failure::NoAnswer));
-        if let Answer::Failed(failure) = answer {
-            host::log(LogLevel::Warn, &format!("{} {} {failure}", effect.call.method(), effect.call.path()));
+        let (method, path) = (effect.call.method(), effect.call.path());
+        match answer {
+            Answer::Failed(failure) => warn!("{method} {path} {failure}"),
+            Answer::Done | Answer::ClusterCount(_) | Answer::InFlight(_) => debug!("{method} {path} was answered: {answer:?}"),
         }
         self.step(Event::Answer(effect.id, answer));
     }
@@ -87,12 +91,12 @@ impl Driver {
         }
     }
 
-    /// The worker goes: the next one need not wait for the claim to run out.
+    /// The worker shuts down. The next one need not wait until the claim expires.
     pub(crate) fn resign(&mut self) {
         self.shared.claim.resign();
     }
 
-    /// Watches a drain that another worker drives, and takes it over when that one is gone.
+    /// Watches a drain that another worker drives, and takes it over if that worker is gone.
     fn look_after(&self) {
         let under_way = store::keep_going(&self.shared.claim, host::wall());
         host::set_tick(if under_way { LEASE } else { Duration::ZERO });
@@ -102,15 +106,17 @@ impl Driver {
     fn step(&mut self, event: Event) {
         let wall = host::wall();
         if !self.shared.claim.renew(wall) {
-            // Another worker has taken over; it has everything from shared data.
-            self.run = None;
+            // Another worker has taken over, with the state in the shared data.
+            if self.run.take().is_some() {
+                debug!("another worker drives the drain now");
+            }
             return self.look_after();
         }
         let Some(run) = current_run(&mut self.run, &self.shared, wall) else { return };
         let now = run.clock.read(wall);
         run.perform(event, now, &self.shared);
         for transition in run.machine.take_transitions() {
-            host::log(LogLevel::Info, &transition.to_string());
+            info!("{transition}");
         }
         self.shared.metrics().show(&run.machine);
         store::publish(&run.machine.snapshot(now), wall);
@@ -118,10 +124,11 @@ impl Driver {
     }
 }
 
-/// The run of the current term; a new term resumes what the last one published.
+/// The run of the current term. A new term resumes the machine that the last driver published.
 fn current_run<'a>(run: &'a mut Option<Run>, shared: &Shared, wall: Duration) -> Option<&'a mut Run> {
     let term = shared.claim.term()?;
     if run.as_ref().is_none_or(|run| run.term != term) {
+        debug!("this worker drives the drain, term {term}");
         *run = Some(Run::new(term, shared, wall));
     }
     run.as_mut()
@@ -141,7 +148,7 @@ impl Run {
         Self { term, clock, machine, calls: Vec::new() }
     }
 
-    /// Hands `event` to the machine and makes the calls it asks for; one that cannot be made is answered at once.
+    /// Passes `event` to the machine and makes the calls that it returns. If a call cannot be sent, the machine is told at once.
     fn perform(&mut self, event: Event, now: Instant, shared: &Shared) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
@@ -161,32 +168,31 @@ impl Run {
         };
         let token = host::call(cluster, effect.call.method(), effect.call.path(), effect.call.timeout());
         if token.is_none() {
-            let (method, path) = (effect.call.method(), effect.call.path());
-            host::log(LogLevel::Warn, &format!("{method} {path} cannot be sent to cluster {cluster}"));
+            warn!("{} {} cannot be sent to cluster {cluster}", effect.call.method(), effect.call.path());
         }
         token.ok_or(effect.id)
     }
 
     fn next_tick(&self, now: Instant) -> Duration {
         match self.machine.state() {
-            State::Serving | State::Drained | State::Gone => Duration::ZERO,
+            State::Serving | State::Drained => Duration::ZERO,
             State::Draining | State::Quitting => {
                 let wanted = self.machine.next_wake().map_or(HEARTBEAT, |at| at.since(now));
-                // A timer that is a fraction of a millisecond early would find nothing to do.
+                // Rounded up: a timer that fires a fraction of a millisecond early would find nothing to do.
                 (wanted + Duration::from_micros(999)).clamp(SHORTEST_TICK, HEARTBEAT)
             }
         }
     }
 }
 
-/// What the answer to `call`, which Envoy is delivering, says.
+/// Reads the answer to `call` that Envoy is delivering.
 fn read_answer(call: Call, body_size: usize, ignored: &[String]) -> Option<Answer> {
     let status = host::answer_status()?;
     Some(match call {
         Call::FailHealthcheck | Call::DrainListeners | Call::Quit | Call::PilotAgentQuit => Answer::of_status(status),
         Call::CountClusters => {
             let mut body = Vec::new();
-            host::answer_body(body_size.min(4096), |piece| body.extend_from_slice(piece));
+            host::answer_body(body_size.min(MAX_COUNT_BODY), |piece| body.extend_from_slice(piece));
             Answer::of_cluster_count(status, &body)
         }
         Call::Clusters if status != 200 => Answer::Failed(Failure::Status(status)),

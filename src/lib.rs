@@ -1,12 +1,17 @@
 //! The filter: a Proxy-Wasm HTTP filter that Istio places on the signal listener of a pod's proxy.
 //!
-//! The law of this crate: callbacks in, host calls out; no decision is taken here. `drain` decides, and everything it needs of Envoy
-//! comes through [`host`].
+//! This crate translates callbacks into events and effects into calls to Envoy. It takes no decision: the crate `drain` does. All calls
+//! to Envoy are in [`host`].
+//!
+//! Levels of the log: `error` if the filter does not work as it is configured, `warn` if a call fails, `info` for each transition of
+//! the drain, `debug` for what leads to it. A request alone is logged at `debug` only, so that no client can fill the log.
 
 mod clock;
 mod driver;
 mod host;
 mod metrics;
+#[cfg(feature = "panics")]
+mod panics;
 mod shared;
 mod signal;
 mod start;
@@ -15,14 +20,15 @@ mod store;
 use std::rc::Rc;
 
 use drain::config::Config;
+use log::error;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel};
+use proxy_wasm::types::ContextType;
 
 use crate::driver::Driver;
 use crate::shared::Shared;
 use crate::signal::SignalStream;
 
-/// One of these lives on every worker and two on the main thread; at most one of them drives a drain.
+/// There is one on every worker and two on the main thread. At most one of them drives a drain.
 struct Root {
     driver: Driver,
 }
@@ -37,7 +43,7 @@ impl Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
-        // No headers: the call was reset, and to ask Envoy for one would trap.
+        // Without headers the call was reset, and asking Envoy for a header would panic.
         self.driver.on_answer(token, (headers > 0).then_some(body_size));
     }
 
@@ -57,7 +63,7 @@ impl RootContext for Root {
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    host::log(LogLevel::Error, &format!("plugin configuration refused: {mistake}"));
+                    error!("plugin configuration refused: {mistake}");
                 }
                 false
             }

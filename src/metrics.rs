@@ -1,4 +1,4 @@
-//! What Envoy exports about exeunt. Envoy puts `wasmcustom.` before the names, and Istio's default stats matcher lets that pass.
+//! The metrics that Envoy exports about exeunt. Envoy puts `wasmcustom.` before their names; Istio's default stats matcher keeps these.
 
 use drain::duration::milliseconds;
 use drain::machine::{Machine, State};
@@ -6,7 +6,7 @@ use proxy_wasm::types::MetricType;
 
 use crate::host;
 
-/// The numbers of the metrics; `None` where Envoy refuses one.
+/// Envoy's number of each metric; `None` if Envoy refused to define it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     state: Option<u32>,
@@ -20,7 +20,7 @@ pub(crate) struct Metrics {
 // === impl Metrics ===
 
 impl Metrics {
-    /// Defines them all, so that they are there, at zero, from the start.
+    /// Defines all of them, so that Envoy exports them from the start, as zero.
     pub(crate) fn define() -> Self {
         let gauge = |name| host::define_metric(MetricType::Gauge, name);
         let counter = |name| host::define_metric(MetricType::Counter, name);
@@ -42,7 +42,7 @@ impl Metrics {
         host::count_metric(self.refused);
     }
 
-    /// Shows where `machine` stands.
+    /// Exports the state of `machine`.
     pub(crate) fn show(&self, machine: &Machine) {
         let state = State::ALL.iter().position(|state| *state == machine.state()).unwrap_or_default();
         host::set_metric(self.state, state as u64);

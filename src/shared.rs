@@ -1,4 +1,4 @@
-//! What the root context and the streams of one worker have in common.
+//! What the root context and the streams of one worker share.
 
 use std::cell::OnceCell;
 
@@ -7,7 +7,7 @@ use drain::config::Config;
 use crate::metrics::Metrics;
 use crate::store::Claim;
 
-/// See the module.
+/// Shared by the contexts of one worker.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// The plugin configuration.
@@ -24,7 +24,7 @@ impl Shared {
         Self { config, claim: Claim::default(), metrics: OnceCell::new() }
     }
 
-    /// The metrics, defined when they are first needed: Envoy has no scope for them before the plugin is configured.
+    /// The metrics. They are defined at their first use, because Envoy has no scope for them before the plugin is configured.
     pub(crate) fn metrics(&self) -> &Metrics {
         self.metrics.get_or_init(Metrics::define)
     }

@@ -1,4 +1,4 @@
-//! The streams: answers the wire protocol on the signal listener and lets every other stream through untouched.
+//! The streams: answers the wire protocol on the signal listener, and does not touch any other stream.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use drain::fields::Mistake;
 use drain::machine::Snapshot;
 use drain::wire::{self, Completion, Status};
+use log::debug;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -14,8 +15,8 @@ use crate::host;
 use crate::shared::Shared;
 use crate::store;
 
-/// Where a completion waits for its own body. Envoy hands a body to a Wasm filter only after the request's head has gone on, and on
-/// the signal listener there is nowhere to go; so it goes on to this listener itself, where the filter lets it wait.
+/// Where a completion waits for its own body. Envoy gives a Wasm filter a body only after the filter has let the request's head pass. On
+/// the signal listener the head has no destination, so the filter sends it to this same listener, with this path, and holds it there.
 const HOLD: &str = "/v1/hold";
 
 /// One stream.
@@ -25,20 +26,20 @@ pub(crate) struct SignalStream {
     phase: Phase,
 }
 
-/// What is to be done with a stream's next piece.
+/// What to do with the next piece of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It is not on the signal listener: none of our business.
+    /// The stream is not on the signal listener, and is not touched.
     Foreign,
-    /// It carries a completion, whose body is being collected.
+    /// The stream carries a completion, and its body is being collected.
     Collecting,
-    /// It is the head of another stream in `Collecting`: it waits until that one is answered, and goes with it.
+    /// The stream is the forwarded head of one in `Collecting`. It is held until that one is answered, and ends with it.
     Holding,
-    /// It was answered: whatever still comes is thrown away.
+    /// The stream was answered. The rest of the request is discarded.
     Answered,
 }
 
-/// What a request's head alone decides.
+/// What to do with a request, by its head.
 enum Route {
     Answer(Result<(u32, Status), Refusal>),
     Collect,
@@ -61,7 +62,7 @@ impl SignalStream {
         Self { shared, phase: Phase::Foreign }
     }
 
-    /// Decides by the request's head.
+    /// Decides what to do with a request, by its head.
     fn route(&self, end_of_stream: bool) -> Route {
         let method = host::request_header(":method").unwrap_or_default();
         let path = host::request_header(":path").unwrap_or_default();
@@ -72,13 +73,15 @@ impl SignalStream {
             (wire::COMPLETE, "POST") => self.route_completion(end_of_stream),
             (wire::COMPLETE, _) => Route::Answer(Err(Refusal::NotAllowed("POST"))),
             (HOLD, "POST") => Route::Hold,
+            #[cfg(feature = "panics")]
+            (crate::panics::PATH, _) => crate::panics::now(),
             _ => Route::Answer(Err(Refusal::NotFound)),
         }
     }
 
     fn route_completion(&self, end_of_stream: bool) -> Route {
-        if host::request_header(wire::HEADER).as_deref() != Some("1") {
-            return Route::Answer(Err(Refusal::Bad(format!("header {}: must be 1", wire::HEADER))));
+        if host::request_header(wire::HEADER).as_deref() != Some(wire::HEADER_VALUE) {
+            return Route::Answer(Err(Refusal::Bad(format!("header {}: must be {}", wire::HEADER, wire::HEADER_VALUE))));
         }
         let length = host::request_header("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > wire::MAX_BODY as u64) {
@@ -92,7 +95,7 @@ impl SignalStream {
         }
     }
 
-    /// Sends the head on to where it can wait for its body.
+    /// Sends the head to the place where it waits for its body; see [`HOLD`].
     fn collect(&mut self, listener: SocketAddr) -> Action {
         let name = listener.to_string();
         if host::set_original_destination(listener)
@@ -121,7 +124,7 @@ impl SignalStream {
         let wall = host::wall();
         store::keep_going(&self.shared.claim, wall);
         let (snapshot, age) = store::snapshot(wall).unwrap_or((Snapshot::serving(), Duration::ZERO));
-        // A signal that was latched counts, whether or not its driver has come round to it.
+        // A latched signal counts even if the driver has not handled it yet.
         let snapshot = match store::signal() {
             Some(completion) => snapshot.with(completion),
             None => snapshot,
@@ -142,6 +145,7 @@ impl SignalStream {
             }
             Err(refusal) => {
                 metrics.refused();
+                debug!("a request is refused with status {}: {:?}", refusal.status(), refusal.reason());
                 let mut headers = vec![(wire::HEADER, drain::VERSION), ("content-type", "text/plain")];
                 if let Refusal::NotAllowed(methods) = refusal {
                     headers.push(("allow", methods));
@@ -157,7 +161,8 @@ impl Context for SignalStream {}
 
 impl HttpContext for SignalStream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        // The listener is the authority: `destination.address` is what the connection was accepted on, and no header changes it.
+        // Only a process in the pod can reach this listener. `destination.address` is where the connection was accepted; no header
+        // changes it.
         let listener = host::destination_address().filter(|address| self.shared.config.is_signal(*address));
         let Some(listener) = listener else { return Action::Continue };
         match self.route(end_of_stream) {
@@ -188,7 +193,7 @@ impl HttpContext for SignalStream {
             Phase::Foreign => Action::Continue,
             Phase::Answered | Phase::Holding => Action::Pause,
             Phase::Collecting => {
-                // A body that ends in trailers has no last piece of its own.
+                // If trailers follow, no piece of the body is marked as the last one.
                 let result = self.complete(&host::request_body(wire::MAX_BODY));
                 self.answer(result)
             }
@@ -198,7 +203,7 @@ impl HttpContext for SignalStream {
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         match self.phase {
             Phase::Foreign | Phase::Answered | Phase::Holding => Action::Continue,
-            // The head could not wait: the mesh allows only registered destinations, or the listener takes no more connections.
+            // The head could not be held: the mesh allows registered destinations only, or the listener accepts no more connections.
             Phase::Collecting => self.answer(Err(Refusal::NoBodyHere)),
         }
     }

@@ -1,7 +1,8 @@
-//! What all workers share, in Envoy's process-wide shared data: the latched signal, the state of the machine, and who drives it.
+//! What all workers share, in the shared data of Envoy's process: the latched signal, the state of the machine, and which worker
+//! drives it.
 //!
-//! A worker that crashes or is configured anew takes nothing with it. The keys carry our name, because every plugin without a VM id of
-//! its own uses the same shared data, and a version, because a newer filter may find what an older one left.
+//! So nothing is lost when a worker crashes or is configured again. All plugins without a VM id use the same shared data, so the keys
+//! have a name of their own. They also have a version, because a newer filter may find what an older one has left.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,35 +18,35 @@ const SNAPSHOT: &str = "exeunt.v1.snapshot";
 const CLAIM: &str = "exeunt.v1.claim";
 const QUEUE: &str = "exeunt.v1.signals";
 
-/// A driver that has not renewed its claim for so long is gone. It renews four times as often.
+/// A driver that has not renewed its claim for this long is gone. It renews the claim four times in this time.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// How often a value that other workers keep changing is tried to be set.
+/// How often to try to set a value that other workers change at the same time.
 const ATTEMPTS: usize = 16;
 
 /// The right to drive the drain, held by at most one worker and renewed by it.
 #[derive(Debug, Default)]
 pub(crate) struct Claim {
-    /// What this worker wrote last, if it is the driver as far as it knows.
+    /// What this worker wrote last, as long as it believes to be the driver.
     held: Cell<Option<Record>>,
 }
 
-/// The claim as it stands in shared data.
+/// The claim in the shared data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Record {
-    /// Counts the drivers; zero while there was none.
+    /// The number of drivers so far; zero before the first one.
     term: u64,
-    /// Wall clock of the last renewal, in milliseconds; zero after a resignation.
+    /// When the claim was last renewed, in milliseconds by the wall clock; zero after a resignation.
     renewed: u64,
     /// The queue that wakes the driver.
     queue: u32,
 }
 
-/// The signal that all workers have latched, if there is one.
+/// The latched signal, if there is one.
 pub(crate) fn signal() -> Option<Completion> {
     host::shared(SIGNAL).0.and_then(|text| Completion::parse(&text).ok())
 }
 
-/// Latches `completion`, merged with what was latched before, and returns the result.
+/// Merges `completion` with the latched signal, latches the result and returns it.
 pub(crate) fn latch(completion: &Completion) -> Completion {
     let mut merged = completion.clone();
     for _ in 0..ATTEMPTS {
@@ -56,12 +57,12 @@ pub(crate) fn latch(completion: &Completion) -> Completion {
             return merged;
         }
     }
-    // So many rivals cannot be: the last one wins, and all say that the task has ended.
+    // So many workers do not write at the same time. If they do, the last one wins; each signal says that the task has ended.
     host::set_shared(SIGNAL, merged.to_json().as_bytes(), None);
     merged
 }
 
-/// The machine as its driver last published it, with its age.
+/// The machine as its driver last published it, and how long ago that was.
 pub(crate) fn snapshot(wall: Duration) -> Option<(Snapshot, Duration)> {
     let text = host::shared(SNAPSHOT).0?;
     let (stamp, text) = text.split_at_checked(8)?;
@@ -69,12 +70,12 @@ pub(crate) fn snapshot(wall: Duration) -> Option<(Snapshot, Duration)> {
     Some((Snapshot::parse(text).ok()?, wall.saturating_sub(taken)))
 }
 
-/// Sees to it that a drain that is under way is driven, whoever drove it before. False: none is under way.
+/// If a drain is under way, ensures that a worker drives it. False: no drain is under way.
 pub(crate) fn keep_going(claim: &Claim, wall: Duration) -> bool {
     let Some(completion) = signal() else { return false };
     let under_way = snapshot(wall).is_none_or(|(snapshot, _)| match snapshot.state() {
         State::Serving | State::Draining | State::Quitting => true,
-        State::Drained | State::Gone => false,
+        State::Drained => false,
     });
     if under_way && claim.take_if_free(wall) {
         wake_driver(&completion);
@@ -82,14 +83,14 @@ pub(crate) fn keep_going(claim: &Claim, wall: Duration) -> bool {
     under_way
 }
 
-/// Publishes the machine for every worker.
+/// Publishes the machine to all workers.
 pub(crate) fn publish(snapshot: &Snapshot, wall: Duration) {
     let mut text = milliseconds(wall).to_le_bytes().to_vec();
     text.extend_from_slice(snapshot.to_json().as_bytes());
     host::set_shared(SNAPSHOT, &text, None);
 }
 
-/// Puts `completion` into the queue of whoever drives.
+/// Puts `completion` into the driver's queue.
 pub(crate) fn wake_driver(completion: &Completion) -> bool {
     Record::stored().0.is_some_and(|record| host::enqueue(record.queue, completion.to_json().as_bytes()))
 }
@@ -97,14 +98,14 @@ pub(crate) fn wake_driver(completion: &Completion) -> bool {
 // === impl Claim ===
 
 impl Claim {
-    /// Takes the claim for this worker's root context if nobody alive holds it. True: it was taken.
+    /// Takes the claim for this worker's root context if no living worker holds it. True: this worker holds it now.
     pub(crate) fn take_if_free(&self, wall: Duration) -> bool {
         for _ in 0..ATTEMPTS {
             let (stored, version) = Record::stored();
             if stored.is_some_and(|record| record.is_alive(wall)) {
                 return false;
             }
-            // The last one to register is the one that the queue wakes.
+            // The queue wakes the worker that has registered it last.
             let Some(queue) = host::register_queue(QUEUE) else { return false };
             let term = stored.map_or(0, |record| record.term) + 1;
             let record = Record { term, renewed: milliseconds(wall), queue };
@@ -116,7 +117,7 @@ impl Claim {
         false
     }
 
-    /// Renews the claim. False: another worker drives now, or none does.
+    /// Renews the claim. False: this worker does not hold it, or has lost it.
     pub(crate) fn renew(&self, wall: Duration) -> bool {
         let Some(held) = self.held.get() else { return false };
         let (stored, version) = Record::stored();
@@ -127,14 +128,14 @@ impl Claim {
         renewed
     }
 
-    /// Lets the next worker drive at once.
+    /// Gives the claim up, so that another worker can take it at once.
     pub(crate) fn resign(&self) {
         if self.renew(Duration::ZERO) {
             self.held.set(None);
         }
     }
 
-    /// The number of this worker's term, if it drives.
+    /// The number of this worker's term, if it holds the claim.
     pub(crate) fn term(&self) -> Option<u64> {
         self.held.get().map(|record| record.term)
     }

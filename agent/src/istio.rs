@@ -1,10 +1,8 @@
 //! In which form the pod has its proxy, and so what may become of it.
 
-use drain::json::Value;
 use drain::wire::Action;
 
-/// What Istio calls its container.
-pub(crate) const PROXY: &str = "istio-proxy";
+pub(crate) use pod::istio::PROXY;
 
 /// The form of the pod's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +25,12 @@ impl Form {
     /// Reads the value of the annotation `sidecar.istio.io/status`, which the injector writes: two lists of the containers it added
     /// (istio, `pkg/kube/inject/webhook.go`). The downward API gives it as an environment variable; empty where there is none.
     pub(crate) fn of_status(status: &str) -> Self {
-        let Ok(document) = Value::parse(status.as_bytes()) else { return Self::Unknown };
-        let Some(fields) = document.as_object() else { return Self::Unknown };
-        let names = |list: &str| {
-            let value = fields.iter().find(|(name, _)| name == list).and_then(|(_, value)| value.as_list());
-            value.unwrap_or_default().iter().any(|name| name.as_text() == Some(PROXY))
-        };
-        match (names("initContainers"), names("containers")) {
-            (true, _) => Self::Native,
-            (false, true) => Self::Classic,
-            (false, false) => Self::Absent,
+        match pod::istio::Form::of_status(status) {
+            pod::istio::Form::Classic => Self::Classic,
+            pod::istio::Form::Native => Self::Native,
+            pod::istio::Form::Absent => Self::Absent,
+            pod::istio::Form::Ambient => Self::Ambient,
+            pod::istio::Form::Unknown => Self::Unknown,
         }
     }
 

@@ -138,7 +138,7 @@ fn filter_is_told(options: &Options) -> bool {
         let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
         State::named(&status.state)
     };
-    let told = |state| matches!(state, State::Draining | State::Drained | State::Quitting | State::Gone);
+    let told = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
     options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(told)
 }
 

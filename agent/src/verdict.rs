@@ -5,9 +5,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use drain::json::ObjectWriter;
 use pod::delivery::Held;
 use pod::pidfd::Exit;
+use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::log;
@@ -42,6 +42,51 @@ pub(crate) struct Verdict {
     /// From the proxy's end to ours.
     pub(crate) linger: Duration,
     pub(crate) undelivered: Held,
+}
+
+/// The verdict as it is written, field by field in this order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    version: &'a str,
+    container: &'a str,
+    exit_code: Option<u8>,
+    signal: Option<u8>,
+    exit_status: &'a str,
+    action: &'a str,
+    ended: &'a str,
+    decided: &'a str,
+    proxy: &'a str,
+    route: Option<String>,
+    rungs: Option<Vec<Rung>>,
+    drain_ms: Option<u64>,
+    linger_ms: Option<u64>,
+    undelivered: Undelivered,
+}
+
+#[derive(Serialize)]
+struct Rung {
+    route: String,
+    outcome: String,
+}
+
+#[derive(Serialize)]
+struct Undelivered {
+    connections: u32,
+    bytes: u64,
+}
+
+/// The verdict of an agent that has refused to do anything.
+#[derive(Serialize)]
+struct Untouched<'a> {
+    version: &'a str,
+    proxy: &'a str,
+    refused: Vec<Refusal<'a>>,
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    reason: &'a str,
 }
 
 // === impl Fate ===
@@ -93,27 +138,23 @@ impl Verdict {
         let (exit_code, signal) = ending.exit_status();
         let ended = matches!(self.fate, Fate::Gone | Fate::Left);
         let span = |span: Duration| ended.then(|| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-        let undelivered = ObjectWriter::default()
-            .number("connections", Some(self.undelivered.connections.into()))
-            .number("bytes", Some(self.undelivered.bytes))
-            .finish();
-        let rungs: Vec<String> = ending.trail.iter().map(|(route, outcome)| rung(*route, outcome)).collect();
-        ObjectWriter::default()
-            .text("version", Some(drain::VERSION))
-            .text("container", Some(ending.container()))
-            .number("exitCode", exit_code.map(u64::from))
-            .number("signal", signal.map(u64::from))
-            .text("exitStatus", Some(if ending.exit == Exit::Unknown { "unknown" } else { "known" }))
-            .text("action", Some(ending.action().name()))
-            .text("ended", Some(ending.evidence()))
-            .text("decided", Some(&ending.decided()))
-            .text("proxy", Some(self.fate.name()))
-            .text("route", ending.trail.way_out().map(|route| route.to_string()).as_deref())
-            .json("rungs", with_rungs.then(|| format!("[{}]", rungs.join(","))).as_deref())
-            .number("drainMs", span(self.drain))
-            .number("lingerMs", span(self.linger))
-            .json("undelivered", Some(&undelivered))
-            .finish()
+        let rung = |(route, outcome): &(Route, Outcome)| Rung { route: route.to_string(), outcome: outcome.to_string() };
+        json(&Line {
+            version: drain::VERSION,
+            container: ending.container(),
+            exit_code,
+            signal,
+            exit_status: if ending.exit == Exit::Unknown { "unknown" } else { "known" },
+            action: ending.action().name(),
+            ended: ending.evidence(),
+            decided: &ending.decided(),
+            proxy: self.fate.name(),
+            route: ending.trail.way_out().map(|route| route.to_string()),
+            rungs: with_rungs.then(|| ending.trail.iter().map(rung).collect()),
+            drain_ms: span(self.drain),
+            linger_ms: span(self.linger),
+            undelivered: Undelivered { connections: self.undelivered.connections, bytes: self.undelivered.bytes },
+        })
     }
 }
 
@@ -122,21 +163,16 @@ pub(crate) fn refuse(reasons: &[String], termination_log: Option<&Path>) {
     for reason in reasons {
         log::line(reason);
     }
-    let mut list = String::new();
+    let (mut refused, mut length) = (Vec::new(), 0);
     for reason in reasons {
-        let one = ObjectWriter::default().text("reason", Some(reason)).finish();
+        let one = Refusal { reason };
         // What does not fit is on stderr.
-        if list.len() + one.len() < MAX_MESSAGE / 2 {
-            let comma = if list.is_empty() { "" } else { "," };
-            list = format!("{list}{comma}{one}");
+        length += json(&one).len() + 1;
+        if length < MAX_MESSAGE / 2 {
+            refused.push(one);
         }
     }
-    let line = ObjectWriter::default()
-        .text("version", Some(drain::VERSION))
-        .text("proxy", Some("untouched"))
-        .json("refused", Some(&format!("[{list}]")))
-        .finish()
-        + "\n";
+    let line = json(&Untouched { version: drain::VERSION, proxy: "untouched", refused }) + "\n";
     log::raw(&line);
     tell_kubelet(&line, termination_log);
 }
@@ -151,6 +187,7 @@ fn tell_kubelet(line: &str, path: Option<&Path>) {
     }
 }
 
-fn rung(route: Route, outcome: &Outcome) -> String {
-    ObjectWriter::default().text("route", Some(&route.to_string())).text("outcome", Some(&outcome.to_string())).finish()
+fn json(value: &impl Serialize) -> String {
+    // Writing fails only for maps whose keys are no texts; there are none here.
+    serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-"""Before any test imports Airflow: a home of its own, and a configuration that says nothing of exeunt."""
+"""Runs before any test imports Airflow: gives it an empty home folder, and a configuration without exeunt's section."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-# The harness of the end-to-end tests; pytest is told of it in pyproject.toml, the programs beside the tests are not.
+# For the harness of the end-to-end tests. pytest has this path from pyproject.toml; matrix.py, which is also a program, has not.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 
 _HOME = tempfile.mkdtemp(prefix="exeunt-airflow-home-")
@@ -15,6 +15,6 @@ os.environ |= {
     "AIRFLOW_HOME": _HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:////{_HOME}/airflow.db",
-    # The operator wants the connection to exist; there is nothing in it.
+    # The operators need a connection of this name; it may be empty.
     "AIRFLOW_CONN_KUBERNETES_DEFAULT": "kubernetes://",
 }

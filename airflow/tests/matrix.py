@@ -1,4 +1,4 @@
-"""docs/airflow-matrix.md: what the real Airflow makes of a task and its pod. `--write` runs every row and writes it anew."""
+"""docs/airflow-matrix.md: what the real Airflow makes of a task and its pod. `--write` runs every row and writes the table."""
 
 import argparse
 import importlib.metadata
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import conftest  # noqa: F401 - a home for Airflow
-from scenarios import COLUMNS, of_airflow
-from world.airflow import use_these, without_pauses
-from world.runs import Outcome, run
+import conftest  # noqa: F401 - prepares a home folder for Airflow
+from real_airflow.hook_settings import use_settings
+from real_airflow.pauses import shorten_pauses
+from real_airflow.run import run
+from real_airflow.scenario import Outcome
+from scenarios import COLUMNS, rows_for
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "airflow-matrix.md"
 VERSION = importlib.metadata.version("apache-airflow")
@@ -20,44 +22,42 @@ TITLE = f"## Airflow {VERSION}, provider {PROVIDER}"
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The cells of this version's table, by row and column."""
+    """The cells of the table for this version, by row and column."""
     section = re.search(rf"^{re.escape(TITLE)}\n(.*?)(?=^## |\Z)", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| ([^|]+?) \|(.*)\|$", section[1] if section else "", re.MULTILINE)
     return {name: dict(zip(COLUMNS, (cell.strip() for cell in cells.split("|")), strict=True)) for name, cells in rows}
 
 
-def outcome(name: str, column: str, patch: pytest.MonkeyPatch) -> Outcome:
+def outcome(row: str, column: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """Runs one cell."""
-    without_pauses(patch)
-    use_these(patch, COLUMNS[column])
+    shorten_pauses(monkeypatch)
+    use_settings(monkeypatch, COLUMNS[column])
     with tempfile.TemporaryDirectory() as folder:
-        return run(of_airflow(VERSION)[name], Path(folder))
+        return run(rows_for(VERSION)[row], Path(folder))
 
 
-def written() -> str:
-    """The section, from running all of it."""
+def section() -> str:
+    """Runs every cell for this version, and returns its section of the document."""
     lines = [TITLE, "", f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    for name in of_airflow(VERSION):
+    for row in rows_for(VERSION):
         cells = []
         for column in COLUMNS:
-            with pytest.MonkeyPatch.context() as patch:
-                cells.append(str(outcome(name, column, patch)))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                cells.append(str(outcome(row, column, monkeypatch)))
+        lines.append(f"| {row} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Puts the section in its place."""
+    """Replaces the section for this version in the document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", required=True)
+    parser.add_argument("--write", action="store_true", required=True, help="run every row and write the document")
     parser.parse_args()
-    text = DOCUMENT.read_text()
-    head, *sections = re.split(r"(?=^## )", text, flags=re.MULTILINE)
-    kept = [section for section in sections if not section.startswith(f"{TITLE}\n")]
-    # The newest first.
-    ordered = sorted([*(section.rstrip() + "\n" for section in kept), written()], reverse=True)
-    DOCUMENT.write_text(head.rstrip() + "\n\n" + "\n".join(ordered))
+    head, *sections = re.split(r"(?=^## )", DOCUMENT.read_text(), flags=re.MULTILINE)
+    others = [one.rstrip() + "\n" for one in sections if not one.startswith(f"{TITLE}\n")]
+    newest_first = sorted([*others, section()], reverse=True)
+    DOCUMENT.write_text(head.rstrip() + "\n\n" + "\n".join(newest_first))
 
 
 if __name__ == "__main__":

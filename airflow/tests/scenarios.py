@@ -1,19 +1,19 @@
-"""The rows of docs/airflow-matrix.md: what is run, and what must come out of it whatever the table says.
+"""The rows and columns of docs/airflow-matrix.md.
 
-Not every combination is run, which would be some hundreds: each row stands for one branch of Airflow's code.
+There are hundreds of combinations. Each row stands for one branch in Airflow's code.
 """
 
 from typing import Any
 
 from exeunt_airflow import ExeuntCallback
 from exeunt_airflow.settings import Settings
-from world.runs import Scenario
+from real_airflow.scenario import Scenario
 
 _KEEP, _DELETE = {"on_finish_action": "keep_pod"}, {"on_finish_action": "delete_pod"}
 _XCOM: dict[str, Any] = {"do_xcom_push": True}
-_WAITS: dict[str, Any] = {"callbacks": ExeuntCallback}
+_CALLBACK: dict[str, Any] = {"callbacks": ExeuntCallback}
 
-# The three columns: how pods go out.
+# What the hook does with the pod.
 COLUMNS = {
     "without exeunt": Settings(enabled=False),
     "agent regular": Settings(placement="regular"),
@@ -28,8 +28,8 @@ SCENARIOS = {
     "PodOperator, keep_pod, exit 3": Scenario("operator", "classic", 3, _KEEP),
     "PodOperator, delete_pod": Scenario("operator", "classic", 0, _DELETE),
     "PodOperator, delete_pod, exit 3": Scenario("operator", "classic", 3, _DELETE),
-    "PodOperator, delete_pod, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _WAITS),
-    "PodOperator, delete_pod, XCom, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _XCOM | _WAITS),
+    "PodOperator, delete_pod, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _CALLBACK),
+    "PodOperator, delete_pod, XCom, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _XCOM | _CALLBACK),
     "PodOperator, delete_succeeded_pod, exit 3": Scenario("operator", "classic", 3, {"on_finish_action": "delete_succeeded_pod"}),
     "PodOperator, keep_pod, XCom": Scenario("operator", "classic", 0, _KEEP | _XCOM),
     "PodOperator, keep_pod, container_logs=True": Scenario("operator", "classic", 0, _KEEP | {"container_logs": True}),
@@ -41,7 +41,7 @@ SCENARIOS = {
     ),
     "PodOperator, deferrable, keep_pod": Scenario("deferrable", "classic", 0, _KEEP),
     "PodOperator, deferrable, delete_pod, exit 3": Scenario("deferrable", "classic", 3, _DELETE),
-    "PodOperator, deferrable, delete_pod, ExeuntCallback": Scenario("deferrable", "classic", 0, _DELETE | _WAITS),
+    "PodOperator, deferrable, delete_pod, ExeuntCallback": Scenario("deferrable", "classic", 0, _DELETE | _CALLBACK),
     "PodOperator, deferrable, keep_pod, XCom": Scenario("deferrable", "classic", 0, _KEEP | _XCOM),
     "PodOperator, deferrable, keep_pod, native proxy": Scenario("deferrable", "native", 0, _KEEP),
     "JobOperator": Scenario("job", "classic"),
@@ -50,9 +50,9 @@ SCENARIOS = {
     "JobOperator, native proxy": Scenario("job", "native"),
 }
 
-# In the provider of Airflow 2.8 the JobOperator waits for nothing, init containers' logs are not read, callbacks do not reach a
-# deferrable operator's end, and pods with XCom go out as they are. Of the rest a few are run.
-_OLD = (
+# In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, a deferrable operator
+# does not call callbacks at its end, and pods with XCom get no agent. These are some of the other rows.
+_ROWS_OF_AIRFLOW_2 = (
     "KubernetesExecutor",
     "KubernetesExecutor, exit 3",
     "PodOperator, keep_pod",
@@ -66,6 +66,6 @@ _OLD = (
 )
 
 
-def of_airflow(version: str) -> dict[str, Scenario]:
-    """The rows for the installed version."""
-    return {name: SCENARIOS[name] for name in _OLD} if version.startswith("2.") else SCENARIOS
+def rows_for(version: str) -> dict[str, Scenario]:
+    """The rows for a version of Airflow."""
+    return {name: SCENARIOS[name] for name in _ROWS_OF_AIRFLOW_2} if version.startswith("2.") else SCENARIOS

@@ -1,4 +1,4 @@
-"""The callback's limits; that it holds the real operator is in test_matrix.py."""
+"""The callback, with pods that never ran. test_matrix.py shows that the real operator waits for it."""
 
 import logging
 from types import SimpleNamespace
@@ -17,44 +17,45 @@ from kubernetes.client import (
 
 import vectors
 from exeunt_airflow import ExeuntCallback, callback
-from exeunt_airflow.amend import amend
+from exeunt_airflow.container_names import PROXY
+from exeunt_airflow.mutation import mutation_of
 from exeunt_airflow.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ExeuntCallback, "poll_interval", 0.0)
     monkeypatch.setattr(callback, "_MARGIN_S", 0.0)
     monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1ms"))
 
 
 def pod(*, ended: bool, agent: bool = True, native: bool = False, phase: str = "Running") -> V1Pod:
-    """A pod whose task is done."""
+    """A pod whose task has ended. `ended` is whether its proxy has."""
     one = vectors.pod("kpo-plain")
     if agent:
-        amend(one, Settings(), lambda _: "native").apply(one)
-    proxy = V1Container(name="istio-proxy", image="proxyv2")
+        mutation_of(one, Settings(), lambda _: "native").apply(one)
+    proxy = V1Container(name=PROXY, image="proxyv2")
     if native:
         one.spec.init_containers = [*(one.spec.init_containers or []), proxy]
     else:
         one.spec.containers.append(proxy)
-    over, on = V1ContainerStateTerminated(exit_code=0), V1ContainerStateRunning()
-    state = V1ContainerState(terminated=over) if ended else V1ContainerState(running=on)
-    status = V1ContainerStatus(name="istio-proxy", image="", image_id="", ready=False, restart_count=0, state=state)
+    terminated, running = V1ContainerStateTerminated(exit_code=0), V1ContainerStateRunning()
+    state = V1ContainerState(terminated=terminated) if ended else V1ContainerState(running=running)
+    status = V1ContainerStatus(name=PROXY, image="", image_id="", ready=False, restart_count=0, state=state)
     one.status = V1PodStatus(phase=phase, container_statuses=[status])
     return one
 
 
 class Client:
-    """Answers with pods in turn, the last one for ever, and counts."""
+    """Returns these pods one after the other, and then always the last one."""
 
     def __init__(self, *pods: Any) -> None:
-        self.pods, self.asked = list(pods), 0
+        self.pods, self.requests = list(pods), 0
 
     def read_namespaced_pod(self, name: str, namespace: str) -> Any:
-        """The next one."""
+        """The next pod."""
         assert (name, namespace) == (self.pods[0].metadata.name, self.pods[0].metadata.namespace)
-        self.asked += 1
+        self.requests += 1
         return self.pods.pop(0) if len(self.pods) > 1 else self.pods[0]
 
 
@@ -62,7 +63,7 @@ def test_it_waits_until_the_proxy_has_ended(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1h"))
     client = Client(pod(ended=False), pod(ended=False), pod(ended=True))
     ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=client, mode="sync")
-    assert client.asked == 3
+    assert client.requests == 3
 
 
 @pytest.mark.parametrize(
@@ -75,22 +76,22 @@ def test_it_waits_until_the_proxy_has_ended(monkeypatch: pytest.MonkeyPatch) -> 
         pod(ended=False, phase="Succeeded"),
         vectors.pod("kpo-plain"),
     ],
-    ids=["no pod", "ended", "no agent", "native proxy", "pod over", "no proxy"],
+    ids=["no pod", "ended", "no agent", "native proxy", "pod ended", "no proxy"],
 )
-def test_where_there_is_nothing_to_wait_for_it_does_not(one: Any) -> None:
+def test_it_does_not_wait_if_there_is_no_proxy_for_the_agent_to_end(one: Any) -> None:
     client = Client(one)
     ExeuntCallback.on_pod_completion(pod=one, client=client, mode="sync")
-    assert client.asked == 0
+    assert client.requests == 0
 
 
-def test_it_gives_up_when_the_agents_own_time_is_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_stops_waiting_after_the_agents_own_limit(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):
         ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=Client(pod(ended=False)), mode="sync")
     assert "is still running after 0.001 s" in caplog.text
 
 
-def test_whatever_happens_it_does_not_raise(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_never_raises(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callback, "settings_or_none", lambda: Settings(drain_timeout="1h"))
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):
         ExeuntCallback.on_pod_completion(pod=pod(ended=False), client=SimpleNamespace(), mode="sync")
-    assert "does not wait for the proxy any longer" in caplog.text
+    assert "exeunt stops waiting for the proxy" in caplog.text

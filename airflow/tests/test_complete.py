@@ -1,4 +1,4 @@
-"""The end of a task told by its own code: to the real filter in a real Envoy, and to nobody."""
+"""`complete`: with the real filter in a real Envoy, without a proxy, and without the filter."""
 
 import logging
 import socket
@@ -21,7 +21,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield scene
 
 
-def test_the_filter_takes_it_and_the_proxy_leaves_when_all_is_delivered(scene: Scene) -> None:
+def test_the_filter_accepts_it_and_the_proxy_ends_when_everything_is_delivered(scene: Scene) -> None:
     upstream = scene.upstream(rate=4 * MB)
     envoy = scene.envoy()
     task = scene.task(size=2 * MB)
@@ -35,7 +35,7 @@ def test_the_filter_takes_it_and_the_proxy_leaves_when_all_is_delivered(scene: S
     assert (delivery.bytes, delivery.in_order) == (2 * MB, True)
 
 
-def test_in_a_worker_of_the_executor_it_does_nothing(
+def test_it_does_nothing_in_a_worker_of_the_executor(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.envoy()
@@ -46,7 +46,7 @@ def test_in_a_worker_of_the_executor_it_does_nothing(
     assert scene.status()["state"] == "serving"
 
 
-def test_without_a_proxy_the_task_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_does_not_raise_without_a_proxy(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):
@@ -55,19 +55,19 @@ def test_without_a_proxy_the_task_goes_on(caplog: pytest.LogCaptureFixture) -> N
 
 
 class NotTheFilter(BaseHTTPRequestHandler):
-    """What Envoy answers where the filter is missing."""
+    """The answer of an Envoy without the filter."""
 
     def do_POST(self) -> None:
-        """Says that there is nobody."""
+        """Answers as Envoy does."""
         self.send_response(503)
         self.end_headers()
         self.wfile.write(b"no healthy upstream")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Writes no log."""
 
 
-def test_an_answer_that_is_not_the_filters_is_not_taken_for_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_recognises_an_answer_that_is_not_from_the_filter(caplog: pytest.LogCaptureFixture) -> None:
     server = HTTPServer(("127.0.0.1", 0), NotTheFilter)
     threading.Thread(target=server.handle_request, daemon=True).start()
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):

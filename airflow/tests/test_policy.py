@@ -1,4 +1,4 @@
-"""The package as Airflow loads it: fresh processes of the real one, with settings in the environment or in airflow.cfg."""
+"""The package as Airflow loads it: new processes of the real Airflow, with settings in the environment or in airflow.cfg."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 import vectors
 
-# What a scheduler does with pods, each as often as it is told to.
+# What a scheduler does with each pod, here a number of times.
 _PROGRAM = """
 import json, sys
 from airflow import settings
@@ -21,7 +21,7 @@ for pod in pods * int(sys.argv[1]):
 sys.stdout.write("\\n" + json.dumps([ApiClient().sanitize_for_serialization(pod) for pod in pods]))
 """
 
-# What every process of Airflow's does when it starts, most of which never make a pod.
+# What every process of Airflow does when it starts. Most of them never make a pod.
 _START = """
 import sys
 import airflow.configuration, airflow.policies
@@ -37,7 +37,7 @@ __all__ = ["pod_mutation_hook"]
 
 
 class Run:
-    """One process's outcome."""
+    """One process of Airflow, and what it did with the pods of these vectors."""
 
     def __init__(self, home: Path, *names: str, times: int = 1, **environment: str) -> None:
         env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__EXEUNT")}
@@ -47,23 +47,23 @@ class Run:
         argv = [sys.executable, "-c", _PROGRAM, str(times), *files]
         run = subprocess.run(argv, env=env, cwd=home, capture_output=True, text=True, timeout=120, check=False)
         assert run.returncode == 0, run.stderr
-        *said, answer = run.stdout.splitlines()
-        self.said = run.stderr + "\n".join(said)
+        *lines, answer = run.stdout.splitlines()
+        self.output = run.stderr + "\n".join(lines)
         self.pods: list[Any] = json.loads(answer)
         self.pod = self.pods[0]
 
     @property
     def agents(self) -> int:
-        """How many agents the pod has."""
+        """The number of agents in the first pod."""
         containers = [*self.pod["spec"]["containers"], *(self.pod["spec"].get("initContainers") or [])]
         return [one["name"] for one in containers].count("exeunt")
 
 
-def test_the_installed_package_is_all_it_takes(tmp_path: Path) -> None:
+def test_it_is_enough_to_install_the_package(tmp_path: Path) -> None:
     run = Run(tmp_path, placement="regular")
-    golden = vectors.load("kpo-plain.regular.out.yaml")
+    expected = vectors.load("kpo-plain.regular.out.yaml")
     run.pod["spec"]["containers"][0]["image"] = vectors.SETTINGS.image
-    assert vectors.comparable(run.pod) == vectors.comparable(golden)
+    assert vectors.comparable(run.pod) == vectors.comparable(expected)
 
 
 def test_local_settings_and_the_package_together_add_one_agent(tmp_path: Path) -> None:
@@ -78,22 +78,22 @@ def test_settings_are_read_from_airflow_cfg_too(tmp_path: Path) -> None:
     assert run.pod["spec"]["initContainers"][0]["image"] == "mirror/agent:1"
 
 
-def test_mistakes_are_told_once_by_name_and_pods_go_out_as_they_are(tmp_path: Path) -> None:
+def test_each_mistake_is_logged_once_and_pods_stay_unchanged(tmp_path: Path) -> None:
     (tmp_path / "airflow.cfg").write_text("[exeunt]\nplacment = native\n")
     run = Run(tmp_path, signal_port="0", times=3)
-    assert run.said.count("[exeunt] placment is not known: must be one of enabled,") == 1
-    assert run.said.count("[exeunt] signal_port is '0': must be a port, 1 to 65535") == 1
-    assert run.said.count("exeunt is off until") == 1
+    assert run.output.count("[exeunt] placment is not known: must be one of enabled,") == 1
+    assert run.output.count("[exeunt] signal_port is '0': must be a port, 1 to 65535") == 1
+    assert run.output.count("exeunt is off until") == 1
     assert run.pod == vectors.plain(vectors.pod("kpo-plain"))
 
 
-def test_pods_of_others_pass_in_silence(tmp_path: Path) -> None:
+def test_pods_that_need_no_agent_cause_no_message(tmp_path: Path) -> None:
     names = ("host-network", "opted-out", "no-injection-label")
     run = Run(tmp_path, *names, placement="regular")
     assert run.pods == [vectors.plain(vectors.pod(name)) for name in names]
-    assert "exeunt" not in run.said
+    assert "exeunt" not in run.output
 
 
-def test_at_the_start_of_airflow_it_loads_nothing_but_itself() -> None:
+def test_it_imports_no_other_package_when_airflow_starts() -> None:
     run = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, timeout=120, check=True)
     assert run.stdout.splitlines()[-1] == "[]"

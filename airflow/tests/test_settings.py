@@ -1,4 +1,4 @@
-"""The section [exeunt]: what may be said, and what is answered to everything else."""
+"""The section [exeunt]: valid values, and the messages for all others."""
 
 import re
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from exeunt_airflow.settings import NAMES, Mistakes, Settings, read
+from exeunt_airflow.settings import NAMES, InvalidSettings, Settings, read
 from exeunt_airflow.version import VERSION
+from harness import agent_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_nothing_said_is_the_defaults() -> None:
+def test_an_empty_section_means_the_defaults() -> None:
     assert read({}) == Settings()
 
 
@@ -38,7 +39,7 @@ def test_nothing_said_is_the_defaults() -> None:
         ("memory_limit", "1Gi", "1Gi"),
     ],
 )
-def test_what_may_be_said(name: str, text: str, value: Any) -> None:
+def test_a_valid_value(name: str, text: str, value: Any) -> None:
     assert getattr(read({name: text}), name) == value
 
 
@@ -61,19 +62,19 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mistake_is_told_with_its_name_its_value_and_what_may_be_said(name: str) -> None:
-    with pytest.raises(Mistakes) as caught:
+def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
         read({name: WRONG[name]})
-    (sentence,) = caught.value.sentences
-    assert sentence.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
 
 
-def test_every_setting_has_its_rule_and_all_mistakes_are_told_at_once() -> None:
+def test_every_setting_is_checked_and_all_mistakes_are_reported_at_once() -> None:
     assert set(WRONG) == set(NAMES)
-    with pytest.raises(Mistakes) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         read(WRONG | {"imagee": "x"})
-    assert len(caught.value.sentences) == len(WRONG) + 1
-    assert caught.value.sentences[0].startswith("[exeunt] imagee is not known: must be one of enabled, ")
+    assert len(caught.value.mistakes) == len(WRONG) + 1
+    assert caught.value.mistakes[0].startswith("[exeunt] imagee is not known: must be one of enabled, ")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5m", 300), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), (".5s", 0.5)])
@@ -82,22 +83,21 @@ def test_a_duration_in_seconds(text: str, seconds: float) -> None:
 
 
 def test_the_defaults_are_the_agents_own() -> None:
-    table = (ROOT / "agent/src/options/table.rs").read_text()
-    defaults = dict(re.findall(r'option\("([a-z-]+)", "[^"]*", "([^"]*)"', table))
-    assert defaults["drain-timeout"] == Settings().drain_timeout
-    assert defaults["signal-port"] == str(Settings().signal_port)
+    options = agent_options.helped()
+    assert options["--drain-timeout DURATION"].default == Settings().drain_timeout
+    assert options["--signal-port PORT"].default == str(Settings().signal_port)
 
 
-def test_the_package_has_the_version_of_the_agent() -> None:
+def test_the_version_of_the_package_is_that_of_the_agent() -> None:
     match = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     assert match is not None
     assert match[1] == VERSION
 
 
-def test_the_documentation_has_every_setting_with_its_default() -> None:
+def test_the_guide_lists_every_setting_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([a-z_]+)` \|([^|]*)\|", (ROOT / "docs/airflow.md").read_text(), re.MULTILINE))
     assert tuple(rows) == NAMES
-    for name, said in rows.items():
+    for name, documented in rows.items():
         default = getattr(Settings(), name)
         expected = ("" if default == () else str(default)).replace(VERSION, "VERSION")
-        assert said.strip(" `") == expected, name
+        assert documented.strip(" `") == expected, name

@@ -1,26 +1,31 @@
-"""The executor's slots: what a NotReady pod takes for ever, and what comes back with exeunt."""
+"""The executor's slots: a pod that never ends keeps one forever, and with exeunt every slot becomes free again."""
 
-import time
 from pathlib import Path
 
 import pytest
 
+from exeunt_airflow.settings import Settings
+from fake_kubernetes.api_server import ApiServer
 from matrix import VERSION
-from world.airflow import kubeconfig, use_settings
-from world.api import ApiServer
-from world.slots import completed, configure
+from real_airflow.cluster_access import executor_environment
+from real_airflow.hook_settings import use_settings
+from real_airflow.pauses import shorten_pauses
+from real_airflow.slots import SLOTS, run_tasks
 
-pytestmark = pytest.mark.skipif(VERSION.startswith("2."), reason="the executor of Airflow 2.8 asks the database at every turn")
+pytestmark = pytest.mark.skipif(VERSION.startswith("2."), reason="the executor of Airflow 2.8 needs its database all the time")
+
+TASKS = 64
 
 
-@pytest.mark.parametrize(("enabled", "expected"), [(False, (0, 32)), (True, (64, 0))], ids=["without exeunt", "with exeunt"])
-def test_sixty_four_tasks_on_thirty_two_slots(
-    enabled: bool, expected: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("enabled", "succeeded", "slots_taken"), [(False, 0, SLOTS), (True, TASKS, 0)], ids=["without exeunt", "with exeunt"]
+)
+def test_more_tasks_than_slots(
+    enabled: bool, succeeded: int, slots_taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ApiServer() as api:
-        for name, value in configure(kubeconfig(tmp_path, api.url), str(tmp_path)).items():
+        for name, value in executor_environment(tmp_path, api.url).items():
             monkeypatch.setenv(name, value)
-        use_settings(monkeypatch, enabled=enabled, placement="regular")
-        pause = time.sleep
-        monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.02)))
-        assert completed(api, 64, within=90) == expected
+        use_settings(monkeypatch, Settings(enabled=enabled, placement="regular"))
+        shorten_pauses(monkeypatch)
+        assert run_tasks(api, TASKS, within=90) == (succeeded, slots_taken)

@@ -1,8 +1,7 @@
-"""The golden pods in vectors/; `--write` makes their outcomes anew. What the files mean: vectors/README.md."""
+"""Pods before and after the hook, in vectors/. `--write` writes the pods after it again. vectors/README.md explains the files."""
 
 import argparse
 import logging
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,92 +9,101 @@ import yaml
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import ApiClient, V1Pod
 
-from exeunt_airflow.amend import amend
+from exeunt_airflow.mutation import mutation_of
+from exeunt_airflow.placement import Placed
 from exeunt_airflow.proxy_config import ANNOTATION
-from exeunt_airflow.reasons import InDoubt, NotConcerned
 from exeunt_airflow.settings import Settings
+from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 SETTINGS = Settings(image="registry.example/exeunt-agent:test")
-SUFFIXES = {"native": ".out.yaml", "regular": ".regular.out.yaml"}
+SUFFIXES: dict[Placed, str] = {"native": ".out.yaml", "regular": ".regular.out.yaml"}
 NAMES = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*.in.yaml"))
 
-Placement = Literal["native", "regular"]
 Json = Any
+Reason = Literal["not-applicable", "needs-attention"]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists as yamllint wants them, and no anchors."""
+    """Writes YAML that yamllint accepts: with indented lists, and without anchors."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """Indents a list within a mapping."""
+        """Indents a list in a mapping."""
         super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
-        """Writes everything out."""
+        """Repeats equal parts instead of using an anchor."""
         return True
 
 
 def pod(name: str) -> V1Pod:
-    """The pod that comes in, as Airflow reads one."""
+    """The pod before the hook, as Airflow reads a pod."""
     return PodGenerator.deserialize_model_dict(load(f"{name}.in.yaml"))
 
 
 def load(file: str) -> Json:
-    """A file of the folder."""
+    """The content of a file in the folder."""
     return yaml.safe_load((FOLDER / file).read_text())
 
 
 def plain(pod: V1Pod) -> Json:
-    """What goes to the API server."""
+    """The pod as Airflow sends it to the API server."""
     return ApiClient().sanitize_for_serialization(pod)
 
 
 def comparable(document: Json) -> Json:
-    """The same with the proxy's configuration as YAML instead of text."""
+    """The same pod with the proxy's configuration as YAML instead of text."""
     annotations = document["metadata"].get("annotations")
     if annotations and ANNOTATION in annotations:
         annotations[ANNOTATION] = yaml.safe_load(annotations[ANNOTATION])
     return document
 
 
-def outcome(name: str, placement: Placement) -> Json:
-    """The pod with its agent, or the word for why it stays as it is."""
-    one = pod(name)
+def with_agent(name: str, placed: Placed) -> V1Pod:
+    """The pod after the hook. Raises `Unchanged` if it gets no agent."""
+    changed = pod(name)
+    mutation_of(changed, SETTINGS, lambda _: placed).apply(changed)
+    return changed
+
+
+def outcome(name: str, placed: Placed) -> Json | Reason:
+    """The pod after the hook, or the reason why it stays unchanged."""
     try:
-        amend(one, SETTINGS, lambda _: placement).apply(one)
-    except NotConcerned:
-        return "not-concerned"
-    except InDoubt:
-        return "in-doubt"
-    return plain(one)
+        return plain(with_agent(name, placed))
+    except NotApplicable:
+        return "not-applicable"
+    except NeedsAttention:
+        return "needs-attention"
 
 
 def write() -> None:
-    """Every outcome anew."""
+    """Writes every outcome."""
     for old in FOLDER.glob("*.out.yaml"):
         old.unlink()
-    untouched = {}
+    unchanged = {}
     for name in NAMES:
-        for placement, suffix in SUFFIXES.items():
-            result = outcome(name, placement)  # type: ignore[arg-type]
+        for placed, suffix in SUFFIXES.items():
+            result = outcome(name, placed)
             if isinstance(result, str):
-                untouched[name] = result
+                unchanged[name] = result
             else:
-                (FOLDER / f"{name}{suffix}").write_text(dumped(result))
-    (FOLDER / "untouched.yaml").write_text(dumped(untouched))
+                (FOLDER / f"{name}{suffix}").write_text(_dumped(result))
+    (FOLDER / "unchanged.yaml").write_text(_dumped(unchanged))
 
 
-def dumped(document: Json) -> str:
-    """As the files have it."""
+def _dumped(document: Json) -> str:
     text: str = yaml.dump(document, Dumper=_Dumper, width=120, allow_unicode=True)
     return text
 
 
-if __name__ == "__main__":
-    logging.disable()
+def main() -> None:
+    """Writes every outcome if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", required=True)
+    parser.add_argument("--write", action="store_true", required=True, help="write every outcome")
     parser.parse_args()
+    logging.disable()
     write()
-    sys.exit()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 # End to end, with real Envoys.
 
 tier_e2e() {
-    if ! build_wasm || ! build_agent; then
+    if ! build_wasm || ! build_panicking_wasm || ! build_agent; then
         count 0 1 0
         return
     fi

@@ -6,7 +6,7 @@ tier_host() {
         skip "the shipped filter in V8: Node.js 20 or newer is missing and could not be installed"
         return
     fi
-    if ! build_wasm; then
+    if ! build_wasm || ! build_panicking_wasm; then
         count 0 1 0
         return
     fi

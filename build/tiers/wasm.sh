@@ -22,6 +22,6 @@ tier_wasm() {
     local code=0
     local -x CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$CACHE/tools/bin/wasm-bindgen-test-runner
     step test-wasm "the tests of crates/drain as WebAssembly, in Node.js" \
-        cargo test --target wasm32-unknown-unknown --package exeunt-drain --lib --test wasm --locked --no-fail-fast "$@" || code=$?
+        cargo test --target wasm32-unknown-unknown --package exeunt-drain --lib --test laws --locked --no-fail-fast "$@" || code=$?
     count_cargo test-wasm "$code"
 }

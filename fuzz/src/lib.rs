@@ -1,6 +1,7 @@
 //! What several targets need.
 
 use drain::fields::Mistake;
+use serde_json::Value;
 
 /// A message that is longer than this per byte of what it is about would be a way to fill a log, or a pod's memory.
 const LONGEST_PER_BYTE: usize = 96;
@@ -27,4 +28,13 @@ pub fn check_refusal(mistakes: &[Mistake], input: &[u8]) {
 pub fn piece_and_rest(data: &[u8]) -> Option<(usize, &[u8])> {
     let (first, rest) = data.split_first()?;
     Some((usize::from(*first) + 1, rest))
+}
+
+/// Holds that `document` is an object with no other names than these.
+///
+/// # Panics
+/// Where it is not.
+pub fn check_names(document: &Value, names: &[&str]) {
+    let fields = document.as_object().expect("an object");
+    assert!(fields.keys().all(|name| names.contains(&name.as_str())), "{document} has been taken");
 }

@@ -2,14 +2,16 @@
 #![no_main]
 
 use drain::wire::{Action, Completion, MAX_BODY};
-use exeunt_fuzz::check_refusal;
+use exeunt_fuzz::{check_names, check_refusal};
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 
 fuzz_target!(|data: &[u8]| {
     // The filter refuses a longer one unread.
     let data = &data[..data.len().min(MAX_BODY)];
     match Completion::parse(data) {
         Ok(completion) => {
+            check_document(&completion, data);
             let text = completion.to_json();
             assert!(text.len() <= MAX_BODY, "what was taken could not be sent");
             assert_eq!(Completion::parse(text.as_bytes()).as_ref(), Ok(&completion), "{text}");
@@ -24,3 +26,20 @@ fuzz_target!(|data: &[u8]| {
         Err(mistakes) => check_refusal(&mistakes, data),
     }
 });
+
+/// What was read is what the document says to a reader that takes everything.
+fn check_document(completion: &Completion, data: &[u8]) {
+    let document: Value = serde_json::from_slice(data).expect("it was read as JSON");
+    check_names(&document, &["container", "exitCode", "signal", "action", "unsent"]);
+    assert_eq!(document["container"], completion.container.as_str());
+    assert_eq!(document["action"], completion.action.name());
+    assert_eq!(document["exitCode"].as_u64(), completion.exit_code.map(u64::from));
+    assert_eq!(document["signal"].as_u64(), completion.signal.map(u64::from));
+    let unsent = &document["unsent"];
+    assert_eq!(unsent["bytes"].as_u64(), completion.unsent.map(|unsent| unsent.bytes));
+    assert_eq!(unsent["connections"].as_u64(), completion.unsent.map(|unsent| u64::from(unsent.connections)));
+    assert_eq!(unsent["downstream"].as_u64(), completion.unsent.and_then(|unsent| unsent.downstream).map(u64::from));
+    if completion.unsent.is_some() {
+        check_names(unsent, &["connections", "bytes", "downstream"]);
+    }
+}

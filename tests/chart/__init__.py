@@ -1,1 +1,1 @@
-"""What people install: the chart, the manifests, the samples, and what the documents say of them."""
+"""What people install: the chart, the manifests and the samples."""

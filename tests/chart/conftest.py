@@ -10,17 +10,17 @@ from chart.versions import ISTIO, NEWEST
 
 @pytest.fixture(params=ISTIO)
 def version(request: pytest.FixtureRequest) -> str:
-    """Each release of Istio whose definitions are known."""
+    """Each release of Istio in versions.py."""
     return str(request.param)
 
 
 @pytest.fixture
 def definitions(version: str) -> Path:
-    """That release's custom resource definitions."""
+    """The custom resource definitions of that release."""
     return istio_definitions(version, ISTIO[version])
 
 
 @pytest.fixture
 def newest() -> Path:
-    """The newest release's."""
+    """The custom resource definitions of the newest release."""
     return istio_definitions(NEWEST, ISTIO[NEWEST])

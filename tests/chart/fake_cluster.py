@@ -1,4 +1,4 @@
-"""A stand-in for an API server with Istio's plugins: as much of one as `lookup` asks. Only a cluster could be a real one."""
+"""A stand-in for an API server with Istio's plugins, with the answers that Helm's `lookup` needs."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ PLURALS = {"WasmPlugin": "wasmplugins", "TrafficExtension": "trafficextensions"}
 
 
 def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = "", *, selects: bool = True) -> Resource:
-    """A plugin that is there already."""
+    """An existing plugin."""
     metadata = {"name": name, "namespace": namespace, "annotations": {}}
     if release:
         metadata["annotations"] = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": home or namespace}
@@ -24,7 +24,7 @@ def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = 
 
 @contextmanager
 def cluster(folder: Path, plugins: list[Resource], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
-    """Serves `plugins` on loopback, and gives the kubeconfig; to list the namespace `forbidden` is not allowed."""
+    """Serves `plugins` on loopback, and returns the kubeconfig. Listing the namespace `forbidden` is not allowed."""
     own = {"namespaced": True, "verbs": ["get", "list"]}
     resources = [own | {"name": PLURALS[kind], "kind": kind, "singularName": kind.lower()} for kind in kinds]
     version = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
@@ -37,7 +37,7 @@ def cluster(folder: Path, plugins: list[Resource], kinds: list[str], forbidden: 
     }
 
     class Handler(BaseHTTPRequestHandler):
-        """Answers GET; Helm needs nothing else here."""
+        """Answers GET requests; Helm needs no others here."""
 
         def do_GET(self) -> None:
             path = self.path.split("?")[0]

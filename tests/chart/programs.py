@@ -1,4 +1,4 @@
-"""The programs that look at manifests, and what they say."""
+"""The programs that check manifests, and their output."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-# A document of YAML, or a part of one.
+# A YAML document, or a part of one.
 Resource = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,13 +19,13 @@ CHART = ROOT / "deploy" / "chart"
 TOOLS = ROOT / ".cache" / "tools" / "chart"
 MODULE = ROOT / "target" / "exeunt.wasm"
 
-# Nothing here takes longer than a few seconds; a machine that is busy compiling does.
+# Each call takes a few seconds, and longer on a machine that is busy compiling.
 _WITHIN_S = 60
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a program said, and whether it was content."""
+    """What a program has printed, and whether it has succeeded."""
 
     ok: bool
     out: str
@@ -33,7 +33,7 @@ class Said:
 
     @property
     def documents(self) -> list[Resource]:
-        """Its output as YAML, without what is empty; of a program that failed, a failed test."""
+        """Its output as YAML documents, without empty ones. The program must have succeeded."""
         assert self.ok, self.err + self.out
         return [document for document in yaml.safe_load_all(self.out) if document]
 
@@ -46,7 +46,7 @@ def run(program: str | Path, *words: str | Path, text: str = "", **environment: 
 
 
 def helm(*words: str | Path, text: str = "", **environment: str) -> Said:
-    """Runs Helm, with nothing of the user's own configuration."""
+    """Runs Helm, without the user's own configuration."""
     nowhere = str(ROOT / ".cache" / "helm")
     own = {"HELM_CONFIG_HOME": nowhere, "HELM_CACHE_HOME": nowhere, "HELM_DATA_HOME": nowhere, "KUBECONFIG": "/nonexistent"}
     return run(TOOLS / "helm", *words, text=text, **(own | environment))
@@ -63,12 +63,12 @@ def kustomize(folder: Path) -> Said:
 
 
 def judge(text: str, definitions: Path | None = None) -> Said:
-    """What the API server would say of manifests."""
+    """Validates manifests with the API server's own code."""
     return run(TOOLS / "judge", *([definitions] if definitions else []), text=text)
 
 
 def lone(path: Path) -> Resource:
-    """The only document of a file."""
+    """The only document in a file."""
     (document,) = yaml.safe_load_all(path.read_text())
     assert isinstance(document, dict)
     return document
@@ -76,7 +76,7 @@ def lone(path: Path) -> Resource:
 
 @cache
 def istio_definitions(version: str, checksum: str) -> Path:
-    """Istio's custom resource definitions of a version, from its Go module, which must be the one that is pinned."""
+    """The custom resource definitions of an Istio version, from its Go module, whose checksum must be the pinned one."""
     fetched = run("go", "mod", "download", "-json", f"istio.io/api@v{version}", GOFLAGS="-mod=mod -modcacherw")
     module = json.loads(fetched.out or "{}")
     assert fetched.ok, f"istio.io/api {version}: {module.get('Error')} {fetched.err}"

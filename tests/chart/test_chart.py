@@ -1,4 +1,4 @@
-"""The chart: what it renders, and what it says."""
+"""The chart: the resources that it renders, and its notes."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def by_kind(*words: str | Path) -> dict[str, list[Resource]]:
 
 
 def notes(*words: str | Path) -> str:
-    """What an install says to whoever runs it."""
+    """The notes that an install prints."""
     said = helm("install", "exeunt", CHART, "--namespace", "jobs", "--dry-run=client", *words)
     assert said.ok, said.err
     return said.out.split("NOTES:\n", 1)[1]
@@ -32,7 +32,7 @@ def notes(*words: str | Path) -> str:
 
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_it_renders_what_it_did(values: Path) -> None:
-    """EXEUNT_GOLDEN=write takes what it renders now for right."""
+    """EXEUNT_GOLDEN=write accepts what it renders now."""
     rendered = template("--values", values)
     assert rendered.ok, rendered.err
     golden = HERE / "golden" / values.name
@@ -113,13 +113,13 @@ def test_the_notes_show_a_pod_that_is_like_the_sample() -> None:
     assert shown["metadata"] == sample["metadata"]
     assert {name: sample["spec"][name] for name in shown["spec"]} == shown["spec"]
     assert "kubectl" in text
-    assert "Pin it" not in text
+    assert "Use the digest" not in text
 
 
 def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:
-    assert "Pin it: --set plugin.image.digest=" in notes()
-    assert "holds for the whole mesh" in notes("--set", "namespaces={istio-system}")
-    assert "holds for the whole mesh" not in notes()
+    assert "Use the digest instead: --set plugin.image.digest=" in notes()
+    assert "applies to the whole mesh" in notes("--set", "namespaces={istio-system}")
+    assert "applies to the whole mesh" not in notes()
 
 
 @pytest.mark.parametrize(("route", "variable"), [("annotation", True), ("serviceEntry", False), ("proxyConfig", False)])

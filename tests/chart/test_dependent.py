@@ -1,4 +1,4 @@
-"""The named templates, as a chart of somebody's own includes them."""
+"""The named templates, as another chart includes them."""
 
 import shutil
 from pathlib import Path
@@ -12,14 +12,14 @@ SAMPLES = ROOT / "deploy" / "samples"
 
 @pytest.fixture
 def chart(tmp_path: Path) -> Path:
-    """A chart that has ours as its dependency."""
+    """A chart with our chart as its dependency."""
     shutil.copytree(HERE / "dependent", tmp_path / "upload")
     shutil.copytree(CHART, tmp_path / "upload" / "charts" / "exeunt")
     return tmp_path / "upload"
 
 
 def rendered(chart: Path, *settings: str) -> Said:
-    """That chart with values set."""
+    """Renders that chart with values."""
     return template(*(word for setting in settings for word in ("--set", setting)), chart=chart)
 
 

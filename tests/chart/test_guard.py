@@ -1,4 +1,4 @@
-"""Two installs that would fight over one listener."""
+"""Two installs, whose filters would be on one listener."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ BOTH = ["WasmPlugin", "TrafficExtension"]
 
 
 def install(folder: Path, plugins: list[Resource], *words: str, kinds: list[str] = BOTH, forbidden: str = "") -> Said:
-    """Renders the release exeunt of the namespace jobs as an install would, against a cluster with these plugins."""
+    """Renders the release exeunt in the namespace jobs as an install does, with a cluster that has these plugins."""
     with cluster(folder, plugins, kinds, forbidden) as kubeconfig:
         # The stand-in has no OpenAPI document; tests/chart/tools/judge looks at what is rendered more strictly.
         return template("--dry-run=server", "--disable-openapi-validation", "--kubeconfig", kubeconfig, *words)

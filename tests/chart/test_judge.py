@@ -1,4 +1,4 @@
-"""The judge itself: what it must refuse."""
+"""The judge itself: the mistakes that it must find."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ JOB = (ROOT / "deploy" / "samples" / "job.yaml").read_text()
         (PLUGIN, "FAIL_OPEN", "OPEN", 'supported values: "FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"'),
         (PLUGIN, "number: 15190", "number: 70000", "spec.match[0].ports[0].number"),
         (PLUGIN, "phase: AUTHN", "phase: AUTHN\n  phase: AUTHN", 'key "phase" already set'),
-        # What only the definition's CEL rules know.
+        # Mistakes that only the CEL rules of a definition find.
         (PLUGIN, "oci://", "ftp://", "url must have schema one of [http, https, file, oci]"),
         (SERVICE_ENTRY, "number: 15190", "number: 0", "port must be between 1-65535"),
-        # What only Kubernetes' own validation knows.
+        # Mistakes that only Kubernetes' own validation finds.
         (JOB, "runAsNonRoot", "runAsNotRoot", "unknown field"),
         (JOB, "restartPolicy: Never", "restartPolicy: Sometimes", 'supported values: "OnFailure", "Never"'),
         (JOB, "mountPath: /run/exeunt", "mountPath: /run/exeunt\n              subPath: ../..", "must not contain '..'"),
         (JOB, "        - name: exeunt\n          emptyDir", "        - name: else\n          emptyDir", 'Not found: "exeunt"'),
-        (JOB, "kind: Job", "kind: Jobs", "nothing that is known here"),
+        (JOB, "kind: Job", "kind: Jobs", "unknown here"),
     ],
 )
 def test_a_mistake_is_named(text: str, right: str, wrong: str, says: str, newest: Path) -> None:

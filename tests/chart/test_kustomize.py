@@ -1,4 +1,4 @@
-"""The kustomize base and components, as somebody with Jobs of their own uses them."""
+"""The kustomize base and components, with Jobs of a user's own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +16,10 @@ Build = Callable[..., Said]
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """Builds the fixture's Jobs with the base and components."""
+    """Builds the Jobs of the fixture with the base and components."""
 
     def build(*components: str) -> Said:
-        # From there to here: kustomize takes no absolute paths.
+        # A relative path, because kustomize takes no absolute paths.
         here = Path(*[".."] * len(tmp_path.resolve().parts[1:])) / KUSTOMIZE.relative_to("/")
         (tmp_path / "jobs.yaml").write_text((HERE / "overlay" / "jobs.yaml").read_text())
         used = ", ".join(f"{here}/components/{component}" for component in components)

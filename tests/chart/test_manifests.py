@@ -1,4 +1,4 @@
-"""The plain manifests: what every API server takes, what the filter takes, and that copies are copies."""
+"""The plain manifests: API servers and the filter take them, and copies are equal to their originals."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def test_a_plugin_is_narrow_and_fails_open(path: Path) -> None:
     assert spec["phase"] == "AUTHN"
     assert module["failStrategy"] == "FAIL_OPEN"
     assert module["pluginConfig"]["signal"]["port"] == 15190
-    assert "sha256" not in module  # for an image it is the manifest's digest, which belongs into the URL
+    assert "sha256" not in module  # for an image it is the digest of the manifest, which belongs in the url
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_kustomize_reads_is_a_copy(original: Path, copy: str) -> None:
 
 
 def configurations() -> dict[str, Resource]:
-    """Every plugin configuration that is shipped or rendered, by where it comes from."""
+    """Every plugin configuration in a manifest or rendered by the chart, by its origin."""
     found = {path.stem: lone(path)["spec"].get("wasm", lone(path)["spec"])["pluginConfig"] for path in (PLUGIN, EXTENSION)}
     for values in sorted((HERE / "values").glob("*.yaml")):
         for resource in template("--values", values).documents:
@@ -75,7 +75,7 @@ Ask = Callable[[list[Any]], list[list[str]]]
 
 @pytest.fixture
 def filter_says() -> Ask:
-    """What the filter as it is shipped says of configurations; skipped where nothing can run it."""
+    """Asks the built filter about configurations. Skipped without Node.js."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is missing: the filter cannot be asked")
@@ -93,7 +93,7 @@ def filter_says() -> Ask:
 def test_the_filter_takes_every_configuration_and_its_defaults_are_shown(filter_says: Ask) -> None:
     found = configurations()
     assert dict(zip(found, filter_says(list(found.values())), strict=True)) == {name: [] for name in found}
-    # The error of an unknown field lists the known ones: what the manifests show is all there is.
+    # The error for an unknown field lists the known fields: the manifests show all of them.
     [[mistake]] = filter_says([{"nothing": 1}])
     known = mistake.rsplit("must be one of ", 1)[1].split(", ")
     assert sorted(lone(PLUGIN)["spec"]["pluginConfig"]) == sorted(known)

@@ -1,4 +1,4 @@
-"""The samples: each is a whole file, and the pod that it makes is the agreed one."""
+"""The samples: each is a whole file, and its pod has what exeunt needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ SAMPLES = ROOT / "deploy" / "samples"
 
 @dataclass(frozen=True)
 class Sample:
-    """What the pod of a sample looks like, where its parts lie in the file."""
+    """The pod of a sample."""
 
     pod: Resource
     mains: tuple[str, ...]
@@ -22,19 +22,19 @@ class Sample:
 
 
 def of_pod(name: str, mains: tuple[str, ...]) -> Sample:
-    """A file that is a pod."""
+    """The pod in a file."""
     return Sample(lone(SAMPLES / name), mains)
 
 
 def of_job(name: str, *, native: bool = True) -> Sample:
-    """A file that is a Job or a CronJob."""
+    """The pod of a Job or a CronJob."""
     spec = lone(SAMPLES / name)["spec"]
     policy = "OnFailure" if "jobTemplate" in spec else "Never"
     return Sample(spec.get("jobTemplate", {"spec": spec})["spec"]["template"], ("main",), policy, native)
 
 
 def of_spark() -> Sample:
-    """The driver's pod, as the operator's webhook puts it together."""
+    """The pod of the driver, as the operator's webhook makes it."""
     spec = lone(SAMPLES / "spark-application.yaml")["spec"]
     driver = spec["driver"]
     main = {"name": "spark-kubernetes-driver", "image": spec["image"]}
@@ -44,7 +44,7 @@ def of_spark() -> Sample:
 
 
 def of_argo() -> Sample:
-    """The pod of the only template, as the workflow controller puts it together."""
+    """The pod of the only template, as the workflow controller makes it."""
     spec = lone(SAMPLES / "argo-workflow.yaml")["spec"]
     (template,) = spec["templates"]
     containers = [{"name": "wait", "image": "argoexec"}, {"name": "main"} | template["container"]]
@@ -65,23 +65,23 @@ ALL = {
     "spark-application.yaml": of_spark(),
     "argo-workflow.yaml": of_argo(),
 }
-# Tekton lets nobody share a pod's process namespace, and so has another shape.
+# Tekton does not allow a shared process namespace, so this sample has another shape.
 OF_ANOTHER_SHAPE = {"tekton-taskrun.yaml"}
 
 
-# What needs no definition of somebody else's.
+# Kinds of Kubernetes itself, which need no custom resource definition.
 OWN = ("Pod", "Job", "CronJob")
 
 
 def agent_of(sample: Sample) -> Resource:
-    """The agent, which is the first of its list."""
+    """The agent, which is the first container in its list."""
     agent: Resource = sample.pod["spec"]["initContainers" if sample.native else "containers"][0]
     return agent
 
 
 @pytest.fixture(params=ALL)
 def sample(request: pytest.FixtureRequest) -> Sample:
-    """Each sample of the usual shape."""
+    """Each sample with the usual shape."""
     return ALL[request.param]
 
 
@@ -90,7 +90,7 @@ def test_every_sample_is_looked_at() -> None:
 
 
 def test_every_sample_has_a_name_of_its_own() -> None:
-    """A second one that is applied must not change the first."""
+    """Applying a second sample must not change the first."""
     resources = [lone(path) for path in sorted(SAMPLES.glob("*.yaml"))]
     names = [one["metadata"].get("name") or one["metadata"].get("generateName") for one in resources if one["kind"] != "Pod"]
     assert all(names)
@@ -171,7 +171,7 @@ def test_the_last_step_of_the_tekton_task_ends_the_proxy() -> None:
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_line_of_exeunts_has_its_reason(path: Path) -> None:
-    """Above each of these lines, or above the one before it in the same block, stands a comment."""
+    """There is a comment above each of these lines, or above the line before it in the same block."""
     lines = [line.strip() for line in path.read_text().splitlines()]
     for wanted in ("exeunt.dev/drain", "proxy.istio.io/config", "- name: exeunt", "securityContext:"):
         found = [number for number, line in enumerate(lines) if line.startswith(wanted)]

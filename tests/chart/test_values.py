@@ -1,4 +1,4 @@
-"""Values that are refused, and how."""
+"""The values that the schema refuses, and the messages."""
 
 import pytest
 

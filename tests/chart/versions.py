@@ -1,6 +1,6 @@
-"""The releases of Istio whose definitions everything is held against: of each the Go module istio.io/api and its checksum.
+"""The releases of Istio that the manifests are checked against: for each its Go module istio.io/api and the checksum.
 
-To renew one: `go mod download -json istio.io/api@v1.31.1` prints `Sum`. The oldest is the oldest that the module proxy has.
+To add one: `go mod download -json istio.io/api@v1.31.1` prints `Sum`. The module proxy has no older one than the oldest here.
 """
 
 ISTIO = {

@@ -1,6 +1,6 @@
-"""./build.sh e2e: the truth test, on any cluster that has Istio.
+"""./build.sh e2e: runs exeunt's scenarios on a real cluster with Istio.
 
-Nothing here knows where it runs: whatever it needs of a cluster it asks the API for, and what the cluster cannot do is skipped
-with the reason. `kube` alone imports the Kubernetes client, and alone talks to the network; everything else is plain data, and
-tested without a cluster.
+Nothing in this package depends on a certain cluster: it asks the API what it needs to know, and skips with a reason what the
+cluster cannot do. Only `kube` imports the Kubernetes client and uses the network; everything else is plain data and is tested
+without a cluster.
 """

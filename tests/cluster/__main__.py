@@ -1,4 +1,8 @@
-"""./build.sh e2e: reads the command line, plays, reports; the exit code says whether everything held."""
+"""./build.sh e2e: reads the command line, runs the scenarios and prints the results; the exit code says whether any has failed.
+
+It needs installed packages only for a run on a cluster: --help, --list, --render and mistakes in the command line need only the
+standard library.
+"""
 
 import json
 import os
@@ -11,12 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from . import arguments, install, preflight, report
-from .arguments import Mistakes, Options
-from .run import all_of
+from . import arguments, capabilities, files, install, page, preflight, report, table, usage
+from .arguments import Mistakes
+from .errors import Interrupted, Refused, RunError
+from .options import Options
+from .run import run_all
 from .scenarios import ALL, NAMES
 from .site import Site
-from .trouble import Interrupted, Refused, Trouble
 
 # The names of sysexits(3).
 EX_USAGE = 64
@@ -31,12 +36,13 @@ def main() -> int:
     except Mistakes as mistakes:
         for line in mistakes.lines:
             say(f"e2e: {line}")
+        say("e2e: ./build.sh e2e --help explains every option")
         return EX_USAGE
     if options.help:
-        print(arguments.USAGE, end="")
+        print(usage.text(), end="")
     elif options.listing:
         for scenario in ALL:
-            print(f"{scenario.name:24} {scenario.sentence}")
+            print(f"{scenario.name:32} {scenario.sentence}")
     elif options.render:
         return _render(options.render)
     else:
@@ -45,76 +51,80 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    """Progress, where it does not mix with the table."""
+    """Prints progress to stderr; stdout has only the results."""
     print(line, file=sys.stderr, flush=True)
 
 
 def _run(options: Options) -> int:
-    # SIGINT, too: a shell starts what it puts in the background with it ignored.
+    # A shell starts background jobs with SIGINT ignored, so the handler is set for SIGINT too.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     options.namespace = options.namespace or "exeunt-e2e-" + "".join(random.choices(string.ascii_lowercase, k=5))
     try:
-        run = _play(options)
-    except Trouble as trouble:
-        for line in trouble.lines:
+        run = _run_on_cluster(options)
+    except RunError as error:
+        for line in error.lines:
             say(f"e2e: {line}")
         return EX_UNAVAILABLE
     except (KeyboardInterrupt, Interrupted):
-        say("e2e: interrupted; what it had made is deleted")
+        say("e2e: interrupted; everything that the run had created is deleted")
         return INTERRUPTED
     if options.report is None:
-        for line in report.evidence(run):
+        for line in table.evidence(run):
             say(line)
-    print(report.table(run))
+    print(table.table(run))
     if options.report is not None:
-        report.write(run, options.report)
-        say(f"written: {options.report}/e2e.json, e2e.xml, report.md")
+        files.write(run, options.report)
+        say(f"written to {options.report}: {', '.join(files.NAMES)}")
     if run.interrupted:
         return INTERRUPTED
     return 1 if run.count(report.FAILED) else 0
 
 
-def _play(options: Options) -> report.Run:
-    # The client takes a second to load, and nothing else here needs it.
+def _run_on_cluster(options: Options) -> report.Run:
+    # Imports the Kubernetes client, which only this function needs.
     from .kube import Kube
 
     install.check(options)
     kube = Kube(options.kubeconfig)
-    version = preflight.before(kube, options.namespace)
+    version = preflight.check(kube, options.namespace)
     say(f"{kube.server}: Kubernetes {version['gitVersion']}; namespace {options.namespace}")
     scenarios = [scenario for scenario in ALL if not options.only or scenario.name in options.only]
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:
-            preflight.look_around(site, version)
+            capabilities.detect(site, version)
             site.install()
-            say("exeunt is installed and the receiver runs; a first pod shows whether the images come")
-            preflight.probe(site)
+            say("exeunt is installed and the receiver runs; a first pod checks the images")
+            capabilities.run_first_pod(site)
             run.versions = site.versions | {
                 "plugin": options.plugin_url,
                 "agent": options.agent_image,
                 "install": options.install,
             }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
-            run.results, run.interrupted = all_of(scenarios, site, options.parallel, say)
+            run.results, run.interrupted = run_all(scenarios, site, options.parallel, say)
     except Refused as refused:
-        raise Trouble(f"the API server refuses: {refused}") from refused
+        raise RunError(f"the API server refuses a request: {refused}") from refused
     return run
 
 
-def _render(files: list[str]) -> int:
-    try:
-        runs = [report.of_json(json.loads(Path(file).read_text())) for file in files]
-    except (ValueError, KeyError, TypeError) as error:
-        say(f"e2e: --render: one of {', '.join(files)} is no e2e.json of this tool's: {error}")
+def _render(names: list[str]) -> int:
+    runs = []
+    for name in names:
+        try:
+            runs.append(report.of_json(json.loads(Path(name).read_text())))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            say(f"e2e: --render {name} is not allowed: must be the e2e.json file of an earlier run ({why})")
+    if len(runs) < len(names):
         return EX_USAGE
-    print(report.page(runs), end="")
+    print(page.page(runs), end="")
     return 0
 
 
 def _command() -> str:
-    """As it was typed, but for where the files are: that is nobody else's business."""
+    """The command as it was typed, but without the folders of the user's own files."""
     words = sys.argv[1:]
     shown = [
         Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report") else word

@@ -1,8 +1,8 @@
-"""The cluster's API: objects in and out as plain data, errors as one line.
+"""The cluster's API: objects are plain data, an error is one line.
 
-The client is the official one, PyPI's `kubernetes`: Kubernetes' own SIG API Machinery keeps it and releases it with every
-version of Kubernetes, and it knows every way in that a kubeconfig may name (certificates, tokens, exec plugins, OIDC), which a
-test for any cluster needs. lightkube and kr8s are smaller, but bring models or an event loop that nothing here would use.
+The client is the official one, `kubernetes` on PyPI. Kubernetes' SIG API Machinery maintains it and releases it with every
+version of Kubernetes. It supports every kind of credentials in a kubeconfig (certificates, tokens, exec plugins, OIDC), which a
+test for any cluster needs. lightkube and kr8s are smaller, but bring models or an event loop that this package does not need.
 """
 
 import json
@@ -17,11 +17,11 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
-from .trouble import Refused, Trouble
+from .errors import Refused, RunError
 
 Json = dict[str, Any]
 
-# Every call: to connect, and to be answered. A dry run goes through every admission webhook of the cluster.
+# For every call: the time to connect and the time for the answer. A dry run calls every admission webhook of the cluster.
 _TIMEOUT_S = (10, 60)
 _WATCH_S = 300
 _JSON = "application/json"
@@ -31,7 +31,7 @@ _FIRST_ERROR = 400
 Query = list[tuple[str, str]]
 Timeout = tuple[float, float]
 
-# What is made here, and where the API keeps it.
+# The kinds of objects that a run creates or reads, and their paths in the API.
 _PATHS = {
     "Namespace": "/api/v1/namespaces",
     "Pod": "/api/v1/namespaces/{ns}/pods",
@@ -46,45 +46,51 @@ _PATHS = {
 
 
 class Kube:
-    """One cluster. Its methods may be called from any thread."""
+    """One cluster. Any thread may call the methods."""
 
     def __init__(self, kubeconfig: Path) -> None:
         settings = client.Configuration()
-        # Every scenario and the watcher hold a connection; a queue for them would slow what is measured.
+        # Every scenario and the watch use a connection; waiting for a free one would change the measured times.
         settings.connection_pool_maxsize = 64
-        # A connection that fails is an answer here, not something to be tried thrice with a minute's timeout each.
+        # A failed connection is a result, so it is not tried three times with a minute's timeout each.
         settings.retries = False
         try:
             config.load_kube_config(config_file=str(kubeconfig), client_configuration=settings, persist_config=False)
         except (ConfigException, yaml.YAMLError, OSError, TypeError, KeyError, AttributeError) as error:
-            raise Trouble(f"--kubeconfig {kubeconfig} cannot be used: {first_line(error)}") from error
+            raise RunError(f"--kubeconfig {kubeconfig} cannot be used: {first_line(error)}") from error
         self._api = client.ApiClient(settings)
         self.server: str = settings.host
 
     def get(self, path: str) -> Json:
-        """What the API says at `path`."""
-        return self._call("GET", path)
+        """The API's answer at `path`."""
+        answer: Json = self._call("GET", path)
+        return answer
 
     def read(self, kind: str, namespace: str, name: str = "", *, selector: str = "") -> Json | None:
-        """One object, or the list of all; `None` where there is none."""
+        """One object, or the list of all; `None` if there is none."""
         query = [("labelSelector", selector)] if selector else []
         try:
-            return self._call("GET", _path(kind, namespace, name), query=query)
+            found: Json = self._call("GET", _path(kind, namespace, name), query=query)
+            return found
         except Refused as refused:
             if refused.status == _NOT_FOUND:
                 return None
             raise
 
     def create(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
-        """Makes an object; as the API server would store it, with everything that admission has added."""
-        return self._call("POST", _path(body["kind"], namespace), body, [("dryRun", "All")] if dry_run else [])
+        """Creates an object and returns it as the API server stores it, with the changes of admission."""
+        query = [("dryRun", "All")] if dry_run else []
+        created: Json = self._call("POST", _path(body["kind"], namespace), body, query)
+        return created
 
     def patch(self, kind: str, namespace: str, name: str, body: Json) -> Json:
-        """Changes an object by a strategic merge."""
-        return self._call("PATCH", _path(kind, namespace, name), body, content_type="application/strategic-merge-patch+json")
+        """Changes an object by a strategic merge patch."""
+        content_type = "application/strategic-merge-patch+json"
+        changed: Json = self._call("PATCH", _path(kind, namespace, name), body, content_type=content_type)
+        return changed
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Deletes an object, in the background and with its own grace period; fine if it is not there."""
+        """Deletes an object in the background, with its own grace period; it need not exist."""
         try:
             self._call("DELETE", _path(kind, namespace, name), {"propagationPolicy": "Background"})
         except Refused as refused:
@@ -92,7 +98,7 @@ class Kube:
                 raise
 
     def log(self, namespace: str, pod: str, container: str) -> str:
-        """What a container has said so far; nothing where it has not begun or is gone."""
+        """The log of a container so far; empty if the container has not started or is deleted."""
         path = f"{_path('Pod', namespace, pod)}/log"
         try:
             return str(self._call("GET", path, query=[("container", container)], raw=True))
@@ -102,14 +108,14 @@ class Kube:
     def watch_pods(
         self, namespace: str, stop: threading.Event, listed: Callable[[list[Json]], None], seen: Callable[[Json], None]
     ) -> None:
-        """Until `stop`: calls `listed` with all pods there are, then `seen` with each event; anew where the API breaks off."""
+        """Until `stop` is set: calls `listed` with all pods, then `seen` with each event; starts again after a disconnect."""
         while not stop.is_set():
             try:
                 pods = self._call("GET", _path("Pod", namespace))
                 listed(pods["items"])
                 for event in self._events(namespace, pods["metadata"]["resourceVersion"]):
                     if stop.is_set() or event["type"] == "ERROR":
-                        break  # Mostly a version that is too old: the next list tells.
+                        break  # Usually the version is too old; the next list has a new one.
                     seen(event)
             except (Refused, urllib3.exceptions.HTTPError, ValueError, OSError):
                 stop.wait(1)
@@ -139,11 +145,11 @@ class Kube:
         try:
             text = answer.read().decode(errors="replace")
         except urllib3.exceptions.HTTPError as error:
-            raise Refused(0, f"{self.server} breaks off: {first_line(error)}") from error
+            raise Refused(0, f"{self.server} has closed the connection: {first_line(error)}") from error
         return text if raw else json.loads(text)
 
     def _send(self, method: str, path: str, body: Json | None, query: Query, content_type: str, timeout: Timeout) -> Any:
-        """The answer, unread; an error if it is one."""
+        """Sends a request and returns the response, whose body is not read yet; raises `Refused` for an error."""
         headers = {"Accept": _JSON, "Content-Type": content_type}
         request = self._api.param_serialize(method, path, {}, query, headers, body, auth_settings=["BearerToken"])
         try:
@@ -161,7 +167,7 @@ def _path(kind: str, namespace: str, name: str = "") -> str:
 
 
 def _message(text: str, status: int) -> str:
-    """What the API server says, without the wrapping."""
+    """The message in the API server's answer."""
     try:
         return str(json.loads(text)["message"])
     except (TypeError, ValueError, KeyError):
@@ -169,11 +175,11 @@ def _message(text: str, status: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why a connection failed: urllib3 says so last, behind where it was going to."""
+    """Why a connection has failed: the last part of urllib3's message."""
     return first_line(str(error).rpartition(": ")[2] or error)
 
 
 def first_line(error: object) -> str:
-    """The first line of what an error says."""
+    """The first line of an error's text."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

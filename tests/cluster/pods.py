@@ -1,25 +1,14 @@
-"""The pods that are played: the agreed shape of a pod with exeunt, and what the scenarios vary in it."""
+"""The pods as Kubernetes objects."""
 
 import json
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
+
+from .shape import AGENT, AGENT_UID, GRACE_S, LABEL, MAIN, PROGRAMS, TASK_UID, Shape, Task, Where
 
 Json = dict[str, Any]
-Istio = Literal["classic", "hold", "native"]
-Agent = Literal["native", "regular", "none"]
 
-AGENT = "exeunt"
-PROXY = "istio-proxy"
-MAIN = "base"
-# On every object that is made here, with the scenario's name.
-LABEL = "exeunt.dev/e2e"
-PROGRAMS = "e2e-programs"
-AGENT_UID = 65532
-_TASK_UID = 1000
-# Kubernetes' own default, which the agent assumes if it is not told.
-_GRACE_S = 30
-_TINY = {"requests": {"cpu": "10m", "memory": "16Mi"}}
-_NO_RIGHTS: Json = {
+_SMALL_REQUESTS = {"requests": {"cpu": "10m", "memory": "16Mi"}}
+_RESTRICTED: Json = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -27,75 +16,26 @@ _NO_RIGHTS: Json = {
 }
 
 
-@dataclass(frozen=True)
-class Where:
-    """What every pod of a run is told."""
-
-    task_image: str
-    agent_image: str
-    receiver: str = ""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A container that runs `programs/task.py`, or a command of its own."""
-
-    words: tuple[str, ...] = ()
-    name: str = MAIN
-    command: tuple[str, ...] = ()
-    image: str = ""
-    uid: int = _TASK_UID
-    env: tuple[tuple[str, str], ...] = ()
-    # Whether the agent waits for it.
-    main: bool = True
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A pod, by what the scenarios vary."""
-
-    istio: Istio = "classic"
-    agent: Agent = "native"
-    policy: Literal["Never", "OnFailure"] = "Never"
-    tasks: tuple[Task, ...] = (Task(("wait",)),)
-    # The signal listener, by annotation; without it the ServiceEntry is the only way.
-    listener: bool = True
-    # What the plugin selects: "on" has it, "broken" has one that cannot be fetched, empty has none.
-    drain: str = "on"
-    # That a deleted pod's proxy waits for its connections.
-    exit_on_zero: bool = True
-    agent_words: tuple[str, ...] = ()
-    agent_image: str = ""
-    host_network: bool = False
-    grace_s: int = _GRACE_S
-    # Where a task brings the agent's binary itself: unpacked by an init container.
-    unpacks_agent: bool = False
-    inject: bool = True
-    # In an ambient mesh, where there is one: no proxy in the pod.
-    ambient: bool = False
-    annotations: tuple[tuple[str, str], ...] = field(default=())
-
-
 def job(name: str, shape: Shape, where: Where) -> Json:
-    """A Job of one such pod."""
+    """A Job with one pod of this shape."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name, "labels": {LABEL: name}},
-        # Every attempt is the one pod's: under Never a second pod would hide how the first has ended.
+        # There must be only one pod: under Never a second pod would hide the end of the first.
         "spec": {"backoffLimit": 6 if shape.policy == "OnFailure" else 0, "template": template(name, shape, where)},
     }
 
 
 def pod(name: str, shape: Shape, where: Where) -> Json:
-    """A bare one."""
+    """A pod of this shape without a Job."""
     body = template(name, shape, where)
     body["metadata"]["name"] = name
     return {"apiVersion": "v1", "kind": "Pod", **body}
 
 
 def template(name: str, shape: Shape, where: Where) -> Json:
-    """The pod's template."""
+    """The pod's metadata and spec."""
     containers = [_task(name, task, shape, where) for task in shape.tasks]
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
@@ -148,7 +88,7 @@ def _agent(shape: Shape, where: Where) -> Json:
         words += ["--container", task.name] if task.main else []
     placement = "native" if shape.agent == "native" else "regular"
     words += ["--placement", placement, "--restart-policy", shape.policy, "--state-dir", "/run/exeunt"]
-    if shape.grace_s != _GRACE_S:
+    if shape.grace_s != GRACE_S:
         words += ["--grace-period", f"{shape.grace_s}s"]
     return {
         "name": AGENT,
@@ -157,7 +97,7 @@ def _agent(shape: Shape, where: Where) -> Json:
         "args": [*words, *shape.agent_words],
         "env": [_status()],
         "volumeMounts": [{"name": AGENT, "mountPath": "/run/exeunt"}],
-        "securityContext": {**_NO_RIGHTS, "runAsUser": AGENT_UID, "runAsGroup": AGENT_UID, "readOnlyRootFilesystem": True},
+        "securityContext": {**_RESTRICTED, "runAsUser": AGENT_UID, "runAsGroup": AGENT_UID, "readOnlyRootFilesystem": True},
         "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
     }
 
@@ -181,13 +121,13 @@ def _task(name: str, task: Task, shape: Shape, where: Where) -> Json:
         "command": list(task.command) or ["python3", "/e2e/task.py", *task.words],
         "env": env + [{"name": key, "value": value} for key, value in task.env],
         "volumeMounts": mounts,
-        "securityContext": {**_NO_RIGHTS, "runAsUser": task.uid, "runAsGroup": task.uid},
-        "resources": _TINY,
+        "securityContext": {**_RESTRICTED, "runAsUser": task.uid, "runAsGroup": task.uid},
+        "resources": _SMALL_REQUESTS,
     }
 
 
 def _unpacker(where: Where) -> Json:
-    """Puts the agent's binary into the pod's scratch volume; it is in the programs' ConfigMap, packed."""
+    """An init container that unpacks the agent's binary from the programs' ConfigMap to the pod's scratch volume."""
     script = (
         "import gzip, os, pathlib; target = pathlib.Path('/scratch/exeunt-agent');"
         "target.write_bytes(gzip.decompress(pathlib.Path('/e2e/agent.gz').read_bytes())); os.chmod(target, 0o755)"
@@ -198,13 +138,13 @@ def _unpacker(where: Where) -> Json:
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", script],
         "volumeMounts": [{"name": "programs", "mountPath": "/e2e"}, {"name": "scratch", "mountPath": "/scratch"}],
-        "securityContext": {**_NO_RIGHTS, "runAsUser": _TASK_UID, "runAsGroup": _TASK_UID},
-        "resources": _TINY,
+        "securityContext": {**_RESTRICTED, "runAsUser": TASK_UID, "runAsGroup": TASK_UID},
+        "resources": _SMALL_REQUESTS,
     }
 
 
 def receiver(where: Where, port: int) -> tuple[Json, Json]:
-    """The server that counts, outside of the mesh; and its Service."""
+    """The server that counts the uploaded bytes, a pod outside of the mesh, and its Service."""
     name = "receiver"
     labels = {LABEL: name, "app": name, "sidecar.istio.io/inject": "false"}
     container = _task(name, Task(name=name, command=("python3", "/e2e/receiver.py")), Shape(), where)

@@ -1,9 +1,7 @@
-"""What a run has come to: a table, JSON, JUnit, and the page for people; nothing here knows a cluster."""
+"""The results of a run, and their form in e2e.json."""
 
 import json
-import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .facts import Facts
@@ -11,17 +9,16 @@ from .facts import Facts
 Json = dict[str, Any]
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-_MARK = {PASSED: "ok", FAILED: "FAILED", SKIPPED: "skipped"}
 
 
 @dataclass
 class Result:
-    """One scenario's."""
+    """The result of one scenario."""
 
     name: str
     sentence: str
     outcome: str
-    # Why it has failed or was skipped.
+    # Why the scenario has failed or was skipped.
     why: list[str] = field(default_factory=list)
     seconds: float = 0.0
     facts: Facts = field(default_factory=Facts)
@@ -30,7 +27,7 @@ class Result:
 
 @dataclass
 class Run:
-    """A run's."""
+    """A run and its results. The names of the fields are those in e2e.json."""
 
     date: str
     command: str
@@ -39,152 +36,27 @@ class Run:
     interrupted: bool = False
 
     def count(self, outcome: str) -> int:
-        """How many scenarios have come to this."""
+        """The number of scenarios with this outcome."""
         return sum(result.outcome == outcome for result in self.results)
 
+    def totals(self) -> str:
+        """The number of scenarios with each outcome, as text."""
+        text = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
+        return f"{text}; interrupted" if self.interrupted else text
+
     def as_json(self) -> Json:
-        """All of it."""
+        """The run as plain data."""
         return asdict(self)
 
 
 def of_json(data: Json) -> Run:
-    """The run that `as_json` has written."""
+    """The run in the data that `as_json` has made."""
     results = [Result(**{**one, "facts": Facts(**one["facts"])}) for one in data["results"]]
     return Run(**{**data, "results": results})
 
 
-def cells(result: Result) -> tuple[str, ...]:
-    """A result's row: what became of the scenario, the pod, the proxy and the bytes."""
-    facts = result.facts
-    verdict = facts.verdict or {}
-    proxy = str(verdict.get("proxy") or ("refused" if "refused" in verdict else ""))
-    if proxy in ("gone", "left") and verdict.get("drainMs") is not None:
-        proxy = f"{proxy}, {verdict['drainMs']:,} ms"
-    after = "" if facts.seconds_after is None else f"{facts.seconds_after} s"
-    moved = "" if facts.received is None else f"{facts.received:,} of {facts.written or 0:,}"
-    restarts = str(facts.restarts["istio-proxy"]) if "istio-proxy" in facts.restarts else ""
-    code = facts.exits.get("base")
-    pod = f"{facts.phase}{'' if code is None else f', {code}'}"
-    return (result.name, _MARK[result.outcome], pod, facts.job, proxy, restarts, after, moved)
-
-
-_ABOUT = """\
-Written by `./build.sh e2e --render`; do not edit. Bytes are counted by the receiver, which mostly reads 2 MB/s. The milliseconds
-behind the proxy are the agent's, from the task's end to the proxy's, and contain the time that the receiver took. A pod's end is
-that of its last container, in whole seconds after its main container's, as kubelet dates them.
-"""
-
-HEADS = ("scenario", "", "pod, exit code", "Job", "proxy, after the task", "restarts", "pod's end", "bytes")
-
-
-def table(run: Run) -> str:
-    """For a terminal."""
-    rows = [HEADS, *(cells(result) for result in run.results)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    for result in run.results:
-        lines += [f"{_MARK[result.outcome]} {result.name}: {why}" for why in result.why]
-    return "\n".join([*lines, totals(run)])
-
-
-def evidence(run: Run) -> list[str]:
-    """What was seen of the scenarios that have failed."""
-    failed = [result for result in run.results if result.outcome == FAILED]
-    lines = []
-    for result in failed:
-        for name, text in result.evidence.items():
-            lines += [f"=== {result.name}: {name}", *text.splitlines()]
-    return lines
-
-
-def totals(run: Run) -> str:
-    """The last line."""
-    text = ", ".join(f"{run.count(outcome)} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
-    return f"{text}; interrupted" if run.interrupted else text
-
-
-def junit(run: Run) -> str:
-    """For whatever reads JUnit's form."""
-    seconds = sum(result.seconds for result in run.results)
-    counts = {
-        "tests": len(run.results),
-        "failures": run.count(FAILED),
-        "errors": int(run.interrupted),
-        "skipped": run.count(SKIPPED),
-    }
-    numbers = {name: str(number) for name, number in counts.items()}
-    root = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(root, "testsuite", name="exeunt e2e", timestamp=run.date, time=f"{seconds:.1f}", **numbers)
-    properties = ElementTree.SubElement(suite, "properties")
-    for name, value in run.versions.items():
-        ElementTree.SubElement(properties, "property", name=name, value=value)
-    for result in run.results:
-        case = ElementTree.SubElement(suite, "testcase", classname="e2e", name=result.sentence, time=f"{result.seconds:.1f}")
-        why = "; ".join(result.why)
-        if result.outcome == FAILED:
-            text = "\n".join(f"=== {name}\n{value}" for name, value in result.evidence.items())
-            ElementTree.SubElement(case, "failure", message=why).text = _printable(text)
-        if result.outcome == SKIPPED:
-            ElementTree.SubElement(case, "skipped", message=why)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def page(runs: list[Run]) -> str:
-    """For people: every run, with its versions, table, what was skipped and what has failed."""
-    lines = ["# What was seen on real clusters", ""]
-    lines += _ABOUT.splitlines()
-    for run in runs:
-        lines += ["", *_section(run)]
-    return "\n".join(lines) + "\n"
-
-
-def _section(run: Run) -> list[str]:
-    versions = run.versions
-    istio, envoy, kubernetes = (versions.get(name, "?") for name in ("istio", "envoy", "kubernetes"))
-    lines = [f"## Istio {istio}, Envoy {envoy}, Kubernetes {kubernetes}", ""]
-    others = {name: value for name, value in versions.items() if name not in ("istio", "envoy", "kubernetes")}
-    lines += [f"{run.date}, {', '.join(f'{name} {value}' for name, value in others.items())}.", "", f"    {run.command}", ""]
-    lines += [f"{totals(run)}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
-    lines += [f"| {' | '.join(cells(result))} |" for result in run.results]
-    for heading, outcome in (("Failed", FAILED), ("Skipped", SKIPPED)):
-        few = [result for result in run.results if result.outcome == outcome]
-        if few:
-            lines += ["", f"{heading}:", ""]
-            lines += [f"- `{result.name}`, {result.sentence}: {_inline('; '.join(result.why))}" for result in few]
-    lines += ["", "What each scenario says, and what was noted:", ""]
-    for result in run.results:
-        notes = f" ({_inline('; '.join(result.facts.notes))})" if result.facts.notes else ""
-        lines.append(f"- `{result.name}`: {result.sentence}{notes}")
-    return lines
-
-
-def write(run: Run, folder: Path) -> None:
-    """Writes all three; each in one move, so that nobody reads half of one."""
-    folder.mkdir(exist_ok=True)
-    files = {
-        "e2e.json": _document(run),
-        "e2e.xml": junit(run),
-        "report.md": page([run]),
-    }
-    for name, text in files.items():
-        half = folder / f".{name}.new"
-        half.write_text(text)
-        half.replace(folder / name)
-
-
-def _document(run: Run) -> str:
-    """A line for each result, so that two runs can be compared."""
+def document(run: Run) -> str:
+    """The text of e2e.json: one line per result, so that two runs can be compared with diff."""
     data = run.as_json()
     results = ",\n".join(json.dumps(result) for result in data.pop("results"))
     return f'{json.dumps(data)[:-1]}, "results": [\n{results}\n]}}\n'
-
-
-def _inline(text: str) -> str:
-    """On one line of a Markdown list."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _printable(text: str) -> str:
-    """Without what XML cannot hold: a log may contain anything."""
-    return "".join(char for char in text if char in "\n\t" or ord(char) >= ord(" "))

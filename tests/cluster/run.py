@@ -1,33 +1,33 @@
-"""Playing the scenarios, several at a time."""
+"""Runs the scenarios, several at the same time."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from .play import Play
+from .errors import Interrupted, Refused, RunError, Skip
 from .report import FAILED, PASSED, SKIPPED, Result
 from .scenario import Scenario
+from .scenario_run import ScenarioRun
 from .site import Site
-from .trouble import Interrupted, Refused, Skip, Trouble
 
-# So often the main thread looks up, for an interrupt.
-_LOOK_UP_S = 0.5
+# How often the main thread returns from a wait, so that it can handle an interrupt.
+_POLL_S = 0.5
 
 
-def all_of(scenarios: list[Scenario], site: Site, parallel: int, say: Callable[[str], None]) -> tuple[list[Result], bool]:
-    """Plays them; the results in their order, and whether somebody has interrupted."""
+def run_all(scenarios: list[Scenario], site: Site, parallel: int, say: Callable[[str], None]) -> tuple[list[Result], bool]:
+    """Runs the scenarios; returns the results in their order, and whether the user has interrupted the run."""
     results: dict[str, Result] = {}
     interrupted = False
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        pending = {pool.submit(_one, scenario, site) for scenario in scenarios}
+        pending = {pool.submit(_run, scenario, site) for scenario in scenarios}
         try:
             while pending:
-                done, pending = wait(pending, timeout=_LOOK_UP_S, return_when=FIRST_COMPLETED)
+                done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 for future in done:
                     _take(future, results, len(scenarios), say)
         except KeyboardInterrupt:
             interrupted = True
-            say("interrupted: what runs is given up, and cleaned up")
+            say("interrupted: the running scenarios are stopped and cleaned up")
             site.stop.set()
             for future in pending:
                 future.cancel()
@@ -45,30 +45,30 @@ def _take(future: Future[Result | None], results: dict[str, Result], number: int
         say(f"        {why}")
 
 
-def _one(scenario: Scenario, site: Site) -> Result | None:
-    """Plays one; `None` where it was given up."""
+def _run(scenario: Scenario, site: Site) -> Result | None:
+    """Runs one scenario; returns `None` if it was stopped."""
     if site.stop.is_set():
         return None
     began = time.monotonic()
-    play = Play(site, scenario.name)
+    run = ScenarioRun(site, scenario.name)
     why: list[str] = []
     skipped = False
     try:
-        scenario.play(play)
+        scenario.steps(run)
     except Interrupted:
         return None
     except Skip as skip:
         why, skipped = [str(skip)], True
-    except Trouble as trouble:
-        why = list(trouble.lines)
+    except RunError as error:
+        why = list(error.lines)
     except Refused as refused:
-        why = [f"the API server refuses: {refused}"]
-    why += play.problems
+        why = [f"the API server refuses a request: {refused}"]
+    why += run.problems
     outcome = SKIPPED if skipped else FAILED if why else PASSED
     if outcome == FAILED:
-        play.gather()
+        run.collect_evidence()
     try:
-        play.clean_up()
+        run.clean_up()
     except Refused as refused:
-        why.append(f"it could not be cleaned up: {refused}")
-    return Result(scenario.name, scenario.sentence, outcome, why, time.monotonic() - began, play.facts, play.evidence)
+        why.append(f"the clean-up failed: {refused}")
+    return Result(scenario.name, scenario.sentence, outcome, why, time.monotonic() - began, run.facts, run.evidence)

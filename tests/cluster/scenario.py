@@ -1,15 +1,15 @@
-"""What a scenario is."""
+"""A scenario."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .play import Play
+from .scenario_run import ScenarioRun
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A name to call it by, a sentence that holds on every cluster, and how it is played."""
+    """A name, a sentence that must hold on every cluster, and the steps that test it."""
 
     name: str
     sentence: str
-    play: Callable[[Play], None]
+    steps: Callable[[ScenarioRun], None]

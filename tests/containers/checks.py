@@ -1,39 +1,40 @@
-"""What must hold at the end of a pod, and how a test gets there."""
+"""The usual beginning of a test, and what must hold at the end of a pod."""
 
 import os
 from typing import Any
 
 from containers.instance import Instance
 from containers.jobpod import JobPod
+from harness import messages
 from harness.delivery import check_all_delivered
 from harness.upstream import Upstream
 
 MB = 1_000_000
-# Slow enough that the task is long gone when the last byte is read.
+# Slow enough that the task has long ended when the last byte is read.
 RATE = 4 * MB
 SIZE = 4 * MB
 
-# Whether this kernel tells the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). Even then it
-# does so only once the runtime has reaped it, and the agent does not wait long for that.
-KERNEL_TELLS = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
+# Whether this kernel shows the exit status of a process that is not a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT). It does so
+# only after the runtime has reaped the process, and the agent does not wait long for that.
+KERNEL_SHOWS_EXIT_STATUS = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
 
 
-def begun(pod: JobPod, size: int = SIZE, rate: int = RATE, word: str = "go") -> tuple[Instance, Upstream]:
-    """Starts a pod whose task uploads to a slow server, and lets the task work once everybody is there."""
+def start_upload(pod: JobPod, size: int = SIZE, rate: int = RATE, line: str = "go") -> tuple[Instance, Upstream]:
+    """Starts a pod whose task uploads to a slow server. When all containers are ready, `line` lets the task work."""
     upstream = pod.upstream(rate=rate)
-    pod.start(*pod.uploads(size))
+    pod.start(*pod.upload_command(size))
     base = pod.ready()
     if pod.form != "absent":
-        # Takes hold of Envoy while it is there.
+        # Opens a pidfd for Envoy while it still runs.
         pod.proxy()
-    base.say(word)
+    base.send_line(line)
     return base, upstream
 
 
 def check_delivered(pod: JobPod, upstream: Upstream, base: Instance, size: int = SIZE, *, code: int = 0) -> None:
-    """The pod has ended, the task by its own `code`, and every byte that it wrote has arrived before its proxy left.
+    """The pod has ended, the task with exit code `code`, and every byte that it wrote has arrived before its proxy ended.
 
-    The pod's network has been taken away at its end, so that nothing arrives by itself any more.
+    Kubelet has removed the pod's network at its end, so bytes that the proxy left in the kernel cannot arrive later.
     """
     assert pod.kubelet.wait() == ("Succeeded" if code == 0 else "Failed")
     assert base.exit_code() == code
@@ -47,37 +48,57 @@ def check_delivered(pod: JobPod, upstream: Upstream, base: Instance, size: int =
 
 
 def check_verdict(
-    pod: JobPod, *, code: int | None = 0, main: str = "base", by: tuple[str, ...] = ("filter",), undelivered: bool = False
+    pod: JobPod,
+    *,
+    code: int | None = 0,
+    container: str = "base",
+    by: tuple[str, ...] = (messages.BY_FILTER,),
+    undelivered: bool = False,
 ) -> Any:
-    """The verdict says what has happened; returns it."""
-    verdict = pod.verdict(main=main)
-    # A wrapper and a script know it from the task itself.
+    """The verdict agrees with what has happened; returns it."""
+    verdict = pod.verdict(container=container)
+    # `exec` and `complete` always know the exit code.
     assert verdict["exitStatus"] == "known" or pod.mode == "watch", verdict
     assert verdict["exitCode"] == (code if verdict["exitStatus"] == "known" else None), verdict
-    assert verdict["container"] == main, verdict
+    assert verdict["container"] == container, verdict
     assert verdict["proxy"] == ("left" if pod.form == "native" else "gone"), verdict
     assert (verdict["route"] or "").split(" ")[0] in by, verdict
     assert (verdict["undelivered"]["bytes"] > 0) == undelivered, verdict
     return verdict
 
 
-def check_nobody_was_restarted(pod: JobPod) -> None:
-    """Every container has run once."""
-    again = {name: len(pod.kubelet.runs(name)) for name in pod.names() if len(pod.kubelet.runs(name)) != 1}
-    assert again == {}
+def check_no_restart(pod: JobPod) -> None:
+    """Every container has run exactly once."""
+    others = {name: len(pod.kubelet.runs(name)) for name in pod.names() if len(pod.kubelet.runs(name)) != 1}
+    assert others == {}
 
 
-def check_proxys_own_end(pod: JobPod) -> None:
-    """Nobody killed a classic proxy: Envoy ended by itself. A native one was left to kubelet."""
+def check_proxy_ended_by_itself(pod: JobPod) -> None:
+    """A classic proxy was not killed: Envoy ended by itself. A native one was ended by kubelet."""
     proxy = pod.kubelet.runs("istio-proxy")[-1]
     assert proxy.exit_code() == 0
     killed = [report["why"] for report in proxy.reports if report["event"] == "killed"]
     assert killed == (["SIGTERM"] if pod.form == "native" else [])
 
 
-def check_well(pod: JobPod, upstream: Upstream, base: Instance, size: int = SIZE, *, code: int = 0) -> Any:
-    """All of the above, where nothing went wrong; the verdict."""
+def check_good_end(pod: JobPod, upstream: Upstream, base: Instance, size: int = SIZE, *, code: int = 0) -> Any:
+    """All of the above, for a pod in which nothing went wrong; returns the verdict."""
     check_delivered(pod, upstream, base, size, code=code)
-    check_nobody_was_restarted(pod)
-    check_proxys_own_end(pod)
+    check_no_restart(pod)
+    check_proxy_ended_by_itself(pod)
     return check_verdict(pod, code=code)
+
+
+def check_idle_success(pod: JobPod) -> None:
+    """The pod of a task that did nothing has succeeded, and its proxy has ended by itself."""
+    assert pod.kubelet.wait() == "Succeeded"
+    check_no_restart(pod)
+    check_proxy_ended_by_itself(pod)
+    # When Envoy has only just started, its admin interface may answer before the filter does.
+    check_verdict(pod, by=(messages.BY_FILTER, messages.BY_ADMIN))
+
+
+def check_pod_and_task_succeeded(pod: JobPod, base: Instance) -> None:
+    """The pod has succeeded, and so has its task."""
+    assert pod.kubelet.wait() == "Succeeded"
+    assert base.exit_code() == 0

@@ -1,4 +1,4 @@
-"""Fixtures of the tier with real containers: podman, and pods made of its containers."""
+"""Fixtures of the tier with real containers: podman, and pods of its containers."""
 
 import shutil
 import signal
@@ -18,7 +18,7 @@ MakePod = Callable[..., JobPod]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Adds the stopwatch, in the process that hears of all tests. A SIGTERM, as from build.sh, leaves no container behind."""
+    """Adds the stopwatch to the process that gets the reports of all tests. SIGTERM, as from build.sh, runs the clean-up too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch())
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def podman() -> Iterator[Podman | str]:
-    """podman, or why there is none."""
+    """Podman, or the reason why it cannot run here."""
     try:
         podman = Podman()
     except Missing as missing:
@@ -38,7 +38,7 @@ def podman() -> Iterator[Podman | str]:
 
 @pytest.fixture
 def make_pod(request: pytest.FixtureRequest, podman: Podman | str) -> Iterator[MakePod]:
-    """Makes pods, with the options of `JobPod`; all of them are gone after the test, and say what they saw if it failed."""
+    """Makes pods with the options of `JobPod` and deletes them after the test; a failure shows the logs of their containers."""
     if isinstance(podman, str):
         pytest.skip(podman)
     pods: list[JobPod] = []
@@ -65,7 +65,7 @@ def make_pod(request: pytest.FixtureRequest, podman: Podman | str) -> Iterator[M
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds to a failure what every container said last."""
+    """Adds the last log lines of every container to a failure."""
     report = yield
     if report.failed:
         item.failed = True  # type: ignore[attr-defined]

@@ -1,7 +1,5 @@
-"""One run of a container: from its start to its end. A restarted container is another one."""
+"""One run of a container, from its start to its end. After a restart there is a new instance."""
 
-import contextlib
-import json
 import secrets
 import signal
 from pathlib import Path
@@ -9,20 +7,21 @@ from typing import Any
 
 from containers.podman import Podman
 from containers.spec import Container
-from harness.child import Child, Ending, Report
-from harness.wait import TooLate
+from harness import process, verdict
+from harness.child import Child, Report
+from harness.ending import Ending
 
 
 class Instance:
-    """A real container. `ending` is the end of its first process, to the millisecond."""
+    """A real container. `ending` observes the end of its first process."""
 
     def __init__(self, podman: Podman, pod: str, container: Container, messages: Path, log: Path) -> None:
-        """Starts it in the pod with the id `pod`; `messages` is kubelet's folder of the pod's containers."""
+        """Starts the container in the pod with the id `pod`; `messages` is kubelet's folder of the pod's containers."""
         self.container = container
         self.log = log
         self._sent: set[signal.Signals] = set()
-        # By this file's place the agent knows a container (kubernetes pkg/kubelet/kubelet_pods.go, `makeMounts`). Kubelet makes
-        # it writable for any user.
+        # The agent reads the name of a container from this path (kubernetes pkg/kubelet/kubelet_pods.go, `makeMounts`). As in
+        # kubelet, any user can write to the file.
         self.message = messages / container.name / secrets.token_hex(4)
         self.message.parent.mkdir(parents=True, exist_ok=True)
         self.message.touch()
@@ -35,10 +34,10 @@ class Instance:
         for name, value in container.environment.items():
             words += ["--env", f"{name}={value}"]
         self.id = podman("create", *words, "--rootfs", str(container.root), *container.command)
-        # Between the two the process is there and is still the runtime's own, as under containerd.
+        # Between `init` and `start` the process exists and still runs the runtime's own code, as under containerd.
         podman("init", self.id)
         self.pid = int(podman("inspect", "--format", "{{.State.Pid}}", self.id))
-        self.ending = Ending(self.pid)
+        self.ending = Ending(self.pid, self.describe)
         start = podman.command("start", "--attach", "--interactive", "--sig-proxy=false", self.id)
         self._attached = Child(start, log, reports=container.reports)
 
@@ -48,70 +47,59 @@ class Instance:
         return self.ending.at is None
 
     def exit_code(self, within: float = 30.0) -> int:
-        """Its exit code, 128 and the signal's number for a signal; waits for its end."""
-        try:
-            self.ending.wait(within)
-        except TooLate as late:
-            raise TooLate(f"{self.container.name}: {late}; {self.describe()}") from None
+        """Waits for the end and returns the exit code: 128 plus the signal's number after a signal."""
+        self.ending.wait(within)
         return self._attached.wait()
 
     def ended_at(self, within: float = 30.0) -> float:
-        """When it ended; waits for it."""
+        """Waits for the end and returns its time."""
         self.exit_code(within)
         assert self.ending.at is not None
         return self.ending.at
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to its first process, as the runtime sends it."""
+        """Sends a signal to the first process, as the runtime does."""
         self._sent.add(number)
         self.ending.send(number)
 
     def was_sent(self, number: signal.Signals) -> bool:
-        """Whether it was sent that signal."""
+        """Whether the container was sent that signal."""
         return number in self._sent
 
     def report(self, event: str, within: float = 10.0) -> Report:
-        """The first report of `event`; waits for it."""
+        """Waits for the first report of `event` and returns it."""
         return self._attached.report(event, within)
 
     @property
     def reports(self) -> list[Report]:
-        """What it has reported so far."""
+        """The reports so far."""
         return self._attached.reports
 
-    def say(self, line: str) -> None:
-        """Writes a line to its stdin."""
-        self._attached.say(line)
+    def send_line(self, line: str) -> None:
+        """Writes a line to stdin."""
+        self._attached.send_line(line)
 
-    def said(self) -> str:
-        """What it has written to stderr so far, and to stdout unless it reports there."""
+    def log_text(self) -> str:
+        """The text on stderr so far, and that on stdout if the container makes no reports there."""
         return self.log.read_text(errors="replace")
 
-    def watches(self) -> int:
-        """How many processes its first process holds by a pidfd."""
-        count = 0
-        for link in Path(f"/proc/{self.pid}/fd").iterdir():
-            # One may be closed since it was listed.
-            with contextlib.suppress(FileNotFoundError):
-                count += "pidfd" in str(link.readlink())
-        return count
+    def watched_processes(self) -> int:
+        """How many processes the first process watches."""
+        return process.pidfds(self.pid)
 
-    def wakes(self) -> int:
-        """How often its first process has slept and was woken."""
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
+    def wakeups(self) -> int:
+        """How often the first process has slept and was woken."""
+        return process.number(self.pid, "voluntary_ctxt_switches")
 
     def termination_message(self) -> Any:
-        """What it has left for kubelet, as JSON."""
-        text = self.message.read_text()
-        assert len(text) <= 4096, "kubelet would cut it"
-        return json.loads(text)
+        """The verdict in the termination message, checked against its schema."""
+        return verdict.check(self.message.read_text())
 
     def describe(self) -> str:
-        """What became of it, for a failure."""
+        """For a failure: the state of the container and the last lines of its log."""
         return f"{self.container.name}: {self._attached.describe()}"
 
     def close(self) -> None:
-        """Ends what attends it; the pod has been deleted."""
+        """Ends the attached podman process; the pod must be deleted already."""
         self._attached.stop()
         self.ending.close()

@@ -1,159 +1,111 @@
-"""Why a cell of the matrix has no test; and which tests of other tiers cover one."""
+"""Why a cell of the matrix has no test."""
 
-Pattern = dict[str, str | tuple[str, ...]]
+from containers.axes import Pattern
 
 _INNER = ("exec", "complete")
 
-# The first that fits a cell counts.
+_RESTARTED_UNDER_BOTH = "Kubelet restarts a native sidecar under both policies; tested under Never."
+
+# The first reason that matches a cell counts.
 REASONS: list[tuple[Pattern, str]] = [
     (
         {"form": "absent"},
-        "Without a proxy there is nothing to end: the agent leaves, or as a native sidecar idles, whatever happens."
-        " Seen once for each mode and placement.",
+        "Without a proxy there is nothing to end: in every case the agent leaves, or idles if it is a native sidecar. Tested once"
+        " for each mode and placement.",
     ),
-    (
-        {"event": "failure", "policy": "OnFailure"},
-        "Under OnFailure a task that has failed is started again: the next row.",
-    ),
-    ({"event": "restarts", "policy": "Never"}, "Under Never nothing is started again."),
+    ({"event": "failure", "policy": "OnFailure"}, "Under OnFailure kubelet restarts a failed task: see the next row."),
+    ({"event": "restarts", "policy": "Never"}, "Under Never kubelet restarts nothing."),
     (
         {"event": "restarts", "mode": "complete"},
-        "`complete` is a script's own word that all is over; under OnFailure a script says it only where its task has"
-        " succeeded, and that is the first row.",
+        "A script calls `complete` when all its work is done. Under OnFailure it calls it only after its task has succeeded, and"
+        " that is the first row.",
     ),
     (
-        {"event": "mains", "mode": _INNER},
-        "The first of several main containers to end would end the proxy under the others: this is what `watch` is for.",
+        {"event": "main-containers", "mode": _INNER},
+        "With several main containers, the first that ends would end the proxy of the others; use `watch` for such pods.",
     ),
     (
         {"event": "early", "mode": _INNER},
         "`exec`, and a script that calls `wait`, begin the task only when the proxy is ready.",
     ),
-    (
-        {"event": "early", "form": ("hold", "native")},
-        "Istio itself has kubelet start the task only when the proxy is ready.",
-    ),
+    ({"event": "early", "form": ("hold", "native")}, "With this form kubelet starts the task only when the proxy is ready."),
     (
         {"event": ("late-image", "late-agent"), "mode": _INNER},
-        "The agent is in the main container itself, and comes with it.",
+        "The agent is in the main container itself and starts together with it.",
     ),
     ({"event": "late-agent", "placement": "native"}, "Kubelet starts no main container before every native sidecar has started."),
     (
         {"event": "late-agent", "form": "native"},
-        "Nothing shows that the task has run, as with hold; but a native proxy is kubelet's to end, so the agent leaves after"
-        " half an hour: longer than a test, and without a difference to the proxy.",
+        "As with hold, nothing shows that the task has run. But kubelet ends a native proxy, so the agent leaves after half an"
+        " hour: that is too long for a test, and it makes no difference to the proxy.",
     ),
     (
         {"event": "agent-lost", "mode": _INNER},
-        "The agent is the main container's own process: whoever kills it kills the task, and that is the second row.",
+        "The agent is the process of the main container: to kill it is to kill the task, and that is the second row.",
     ),
-    (
-        {"event": "agent-lost", "placement": "native", "policy": "OnFailure"},
-        "Kubelet starts a native sidecar again under either policy; seen under Never.",
-    ),
+    ({"event": "agent-lost", "placement": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
     (
         {"event": "agent-lost", "placement": "regular", "policy": "Never"},
-        "Kubelet does not start it again, and nobody else sees the task end: the proxy stays, as it does without exeunt."
-        " A native sidecar has no such gap.",
+        "Kubelet does not restart the agent, and nothing else observes the end of the task: the proxy stays, as it does without"
+        " exeunt. A native sidecar does not have this gap.",
     ),
     (
         {"event": "agent-lost-draining", "form": "native", "placement": "native"},
-        "Here the drain is part of the pod's termination, in which kubelet starts nothing again: it ends the proxy next, with"
-        " whatever that still holds.",
+        "Here the drain is part of the pod's termination, in which kubelet restarts nothing: it ends the proxy next, and what the"
+        " proxy still holds is lost.",
     ),
     (
         {"event": "agent-lost-draining", "form": "native", "placement": "regular", "policy": "Never"},
-        "The killed agent was the last regular container: kubelet ends the proxy next, with whatever that still holds.",
+        "The killed agent was the last regular container: kubelet ends the proxy next, and what the proxy still holds is lost.",
     ),
-    (
-        {"event": "agent-lost-draining", "placement": "native", "policy": "OnFailure"},
-        "Kubelet starts a native sidecar again under either policy; seen under Never.",
-    ),
+    ({"event": "agent-lost-draining", "placement": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
     (
         {"event": "agent-lost-draining", "mode": _INNER, "policy": "OnFailure"},
-        "Kubelet takes the killed container for a failed task and starts it again, with its task.",
+        "For kubelet the killed container is a failed task: kubelet restarts it, and the task runs again.",
     ),
     (
         {"event": "agent-lost-draining", "mode": "exec", "form": "native"},
-        "The killed container was the last regular one: kubelet ends the proxy next, with whatever that still holds.",
+        "The killed container was the last regular one: kubelet ends the proxy next, and what the proxy still holds is lost.",
     ),
     (
         {"event": "agent-lost-draining", "mode": "complete"},
-        "The filter has been told and goes on alone, as with `exec`; it knows no difference.",
+        "The filter has the signal and continues alone, as with `exec`; for the filter there is no difference.",
     ),
     (
         {"event": ("hung", "proxy-lost", "no-status", "own-end"), "mode": _INNER},
-        "From the task's end on all modes are the same code, which `watch` shows; only that `complete` climbs the ladder once,"
-        " since somebody waits for its exit code.",
+        "After the end of the task all modes run the same code, which `watch` tests. The only difference: `complete` goes down"
+        " the ladder only once, because a script waits for its exit code.",
     ),
-    (
-        {"event": "proxy-lost", "form": "native", "policy": "OnFailure"},
-        "Kubelet starts a native sidecar again under either policy; seen under Never.",
-    ),
+    ({"event": "proxy-lost", "form": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
     (
         {"event": "deleted", "mode": "complete"},
-        "SIGTERM ends the shell, and nobody comes to the script's last line, unless the script has a trap of its own.",
+        "SIGTERM ends the shell, so the last line of the script does not run, unless the script has a trap.",
     ),
-    ({"event": "deleted", "policy": "OnFailure"}, "In a pod that is deleted nothing is started again, under either policy."),
+    ({"event": "deleted", "policy": "OnFailure"}, "Kubelet restarts nothing in a deleted pod, under both policies."),
     (
         {"event": "short-grace", "mode": _INNER},
-        "Who wraps the command or calls at its end is the main container: until it has left, nothing is ended but by the pod's"
-        " deletion, which is the row before.",
+        "The agent is in the main container. Until that container ends, only a deletion of the pod ends the proxy: see the row"
+        " before.",
     ),
     (
         {"event": "short-grace", "policy": "OnFailure"},
-        "The policy says what follows a failed task; here it has succeeded, or the pod is deleted.",
+        "The policy decides what follows a failed task; here the task has succeeded, or the pod is deleted.",
     ),
     (
         {"event": "short-grace", "placement": "regular", "form": "native"},
-        "A native proxy is ended only when the agent's own container has, or by the pod's deletion, where it is as with classic.",
+        "Kubelet ends a native proxy only after the agent's container has ended, or when the pod is deleted; then it is as with"
+        " classic.",
     ),
-    ({"event": "helper", "mode": _INNER}, "They look at no container but their own."),
-    ({"event": "no-state-dir", "mode": _INNER}, "They have none: what they would remember ends with them."),
-    (
-        {"event": "no-state-dir", "form": "native"},
-        "The proxy's form has no part in it: as with classic.",
-    ),
+    ({"event": "helper", "mode": _INNER}, "In this mode the agent observes only its own container."),
+    ({"event": "no-state-dir", "mode": _INNER}, "In this mode the agent has no folder: its state ends together with it."),
+    ({"event": "no-state-dir", "form": "native"}, "The proxy's form makes no difference here: as with classic."),
     (
         {"form": "hold"},
-        "It differs from classic in the order in which the containers are started, and here they all run: as with classic.",
+        "Hold differs from classic only in the order in which the containers start, and here all of them already run: as with"
+        " classic.",
     ),
     (
         {"policy": "OnFailure"},
-        "The policy says no more than whether a container that has failed is started again, and here none fails. Seen under"
-        " Never.",
-    ),
-]
-
-_E2E = "tests/e2e"
-_WATCH: Pattern = {"mode": "watch", "placement": "regular", "form": "classic", "policy": "Never"}
-_EXEC: Pattern = {"mode": "exec", "placement": "inside", "form": "classic"}
-
-# Without containers, but with what the cell is about: the file, the test, its cells.
-ELSEWHERE: list[tuple[str, str, Pattern]] = [
-    (f"{_E2E}/test_capture.py", "test_an_agent_that_is_there_before_its_proxy_waits_for_it", _WATCH | {"event": "early"}),
-    (f"{_E2E}/test_capture.py", "test_a_captured_upload_is_delivered_and_the_proxy_leaves", _WATCH | {"event": "success"}),
-    (f"{_E2E}/test_main_job.py", "test_the_verdict_is_the_tasks_own", _WATCH | {"event": "failure"}),
-    (f"{_E2E}/test_proxy_faults.py", "test_a_proxy_that_hangs_for_ever_ends_by_pilot_agent", _WATCH | {"event": "hung"}),
-    (
-        f"{_E2E}/test_proxy_faults.py",
-        "test_a_proxy_that_dies_in_the_middle_of_the_drain_leaves_no_agent_behind",
-        _WATCH | {"event": "proxy-lost"},
-    ),
-    (
-        f"{_E2E}/test_proxy_faults.py",
-        "test_a_module_that_could_not_be_fetched_is_known_by_its_silence",
-        _WATCH | {"event": "no-filter"},
-    ),
-    ("agent/tests/exec/main.rs", "the_command_waits_for_the_proxy", _EXEC | {"event": "early", "policy": "Never"}),
-    (
-        "agent/tests/exec/main.rs",
-        "a_command_that_kubelet_will_start_again_keeps_its_proxy",
-        _EXEC | {"event": "restarts", "policy": "OnFailure"},
-    ),
-    (
-        "agent/tests/exec/main.rs",
-        "sigterm_during_the_drain_is_respected_within_its_grace",
-        _EXEC | {"event": "deleted", "policy": "Never"},
+        "The policy only decides whether kubelet restarts a failed container, and here none fails. Tested under Never.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The sandbox of a pod: podman's pod with a network of its own, plugged into a world outside."""
+"""The sandbox of a pod: podman's pod, with a network that is connected to a second namespace outside."""
 
 import contextlib
 import os
@@ -6,20 +6,19 @@ import secrets
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from containers.instance import Instance
 from containers.podman import Podman
 from containers.spec import Container
+from harness.closing import Closing
 from harness.netns import Namespace
 from harness.network import Network
-from harness.pod import Outside, cable, capture
+from harness.podnet import Outside, cable, capture
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process of a pod, with its command line as `/proc` has it."""
+    """A process of a pod, with its command line as in `/proc`."""
 
     pid: int
     uid: int
@@ -31,11 +30,11 @@ class Process:
             os.kill(self.pid, signal.SIGINT)
 
 
-class Sandbox:
-    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and Istio's capture rules if it is `captured`."""
+class Sandbox(Closing):
+    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and with Istio's capture rules if `captured`."""
 
     def __init__(self, podman: Podman, folder: Path, *, captured: bool) -> None:
-        """Makes it; `folder` takes kubelet's files and the containers' logs."""
+        """Makes the sandbox; kubelet's files and the containers' logs go to `folder`."""
         self.folder = folder
         self._podman = podman
         self._messages = folder / "pods" / "5b1c0f9e-0000-4000-8000-000000000000" / "containers"
@@ -70,7 +69,7 @@ class Sandbox:
         return instance
 
     def processes(self) -> list[Process]:
-        """Every process of its containers."""
+        """Every process of the containers."""
         ours = Path(f"/proc/{self._pause}/ns/pid").stat().st_ino
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -81,15 +80,9 @@ class Sandbox:
         return found
 
     def unplug(self) -> None:
-        """Takes its network away, as kubelet does when the last container has ended: what was not delivered never will be."""
+        """Removes the network, as kubelet does when the last container has ended: undelivered bytes are lost."""
         self._world.ip("link", "delete", "pod0")
 
     def close(self) -> None:
-        """Ends every process in it and deletes it."""
+        """Ends every process and deletes the sandbox."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()

@@ -1,4 +1,4 @@
-"""What is said of a pod: its containers, in the words of Kubernetes."""
+"""The specification of a pod and its containers, in the terms of Kubernetes."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-# The values of the matrix (matrix.py), which are also those of Kubernetes and of the agent's options.
+# The values of the matrix (matrix.py). Kubernetes and the agent's options use the same words.
 Mode = Literal["watch", "exec", "complete", "none"]
 Placement = Literal["native", "regular", "inside"]
 Form = Literal["classic", "hold", "native", "absent"]
@@ -15,7 +15,7 @@ Policy = Literal["Never", "OnFailure"]
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder or file of this machine's in a container."""
+    """A folder or file of this machine that is mounted into a container."""
 
     source: Path
     target: str
@@ -29,23 +29,23 @@ class Container:
     name: str
     command: Sequence[str]
     user: int
-    # A folder with the root file system. It is mounted read-only.
+    # A folder with the root file system, mounted read-only.
     root: Path
     mounts: Sequence[Mount] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    # Whether it writes one JSON object a line to stdout, as the programs of the harness do.
+    # Whether it writes one JSON object per line to stdout, as the programs of the harness do.
     reports: bool = False
-    # The startup probe of a native sidecar, or the postStart hook of a container: what is listed behind it is started only then.
+    # The startup probe of a native sidecar, or the postStart hook of a container: the next container in the list waits for it.
     is_started: Callable[[], bool] | None = None
     # The preStop hook.
     pre_stop: Callable[[], None] | None = None
-    # Whether its image is there: until then its start fails as with ImagePullBackOff.
+    # Set when the image is available: until then a start fails as with ImagePullBackOff.
     pulled: threading.Event | None = None
 
 
 @dataclass(frozen=True)
 class PodSpec:
-    """A pod. Its plain init containers have done their work: the harness does istio-init's."""
+    """A pod. It has no plain init containers: the harness does the work of istio-init."""
 
     # The init containers with restartPolicy Always.
     sidecars: Sequence[Container]

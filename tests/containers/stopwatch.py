@@ -1,4 +1,4 @@
-"""How long each pod took to end. Told and not asserted: this machine may be busy."""
+"""Measures how long each pod takes to end. The times are written to a file and not asserted, because the machine may be busy."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ _REPORT = ROOT / "target" / "containers-report"
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds after the end of the last main container's task; `None` for what was not seen."""
+    """Milliseconds after the end of the last task; `None` if it was not observed."""
 
     scenario: str
     form: str
@@ -33,24 +33,24 @@ def measured(scenario: str, pod: JobPod) -> Times | None:
 
 
 class Stopwatch:
-    """A plugin that gathers the times of all tests, also from other processes, and writes them down."""
+    """A pytest plugin that collects the times of all tests, from all worker processes, and writes them to a file."""
 
     def __init__(self) -> None:
         self._times: list[dict[str, Any]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Called by pytest, for the end of each test too."""
+        """Called by pytest for each phase of each test."""
         if report.when == "teardown":
-            self._times += [value for name, value in report.user_properties if name == _PROPERTY]
+            self._times += [dict(value) for name, value in report.user_properties if name == _PROPERTY]  # type: ignore[call-overload]
 
     def pytest_sessionfinish(self) -> None:
-        """Called by pytest."""
+        """Called by pytest at the end of the run."""
         if self._times:
             _write(_REPORT, self._times)
 
 
 def note(item: pytest.Item, pods: list[JobPod]) -> None:
-    """Gives the times of a test's pods to whoever gathers them."""
+    """Adds the times of a test's pods to the test's report, from which `Stopwatch` reads them."""
     for pod in pods:
         times = measured(item.name, pod)
         if times is not None:

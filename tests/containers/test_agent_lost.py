@@ -1,17 +1,17 @@
-"""The agent is killed: as the kernel does it where memory runs out."""
+"""The agent is killed, as the kernel kills a process when memory runs out."""
 
 import signal
 
 import pytest
 
 from containers.cells import cell, each_form
-from containers.checks import MB, SIZE, begun, check_delivered, check_proxys_own_end, check_verdict
+from containers.checks import MB, SIZE, check_delivered, check_proxy_ended_by_itself, check_verdict, start_upload
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement, Policy
-from harness.wait import until
+from harness import messages
 
-# Where kubelet starts it again.
+# The pods in which kubelet restarts the agent.
 restarted = pytest.mark.parametrize(("placement", "policy"), [("native", "Never"), ("regular", "OnFailure")])
 
 
@@ -23,72 +23,70 @@ def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
 ) -> None:
     pod = make_pod(placement=placement, policy=policy, form=form)
     upstream = pod.upstream(rate=4 * MB)
-    pod.start(*pod.uploads(SIZE))
+    pod.start(*pod.upload_command(SIZE))
     base = pod.ready()
     pod.proxy()
     pod.agent().send(signal.SIGKILL)
-    pod.agent_says("watching base", run=2)
-    base.say("go")
+    pod.await_agent_log(messages.watching("base"), run=2)
+    base.send_line("go")
     check_delivered(pod, upstream, base)
     check_verdict(pod)
-    check_restarts(pod)
+    check_only_the_agent_restarted(pod)
 
 
 @cell(event="agent-lost-draining", mode="watch", form="classic")
 @restarted
-def test_an_agent_that_is_killed_in_the_middle_of_the_drain_goes_on(
-    make_pod: MakePod, placement: Placement, policy: Policy
-) -> None:
-    check_goes_on(make_pod(placement=placement, policy=policy))
+def test_an_agent_that_is_killed_during_the_drain_continues_it(make_pod: MakePod, placement: Placement, policy: Policy) -> None:
+    check_continues(make_pod(placement=placement, policy=policy))
 
 
 @cell(event="agent-lost-draining", mode="watch", form="native", placement="regular", policy="OnFailure")
-def test_a_regular_agent_beside_a_native_proxy_goes_on_too(make_pod: MakePod) -> None:
-    check_goes_on(make_pod(placement="regular", policy="OnFailure", form="native"))
+def test_a_regular_agent_beside_a_native_proxy_continues_too(make_pod: MakePod) -> None:
+    check_continues(make_pod(placement="regular", policy="OnFailure", form="native"))
 
 
 @cell(event="agent-lost-draining", mode="watch", placement="regular", form="classic", policy="Never")
-def test_the_filter_finishes_a_drain_by_itself(make_pod: MakePod) -> None:
+def test_the_filter_finishes_a_drain_alone(make_pod: MakePod) -> None:
     pod = make_pod(placement="regular")
     check_filter_alone(pod, rate=2 * MB)
-    # Nobody starts it again, and a pod with a killed container has failed; but it has ended, and lost nothing.
+    # Kubelet does not restart the agent, and a pod with a killed container has failed. But it has ended and has lost nothing.
     assert (pod.kubelet.runs("base")[0].exit_code(), pod.agent().exit_code()) == (0, 137)
 
 
 @cell(event="agent-lost-draining", mode="exec", placement="inside", form="classic", policy="Never")
-def test_the_filter_finishes_a_wrappers_drain_by_itself(make_pod: MakePod) -> None:
+def test_the_filter_finishes_the_drain_of_exec_alone(make_pod: MakePod) -> None:
     pod = make_pod(mode="exec", placement="inside")
     check_filter_alone(pod, rate=2 * MB)
     assert pod.kubelet.runs("base")[0].exit_code() == 137
 
 
-def test_the_filter_alone_goes_on_as_long_as_bytes_move(make_pod: MakePod) -> None:
+def test_the_filter_alone_waits_as_long_as_bytes_move(make_pod: MakePod) -> None:
     check_filter_alone(make_pod(placement="regular"), rate=MB)
 
 
 def check_filter_alone(pod: JobPod, rate: int) -> None:
-    # Of 4 MB at 1 MB/s something is left after this time, at 2 MB/s nothing.
+    # After this time 1 MB/s has not delivered all of 4 MB, and 2 MB/s has.
     pod.sidecar.plugin_config["stallTimeout"] = "3s"
-    _, upstream = begun(pod, rate=rate)
-    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+    _, upstream = start_upload(pod, rate=rate)
+    pod.await_drain()
     (pod.agent() if pod.mode == "watch" else pod.kubelet.runs("base")[0]).send(signal.SIGKILL)
     assert pod.kubelet.wait() == "Failed"
-    check_proxys_own_end(pod)
+    check_proxy_ended_by_itself(pod)
     (delivery,) = upstream.deliveries(within=5)
     assert (delivery.bytes, delivery.in_order) == (SIZE, True)
 
 
-def check_goes_on(pod: JobPod) -> None:
-    base, upstream = begun(pod, rate=2 * MB)
-    until("the drain has begun", lambda: len(pod.transitions()) == 1)
+def check_continues(pod: JobPod) -> None:
+    base, upstream = start_upload(pod, rate=2 * MB)
+    pod.await_drain()
     pod.agent().send(signal.SIGKILL)
     assert pod.agent().exit_code() == 137
     check_delivered(pod, upstream, base)
     check_verdict(pod)
-    check_restarts(pod)
+    check_only_the_agent_restarted(pod)
 
 
-def check_restarts(pod: JobPod) -> None:
+def check_only_the_agent_restarted(pod: JobPod) -> None:
     assert {name: len(pod.kubelet.runs(name)) for name in pod.names()} == {
         name: 2 if name == "exeunt" else 1 for name in pod.names()
     }

@@ -1,41 +1,47 @@
-"""The task fails, and that is the pod's verdict."""
+"""The task fails, and the pod fails with it."""
 
 import signal
 
 from containers.cells import both_forms, cell, each_inner_mode, each_placement
-from containers.checks import KERNEL_TELLS, SIZE, begun, check_well
+from containers.checks import KERNEL_SHOWS_EXIT_STATUS, SIZE, check_good_end, start_upload
 from containers.conftest import MakePod
+from containers.instance import Instance
+from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
+from harness.upstream import Upstream
 from harness.wait import until
 
 
 @cell(event="failure", mode="watch", policy="Never")
 @both_forms
 @each_placement
-def test_a_failed_tasks_code_is_kept_and_its_bytes_are_delivered(make_pod: MakePod, placement: Placement, form: Form) -> None:
-    pod = make_pod(placement=placement, form=form)
-    base, upstream = begun(pod, word="go 7")
-    check_well(pod, upstream, base, code=7)
+def test_the_code_of_a_failed_task_is_kept_and_its_bytes_are_delivered(
+    make_pod: MakePod, placement: Placement, form: Form
+) -> None:
+    check_failure(make_pod(placement=placement, form=form))
 
 
 @cell(event="failure", placement="inside", policy="Never")
 @both_forms
 @each_inner_mode
-def test_a_failed_commands_code_is_kept_and_its_bytes_are_delivered(make_pod: MakePod, mode: Mode, form: Form) -> None:
-    pod = make_pod(mode=mode, placement="inside", form=form)
-    base, upstream = begun(pod, word="go 7")
-    check_well(pod, upstream, base, code=7)
+def test_the_code_of_a_failed_command_is_kept_and_its_bytes_are_delivered(make_pod: MakePod, mode: Mode, form: Form) -> None:
+    check_failure(make_pod(mode=mode, placement="inside", form=form))
+
+
+def check_failure(pod: JobPod) -> None:
+    base, upstream = start_upload(pod, line="go 7")
+    check_good_end(pod, upstream, base, code=7)
 
 
 @cell(event="failure", mode="watch", form="classic", policy="Never")
 @each_placement
-def test_a_task_that_was_killed_is_reported_as_killed(make_pod: MakePod, placement: Placement) -> None:
+def test_a_killed_task_is_reported_as_killed(make_pod: MakePod, placement: Placement) -> None:
     pod = make_pod(placement=placement)
     upstream = pod.upstream()
-    pod.start(*pod.uploads(SIZE))
+    pod.start(*pod.upload_command(SIZE))
     base = pod.ready()
     proxy = pod.proxy()
-    # As the kernel does it when memory runs out.
+    # The kernel does this when memory runs out.
     base.send(signal.SIGKILL)
     assert pod.kubelet.wait() == "Failed"
     assert base.exit_code() == 137
@@ -48,21 +54,14 @@ def test_a_task_that_was_killed_is_reported_as_killed(make_pod: MakePod, placeme
 @cell(event="restarts", mode="watch", policy="OnFailure")
 @both_forms
 @each_placement
-def test_a_task_that_fails_twice_keeps_its_proxy_until_it_has_succeeded(
-    make_pod: MakePod, placement: Placement, form: Form
-) -> None:
-    # A kernel that does not tell the exit status leaves only kubelet's own times to go by.
-    pod = make_pod(placement=placement, form=form, policy="OnFailure", **({"back_off_s": 1.0} if KERNEL_TELLS else {}))
-    base, upstream = begun(pod, word="go 1")
-    for run in (2, 3):
-        assert base.exit_code() == 1
-        base = pod.ready(run=run)
-        base.say("go" if run == 3 else "go 1")
+def test_a_task_that_fails_twice_keeps_its_proxy_until_it_succeeds(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    # If the kernel does not show the exit status, the agent goes by kubelet's own back-off times.
+    back_off = {"back_off_s": 1.0} if KERNEL_SHOWS_EXIT_STATUS else {}
+    pod = make_pod(placement=placement, form=form, policy="OnFailure", **back_off)
+    base, upstream = fail_twice(pod)
     base.report("written")
     until("the third upload", lambda: len({report.get("connection") for report in upstream.reports} - {None}) == 3)
-    assert pod.kubelet.wait(90) == "Succeeded"
-    assert [run.exit_code() for run in pod.kubelet.runs("base")] == [1, 1, 0]
-    assert [(one.bytes, one.in_order) for one in upstream.deliveries(3)] == [(SIZE, True)] * 3
+    check_success_after_failures(pod, upstream, within=90)
     assert [len(pod.kubelet.runs(name)) for name in ("exeunt", "istio-proxy")] == [1, 1]
     verdict = pod.verdict()
     assert verdict["exitCode"] == (0 if verdict["exitStatus"] == "known" else None)
@@ -70,15 +69,25 @@ def test_a_task_that_fails_twice_keeps_its_proxy_until_it_has_succeeded(
 
 @cell(event="restarts", mode="exec", placement="inside", policy="OnFailure")
 @both_forms
-def test_a_command_that_fails_twice_keeps_its_proxy_until_it_has_succeeded(make_pod: MakePod, form: Form) -> None:
+def test_a_command_that_fails_twice_keeps_its_proxy_until_it_succeeds(make_pod: MakePod, form: Form) -> None:
     pod = make_pod(mode="exec", placement="inside", form=form, policy="OnFailure", back_off_s=1.0)
-    base, upstream = begun(pod, word="go 1")
+    _, upstream = fail_twice(pod)
+    check_success_after_failures(pod, upstream, within=45)
+    assert len(pod.kubelet.runs("istio-proxy")) == 1
+    assert pod.verdict()["exitCode"] == 0
+
+
+def fail_twice(pod: JobPod) -> tuple[Instance, Upstream]:
+    """Runs a task that uploads and fails twice; returns its third run, which is to succeed."""
+    base, upstream = start_upload(pod, line="go 1")
     for run in (2, 3):
         assert base.exit_code() == 1
         base = pod.ready(run=run)
-        base.say("go" if run == 3 else "go 1")
-    assert pod.kubelet.wait() == "Succeeded"
+        base.send_line("go" if run == 3 else "go 1")
+    return base, upstream
+
+
+def check_success_after_failures(pod: JobPod, upstream: Upstream, within: float) -> None:
+    assert pod.kubelet.wait(within) == "Succeeded"
     assert [run.exit_code() for run in pod.kubelet.runs("base")] == [1, 1, 0]
     assert [(one.bytes, one.in_order) for one in upstream.deliveries(3)] == [(SIZE, True)] * 3
-    assert len(pod.kubelet.runs("istio-proxy")) == 1
-    assert pod.verdict()["exitCode"] == 0

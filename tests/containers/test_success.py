@@ -1,9 +1,9 @@
-"""The task succeeds while its upload is still under way."""
+"""The task succeeds while its upload is still in progress."""
 
 import pytest
 
 from containers.cells import cell, each_inner_mode, each_placement
-from containers.checks import begun, check_nobody_was_restarted, check_well
+from containers.checks import check_good_end, check_no_restart, start_upload
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement, Policy
@@ -19,25 +19,26 @@ forms_and_policies = pytest.mark.parametrize(
 def test_everything_is_delivered_and_the_pod_succeeds(
     make_pod: MakePod, placement: Placement, form: Form, policy: Policy
 ) -> None:
-    pod = make_pod(placement=placement, form=form, policy=policy)
-    base, upstream = begun(pod)
-    check_well(pod, upstream, base)
+    check_success(make_pod(placement=placement, form=form, policy=policy))
 
 
 @cell(event="success", placement="inside")
 @forms_and_policies
 @each_inner_mode
-def test_without_an_agent_of_its_own_the_main_container_sees_the_proxy_out(
+def test_exec_and_complete_deliver_everything_and_end_the_proxy(
     make_pod: MakePod, mode: Mode, form: Form, policy: Policy
 ) -> None:
-    pod = make_pod(mode=mode, placement="inside", form=form, policy=policy)
-    base, upstream = begun(pod)
-    check_well(pod, upstream, base)
+    check_success(make_pod(mode=mode, placement="inside", form=form, policy=policy))
+
+
+def check_success(pod: JobPod) -> None:
+    base, upstream = start_upload(pod)
+    check_good_end(pod, upstream, base)
 
 
 @cell(event="success", mode="watch", form="absent", policy="Never")
 @each_placement
-def test_in_a_pod_without_a_proxy_the_agent_is_in_nobodys_way(make_pod: MakePod, placement: Placement) -> None:
+def test_in_a_pod_without_a_proxy_the_agent_changes_nothing(make_pod: MakePod, placement: Placement) -> None:
     pod = make_pod(placement=placement, form="absent")
     check_request(pod)
     assert pod.verdict()["proxy"] == "none"
@@ -50,13 +51,14 @@ def test_in_a_pod_without_a_proxy_the_command_just_runs(make_pod: MakePod, mode:
 
 
 def check_request(pod: JobPod) -> None:
-    # What a task without a proxy leaves in the kernel when it exits is lost with its pod, exeunt or not: this one waits.
+    # Without a proxy, bytes that the task leaves in the kernel are lost with the pod, with or without exeunt. So this task waits
+    # for an answer.
     upstream = pod.upstream(mode="http")
-    pod.start(*pod.requests())
+    pod.start(*pod.request_command())
     base = pod.ready()
-    base.say("go")
+    base.send_line("go")
     assert base.report("answered")["status"] == 200
     assert pod.kubelet.wait() == "Succeeded"
     assert base.exit_code() == 0
     assert upstream.report("request")["bytes"] == 100_000
-    check_nobody_was_restarted(pod)
+    check_no_restart(pod)

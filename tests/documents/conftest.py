@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from documents.cluster import Cluster, serving
+from documents.cluster import Cluster
 from documents.reader import Reader
+from documents.server import serving
 from harness.registry import PROGRAM, Authority, Registry
 
 

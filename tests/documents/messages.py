@@ -23,7 +23,7 @@ def messages() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for patterns, literals in ((_RUST, _of_rust), (_PYTHON, _of_python), (_TEMPLATES, _of_template), ((_ISTIO,), _of_python)):
         for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
-            found |= {literal: path for literal in literals(path.read_text())}
+            found |= dict.fromkeys(literals(path.read_text()), path)
     return found
 
 

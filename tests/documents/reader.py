@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chart.programs import ROOT, TOOLS
-from documents.cluster import POD
 from documents.pages import Block
+from documents.pod import POD
 from harness.registry import Authority, Registry
 
 # A page's commands; a cold build of the agent is the longest of them.
@@ -36,6 +36,7 @@ class Reader:
         self.checkout = folder / "exeunt"
         self._registry = registry
         self._digests: dict[str, str] = {}
+        self._place = ""
         self._server = re.search(r"http://[\d.:]+", kubeconfig.read_text())
         programs = folder / "bin"
         programs.mkdir()
@@ -78,6 +79,8 @@ class Reader:
 
     def type(self, blocks: list[Block], before: str = "") -> Typed:
         """Runs the blocks of a page that are to be run, in their order, until one fails."""
+        # A place in the registry for each page: what one has pushed is not there already for another.
+        self._place = f"{self._registry.name}/{blocks[0].page.stem.lower()}"
         run = [block for block in blocks if block.is_run]
         for block in blocks:
             if name := block.value("file"):
@@ -103,7 +106,7 @@ class Reader:
         """The text with the reader's own names for the documents'."""
         name = self._registry.name
         for theirs, ours in (
-            ("registry.example.com", name),
+            ("registry.example.com", self._place),
             ("docker://ghcr.io/", f"docker://{name}/"),
             ("--verify oci://ghcr.io/", f"--verify oci://{name}/"),
         ):

@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tier: a scene per test, on this machine's network or in a namespace with Istio's capture."""
+"""Fixtures of the end-to-end tier: one scene per test, on this machine's network or in a namespace with Istio's capture."""
 
 import shutil
 import tempfile
@@ -17,21 +17,21 @@ from harness.sidecar import LOOPBACK, SERVICE_ENTRY
 
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
-    """Each release of Envoy that is tested."""
+    """Each tested release of Envoy."""
     return str(request.param)
 
 
 @pytest.fixture(params=[LOOPBACK, SERVICE_ENTRY])
 def route(request: pytest.FixtureRequest) -> str:
-    """Each way a completion reaches the filter."""
+    """Each way in which a completion reaches the filter."""
     return str(request.param)
 
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder that the pod's users can use; kept, and named, if the test fails.
+    """A folder that all of the pod's users can use; it is kept if the test fails.
 
-    pytest's own `tmp_path` is closed to other users.
+    Other users have no access to pytest's own `tmp_path`.
     """
     path = Path(tempfile.mkdtemp(prefix="exeunt-e2e-"))
     path.chmod(0o777)
@@ -42,7 +42,7 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture
 def make_scene(request: pytest.FixtureRequest, folder: Path) -> Iterator[MakeScene]:
-    """Makes scenes; all of them are gone after the test, and say what they saw if it failed."""
+    """Makes scenes and closes them after the test; a failure shows the logs of their programs."""
     scenes: list[Scene] = []
 
     def make(**options: Any) -> Scene:
@@ -78,7 +78,7 @@ def pod(folder: Path) -> Iterator[Pod]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds to a failure what every process said last."""
+    """Adds the last log lines of every process to a failure."""
     report = yield
     if report.failed:
         item.failed = True  # type: ignore[attr-defined]

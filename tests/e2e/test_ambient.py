@@ -1,4 +1,4 @@
-"""Pods of an ambient mesh: no proxy in the pod, but a stand-in for ztunnel with its sockets in the pod's network. Root only."""
+"""Pods of an ambient mesh: no proxy in the pod, but a stand-in for ztunnel with its sockets in the pod's network; needs root."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from e2e.upload import MB
+from harness import messages
 from harness.child import Child
 from harness.paths import PROGRAMS, PYTHON, agent
 from harness.pod import Pod
 from harness.scene import MakeScene, Scene
-
-MB = 1_000_000
 
 
 @pytest.fixture
@@ -21,7 +21,13 @@ def scene(pod: Pod, make_scene: MakeScene, folder: Path) -> Iterator[Scene]:
     with Child(argv, folder / "ztunnel.log") as ztunnel:
         ztunnel.report("ready")
         yield make_scene(pod=pod)
-        assert ztunnel.running, "it is the node's, and nobody's in the pod to end"
+        assert ztunnel.running, "ztunnel belongs to the node: the agent must not end it"
+
+
+def run_agent(pod: Pod, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the agent in the pod's network to its end."""
+    argv = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
 
 
 def test_what_ztunnel_has_to_pass_on_is_waited_for(pod: Pod, scene: Scene) -> None:
@@ -31,16 +37,16 @@ def test_what_ztunnel_has_to_pass_on_is_waited_for(pod: Pod, scene: Scene) -> No
     task.begin()
     crc = task.report("written")["crcs"][0]
     verdict = watching.verdict()
-    # What kubelet does when the last container has ended.
+    # Kubelet removes the network when the last container has ended.
     pod.unplug()
     (delivery,) = upstream.deliveries()
     assert (delivery.bytes, delivery.in_order, delivery.crc) == (12 * MB, True, crc)
-    assert (verdict["proxy"], verdict["action"], verdict["route"]) == ("left", "drain", "ztunnel")
+    assert (verdict["proxy"], verdict["action"], verdict["route"]) == ("left", "drain", messages.BY_ZTUNNEL)
     assert verdict["undelivered"] == {"connections": 0, "bytes": 0}
-    assert verdict["decided"].startswith("the pod is in an ambient mesh")
+    assert verdict["decided"].startswith(messages.AMBIENT)
 
 
-def test_a_receiver_that_is_dead_does_not_hold_the_pod(pod: Pod, scene: Scene) -> None:
+def test_a_dead_receiver_does_not_keep_the_pod(pod: Pod, scene: Scene) -> None:
     upstream = scene.upstream(rate=MB)
     task = scene.task(size=3 * MB, to=upstream.address)
     watching = scene.agent(task, "--stall-timeout", "1s")
@@ -55,16 +61,15 @@ def test_a_receiver_that_is_dead_does_not_hold_the_pod(pod: Pod, scene: Scene) -
 
 @pytest.mark.usefixtures("scene")
 @pytest.mark.parametrize("verb", [["wait"], ["exec", "--not-ready", "fail", "--", "true"]], ids=["wait", "exec"])
-def test_nobody_waits_for_a_proxy_of_the_pods_own(pod: Pod, verb: list[str]) -> None:
-    run = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), *verb]
-    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=20)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+def test_no_command_waits_for_a_proxy_in_the_pod(pod: Pod, verb: list[str]) -> None:
+    run = run_agent(pod, *verb)
+    assert (run.returncode, run.stdout) == (0, ""), run.stderr
 
 
 @pytest.mark.usefixtures("scene")
-def test_the_plan_says_so(pod: Pod) -> None:
-    run = ["nsenter", f"--net={pod.namespace.path}", "--", str(agent()), "--explain"]
-    plan = subprocess.run(run, capture_output=True, text=True, check=True, timeout=20).stdout
-    assert "the pod is in an ambient mesh" in plan
-    assert "wait until all is delivered" in plan
-    assert "admin interface" not in plan
+def test_the_plan_names_the_ambient_mesh(pod: Pod) -> None:
+    run = run_agent(pod, "--explain")
+    assert run.returncode == 0, run.stderr
+    assert messages.AMBIENT in run.stdout
+    assert messages.PLAN_AMBIENT in run.stdout
+    assert messages.PLAN_ADMIN not in run.stdout

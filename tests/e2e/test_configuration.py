@@ -1,9 +1,10 @@
-"""The plugin's configuration and what Envoy shows of the filter."""
+"""The plugin's configuration, the filter's metrics and its log lines."""
 
 import re
 
 import pytest
 
+from harness import messages
 from harness.scene import MakeScene
 from harness.wait import until
 
@@ -34,10 +35,10 @@ def test_a_bad_configuration_is_refused_with_every_mistake_named(make_scene: Mak
     scene.sidecar.discover_plugin()
     scene.sidecar.plugin_config = MISTAKES
     envoy = scene.envoy()
-    said = "\n".join(envoy.logged("wasm log"))
+    said = "\n".join(envoy.logged(messages.FILTER_LOG))
     for field in [*MISTAKES, "signal.port", "signal.addresses", "signal.colour"]:
-        assert re.search(rf"\b{re.escape(field)}: ", said) or field == "signal", f"{field} is not named in:\n{said}"
-    # The plugin is refused alone: Envoy serves, and what answers on the signal listener is not the filter.
+        assert re.search(messages.mistake_at(field), said) or field == "signal", f"{field} is not named in:\n{said}"
+    # Envoy rejects only the plugin: Envoy serves, and the filter does not answer on the signal listener.
     assert "x-exeunt" not in scene.ask("GET", "/v1/status").headers
     assert envoy.running
 
@@ -47,7 +48,7 @@ def test_no_configuration_means_the_defaults(make_scene: MakeScene, text: str) -
     scene = make_scene()
     scene.sidecar.plugin_config = text
     envoy = scene.envoy()
-    # The defaults name port 15190: on another port it is none of the filter's business.
+    # The default port is 15190: on another port the filter does not answer.
     assert "x-exeunt" not in scene.ask("GET", "/v1/status").headers
     assert envoy.running
 
@@ -57,7 +58,7 @@ def test_text_that_is_not_json_is_refused(make_scene: MakeScene) -> None:
     scene.sidecar.discover_plugin()
     scene.sidecar.plugin_config = "signal: {port: 1}"
     envoy = scene.envoy()
-    assert any("not JSON" in line for line in envoy.logged("wasm log"))
+    assert any(messages.NOT_JSON in line for line in envoy.logged(messages.FILTER_LOG))
 
 
 def test_the_metrics_pass_istios_stats_matcher_and_move(make_scene: MakeScene, version: str) -> None:
@@ -72,10 +73,10 @@ def test_the_metrics_pass_istios_stats_matcher_and_move(make_scene: MakeScene, v
     task.wait()
     scene.complete(exitCode="nonsense")
     scene.complete(action="drain")
-    until("the state shows", lambda: envoy.stats("exeunt_state")["wasmcustom.exeunt_state"] == 1)
-    until("what is in flight shows", lambda: envoy.stats("exeunt_in_flight")["wasmcustom.exeunt_in_flight"] == 1)
+    until("the metric shows the state", lambda: envoy.stats("exeunt_state")["wasmcustom.exeunt_state"] == 1)
+    until("the metric shows the bytes in flight", lambda: envoy.stats("exeunt_in_flight")["wasmcustom.exeunt_in_flight"] == 1)
     upstream.deliveries()
-    until("it is drained", lambda: scene.status()["state"] == "drained")
+    scene.await_state("drained")
     after = {name.removeprefix("wasmcustom."): value for name, value in envoy.stats("wasmcustom").items()}
     assert after["exeunt_signals_accepted"] == 1
     assert after["exeunt_signals_refused"] == 1
@@ -84,20 +85,20 @@ def test_the_metrics_pass_istios_stats_matcher_and_move(make_scene: MakeScene, v
     assert after["exeunt_in_flight"] == 0
 
 
-def test_one_line_a_transition_and_none_a_request(make_scene: MakeScene, version: str) -> None:
+def test_the_filter_logs_one_line_per_transition_and_none_per_request(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     envoy = scene.envoy()
-    before = len(envoy.logged("wasm log"))
+    before = len(envoy.logged(messages.FILTER_LOG))
     for _ in range(20):
         scene.status()
         scene.ask("GET", "/nowhere")
-    assert len(envoy.logged("wasm log")) == before
+    assert len(envoy.logged(messages.FILTER_LOG)) == before
     scene.complete(action="drain")
-    until("it is drained", lambda: scene.status()["state"] == "drained")
-    until("both transitions are logged", lambda: len(envoy.logged("wasm log")) == before + 2)
+    scene.await_state("drained")
+    until("the log has both transitions", lambda: len(envoy.logged(messages.FILTER_LOG)) == before + 2)
 
 
-def test_above_the_limit_of_clusters_envoy_is_not_asked_for_them(make_scene: MakeScene) -> None:
+def test_above_max_clusters_the_filter_does_not_ask_for_them(make_scene: MakeScene) -> None:
     scene = make_scene()
     scene.sidecar.plugin_config |= {"maxClusters": 1, "stallTimeout": "1s", "drainTimeout": "3s"}
     envoy = scene.envoy()

@@ -1,166 +1,22 @@
-"""The wire: what the signal listener takes, and what it refuses without harm."""
+"""Signals that the filter accepts, in every form and number."""
 
-import json
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import pytest
-
-from harness import http2
+from e2e.upload import MB, finished_upload
 from harness.client import Answer, Connection, raw
 from harness.delivery import check_all_delivered
-from harness.envoy import Envoy
-from harness.release import VERSIONS
-from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene, Scene
-
-GOOD = {"container": "base", "exitCode": 0, "action": "quit"}
+from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene, completion
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """A request that is refused: how, and what the answer must name."""
-
-    status: int
-    names: list[str]
-    method: str = "POST"
-    path: str = "/v1/complete"
-    headers: dict[str, str] = field(default_factory=lambda: SIGNAL_HEADERS)
-    text: str = ""
-
-
-def completion(**fields: object) -> str:
-    return json.dumps(GOOD | fields)
-
-
-# What is wrong with a request whatever carries its completion.
-WRONG = {
-    "without the header": Wrong(400, ["x-exeunt"], headers={}, text=completion()),
-    "with another value in the header": Wrong(400, ["x-exeunt"], headers={"x-exeunt": "yes"}, text=completion()),
-    "as GET": Wrong(405, [], method="GET"),
-    "as PUT": Wrong(405, [], method="PUT", text=completion()),
-    "as POST to the status": Wrong(405, [], path="/v1/status", text=completion()),
-    "to an unknown path": Wrong(404, [], path="/v2/complete", text=completion()),
-    "to the root": Wrong(404, [], method="GET", path="/"),
-    "without a completion": Wrong(400, ["empty"]),
-    "with 5 KiB": Wrong(413, ["4096"], text=completion(container="b" * 5 * 1024)),
-    "with broken JSON": Wrong(400, ["JSON"], text='{"container": "base", '),
-    "with JSON that is no object": Wrong(400, ["object"], text="[]"),
-    "with unknown fields": Wrong(400, ["colour", "shape"], text=completion(colour="red", shape="round")),
-    "with a wrong type": Wrong(400, ["exitCode", "0 to 255"], text=completion(exitCode="zero")),
-    "with an exit code that none is": Wrong(400, ["exitCode", "256"], text=completion(exitCode=256)),
-    "with an unknown action": Wrong(400, ["action", "quit", "drain"], text=completion(action="explode")),
-    "with an exit code and a signal": Wrong(400, ["signal"], text=completion(signal=9)),
-    "with half the facts": Wrong(400, ["unsent.bytes"], text=completion(unsent={"connections": 1})),
-    "with three mistakes at once": Wrong(
-        400, ["container", "exitCode", "action"], text=json.dumps({"container": 1, "exitCode": -1, "action": 2})
-    ),
-}
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def unharmed(request: pytest.FixtureRequest) -> Iterator[tuple[Scene, Envoy]]:
-    """An Envoy that all refused requests of this module go to: it must not matter."""
-    folder = Path(tempfile.mkdtemp(prefix="exeunt-e2e-"))
-    with Scene(folder, version=request.param) as scene:
-        yield scene, scene.envoy()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_serving(scene: Scene, envoy: Envoy) -> None:
-    assert scene.status()["state"] == "serving"
-    assert envoy.running
-
-
-@pytest.mark.parametrize("carrier", ["header", "body"])
-@pytest.mark.parametrize("wrong", [pytest.param(wrong, id=name.replace(" ", "_")) for name, wrong in WRONG.items()])
-def test_a_signal_is_refused_and_changes_nothing(unharmed: tuple[Scene, Envoy], wrong: Wrong, carrier: str) -> None:
-    scene, envoy = unharmed
-    refused = envoy.stats("exeunt_signals_refused")
-    header = {COMPLETION_HEADER: wrong.text} if carrier == "header" and wrong.text else {}
-    body = wrong.text.encode() if carrier == "body" and wrong.text else None
-    answer = scene.ask(wrong.method, wrong.path, wrong.headers | header, body)
-    assert answer.status == wrong.status, answer
-    assert answer.headers["x-exeunt"]
-    for name in wrong.names:
-        assert name in answer.body.decode()
-    if wrong.status == 405:
-        assert answer.headers["allow"] == ("GET" if wrong.path == "/v1/status" else "POST")
-    check_serving(scene, envoy)
-    assert sum(envoy.stats("exeunt_signals_refused").values()) == sum(refused.values()) + 1
-
-
-def test_http_2_with_prior_knowledge_is_answered(unharmed: tuple[Scene, Envoy]) -> None:
-    scene, envoy = unharmed
-    signal = scene.sidecar.places.signal
-    assert json.loads(http2.ask(signal, "GET", "/v1/status", {}))["state"] == "serving"
-    assert b"x-exeunt" in http2.ask(signal, "POST", "/v1/complete", {}, completion().encode())
-    assert b"colour" in http2.ask(signal, "POST", "/v1/complete", SIGNAL_HEADERS, completion(colour="red").encode())
-    check_serving(scene, envoy)
-
-
-def test_an_absolute_form_request_for_the_filter_is_answered(unharmed: tuple[Scene, Envoy]) -> None:
-    scene, envoy = unharmed
-    host, port = scene.sidecar.places.signal
-    answer = raw((host, port), f"GET http://{host}:{port}/v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert b'"serving"' in answer
-    check_serving(scene, envoy)
-
-
-_COMPLETE = b"POST /v1/complete HTTP/1.1\r\nhost: x\r\n"
-_NO_BODY = b"content-length: 0\r\n"
-ODD = {
-    "bytes that are no UTF-8 in the header": _COMPLETE + b"x-exeunt: \xff\xfe\r\n" + _NO_BODY,
-    "bytes that are no UTF-8 in the completion": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt-completion: \xff{\r\n" + _NO_BODY,
-    "bytes that are no UTF-8 in the path": b"GET /v1/\xff HTTP/1.1\r\nhost: x\r\n",
-    "the header twice": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt: 1\r\n" + _NO_BODY,
-    "a completion nested a thousand times": _COMPLETE + b"x-exeunt: 1\r\nx-exeunt-completion: %s\r\n" % (b"[" * 1000) + _NO_BODY,
-    "a length that no number holds": _COMPLETE + b"x-exeunt: 1\r\ncontent-length: %s\r\n" % (b"9" * 30),
-    "HEAD": b"HEAD /v1/status HTTP/1.1\r\nhost: x\r\n",
-    "OPTIONS *": b"OPTIONS * HTTP/1.1\r\nhost: x\r\n",
-    "HTTP/1.0": b"GET /v1/status HTTP/1.0\r\n",
-    "no HTTP": b"EHLO exeunt\r\n",
-}
-
-
-@pytest.mark.parametrize("head", [pytest.param(head, id=name.replace(" ", "_")) for name, head in ODD.items()])
-def test_an_odd_request_is_refused_and_breaks_nothing(unharmed: tuple[Scene, Envoy], head: bytes) -> None:
-    scene, envoy = unharmed
-    answer = raw(scene.sidecar.places.signal, head + b"connection: close\r\n\r\n", timeout=2)
-    assert answer.startswith(b"HTTP/1.1 4")
-    assert not envoy.logged("Wasm VM failed|panicked")
-    check_serving(scene, envoy)
-
-
-def test_a_body_in_pieces_with_trailers_is_taken(make_scene: MakeScene, version: str) -> None:
+def test_a_body_in_chunks_with_trailers_is_accepted(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     scene.envoy()
     text = completion(action="drain").encode()
     head = b"POST /v1/complete HTTP/1.1\r\nhost: x\r\nx-exeunt: 1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
-    pieces = b"".join(b"1\r\n" + text[at : at + 1] + b"\r\n" for at in range(len(text)))
-    answer = raw(scene.sidecar.places.signal, head + pieces + b"0\r\nlast: one\r\n\r\n")
+    chunks = b"".join(b"1\r\n" + text[at : at + 1] + b"\r\n" for at in range(len(text)))
+    answer = raw(scene.sidecar.places.signal, head + chunks + b"0\r\nlast: one\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 202")
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["GET http://backend.example:8080/ HTTP/1.1", "GET http://127.0.0.1:1/ HTTP/1.1", "CONNECT backend.example:8080 HTTP/1.1"],
-)
-def test_the_signal_listener_is_no_forward_proxy(make_scene: MakeScene, line: str) -> None:
-    scene = make_scene()
-    upstream = scene.upstream(mode="http")
-    scene.envoy()
-    answer = raw(
-        scene.sidecar.places.signal, f"{line}\r\nhost: backend.example:8080\r\nconnection: close\r\n\r\n".encode(), timeout=2
-    )
-    assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405", b"HTTP/1.1 403"))
-    assert b"x-exeunt: " in answer
-    assert [report["event"] for report in upstream.reports] == ["listening"]
 
 
 def test_one_kept_alive_connection_carries_good_and_bad_signals(make_scene: MakeScene, version: str) -> None:
@@ -182,39 +38,27 @@ def test_one_kept_alive_connection_carries_good_and_bad_signals(make_scene: Make
     assert envoy.running
 
 
-def test_a_signal_that_comes_twice_drains_once(make_scene: MakeScene, version: str) -> None:
+def test_two_equal_signals_drain_once(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
-    upstream = scene.upstream(rate=2_000_000)
-    envoy = scene.envoy()
-    task = scene.task(size=3_000_000)
-    task.begin()
-    task.wait()
+    upload = finished_upload(scene, size=3 * MB, rate=2 * MB)
     answers = [scene.complete(), scene.complete()]
     assert [answer.status for answer in answers] == [202, 202]
-    check_all_delivered(upstream, envoy, 3_000_000)
+    upload.check_delivered()
     assert len(scene.transitions()) == 2
 
 
-def test_a_completion_in_a_body_is_taken_too(make_scene: MakeScene, version: str, route: str) -> None:
+def test_a_completion_in_a_body_is_accepted_too(make_scene: MakeScene, version: str, route: str) -> None:
     scene = make_scene(version=version, route=route)
-    upstream = scene.upstream(rate=2_000_000)
-    envoy = scene.envoy()
-    task = scene.task(size=2_000_000)
-    task.begin()
-    task.wait()
+    upload = finished_upload(scene, size=2 * MB, rate=2 * MB)
     answer = scene.ask("POST", "/v1/complete", SIGNAL_HEADERS, completion(container="by-body").encode())
     assert answer.status == 202
     assert answer.json()["container"] == "by-body"
-    check_all_delivered(upstream, envoy, 2_000_000)
+    upload.check_delivered()
 
 
 def test_many_signals_at_once_drain_once(make_scene: MakeScene) -> None:
     scene = make_scene()
-    upstream = scene.upstream(rate=2_000_000)
-    envoy = scene.envoy()
-    task = scene.task(size=3_000_000)
-    task.begin()
-    task.wait()
+    upload = finished_upload(scene, size=3 * MB, rate=2 * MB)
 
     def signal(number: int) -> Answer:
         return scene.complete(exitCode=number)
@@ -222,7 +66,7 @@ def test_many_signals_at_once_drain_once(make_scene: MakeScene) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(signal, range(16)))
     assert {answer.status for answer in answers} == {202}
-    check_all_delivered(upstream, envoy, 3_000_000)
+    upload.check_delivered()
     assert len(scene.transitions()) == 2
 
 
@@ -237,7 +81,7 @@ def test_two_agents_at_once_agree(make_scene: MakeScene, version: str) -> None:
     assert [agent.wait() for agent in agents] == [0, 0]
 
 
-def test_every_worker_tells_the_same(make_scene: MakeScene, version: str) -> None:
+def test_every_worker_reports_the_same_state(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     upstream = scene.upstream(mode="never")
     scene.envoy()
@@ -249,11 +93,11 @@ def test_every_worker_tells_the_same(make_scene: MakeScene, version: str) -> Non
     signalled_at = time.monotonic()
     answer = scene.complete(container="main-of-many", exitCode=7, action="drain")
     assert answer.status == 202
-    # A connection each: Envoy spreads them over its two workers.
+    # Each request has its own connection: Envoy spreads them over its two workers.
     seen = [scene.status() for _ in range(40)]
     took_ms = (time.monotonic() - signalled_at) * 1000
     assert {status["state"] for status in seen} == {"draining"}
     assert {status["container"] for status in seen} == {"main-of-many"}
-    # One clock for all, but each worker reads it once in a turn of its event loop.
+    # The workers share one clock, but each reads it only once per turn of its event loop.
     assert all(status["sinceMs"] <= took_ms + 10 for status in seen)
     assert seen[-1]["sinceMs"] > seen[0]["sinceMs"] - 10

@@ -1,24 +1,23 @@
-"""A plugin that is matched on every listener by mistake: other traffic is none of its business."""
+"""A plugin on every listener by mistake: the filter must not touch other traffic."""
 
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness.client import Answer, ask
-from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene, Scene
+from harness.scene import COMPLETION_HEADER, SIGNAL_HEADERS, MakeScene, Scene, completion
 
-# What Envoy itself makes anew for each request.
+# Headers that Envoy itself sets anew for each request.
 EPHEMERAL = re.compile(rb"(?im)^(x-request-id|x-envoy-expected-rq-timeout-ms|traceparent|x-b3-[a-z]+): .*$")
 BACKEND = {"host": "backend.example"}
 BODY = bytes(range(256)) * 2000
-COMPLETION = json.dumps({"container": "base", "exitCode": 0, "action": "quit"})
+COMPLETION = completion()
 SIGNAL = SIGNAL_HEADERS | {COMPLETION_HEADER: COMPLETION}
 
 
 def exchanges(scene: Scene) -> list[tuple[int, dict[str, str], bytes]]:
-    """What the upstream saw (it echoes) and what came back, for requests of several kinds."""
+    """Sends requests of several kinds. The upstream echoes each, so the answers show both directions."""
     http, health = scene.sidecar.places.http, scene.sidecar.places.health
     answers: list[Answer] = [
         ask(http, "GET", "/", BACKEND),
@@ -28,9 +27,9 @@ def exchanges(scene: Scene) -> list[tuple[int, dict[str, str], bytes]]:
         ask(http, "POST", "/v1/complete", BACKEND | SIGNAL, COMPLETION.encode()),
         ask(health, "GET", "/elsewhere"),
     ]
-    fresh = ("date", "x-envoy-upstream-service-time")
+    varying = ("date", "x-envoy-upstream-service-time")
     return [
-        (answer.status, {n: v for n, v in answer.headers.items() if n not in fresh}, EPHEMERAL.sub(rb"\1", answer.body))
+        (answer.status, {n: v for n, v in answer.headers.items() if n not in varying}, EPHEMERAL.sub(rb"\1", answer.body))
         for answer in answers
     ]
 

@@ -62,7 +62,7 @@ def _silent(root: Path) -> Iterator[str]:
             files = _files(root, place)
             silent = [str(file.relative_to(root)) for file in files if not re.search(place["says"], file.read_text())]
             if len(silent) == len(files) or ("each" in place and silent):
-                names = ", ".join(place.get("each") and silent or place["in"])
+                names = ", ".join((place.get("each") and silent) or place["in"])
                 yield f"{names}: nothing there is {place['says']}, but {FACTS}:{fact['line']} expects it: {fact['name']}"
 
 

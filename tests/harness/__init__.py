@@ -1,5 +1,5 @@
-"""What a test, the demo and the benchmark need to run a real Envoy beside a real task.
+"""Runs a real Envoy beside a real task, for the tests, the demo and the benchmark.
 
-The law of this package: standard library only, nothing is decided here, and whatever was started is ended by the one that
-started it. Every time is `time.monotonic()`, which all processes of a machine share.
+Rules of this package: it uses the standard library only, it decides nothing, and the code that starts a process also ends it. All
+times are `time.monotonic()`, which is the same clock in every process of a machine.
 """

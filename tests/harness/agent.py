@@ -1,19 +1,19 @@
-"""The agent as it is shipped, watching a task."""
+"""The built agent, watching a task."""
 
-import contextlib
-import json
 import secrets
 from pathlib import Path
 from typing import Any
 
+from . import verdict
 from .child import Child
 from .network import HOST, Network
+from .process import pidfds
 from .sidecar import Places
 from .wait import until
 
 
 class Agent(Child):
-    """`exeunt-agent watch`: at its post when the constructor returns, so the task may begin."""
+    """`exeunt-agent watch`. The constructor returns when the agent watches its task, so the task may begin."""
 
     def __init__(
         self,
@@ -23,40 +23,30 @@ class Agent(Child):
         network: Network = HOST,
         uid: int | None = None,
     ) -> None:
-        """Starts it on a task that is already there."""
+        """Starts the agent; its task must exist already."""
         self.termination_log = folder / f"termination-log-{secrets.token_hex(4)}"
-        # kubelet makes it, writable for the container's user.
+        # Like kubelet: the file exists, and the container's user can write to it.
         self.termination_log.touch()
         self.termination_log.chmod(0o666)
         argv: list[str | Path] = [binary, "watch", *flags]
         argv += ["--termination-log", self.termination_log]
         super().__init__(argv, folder / "agent.log", network=network, container="exeunt", uid=uid, reports=False)
-        until("the agent watches", self._watches)
+        until("the agent watches its task", self._watches)
 
     def _watches(self) -> bool:
         if not self.running:
             raise AssertionError(f"the agent ended before its task; {self.describe()}")
-        return any("pidfd" in target for target in _open_files(self.pid))
+        return pidfds(self.pid) > 0
 
     def verdict(self, within: float = 30.0) -> Any:
-        """What it wrote to the termination log; waits for its end."""
+        """Waits for the agent's end and returns the verdict from its termination log, checked against its schema."""
         self.wait(within)
-        text = self.termination_log.read_text()
-        return json.loads(text)
+        return verdict.check(self.termination_log.read_text())
 
 
 def flags(places: Places, proxy_pid: int) -> list[str]:
-    """What an agent outside of a pod has to be told: ports that are not Istio's, and which process is the proxy."""
+    """The options that an agent needs outside of a pod: the test's ports instead of Istio's, and the process of the proxy."""
     host, port = places.signal
     argv = ["--signal-address", host, "--signal-port", str(port)]
     argv += ["--admin-port", str(places.admin[1]), "--status-port", str(places.pilot_agent[1])]
     return [*argv, "--proxy-pid", str(proxy_pid)]
-
-
-def _open_files(pid: int) -> list[str]:
-    targets = []
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        # One may be closed since it was listed.
-        with contextlib.suppress(FileNotFoundError):
-            targets.append(str(link.readlink()))
-    return targets

@@ -1,9 +1,8 @@
-"""A child process: its end to the millisecond, its reports, its log, and that it is gone when nobody needs it any more."""
+"""A child process: it reports on stdout, writes a log, and is ended by the test that started it."""
 
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -13,56 +12,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .ending import Ending
 from .network import HOST, Network
 from .wait import TooLate
 
 Report = dict[str, Any]
 
 _LAST_LINES = 30
-_LONGEST_LINE = 300
-_TELLS_NOTHING = ("Deprecated field", "envoy bug", "envoy_bug", "server.cc:54", "server.cc:46", "loading ")
-
-
-class Ending:
-    """Sees a process end, by pidfd: exact, whoever its parent is, and safe against a reused process id."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.at: float | None = None
-        self._pidfd = os.pidfd_open(pid)
-        self._ended = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        poll.poll()
-        self.at = time.monotonic()
-        self._ended.set()
-
-    def wait(self, within: float) -> float:
-        """The time at which the process ended, or `TooLate`."""
-        if not self._ended.wait(within) or self.at is None:
-            raise TooLate(f"process {self.pid} was still running after {within:g} s")
-        return self.at
-
-    def comes(self, within: float) -> bool:
-        """Whether it ends in that time."""
-        return self._ended.wait(within)
-
-    def send(self, number: signal.Signals) -> None:
-        """Sends a signal, if the process is still there."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, number)
-
-    def close(self) -> None:
-        """Gives the descriptor back; only after the end, since the watching thread uses it."""
-        if self._ended.is_set():
-            os.close(self._pidfd)
+_MAX_LINE_LENGTH = 300
+# Lines that Envoy writes at every start with Istio's configuration. They explain no failure.
+_NOISE = ("Deprecated field", "envoy bug", "envoy_bug", "server.cc:54", "server.cc:46", "loading ")
 
 
 class Child:
-    """A process that is killed at the end of its `with` block, if it has not ended by itself."""
+    """A process that is killed at the end of its `with` block, unless it has already ended."""
 
     def __init__(
         self,
@@ -74,30 +37,30 @@ class Child:
         uid: int | None = None,
         reports: bool = True,
     ) -> None:
-        """Starts `argv`; what it writes to stderr goes to `log`, and its stdout too unless it makes `reports` there."""
+        """Starts `argv`. Its stderr goes to `log`; its stdout is read as reports, or goes to `log` too without `reports`."""
         self.log = log
         self.reports: list[Report] = []
-        self._news = threading.Condition()
-        self._said_all = not reports
+        self._changed = threading.Condition()
+        self._stdout_closed = not reports
         self._name = Path(argv[0]).name
-        hear, tell = os.pipe()
+        pid_reader, pid_writer = os.pipe()
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                network.command([str(word) for word in argv], container=container, uid=uid, tell=tell),
+                network.command([str(word) for word in argv], container=container, uid=uid, tell=pid_writer),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if reports else sink,
                 stderr=sink,
-                # A group of its own: Ctrl-C is for the one who started it, who then ends it in order.
+                # In its own process group: Ctrl-C reaches only the test program, which then ends its children in order.
                 process_group=0,
-                pass_fds=(tell,) if network.stays_outside else (),
+                pass_fds=(pid_writer,) if network.starts_child else (),
             )
-        os.close(tell)
-        with os.fdopen(hear) as told:
-            # The command's own process id, as this machine sees it.
-            self.pid = int(told.read() or self._process.pid)
+        os.close(pid_writer)
+        with os.fdopen(pid_reader) as reader:
+            # The process id of `argv` itself, in this machine's PID namespace.
+            self.pid = int(reader.read() or self._process.pid)
         self.started_at = time.monotonic()
-        self.ending = Ending(self.pid)
-        # Reaps at once, because the kernel tells a watcher the exit status only then (PIDFD_INFO_EXIT, Linux 6.15).
+        self.ending = Ending(self.pid, self.describe)
+        # Reaps the process at once: only then the kernel tells a watcher the exit status (PIDFD_INFO_EXIT, Linux 6.15).
         threading.Thread(target=self._process.wait, daemon=True).start()
         self._reader = threading.Thread(target=self._read, daemon=True) if reports else None
         if self._reader is not None:
@@ -107,57 +70,54 @@ class Child:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             report = json.loads(line)
-            with self._news:
+            with self._changed:
                 self.reports.append(report)
-                self._news.notify_all()
-        with self._news:
-            self._said_all = True
-            self._news.notify_all()
+                self._changed.notify_all()
+        with self._changed:
+            self._stdout_closed = True
+            self._changed.notify_all()
 
     def report(self, event: str, within: float = 10.0) -> Report:
-        """The first report of `event`; waits for it."""
+        """Waits for the first report of `event` and returns it."""
         return self.await_report(f"report {event!r}", lambda report: report["event"] == event, within)
 
-    def await_report(self, what: str, wanted: Callable[[Report], bool], within: float = 10.0) -> Report:
-        """The first report that is `wanted`; waits for it."""
+    def await_report(self, what: str, matches: Callable[[Report], bool], within: float = 10.0) -> Report:
+        """Waits for the first report that `matches` and returns it."""
         deadline = time.monotonic() + within
-        with self._news:
+        with self._changed:
             while True:
                 for report in self.reports:
-                    if wanted(report):
+                    if matches(report):
                         return report
                 left = deadline - time.monotonic()
-                # An ended process has said everything as soon as its pipe is read to the end.
-                if left <= 0 or self._said_all:
+                # After the end of the pipe no report can come.
+                if left <= 0 or self._stdout_closed:
                     raise TooLate(f"{what} did not come within {within:g} s; {self.describe()}")
-                self._news.wait(left)
+                self._changed.wait(left)
 
-    def say(self, line: str) -> None:
-        """Writes a line to the process's stdin."""
+    def send_line(self, line: str) -> None:
+        """Writes a line to the stdin of the process."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n".encode())
         self._process.stdin.flush()
 
     def wait(self, within: float = 10.0) -> int:
-        """The exit code, or minus the signal's number; waits for the end."""
-        try:
-            self.ending.wait(within)
-        except TooLate as late:
-            raise TooLate(f"{late}; {self.describe()}") from None
+        """Waits for the end and returns the exit code, or minus the number of the signal."""
+        self.ending.wait(within)
         return self._process.wait()
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process has not ended."""
         return self.ending.at is None
 
     def describe(self) -> str:
-        """One line and the last lines of the log, for a failure."""
+        """For a failure: the state of the process and the last lines of its log."""
         state = "is running" if self.running else f"ended with {self._process.wait()}"
         return "\n".join([f"{self._name} (process {self.pid}) {state}, {self.log}:", *_last_lines(self.log)])
 
     def stop(self) -> None:
-        """Kills it, if need be, and waits until it is gone."""
+        """Kills the process if it still runs, and waits for its end."""
         self.ending.send(signal.SIGKILL)
         self.ending.wait(10)
         self._process.wait()
@@ -165,7 +125,7 @@ class Child:
             self._reader.join(10)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                # A buffered line that nobody will read any more must not fail the close.
+                # Closing flushes a buffered line, which fails when the process has ended.
                 with contextlib.suppress(OSError):
                     pipe.close()
         self.ending.close()
@@ -178,7 +138,6 @@ class Child:
 
 
 def _last_lines(log: Path) -> list[str]:
-    """The end of a log, without what Envoy says about Istio's configuration at every start."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    telling = [line for line in lines if not any(word in line for word in _TELLS_NOTHING)]
-    return [f"  | {line[:_LONGEST_LINE]}" for line in telling[-_LAST_LINES:]]
+    useful = [line for line in lines if not any(word in line for word in _NOISE)]
+    return [f"  | {line[:_MAX_LINE_LENGTH]}" for line in useful[-_LAST_LINES:]]

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client: one request per connection, or raw bytes where a request is to be wrong."""
+"""A small HTTP/1.1 client: one request per connection, or raw bytes for a request that is malformed on purpose."""
 
 import http.client
 import json
@@ -12,14 +12,14 @@ from .network import HOST, Address, Network
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
 
@@ -31,13 +31,13 @@ class Connection:
         self._http.sock = connected(address, network, timeout)
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
-        """One request and its answer."""
+        """Sends one request and returns the answer."""
         self._http.request(method, path, body=body, headers=dict(headers or {}))
         response = self._http.getresponse()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the connection."""
         self._http.close()
 
 
@@ -63,7 +63,7 @@ def ask(
     network: Network = HOST,
     timeout: float = 5.0,
 ) -> Answer:
-    """One request on a connection of its own."""
+    """Sends one request on a new connection and returns the answer."""
     connection = Connection(address, network, timeout)
     try:
         return connection.ask(method, path, headers, body)
@@ -72,7 +72,7 @@ def ask(
 
 
 def raw(address: Address, request: bytes, *, network: Network = HOST, timeout: float = 5.0) -> bytes:
-    """Sends bytes as they are, then reads until the other end closes or says nothing for `timeout` seconds."""
+    """Sends the bytes unchanged, then reads until the other end closes or sends nothing for `timeout` seconds."""
     answer = b""
     with connected(address, network, timeout) as sock:
         sock.sendall(request)

@@ -1,19 +1,19 @@
-"""A door in front of a registry that does not always open: it turns the first callers away, or is silent."""
+"""A proxy in front of a registry that fails for the first connections, or never answers."""
 
 import socket
 import threading
 from types import TracebackType
 from typing import Self
 
-_TROUBLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Door:
-    """Listens on a loopback port; turns the first callers away, and leads the others to a registry."""
+    """Listens on a loopback port. It refuses the first connections and forwards the others to a registry."""
 
     def __init__(self, registry: str = "", *, turned_away: int = 0) -> None:
-        """`registry` is HOST:PORT; without one nobody ever gets an answer."""
-        self._behind = registry
+        """`registry` is HOST:PORT; without one, no connection gets an answer. `turned_away` connections get a 503."""
+        self._registry = registry
         self._left = turned_away
         self.callers = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -31,27 +31,27 @@ class Door:
     def _serve(self) -> None:
         while True:
             try:
-                caller, _ = self._listener.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
             self.callers += 1
-            self._open.append(caller)
+            self._open.append(client)
             if self._left > 0:
                 self._left -= 1
-                threading.Thread(target=_turn_away, args=(caller,), daemon=True).start()
-            elif self._behind:
-                host, _, port = self._behind.partition(":")
-                behind = socket.create_connection((host, int(port)))
-                self._open.append(behind)
-                for source, sink in ((caller, behind), (behind, caller)):
+                threading.Thread(target=_refuse, args=(client,), daemon=True).start()
+            elif self._registry:
+                host, _, port = self._registry.partition(":")
+                server = socket.create_connection((host, int(port)))
+                self._open.append(server)
+                for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
 
 
-def _turn_away(caller: socket.socket) -> None:
-    with caller:
-        # TLS begins with this byte (RFC 8446, 5.1); in plain HTTP it is the answer that ends a handshake.
-        caller.recv(65536)
-        caller.sendall(_TROUBLE)
+def _refuse(client: socket.socket) -> None:
+    with client:
+        # For a TLS client this plain answer is no TLS record (RFC 8446, 5.1), so its handshake fails.
+        client.recv(65536)
+        client.sendall(_UNAVAILABLE)
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Just enough HTTP/2 (RFC 9113) to send one request with prior knowledge and read the body of its answer."""
+"""A minimal HTTP/2 client (RFC 9113): it sends one request with prior knowledge and reads the body of the answer."""
 
 import socket
 import struct
@@ -15,7 +15,7 @@ _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
 def ask(
     address: Address, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, network: Network = HOST
 ) -> bytes:
-    """The body of the answer to one request; empty if the stream or the connection was refused."""
+    """Sends one request and returns the body of the answer; empty if the server refuses the stream or the connection."""
     pairs = {":method": method, ":scheme": "http", ":authority": "localhost", ":path": path} | dict(headers)
     block = b"".join(_literal(name.encode(), value.encode()) for name, value in pairs.items())
     request = _PREFACE + _frame(_SETTINGS, 0, 0, b"")
@@ -49,5 +49,5 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _literal(name: bytes, value: bytes) -> bytes:
-    """A header that is not indexed, with a name of its own (RFC 7541 §6.2.2); both shorter than 127 bytes, no Huffman code."""
+    """A header field without indexing, with a literal name (RFC 7541 §6.2.2), for names and values shorter than 127 bytes."""
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value

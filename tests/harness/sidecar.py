@@ -1,4 +1,4 @@
-"""The configuration istiod gave a real sidecar, made fit for this machine."""
+"""The configuration that istiod gave to a real sidecar, adapted to this machine."""
 
 import copy
 import json
@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .network import Address, Ports
+from .network import Address
 from .paths import FIXTURES
+from .ports import Ports
 
 Json = Any
 
-# The ways a completion reaches the filter, and the configuration of each (DESIGN.md §3.1).
+# The two ways in which a completion reaches the filter, and the recorded configuration of each.
 LOOPBACK = "loopback"
 SERVICE_ENTRY = "service-entry"
 _FILES = {
@@ -26,15 +27,15 @@ _EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 _DISCOVERED = "@DISCOVERED@"
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
-# Where capture would lead, when there is none: loopback addresses of their own, because a listener's address is what the
-# filter's decision hangs on.
+# Without capture: the addresses to which capture would redirect. Each is a loopback address that nothing else has, because the
+# filter decides by a listener's address.
 _TCP_BACKEND = "127.99.0.10"
 _SIGNAL_BY_SERVICE_ENTRY = "127.99.2.190"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the sidecar listens, as a client in the pod sees it."""
+    """The addresses of the sidecar's listeners, as a client in the pod uses them."""
 
     admin: Address = ("127.0.0.1", 15000)
     pilot_agent: Address = ("127.0.0.1", 15020)
@@ -46,10 +47,10 @@ class Places:
 
 
 class Sidecar:
-    """One sidecar's configuration, and where it listens."""
+    """One sidecar's configuration and the addresses of its listeners."""
 
     def __init__(self, route: str = LOOPBACK, istio: str = "1.29.6") -> None:
-        """As Istio made it: ports as in a pod, nothing bound that capture leads to."""
+        """Istio's own configuration: the ports of a real pod, and no bound port for the listeners that need capture."""
         self.route = route
         self.document: Json = json.loads((FIXTURES / _FILES[route, istio]).read_text())
         signal = "127.0.0.1" if route == LOOPBACK else "192.0.2.190"
@@ -59,10 +60,10 @@ class Sidecar:
         self._version = 0
         self._ports: Ports | None = None
 
-    # === Where it listens ===
+    # === Addresses ===
 
     def without_capture(self) -> None:
-        """Moves every listener to a free port on loopback and binds those that only capture would lead to."""
+        """Moves every listener to a free port on loopback, and binds the listeners that would need capture."""
         self._ports = Ports()
         admin, agent, health, prometheus, signal, tcp, http, outbound, inbound, *_ = self._ports.numbers
         signal_host = "127.0.0.1" if self.route == LOOPBACK else _SIGNAL_BY_SERVICE_ENTRY
@@ -95,7 +96,7 @@ class Sidecar:
         self.cluster_at("agent", self.places.pilot_agent)
 
     def with_ipv6(self, backend: str) -> None:
-        """Makes it a dual-stack pod's without capture: backend.example's listener is bound, on IPv6."""
+        """For a dual-stack pod without capture: binds the listener of backend.example to its IPv6 address."""
         for listener in self.document["static_resources"]["listeners"]:
             address = listener["address"]["socket_address"]
             if address["port_value"] == self.places.tcp[1]:
@@ -103,7 +104,7 @@ class Sidecar:
         self.places = replace(self.places, tcp=(backend, self.places.tcp[1]))
 
     def without_ipv4(self) -> None:
-        """Moves what is left on IPv4 to IPv6, where Istio has it in a pod of IPv6 alone."""
+        """Moves all other addresses from IPv4 to IPv6, as Istio does in a pod that has only IPv6."""
         moved = {"127.0.0.1": "::1", "0.0.0.0": "::"}  # noqa: S104
         for listener in self.document["static_resources"]["listeners"]:
             address = listener["address"]["socket_address"]
@@ -115,27 +116,27 @@ class Sidecar:
         self.places = replace(self.places, admin=admin, signal=("::1", self.places.signal[1]))
 
     def backend_at(self, *, tcp: Address | None = None, http: Address | None = None) -> None:
-        """Where backend.example really is."""
+        """Sets the address of backend.example's server."""
         if tcp is not None:
             self.cluster_at("outbound|9000||backend.example", tcp)
         if http is not None:
             self.cluster_at("outbound|8080||backend.example", http)
 
     def cluster_at(self, name: str, address: Address) -> None:
-        """Points a cluster's only endpoint at `address`."""
+        """Sets the address of a cluster's only endpoint."""
         for cluster in self.document["static_resources"]["clusters"]:
             if cluster["name"] == name:
                 (locality,) = cluster["load_assignment"]["endpoints"]
                 (host,) = locality["lb_endpoints"]
-                place = host["endpoint"]["address"]["socket_address"]
-                place["address"], place["port_value"] = address
+                endpoint = host["endpoint"]["address"]["socket_address"]
+                endpoint["address"], endpoint["port_value"] = address
                 return
         raise KeyError(name)
 
     def release(self) -> None:
-        """Gives its ports back, when nothing listens there any more."""
+        """Releases the ports after every listener has ended."""
         if self._ports is not None:
-            self._ports.give_back()
+            self._ports.release()
 
     # === The plugin ===
 
@@ -152,21 +153,21 @@ class Sidecar:
                     yield network_filter["typed_config"]["http_filters"]
 
     def plugins(self) -> list[Json]:
-        """Every place where the plugin is configured."""
+        """Every HTTP filter that is the plugin."""
         filters = [one for chain in self._http_filters() for one in chain]
         return [one for one in filters if one.get("typed_config", {}).get("@type") == _WASM]
 
     def match_everywhere(self) -> None:
-        """Puts the plugin on every HTTP listener, as a WasmPlugin without `match` does by mistake."""
+        """Puts the plugin on every HTTP listener, as a WasmPlugin without `match` does."""
         (plugin,) = self.plugins()
         for chain in self._http_filters():
             if plugin not in chain:
                 chain.insert(0, copy.deepcopy(plugin))
 
     def discover_plugin(self) -> None:
-        """Delivers the plugin's configuration by discovery (ECDS), as istiod does, from a file beside the bootstrap.
+        """Gives the plugin's configuration by discovery (ECDS), as istiod does, from a file beside the bootstrap.
 
-        In a bootstrap Envoy refuses a bad plugin with everything else; discovered, it refuses the plugin alone.
+        A bad plugin in the bootstrap makes Envoy reject the whole bootstrap; by discovery Envoy rejects only the plugin.
         """
         for plugin in self.plugins():
             resource = {"@type": _EXTENSION, "name": plugin["name"], "typed_config": plugin.pop("typed_config")}
@@ -175,28 +176,37 @@ class Sidecar:
             plugin["config_discovery"] = {"config_source": source, "type_urls": [_WASM, _RBAC]}
 
     def plugin_not_fetched(self) -> None:
-        """What pilot-agent puts in the plugin's place when it cannot fetch the module and the plugin is to fail open.
+        """Replaces the plugin as pilot-agent does when it cannot fetch the module of a plugin that fails open.
 
-        An RBAC filter without rules lets everything pass (istio pkg/wasm/convert.go).
+        The replacement is an RBAC filter without rules, which lets everything pass (istio pkg/wasm/convert.go).
         """
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
     def hold_applications(self) -> None:
-        """What a proxy knows of itself that was started first, for the others to wait (`holdApplicationUntilProxyStarts`)."""
+        """Sets `holdApplicationUntilProxyStarts` in the node metadata, from which the agent reads it."""
         self.document["node"]["metadata"]["PROXY_CONFIG"]["holdApplicationUntilProxyStarts"] = True
 
     def count_connections(self) -> None:
-        """Has Envoy count its listeners' connections, as with EXIT_ON_ZERO_ACTIVE_CONNECTIONS (istio pkg/bootstrap/config.go)."""
+        """Lets Envoy count the connections of its listeners, as EXIT_ON_ZERO_ACTIVE_CONNECTIONS does.
+
+        See istio pkg/bootstrap/config.go.
+        """
         self.document["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"].append({"suffix": "downstream_cx_active"})
 
     def without_plugin(self) -> None:
-        """Takes the plugin out again, to compare."""
+        """Removes the plugin."""
         for chain in self._http_filters():
             chain[:] = [one for one in chain if one.get("typed_config", {}).get("@type") != _WASM]
 
+    def without_signal_listener(self) -> None:
+        """Removes the signal listener, and with it the plugin: the pod has no annotation for them."""
+        listeners = self.document["static_resources"]["listeners"]
+        port = self.places.signal[1]
+        listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != port]
+
     def write(self, path: Path, *, wasm: Path, access_log: Path) -> None:
-        """Writes the bootstrap, and beside it what is discovered, which a running Envoy takes up when it is written again."""
+        """Writes the bootstrap and, beside it, the discovered plugin; a running Envoy applies each new version of the latter."""
         config = self.plugin_config if isinstance(self.plugin_config, str) else json.dumps(self.plugin_config)
         values = {"@PLUGIN@": str(wasm), "@CONFIG@": config, "@ACCESS_LOG@": str(access_log)}
         discovered = path.with_name("ecds.json")
@@ -205,7 +215,7 @@ class Sidecar:
         if self._discovered:
             self._version += 1
             response = {"version_info": str(self._version), "resources": _filled(self._discovered, values)}
-            # Envoy watches for moves: half a file must never be read.
+            # Envoy reads the file when it is moved into place, so it never reads half a file.
             partial = discovered.with_suffix(".partial")
             partial.write_text(json.dumps(response, indent=1))
             partial.replace(discovered)

@@ -1,4 +1,4 @@
-"""A task process, as the main container of a pod: started, watched, then told to begin."""
+"""A task: the process of a pod's main container. It starts, an agent may watch it, then it begins to work."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from .paths import PROGRAMS, PYTHON
 
 
 class Task(Child):
-    """A process that waits for `begin`, works and ends; see `programs/task.py` for what the words mean."""
+    """A process that waits for `begin`, works and ends. `programs/task.py` explains the options."""
 
     def __init__(
         self,
@@ -25,18 +25,18 @@ class Task(Child):
         container: str = "base",
         uid: int | None = None,
     ) -> None:
-        """Starts it and waits until it is ready to begin; `size` is in bytes per connection."""
+        """Starts the task and waits until it is ready to begin; `size` is in bytes per connection."""
         argv: list[str | Path] = [*PYTHON, PROGRAMS / "task.py", what]
         if to is not None:
             argv += ["--to", f"{to[0]}:{to[1]}"]
         argv += ["--bytes", str(size), "--connections", str(connections), "--path", path]
         argv += ["--exit", str(exit_code), "--killed-by", str(killed_by)]
         if uid is not None:
-            # The interpreter may lie where that user cannot go (a home folder): it changes the user itself, before any socket.
+            # The program changes the user itself, before it opens a socket: that user may be unable to run this interpreter.
             argv += ["--uid", str(uid)]
         super().__init__(argv, folder / f"task-{what}.log", network=network, container=container)
         self.report("ready")
 
     def begin(self) -> None:
-        """Lets it work."""
-        self.say("go")
+        """Lets the task work."""
+        self.send_line("go")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.images import DATE, OWN_PLATFORM, Made, Tool, agent_files, digest_of, members, skopeo, snapshot
+from harness.images import DATE, Made, Tool, agent_files, digest_of, members, skopeo, snapshot
 from harness.paths import ROOT, agent, wasm
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_OWN = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
 
 
 def test_the_plugin_is_one_manifest_for_linux_amd64_and_no_index(made: Made) -> None:
@@ -36,7 +37,7 @@ def test_the_plugins_last_layer_has_plugin_wasm_at_its_root_and_it_is_the_shippe
 def test_the_agents_image_has_nothing_but_the_binary_and_runs_it_as_65532(made: Made) -> None:
     top = made.document("exeunt-agent", made.digest("exeunt-agent"))
     platforms = made.record["images"]["exeunt-agent"]["platforms"]
-    manifest = made.document("exeunt-agent", platforms[OWN_PLATFORM])
+    manifest = made.document("exeunt-agent", platforms[_OWN])
     config = made.document("exeunt-agent", manifest["config"]["digest"])
     assert config["config"]["Entrypoint"] == ["/exeunt-agent"]
     assert config["config"]["User"] == "65532:65532"
@@ -104,7 +105,7 @@ def test_an_archive_keeps_the_manifests_digest_for_those_who_read_it_as_a_layout
 
 def test_a_loaded_archive_is_called_as_the_published_image_is(made: Made) -> None:
     version = made.record["version"]
-    with tarfile.open(made.folder / f"exeunt-agent-{version}-{OWN_PLATFORM.replace('/', '-')}.tar") as tar:
+    with tarfile.open(made.folder / f"exeunt-agent-{version}-{_OWN.replace('/', '-')}.tar") as tar:
         files = {name: json.loads(_contents(tar, name)) for name in ("manifest.json", "index.json")}
     name = f"ghcr.io/exeunt-dev/exeunt-agent:{version}"
     assert files["manifest.json"][0]["RepoTags"] == [name]
@@ -112,7 +113,7 @@ def test_a_loaded_archive_is_called_as_the_published_image_is(made: Made) -> Non
 
 
 def test_the_agent_of_the_other_architecture_runs() -> None:
-    foreign = {name: file for name, file in agent_files().items() if name != OWN_PLATFORM}
+    foreign = {name: file for name, file in agent_files().items() if name != _OWN}
     if not foreign:
         pytest.skip("the agent of the other architecture: it could not be built here")
     for name, file in foreign.items():
@@ -127,7 +128,7 @@ def test_the_agent_of_the_other_architecture_runs() -> None:
 def test_the_bare_binaries_lie_beside_the_images(made: Made) -> None:
     version = made.record["version"]
     assert (made.folder / f"exeunt-{version}.wasm").read_bytes() == wasm().read_bytes()
-    assert (made.folder / f"exeunt-agent-{version}-{OWN_PLATFORM.replace('/', '-')}").read_bytes() == agent().read_bytes()
+    assert (made.folder / f"exeunt-agent-{version}-{_OWN.replace('/', '-')}").read_bytes() == agent().read_bytes()
 
 
 def test_every_file_that_a_release_offers_has_its_checksum(made: Made) -> None:

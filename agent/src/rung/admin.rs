@@ -97,7 +97,7 @@ impl Run {
                     }
                     asked = ending.clock.now();
                 }
-                State::Serving | State::Draining | State::Gone => {}
+                State::Serving | State::Draining => {}
             }
             let wake = self.machine.next_wake().map_or(Duration::MAX, |at| at.since(now));
             if ending.sidecar.wait(wake.min(ending.sidecar.pause())) {

@@ -160,7 +160,7 @@ impl Talk {
                 self.untold = true;
                 self.report_from = now + RETRY;
             }
-            Some(State::Draining | State::Quitting | State::Gone) | None => {}
+            Some(State::Draining | State::Quitting) | None => {}
         }
         self.check_later(ending, now);
         None

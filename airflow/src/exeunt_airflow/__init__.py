@@ -1,13 +1,13 @@
-"""exeunt for Airflow: a task's pod under Istio ends when its task ends.
+"""exeunt for Airflow: adds exeunt's agent to the pods of Airflow tasks, which ends the Istio proxy when the task ends.
 
-Installing the package is enough: Airflow finds `exeunt_airflow.policy` by the entry point group `airflow.policy`. Where that is
-not wanted, `airflow_local_settings.py` takes the same hook:
+It is enough to install the package: Airflow finds `exeunt_airflow.policy` through the entry point group `airflow.policy`. If you
+do not want to use entry points, import the same hook in `airflow_local_settings.py`:
 
     from exeunt_airflow import pod_mutation_hook
 
     __all__ = ["pod_mutation_hook"]
 
-Both at once do no harm: a pod that has its agent is left alone.
+You can use both: a pod that already has an agent stays unchanged.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ __all__ = ["VERSION", "ExeuntCallback", "complete", "pod_mutation_hook"]
 
 
 def __getattr__(name: str) -> Any:
-    """The callback needs Airflow's provider; the rest, such as `complete` in a task's own image, does not."""
+    """Imports the callback on first use: it needs Airflow's provider, and an image that only calls `complete` may not have it."""
     if name == "ExeuntCallback":
         from exeunt_airflow.callback import ExeuntCallback
 

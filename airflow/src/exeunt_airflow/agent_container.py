@@ -1,4 +1,8 @@
-"""The container that is added, as Kubernetes' Python client has it."""
+"""The agent's container and volume, as objects of the Kubernetes client.
+
+Every function takes `client`, a configuration of the Kubernetes client. Without it each object would make one of its own, which
+takes longer than everything else in the hook.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -16,82 +20,81 @@ from kubernetes.client import (
     V1VolumeMount,
 )
 
-from exeunt_airflow.eligible import NAME
+from exeunt_airflow.container_names import AGENT
 from exeunt_airflow.settings import Settings
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration, V1PodSpec
 
-# Where a restarted agent finds what it knew.
-_STATE = "/run/exeunt"
-# Its own: not Istio's 1337, and no task's, so that Airflow's `pgrep -u` for the XCom helper never finds it.
+    from exeunt_airflow.placement import Placed
+
+# A restarted agent continues with what it finds here.
+_STATE_FOLDER = "/run/exeunt"
+# Not Istio's uid (1337), and no task's: Airflow ends its XCom helper with `pgrep -u`, which must never find the agent.
 _UID = 65532
-# What Kubernetes gives a pod that says nothing, and the agent assumes.
-_GRACE_S = 30
-_SIGNAL_PORT = Settings.signal_port
-_DRAIN_TIMEOUT = Settings.drain_timeout
+# The default of Kubernetes and of the agent.
+_GRACE_PERIOD_S = 30
 
 
-def arguments(spec: "V1PodSpec", main: str, placement: str, settings: Settings) -> list[str]:
-    """What the agent must be told; its own defaults are left out."""
-    words = ["watch", "--container", main, "--placement", placement, "--restart-policy", spec.restart_policy or "Always"]
-    words += ["--state-dir", _STATE]
+def arguments(spec: "V1PodSpec", main: str, placed: "Placed", settings: Settings) -> list[str]:
+    """The agent's arguments, without those that are its defaults."""
+    words = ["watch", "--container", main, "--placement", placed, "--restart-policy", spec.restart_policy or "Always"]
+    words += ["--state-dir", _STATE_FOLDER]
     grace = spec.termination_grace_period_seconds
-    if grace is not None and grace != _GRACE_S:
+    if grace is not None and grace != _GRACE_PERIOD_S:
         words += ["--grace-period", f"{grace}s"]
-    if settings.signal_port != _SIGNAL_PORT:
+    # The defaults of the settings are those of the agent.
+    if settings.signal_port != Settings.signal_port:
         words += ["--signal-port", str(settings.signal_port)]
-    if settings.drain_timeout != _DRAIN_TIMEOUT:
+    if settings.drain_timeout != Settings.drain_timeout:
         words += ["--drain-timeout", settings.drain_timeout]
     return words
 
 
-def container(spec: "V1PodSpec", main: str, placement: str, settings: Settings, models: "Configuration") -> V1Container:
-    """The agent. `models` spares each of these objects a configuration of its own, which costs more than all the rest."""
-    status = V1EnvVar(
-        name="EXEUNT_ISTIO_STATUS",
-        value_from=V1EnvVarSource(
-            field_ref=V1ObjectFieldSelector(
-                field_path="metadata.annotations['sidecar.istio.io/status']", local_vars_configuration=models
-            ),
-            local_vars_configuration=models,
-        ),
-        local_vars_configuration=models,
-    )
+def container(spec: "V1PodSpec", main: str, placed: "Placed", settings: Settings, client: "Configuration") -> V1Container:
+    """The agent's container."""
     agent = V1Container(
-        name=NAME,
+        name=AGENT,
         image=settings.image,
         image_pull_policy=settings.image_pull_policy or None,
-        args=arguments(spec, main, placement, settings),
-        env=[status],
+        args=arguments(spec, main, placed, settings),
+        env=[_istio_status(client)],
         resources=V1ResourceRequirements(
             requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
             limits={"memory": settings.memory_limit},
-            local_vars_configuration=models,
+            local_vars_configuration=client,
         ),
-        security_context=_security(models),
-        volume_mounts=[V1VolumeMount(name=NAME, mount_path=_STATE, local_vars_configuration=models)],
-        local_vars_configuration=models,
+        security_context=_security(client),
+        volume_mounts=[V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)],
+        local_vars_configuration=client,
     )
-    if placement == "native":
+    if placed == "native":
         agent.restart_policy = "Always"
     return agent
 
 
-def volume(models: "Configuration") -> V1Volume:
-    """The folder for its memory."""
-    source = V1EmptyDirVolumeSource(size_limit="1Mi", local_vars_configuration=models)
-    return V1Volume(name=NAME, empty_dir=source, local_vars_configuration=models)
+def volume(client: "Configuration") -> V1Volume:
+    """The volume for the agent's state."""
+    source = V1EmptyDirVolumeSource(size_limit="1Mi", local_vars_configuration=client)
+    return V1Volume(name=AGENT, empty_dir=source, local_vars_configuration=client)
 
 
-def _security(models: "Configuration") -> V1SecurityContext:
+def _istio_status(client: "Configuration") -> V1EnvVar:
+    """Tells the agent which containers Istio has injected."""
+    path = "metadata.annotations['sidecar.istio.io/status']"
+    field = V1ObjectFieldSelector(field_path=path, local_vars_configuration=client)
+    source = V1EnvVarSource(field_ref=field, local_vars_configuration=client)
+    return V1EnvVar(name="EXEUNT_ISTIO_STATUS", value_from=source, local_vars_configuration=client)
+
+
+def _security(client: "Configuration") -> V1SecurityContext:
     return V1SecurityContext(
         run_as_user=_UID,
         run_as_group=_UID,
         run_as_non_root=True,
         read_only_root_filesystem=True,
         allow_privilege_escalation=False,
-        capabilities=V1Capabilities(drop=["ALL"], local_vars_configuration=models),
-        seccomp_profile=V1SeccompProfile(type="RuntimeDefault", local_vars_configuration=models),
-        local_vars_configuration=models,
+        capabilities=V1Capabilities(drop=["ALL"], local_vars_configuration=client),
+        seccomp_profile=V1SeccompProfile(type="RuntimeDefault", local_vars_configuration=client),
+        local_vars_configuration=client,
     )

@@ -1,55 +1,55 @@
-"""The hook that Airflow calls. Its law: it changes a pod wholly or not at all, and never raises into Airflow."""
+"""The hook that Airflow calls for each pod. It applies all of its changes or none, and it never raises an exception."""
 
 import functools
 from typing import TYPE_CHECKING
 
 from exeunt_airflow.log import log
-from exeunt_airflow.reasons import InDoubt, NotConcerned
-from exeunt_airflow.settings import Mistakes, Settings, read, source
+from exeunt_airflow.settings import InvalidSettings, Settings, read, source
+from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
 
 
 def pod_mutation_hook(pod: "V1Pod") -> None:
-    """Gives the pod its agent, in place; one that is not understood goes out as it came, with a warning that says why."""
+    """Adds the agent to the pod, in place. If that is not safe, the pod stays unchanged and a warning gives the reason."""
     try:
         settings = settings_or_none()
         if settings is not None and settings.enabled:
-            _give_agent(pod, settings)
-    except NotConcerned as reason:
-        log.debug("pod %s is left as it is: %s", _name(pod), reason)
-    except InDoubt as reason:
-        log.warning("exeunt leaves pod %s as it is: %s", _name(pod), reason)
+            _add_agent(pod, settings)
+    except NotApplicable as reason:
+        log.debug("exeunt leaves pod %s unchanged: %s", _name(pod), reason)
+    except NeedsAttention as reason:
+        log.warning("exeunt leaves pod %s unchanged: %s", _name(pod), reason)
     except Exception:  # noqa: BLE001 - an exception here would fail the task
-        log.warning("exeunt leaves pod %s as it is, by an error of its own", _name(pod), exc_info=True)
+        log.warning("exeunt leaves pod %s unchanged, because of an error in exeunt", _name(pod), exc_info=True)
 
 
 @functools.cache
 def settings_or_none() -> Settings | None:
-    """The settings, read once; `None` if there are mistakes in them, each of which has then been told."""
+    """The settings, read once in a process. `None` if they have mistakes, each of which is then logged."""
     try:
         return read(source())
-    except Mistakes as mistakes:
-        for sentence in mistakes.sentences:
-            log.error("%s", sentence)
-        log.error("exeunt is off until the mistakes in [exeunt] are corrected: pods go out as they are")
-    except Exception:  # noqa: BLE001 - Airflow must start all the same
+    except InvalidSettings as invalid:
+        for mistake in invalid.mistakes:
+            log.error("%s", mistake)
+        log.error("exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged")
+    except Exception:  # noqa: BLE001 - Airflow must start anyway
         log.error("exeunt is off: its settings could not be read", exc_info=True)
     return None
 
 
-def _give_agent(pod: "V1Pod", settings: Settings) -> None:
-    # Every process of Airflow's loads the hook, few make pods, and Kubernetes' client alone takes half a second to import.
+def _add_agent(pod: "V1Pod", settings: Settings) -> None:
+    # Every process of Airflow loads the hook, but only few make pods, and the Kubernetes client takes half a second to import.
     from exeunt_airflow import xcom
-    from exeunt_airflow.amend import amend
-    from exeunt_airflow.placement import CLUSTERS, choose
+    from exeunt_airflow.mutation import mutation_of
+    from exeunt_airflow.placement import CLUSTERS, Placed, choose
 
-    def placement_of(one: "V1Pod") -> str:
-        xcom.check(one)
-        return choose(one, settings, CLUSTERS)
+    def place(pod: "V1Pod") -> Placed:
+        xcom.check(pod)
+        return choose(pod, settings, CLUSTERS)
 
-    amend(pod, settings, placement_of).apply(pod)
+    mutation_of(pod, settings, place).apply(pod)
 
 
 def _name(pod: object) -> str:

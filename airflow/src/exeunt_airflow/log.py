@@ -1,4 +1,4 @@
-"""What the package says goes to one logger, and is said once where it would be the same every time."""
+"""The logger of this package."""
 
 import functools
 import logging
@@ -8,5 +8,5 @@ log = logging.getLogger("exeunt_airflow")
 
 @functools.cache
 def warn_once(text: str) -> None:
-    """The same text is a warning once in a process."""
+    """Logs each text once in a process, however many pods it is about."""
     log.warning("%s", text)

@@ -1,39 +1,40 @@
-"""Which container's end ends the task."""
+"""Finds the main container: the task is over when it ends."""
 
 from typing import TYPE_CHECKING
 
-from exeunt_airflow.reasons import InDoubt
+from exeunt_airflow.container_names import PROXY, SPARK_DRIVER, XCOM_HELPER
+from exeunt_airflow.unchanged import NeedsAttention
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Container, V1PodSpec
 
-# Names that mean a main container whoever made the pod. Spark's is fixed in its own code (Constants.scala,
-# DEFAULT_DRIVER_CONTAINER_NAME).
-_KNOWN = ("spark-kubernetes-driver",)
-# Those that never are one: Airflow's own helper, and Istio's proxy where the pod was injected before it was created.
-_HELPERS = ("airflow-xcom-sidecar", "istio-proxy")
+# Containers that never are the main one. The proxy is in a pod that was injected before it was created.
+_HELPERS = (XCOM_HELPER, PROXY)
 
 
 def find(spec: "V1PodSpec", configured: str) -> "V1Container":
-    """The container with the configured name, else one with a known name, else the only one that can be it."""
+    """The container with the configured name, else Spark's driver, else the only one that is not a helper."""
     containers = spec.containers or []
-    for name in (configured, *_KNOWN):
+    for name in (configured, SPARK_DRIVER):
         for container in containers:
             if container.name == name:
-                return _whole(container)
-    others = [container for container in containers if container.name not in _HELPERS]
-    if len(others) != 1:
+                return _with_image(container)
+    candidates = [container for container in containers if container.name not in _HELPERS]
+    if len(candidates) != 1:
         names = ", ".join(str(container.name) for container in containers) or "none"
-        raise InDoubt(f"which is the main container? It has {names}, and [exeunt] main_container is {configured}")
-    return _whole(others[0])
+        raise NeedsAttention(f"which container is the main one? It has {names}, and [exeunt] main_container is {configured}")
+    return _with_image(candidates[0])
 
 
-def _whole(container: "V1Container") -> "V1Container":
-    """KubernetesJobOperator merges its job template behind the hook, container by container in their order.
+def _with_image(container: "V1Container") -> "V1Container":
+    """Refuses a container without an image.
 
-    An agent before the main container would take the place of the template's first. A container without an image tells it: the
-    image is to come from there.
+    After the hook, KubernetesJobOperator merges the job template into the pod, container by container in their order. The
+    template's main container would be merged into the agent. A container without an image is the sign of this: the template has
+    the image.
     """
     if not container.image:
-        raise InDoubt(f"container {container.name} has no image yet: a job template that is merged later would be merged wrongly")
+        raise NeedsAttention(
+            f"its container {container.name} has no image yet: a job template that is merged later would be merged wrongly"
+        )
     return container

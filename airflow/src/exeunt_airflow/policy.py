@@ -1,6 +1,6 @@
-"""What Airflow loads by the entry point group `airflow.policy`, in the scheduler, in every worker and in the command line.
+"""The module that Airflow loads through the entry point group `airflow.policy`: in the scheduler, in every worker and in the CLI.
 
-Loading it reads the settings, so that a mistake is told when Airflow starts and not with the first pod.
+It reads the settings when it is loaded, so a mistake is logged when Airflow starts and not with the first pod.
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def pod_mutation_hook(pod: "V1Pod") -> None:
-    """Airflow calls it with every pod it is about to create."""
+    """Airflow calls this with every pod that it is about to create."""
     hook.pod_mutation_hook(pod)
 
 

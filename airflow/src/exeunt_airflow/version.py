@@ -1,3 +1,3 @@
-"""The version of this package, which is the version of the agent that it adds."""
+"""The version of this package. It is also the version of the agent that the package adds to pods."""
 
 VERSION = "0.1.0"

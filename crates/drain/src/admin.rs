@@ -1,11 +1,11 @@
-//! What is asked of Envoy and of pilot-agent, and what they answer.
+//! The calls to Envoy and to pilot-agent, and their answers.
 //!
 //! Source: Envoy, "Administration interface"; Istio, `pilot/cmd/pilot-agent/status/server.go`.
 
 use core::fmt;
 use core::time::Duration;
 
-/// Who is called.
+/// Who receives a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callee {
     /// Envoy's admin interface: the static cluster `prometheus_stats`, port 15000.
@@ -17,54 +17,54 @@ pub enum Callee {
 /// One request to Envoy's admin interface or to pilot-agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Fails the inbound health checks, so that nobody sends new work.
+    /// Fails the inbound health checks, so clients stop sending new requests.
     FailHealthcheck,
-    /// Drains the inbound listeners; `skip_exit` keeps them from being closed under the requests they still serve.
+    /// Drains the inbound listeners. With `skip_exit` they stay open for the requests that they still serve.
     DrainListeners,
-    /// Asks how many clusters there are: whether [`Call::Clusters`] is affordable.
+    /// Asks how many clusters Envoy has. With too many, [`Call::Clusters`] would be too expensive.
     CountClusters,
-    /// Asks for every cluster's requests in flight.
+    /// Asks for the requests in flight of every cluster.
     Clusters,
-    /// Shuts Envoy down in order: it flushes its access logs and exits 0, and pilot-agent after it.
+    /// Shuts Envoy down: it flushes its access logs and exits with 0, then pilot-agent does the same.
     Quit,
-    /// Has pilot-agent end Envoy. Since Istio 1.26 that is SIGKILL: the second way, for when the admin interface is out of reach.
+    /// Makes pilot-agent end Envoy, since Istio 1.26 by SIGKILL. Used when the admin interface cannot be reached.
     PilotAgentQuit,
 }
 
-/// The name of one call, so that a late answer is not taken for a new one's.
+/// The id of one call: it tells a late answer from the answer to a newer call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallId(pub u32);
 
-/// What a call brought.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// 200, and the body says nothing that matters.
+    /// Status 200; the body does not matter.
     Done,
-    /// To [`Call::CountClusters`].
+    /// The answer to [`Call::CountClusters`].
     ClusterCount(u64),
-    /// To [`Call::Clusters`]: requests and TCP streams in flight in the workload's clusters.
+    /// The answer to [`Call::Clusters`]: the requests and TCP streams in flight in the workload's clusters.
     InFlight(u64),
-    /// Nothing usable.
+    /// No usable answer.
     Failed(Failure),
 }
 
-/// Why a call brought nothing usable.
+/// Why a call has no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The cluster does not exist or the call could not be sent.
     NotSent,
     /// No answer within [`Call::timeout`], or the connection broke.
     NoAnswer,
-    /// An answer other than 200.
+    /// A status other than 200.
     Status(u16),
-    /// 200, and a body that is not what it should be.
+    /// Status 200, with an unexpected body.
     NotUnderstood,
 }
 
 // === impl Call ===
 
 impl Call {
-    /// Whom it goes to.
+    /// Who receives the call.
     #[must_use]
     pub const fn callee(self) -> Callee {
         match self {
@@ -73,7 +73,7 @@ impl Call {
         }
     }
 
-    /// The HTTP method; Envoy and pilot-agent refuse to change anything on a GET.
+    /// The HTTP method. Envoy and pilot-agent change nothing on a GET.
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Call {
         }
     }
 
-    /// The path with its query.
+    /// The path with the query.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -94,12 +94,12 @@ impl Call {
         }
     }
 
-    /// How long to wait for the answer. Envoy answers within a millisecond unless its main thread is busy; pilot-agent ends Envoy
-    /// before it answers.
+    /// How long to wait for the answer. Envoy answers within a millisecond unless its main thread is busy. pilot-agent ends Envoy first,
+    /// and answers then.
     #[must_use]
     pub const fn timeout(self) -> Duration {
         match self {
-            // 35 MB of clusters take 0.2 s on an idle machine; a throttled sidecar may need ten times that.
+            // An answer of 35 MB takes 0.2 s on an idle machine. A sidecar with little CPU may need ten times as long.
             Self::Clusters => Duration::from_secs(5),
             Self::FailHealthcheck | Self::DrainListeners | Self::CountClusters | Self::Quit | Self::PilotAgentQuit => {
                 Duration::from_secs(2)
@@ -111,13 +111,13 @@ impl Call {
 // === impl Answer ===
 
 impl Answer {
-    /// What `status` alone says, for the calls whose body does not matter.
+    /// The answer of a call whose body does not matter.
     #[must_use]
     pub const fn of_status(status: u16) -> Self {
         if status == 200 { Self::Done } else { Self::Failed(Failure::Status(status)) }
     }
 
-    /// The answer to [`Call::CountClusters`]: a line `cluster_manager.active_clusters: 8`.
+    /// Reads the answer to [`Call::CountClusters`]: a line such as `cluster_manager.active_clusters: 8`.
     #[must_use]
     pub fn of_cluster_count(status: u16, body: &[u8]) -> Self {
         if status != 200 {
@@ -139,7 +139,7 @@ impl fmt::Display for Failure {
             Self::NotSent => f.write_str("could not be sent"),
             Self::NoAnswer => f.write_str("was not answered"),
             Self::Status(status) => write!(f, "was answered with {status}"),
-            Self::NotUnderstood => f.write_str("was answered with something else"),
+            Self::NotUnderstood => f.write_str("was answered with an unexpected body"),
         }
     }
 }
@@ -147,6 +147,9 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn the_cluster_count_is_read_from_its_line() {

@@ -1,40 +1,42 @@
-//! Counts requests in flight in the text of Envoy's admin `/clusters`, piece by piece.
+//! Counts the requests in flight in the text of Envoy's admin endpoint `/clusters`, piece by piece.
 //!
-//! In a large mesh the text has 35 MB; no more than one line of it is held. A line reads
-//! `outbound|9000||backend.example::127.0.0.1:9000::rq_active::1`; TCP streams count in `rq_active` too.
+//! In a large mesh the text has 35 MB, so the reader keeps only one line of it. A line looks like
+//! `outbound|9000||backend.example::127.0.0.1:9000::rq_active::1`; `rq_active` counts TCP streams, too.
 
 use crate::admin::{Answer, Failure};
+use crate::config::{ADMIN_CLUSTER, AGENT_CLUSTER};
 
-/// Clusters whose requests are never the workload's: Envoy's own admin and metrics, pilot-agent, and Istio's control plane.
+/// Clusters that never carry requests of the workload: Envoy's own admin interface, pilot-agent, and Istio's control plane.
 ///
-/// Names from Istio's `tools/packaging/common/envoy_bootstrap.json`. `prometheus_stats` carries the very request for `/clusters`.
-pub const CONTROL_PLANE: [&str; 5] = ["prometheus_stats", "agent", "xds-grpc", "sds-grpc", "zipkin"];
+/// The names are those of Istio's `tools/packaging/common/envoy_bootstrap.json`. The request for `/clusters` itself goes through the
+/// first one.
+pub const CONTROL_PLANE: [&str; 5] = [ADMIN_CLUSTER, AGENT_CLUSTER, "xds-grpc", "sds-grpc", "zipkin"];
 
-/// The longest line that is still read, in bytes. Cluster names in Istio have a few hundred.
+/// Longer lines are skipped. In bytes; the names of clusters in Istio have a few hundred.
 const MAX_LINE: usize = 8 * 1024;
 
-/// Reads `/clusters` as it comes and adds up `rq_active` over the hosts of the workload's clusters.
+/// Reads `/clusters` in pieces and adds up `rq_active` of all hosts of the workload's clusters.
 #[derive(Debug, Default)]
 pub struct ClusterReader<'a> {
     ignored: &'a [String],
     line: Vec<u8>,
-    /// The current line is longer than any that matters and is passed over.
+    /// The current line is too long and is skipped.
     overlong: bool,
     in_flight: u64,
-    /// A line of the known shape was seen: this is `/clusters`, not some other page.
+    /// A line in the known format was seen: this is `/clusters` and not another page.
     understood: bool,
 }
 
 // === impl ClusterReader ===
 
 impl<'a> ClusterReader<'a> {
-    /// Passes over [`CONTROL_PLANE`] and the clusters named in `ignored`.
+    /// A reader that skips [`CONTROL_PLANE`] and the clusters in `ignored`.
     #[must_use]
     pub fn new(ignored: &'a [String]) -> Self {
         Self { ignored, ..Self::default() }
     }
 
-    /// Takes the next piece of the body, cut anywhere.
+    /// Reads the next piece of the body. A piece may end anywhere in a line.
     pub fn read(&mut self, mut piece: &[u8]) {
         while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
             let (head, tail) = piece.split_at(end);
@@ -45,7 +47,7 @@ impl<'a> ClusterReader<'a> {
         self.extend(piece);
     }
 
-    /// What the whole body said.
+    /// The result for the whole body.
     #[must_use]
     pub fn finish(mut self) -> Answer {
         self.end_line();
@@ -76,8 +78,8 @@ impl<'a> ClusterReader<'a> {
     }
 }
 
-/// The cluster and the number of a line that tells `rq_active`. The host between them may be an IPv6 address with `::` of its own, so
-/// the line is read from both ends.
+/// The cluster and the number in a line with `rq_active`. The host between them may be an IPv6 address, which can contain `::`, so the
+/// line is read from both ends.
 fn rq_active(line: &[u8]) -> Option<(&str, u64)> {
     let line = core::str::from_utf8(line).ok()?;
     let (rest, number) = line.trim_end().rsplit_once("::")?;
@@ -89,6 +91,9 @@ fn rq_active(line: &[u8]) -> Option<(&str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const PAGE: &[u8] = b"prometheus_stats::observability_name::prometheus_stats;\n\
         prometheus_stats::127.0.0.1:15000::rq_active::1\n\
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_body_is_cut_does_not_matter() {
+    fn the_result_does_not_depend_on_where_the_body_is_cut() {
         for piece in 1..PAGE.len() {
             assert_eq!(read(PAGE, piece, &[]), Answer::InFlight(10), "pieces of {piece}");
         }
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_passed_over_and_not_held() {
+    fn an_endless_line_is_skipped_and_not_kept() {
         let mut reader = ClusterReader::new(&[]);
         for _ in 0..10_000 {
             reader.read(&[b'x'; 1_000]);

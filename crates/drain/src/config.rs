@@ -2,18 +2,22 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::fields::{Fields, Mistake};
-use crate::json::Value;
+use crate::fields::{Fields, Mistake, document};
 use crate::limits::Limits;
 
 /// The port of the signal listener.
 pub const SIGNAL_PORT: u16 = 15190;
-/// The addresses of the signal listener: loopback for `ISTIO_META_HTTP_PROXY_PORT`, and an address of TEST-NET-1 (RFC 5737, routed
-/// nowhere) for the ServiceEntry.
+/// The addresses of the signal listener: loopback for `ISTIO_META_HTTP_PROXY_PORT`, and an address of TEST-NET-1 (RFC 5737, never routed)
+/// for the ServiceEntry.
 pub const SIGNAL_ADDRESSES: [IpAddr; 3] =
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190))];
 
-/// A plugin configuration without mistakes.
+/// The static cluster of Istio's sidecars that leads to Envoy's admin interface.
+pub const ADMIN_CLUSTER: &str = "prometheus_stats";
+/// The static cluster of Istio's sidecars that leads to pilot-agent's status server.
+pub const AGENT_CLUSTER: &str = "agent";
+
+/// A valid plugin configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     signal: Vec<SocketAddr>,
@@ -26,17 +30,17 @@ pub struct Config {
 // === impl Config ===
 
 impl Config {
-    /// Reads the configuration; empty means all defaults. On refusal, every mistake in it.
+    /// Reads the configuration; an empty one means all defaults. The error lists every mistake in it.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let document = Value::parse(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])?;
-        if document.is_null() {
+        let document = document(text)?;
+        if document.get() == "null" {
             return Ok(Self::default());
         }
         let defaults = Limits::default();
-        let mut fields = Fields::of(&document);
+        let mut fields = Fields::of(document);
         let signal = fields.object("signal", read_signal);
         let limits = Limits {
             drain_timeout: fields.duration("drainTimeout", Limits::TIMEOUTS).unwrap_or(defaults.drain_timeout),
@@ -48,14 +52,14 @@ impl Config {
         let config = Self {
             signal: signal.unwrap_or_else(|| endpoints(SIGNAL_PORT, &SIGNAL_ADDRESSES)),
             limits,
-            admin_cluster: cluster(&mut fields, "adminCluster", "prometheus_stats"),
-            agent_cluster: cluster(&mut fields, "agentCluster", "agent"),
-            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default().into_iter().map(str::to_owned).collect(),
+            admin_cluster: cluster(&mut fields, "adminCluster", ADMIN_CLUSTER),
+            agent_cluster: cluster(&mut fields, "agentCluster", AGENT_CLUSTER),
+            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default(),
         };
         fields.finish(config)
     }
 
-    /// Whether `address` is one of the signal listener's.
+    /// Whether `address` is an address of the signal listener.
     #[must_use]
     pub fn is_signal(&self, address: SocketAddr) -> bool {
         self.signal.contains(&address)
@@ -79,7 +83,7 @@ impl Config {
         &self.agent_cluster
     }
 
-    /// Clusters whose requests in flight are not waited for.
+    /// The clusters whose requests in flight do not count.
     #[must_use]
     pub fn ignore_clusters(&self) -> &[String] {
         &self.ignore_clusters
@@ -91,8 +95,8 @@ impl Default for Config {
         Self {
             signal: endpoints(SIGNAL_PORT, &SIGNAL_ADDRESSES),
             limits: Limits::default(),
-            admin_cluster: "prometheus_stats".to_owned(),
-            agent_cluster: "agent".to_owned(),
+            admin_cluster: ADMIN_CLUSTER.to_owned(),
+            agent_cluster: AGENT_CLUSTER.to_owned(),
             ignore_clusters: Vec::new(),
         }
     }
@@ -106,7 +110,7 @@ fn read_signal(fields: &mut Fields<'_>) -> Vec<SocketAddr> {
             fields.refuse("addresses", "[] is not allowed: must name at least one IP address");
             Vec::new()
         }
-        Some(texts) => texts.into_iter().filter_map(|text| address(fields, text)).collect(),
+        Some(texts) => texts.iter().filter_map(|text| address(fields, text)).collect(),
     };
     endpoints(port.unwrap_or(SIGNAL_PORT), &addresses)
 }
@@ -121,10 +125,10 @@ fn address(fields: &mut Fields<'_>, text: &str) -> Option<IpAddr> {
 
 fn cluster(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
     let text = fields.text(name);
-    if text.is_some_and(str::is_empty) {
+    if text.as_deref() == Some("") {
         fields.refuse(name, "\"\" is not allowed: must be the name of a cluster");
     }
-    text.unwrap_or(default).to_owned()
+    text.unwrap_or_else(|| default.to_owned())
 }
 
 fn endpoints(port: u16, addresses: &[IpAddr]) -> Vec<SocketAddr> {
@@ -136,6 +140,9 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn mistakes(text: &str) -> Vec<String> {
         Config::parse(text.as_bytes()).map_or_else(|mistakes| mistakes.iter().map(ToString::to_string).collect(), |_| Vec::new())
@@ -149,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_taken() {
+    fn every_field_is_read() {
         let text = r#"{"signal": {"port": 9999, "addresses": ["127.0.0.2", "::1"]}, "drainTimeout": "1m30s", "stallTimeout": "5s",
             "settle": "10ms", "adminCluster": "a", "agentCluster": "b", "ignoreClusters": ["c", "d"], "quit": "never",
             "maxClusters": 7}"#;
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_named_at_once() {
+    fn all_mistakes_are_reported_at_once() {
         let text = r#"{"signal": {"port": 70000, "addresses": ["localhost"], "prot": 1}, "drainTimeout": 25, "stallTimeout": "15",
             "settle": "1h", "quit": "yes", "ignoreClusters": "x", "adminCluster": "", "drainTimout": "1s"}"#;
         assert_eq!(

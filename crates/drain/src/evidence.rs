@@ -1,8 +1,9 @@
-//! What is known about bytes that are not yet delivered, and what follows from it.
+//! What is known about undelivered data, and what to do next.
 //!
-//! Two witnesses: the agent, who reads the kernel's socket tables and reports every change of what they hold, and Envoy, whose
-//! `/clusters` counts the requests in flight. The kernel is the primary one. A single quiet reading proves nothing, because a byte can
-//! be between a read and a write of Envoy's, in no queue at all; two of them, `settle` apart with nothing against them between, do.
+//! There are two sources. The agent reads the kernel's socket tables and reports every change in them: this is the main source. Envoy
+//! counts the requests in flight in `/clusters`. One idle reading proves nothing, because a byte may be inside Envoy between a read and
+//! a write, where no queue shows it. Two idle readings, `settle` apart and with no other reading between them, prove that everything is
+//! delivered.
 
 use core::time::Duration;
 
@@ -10,81 +11,82 @@ use crate::limits::Limits;
 use crate::time::Instant;
 use crate::wire::Unsent;
 
-/// An agent repeats every second what holds data back. One that has not for two thirds of the stall timeout, but for no less and no
-/// longer than this, has been killed, or cannot reach us, and what it said last proves neither that bytes move nor that they do not.
+/// While the kernel holds data, the agent reports it every second. If no report comes for two thirds of the stall timeout, but at least
+/// and at most for these times, the agent was killed or cannot reach the filter. Its last report then no longer shows whether bytes move.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
 const LONGEST_SILENCE: Duration = Duration::from_secs(5);
-/// Time for the agent's second quiet reading to arrive before Envoy is asked for one.
+/// Time for the agent's second idle reading to arrive. Only after this time is Envoy asked for one.
 const AGENT_GRACE: Duration = Duration::from_millis(10);
-/// Pause after an answer that was none; doubled with every further one.
+/// Pause after a call without a usable answer; doubled after each further one.
 const RETRY: Duration = Duration::from_millis(50);
-/// After so many answers that were none, Envoy is no witness.
+/// After this many calls without a usable answer, Envoy is not asked any more.
 const MAX_MISSES: u32 = 4;
-/// The longest pause between two looks at `/clusters`: short beside the 40 ms within which the end of a delivery is to be noticed.
+/// The longest pause between two calls of `/clusters`. The end of a delivery should be noticed within 40 ms.
 const MAX_PAUSE: Duration = Duration::from_millis(20);
-/// An answer that took no longer cost Envoy nothing worth sparing; most of its time it waited for its turn.
+/// An answer that takes no longer than this costs Envoy almost nothing: it mostly waited for the main thread.
 const CHEAP: Duration = Duration::from_millis(20);
-/// Of dearer answers, Envoy's main thread may spend a tenth of its time on them.
+/// For slower answers the pause is this many times as long as the answer took, so Envoy's main thread spends at most a tenth of its
+/// time on them.
 const DUTY: u32 = 10;
 
-/// Whether Envoy's own count can be had.
+/// Whether Envoy can be asked for its count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Witness {
-    /// Nobody has asked how many clusters there are.
+enum Availability {
+    /// The number of clusters is not known yet.
     Uncounted,
-    /// `/clusters` is affordable.
-    Willing,
-    /// There are too many clusters to ask.
-    TooDear,
-    /// It was asked and brought nothing usable, [`MAX_MISSES`] times.
-    Mute,
+    /// There are few enough clusters to ask for `/clusters`.
+    Available,
+    /// There are too many clusters.
+    TooExpensive,
+    /// Envoy gave no usable answer, [`MAX_MISSES`] times.
+    Silent,
 }
 
-/// What should be done about the evidence, now.
+/// What the evidence says at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Two quiet readings: everything is delivered.
+    /// Two idle readings: everything is delivered.
     Delivered,
-    /// The kernel holds undelivered data: only the agent can say when that is over.
+    /// The kernel holds undelivered data. Only the agent can report when that ends.
     Held,
-    /// Envoy should be asked at this time.
+    /// Ask Envoy, at this time.
     Ask(Instant),
-    /// Envoy is no witness, and the agent has not confirmed what it said; or there is no agent.
+    /// Envoy cannot be asked, and the agent has not confirmed an idle reading, or there is no agent.
     Blind,
 }
 
-/// The quiet readings of one witness.
+/// The idle readings of one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Quiet {
+struct Idle {
     first: Option<Instant>,
     confirmed: bool,
 }
 
-/// Everything known about what is undelivered.
+/// Everything that is known about undelivered data.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     facts: Option<Unsent>,
-    /// When they are too old.
+    /// When the facts become too old.
     old_at: Instant,
-    /// The agent has said that data is held, and then nothing more.
+    /// The agent has reported that data is held, and nothing after that.
     silent: bool,
     in_flight: Option<u64>,
-    witness: Witness,
+    availability: Availability,
     misses: u32,
-    /// By the kernel, as the agent reports it.
-    kernel: Quiet,
-    /// By Envoy's count.
-    envoy: Quiet,
-    /// When a byte was last known to move.
+    /// The readings of the kernel, as the agent reports them.
+    kernel: Idle,
+    /// The readings of Envoy's count.
+    envoy: Idle,
+    /// When a byte moved last, as far as is known.
     moved: Instant,
-    /// No question before this.
+    /// Envoy is not asked before this time.
     ask_from: Instant,
     pause: Duration,
 }
 
-// === impl Quiet ===
+// === impl Idle ===
 
-impl Quiet {
+impl Idle {
     fn reading(&mut self, now: Instant, settle: Duration) {
         match self.first {
             None => self.first = Some(now),
@@ -96,7 +98,7 @@ impl Quiet {
 // === impl Evidence ===
 
 impl Evidence {
-    /// Nothing is known at `now`.
+    /// Evidence without any reading.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self {
@@ -104,38 +106,38 @@ impl Evidence {
             old_at: now,
             silent: false,
             in_flight: None,
-            witness: Witness::Uncounted,
+            availability: Availability::Uncounted,
             misses: 0,
-            kernel: Quiet::default(),
-            envoy: Quiet::default(),
+            kernel: Idle::default(),
+            envoy: Idle::default(),
             moved: now,
             ask_from: now,
             pause: Duration::ZERO,
         }
     }
 
-    /// The agent's newest facts.
+    /// The newest facts from the agent.
     #[must_use]
     pub const fn facts(&self) -> Option<Unsent> {
         self.facts
     }
 
-    /// Envoy's newest count of requests in flight.
+    /// The newest count of requests in flight from Envoy.
     #[must_use]
     pub const fn in_flight(&self) -> Option<u64> {
         self.in_flight
     }
 
-    /// When a byte was last known to move.
+    /// When a byte moved last, as far as is known.
     #[must_use]
     pub const fn moved(&self) -> Instant {
         self.moved
     }
 
-    /// Whether the question about the number of clusters is still open.
+    /// Whether the number of clusters is still unknown.
     #[must_use]
     pub fn is_uncounted(&self) -> bool {
-        self.witness == Witness::Uncounted
+        self.availability == Availability::Uncounted
     }
 
     /// The agent reports what the kernel holds.
@@ -149,13 +151,13 @@ impl Evidence {
         if unsent.is_empty() {
             self.kernel.reading(now, limits.settle);
         } else {
-            // What Envoy has said before is void too: it was asked about a quieter time.
-            self.kernel = Quiet::default();
-            self.envoy = Quiet::default();
+            // Earlier readings of Envoy's count do not count either: there is new data since then.
+            self.kernel = Idle::default();
+            self.envoy = Idle::default();
         }
     }
 
-    /// Envoy tells its requests in flight; `latency` is how long the answer took.
+    /// Envoy reports its requests in flight. `latency` is how long the answer took.
     pub fn on_in_flight(&mut self, in_flight: u64, latency: Duration, now: Instant, limits: &Limits) {
         if self.in_flight != Some(in_flight) {
             self.moved = now;
@@ -166,82 +168,82 @@ impl Evidence {
             self.envoy.reading(now, limits.settle);
             self.pause = limits.settle;
         } else {
-            self.envoy = Quiet::default();
+            self.envoy = Idle::default();
             self.pause = (self.pause * 2).clamp(limits.settle, MAX_PAUSE.max(limits.settle));
         }
         self.ask_from = now + self.pause.max(rest_after(latency));
     }
 
-    /// Envoy tells how many clusters it has.
+    /// Envoy reports how many clusters it has.
     pub fn on_cluster_count(&mut self, clusters: u64, now: Instant, limits: &Limits) {
         self.misses = 0;
-        self.witness = if clusters > limits.max_clusters { Witness::TooDear } else { Witness::Willing };
+        self.availability = if clusters > limits.max_clusters { Availability::TooExpensive } else { Availability::Available };
         self.ask_from = self.ask_from.min(now);
     }
 
-    /// Until `now` nobody has looked: that is no time in which nothing has moved.
+    /// Nothing was observed until `now`. That time must not count as a stall.
     pub fn on_standstill(&mut self, now: Instant) {
         self.moved = now;
     }
 
-    /// It is `now`, and the agent may have fallen silent.
+    /// It is `now`: checks whether the agent is silent.
     pub fn on_time(&mut self, now: Instant) {
         self.silent |= self.falls_silent_at().is_some_and(|at| now >= at);
     }
 
-    /// When the agent has been silent for too long, if it says nothing.
+    /// When the agent will count as silent if no report comes.
     #[must_use]
     pub fn falls_silent_at(&self) -> Option<Instant> {
         let holds = self.facts.is_some_and(|facts| !facts.is_empty());
         (holds && !self.silent).then_some(self.old_at)
     }
 
-    /// Until when, at least, an agent that has fallen silent is believed that data is held: for as long as a stalled receiver is waited
-    /// for. Envoy's count does not show what the kernel still holds.
+    /// If the agent is silent: until when the drain waits at least, because the kernel held data in its last report. Envoy's count does
+    /// not show that data. The drain waits as long as for a stalled receiver.
     #[must_use]
     pub fn holds_until(&self, limits: &Limits) -> Option<Instant> {
         self.silent.then(|| self.moved + limits.stall_timeout)
     }
 
-    /// A question brought nothing usable.
+    /// A call brought no usable answer.
     pub fn on_miss(&mut self, now: Instant) {
         self.misses += 1;
         if self.misses >= MAX_MISSES {
-            self.witness = Witness::Mute;
+            self.availability = Availability::Silent;
         }
         self.ask_from = now + RETRY * (1 << self.misses.min(MAX_MISSES));
     }
 
-    /// What should be done, now.
+    /// What the evidence says now.
     #[must_use]
     pub fn standing(&self, limits: &Limits) -> Standing {
-        let willing = matches!(self.witness, Witness::Uncounted | Witness::Willing);
+        let available = matches!(self.availability, Availability::Uncounted | Availability::Available);
         let delivered = match self.facts.filter(|_| !self.silent) {
             Some(facts) if !facts.is_empty() => return Standing::Held,
-            // No process of the pod holds a connection through the proxy, so whatever Envoy still counts is its own (access logs,
-            // traces): its count can confirm, but not contradict.
-            Some(Unsent { downstream: Some(0), .. }) => self.kernel.confirmed || self.both_quiet(limits),
-            Some(_) if willing => self.envoy.confirmed,
+            // No process of the pod has a connection through the proxy, so the requests that Envoy counts are its own (access logs,
+            // traces). Its count can confirm an idle reading, but not refute it.
+            Some(Unsent { downstream: Some(0), .. }) => self.kernel.confirmed || self.both_idle(limits),
+            Some(_) if available => self.envoy.confirmed,
             Some(_) => self.kernel.confirmed,
             None => self.envoy.confirmed,
         };
-        match (delivered, willing) {
+        match (delivered, available) {
             (true, _) => Standing::Delivered,
             (false, true) => Standing::Ask(self.ask_at()),
             (false, false) => Standing::Blind,
         }
     }
 
-    /// Whether the absence of movement means anything: the kernel's queues show every byte that moves, Envoy's count of requests
-    /// does not. With no witness at all, nothing is gained by waiting longer than for a stalled receiver.
+    /// Whether a stall can be recognized. The kernel's queues show every byte that moves; Envoy's count of requests does not. With no
+    /// source at all the drain waits no longer than for a stalled receiver.
     #[must_use]
     pub fn shows_movement(&self) -> bool {
         let kernel = self.facts.is_some() && !self.silent;
-        kernel || matches!(self.witness, Witness::TooDear | Witness::Mute)
+        kernel || matches!(self.availability, Availability::TooExpensive | Availability::Silent)
     }
 
-    /// Each witness has given one quiet reading, far enough apart.
-    fn both_quiet(&self, limits: &Limits) -> bool {
+    /// Whether both sources have given an idle reading, far enough apart.
+    fn both_idle(&self, limits: &Limits) -> bool {
         match (self.kernel.first, self.envoy.first) {
             (Some(kernel), Some(envoy)) => kernel.since(envoy).max(envoy.since(kernel)) >= limits.settle,
             _ => false,
@@ -257,7 +259,7 @@ impl Evidence {
     }
 }
 
-/// How long Envoy is left in peace after an answer that took `latency`.
+/// The pause after an answer that took `latency`.
 fn rest_after(latency: Duration) -> Duration {
     if latency <= CHEAP { Duration::ZERO } else { latency * DUTY }
 }

@@ -1,12 +1,7 @@
-//! When may a finished pod's Envoy be shut down?
+//! Decides when the Envoy of a finished pod may be shut down.
 //!
-//! The law of this crate: no I/O, no clock, no randomness and no SDK. Time is an argument, effects are returned, so that the
-//! filter (in Envoy), the agent (in the pod) and the tests (in virtual time) run the very same decision.
-
-// As WebAssembly the very same tests are run by wasm-bindgen-test.
-#[cfg(all(test, target_arch = "wasm32"))]
-#[macro_use]
-extern crate wasm_test;
+//! This crate has no I/O, no clock, no random numbers and no SDK. Time is an argument, and the calls to make are the result. So the
+//! filter (in Envoy), the agent (in the pod) and the tests (in virtual time) take the same decision.
 
 pub mod admin;
 pub mod clusters;
@@ -14,7 +9,6 @@ pub mod config;
 pub mod duration;
 pub mod evidence;
 pub mod fields;
-pub mod json;
 pub mod limits;
 pub mod machine;
 pub mod time;

@@ -1,10 +1,12 @@
-//! The drain machine: events and time in, calls out.
+//! The drain machine: events and time go in, calls come out.
 //!
-//! Three laws, held by the property tests: it always comes to rest within its limits plus [`SLACK`]; before its limits it never shuts
-//! Envoy down while it has evidence of undelivered data; it never shuts Envoy down under [`Action::Drain`].
+//! Three laws, checked by property tests: a drain always ends within its limits plus [`SLACK`]; before its limits the machine never
+//! shuts Envoy down while there is evidence of undelivered data; under [`Action::Drain`] it never shuts Envoy down.
 
 use core::fmt;
 use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::admin::{Answer, Call, CallId, Failure};
 use crate::duration::milliseconds;
@@ -16,73 +18,70 @@ use crate::wire::{Action, Completion, Status, Unsent};
 mod calls;
 mod snapshot;
 
-use self::calls::{Chores, Pending, QuitAttempts};
+use self::calls::{InboundDrain, Pending, QuitAttempts};
 pub use self::snapshot::Snapshot;
 
-/// How much later than its limits the machine may come to rest: the time of one unanswered call and its retry.
+/// How long after its limits a drain may end: the time of one unanswered call and its retry.
 pub const SLACK: Duration = Duration::from_secs(10);
 
-/// A wake-up that comes so much later than it was wanted finds that everything has stood still: Envoy hung, or its machine slept.
+/// If a wake-up comes this much too late, the process was suspended or blocked. That time must not count as a stall.
 const LATE: Duration = Duration::from_millis(200);
 
-/// Where the machine stands. `Draining` never goes back to `Serving`: a completion is a latch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The state of the machine. It never goes back to `Serving`: a completion cannot be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
-    /// No completion was seen.
+    /// There was no completion yet.
     Serving,
-    /// Inbound is failed and drained, outbound stays open, evidence is being collected, the deadline runs.
+    /// Inbound connections are drained, outbound connections stay open. The machine collects evidence until a limit is reached.
     Draining,
-    /// Everything is delivered or a limit has passed, and Envoy is left to whoever owns it.
+    /// Everything is delivered, or a limit was reached. Envoy stays running for kubelet to end.
     Drained,
-    /// Envoy was told to shut down, and is told again until it goes.
+    /// Envoy was told to shut down, and is told again until it ends.
     Quitting,
-    /// Envoy has gone.
-    Gone,
 }
 
-/// What has happened.
+/// Something that has happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A main container has ended for good, or new facts about it have come.
+    /// A completion has come: a main container has ended for good, or there are new facts.
     Signal(Completion),
-    /// A call was answered, or will not be.
+    /// A call was answered, or has failed.
     Answer(CallId, Answer),
-    /// Nothing but time has passed.
+    /// Time has passed.
     Tick,
-    /// Envoy's process was seen to end. Only the agent can see that.
-    ProxyGone,
 }
 
-/// A call to be made; its answer comes back as [`Event::Answer`] with the same id.
+/// A call that the caller must make. Its answer comes back as [`Event::Answer`] with the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// The name of the call.
+    /// The id of the call.
     pub id: CallId,
     /// The call.
     pub call: Call,
 }
 
-/// Why `Draining` was left.
+/// Why `Draining` ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Two quiet readings: nothing is lost.
+    /// Two idle readings: everything is delivered.
     Delivered,
-    /// No byte has moved for [`Limits::stall_timeout`].
+    /// No byte moved for [`Limits::stall_timeout`].
     Stalled,
-    /// No witness could be had for [`Limits::stall_timeout`].
+    /// There was no evidence at all for [`Limits::stall_timeout`].
     Blind,
     /// [`Limits::drain_timeout`] has passed.
     DeadlinePassed,
 }
 
-/// A step from one state to the next, for the log.
+/// A change of the state, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// The state that was left.
+    /// The state before.
     pub from: State,
-    /// The state that was entered.
+    /// The state after.
     pub to: State,
-    /// Why, with what is undelivered, as a clause.
+    /// The reason, with what is undelivered.
     pub why: String,
 }
 
@@ -92,14 +91,14 @@ pub struct Machine {
     limits: Limits,
     state: State,
     entered: Instant,
-    /// The first completion, with the strictest action of all, and when it came.
+    /// The first completion, with the strictest action of all completions, and when it came.
     completion: Option<(Completion, Instant)>,
     evidence: Evidence,
-    /// Why `Draining` was left, and after how long.
+    /// Why `Draining` ended, and how long it took.
     left: Option<(Reason, Duration)>,
     next_id: u32,
     question: Option<Pending>,
-    chores: Chores,
+    inbound_drain: InboundDrain,
     quits: QuitAttempts,
     transitions: Vec<Transition>,
 }
@@ -115,14 +114,13 @@ impl State {
             Self::Draining => "draining",
             Self::Drained => "drained",
             Self::Quitting => "quitting",
-            Self::Gone => "gone",
         }
     }
 
-    /// All states, in the order in which they are passed through. The place in it is the value of the metric `exeunt_state`.
-    pub const ALL: [Self; 5] = [Self::Serving, Self::Draining, Self::Drained, Self::Quitting, Self::Gone];
+    /// All states, in their order. The index of a state is the value of the metric `exeunt_state`.
+    pub const ALL: [Self; 4] = [Self::Serving, Self::Draining, Self::Drained, Self::Quitting];
 
-    /// The state called `name`.
+    /// The state with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
@@ -153,7 +151,7 @@ impl fmt::Display for Transition {
 // === impl Machine ===
 
 impl Machine {
-    /// A machine that serves.
+    /// A machine in the state `Serving`.
     #[must_use]
     pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
@@ -165,13 +163,13 @@ impl Machine {
             left: None,
             next_id: 0,
             question: None,
-            chores: Chores::default(),
+            inbound_drain: InboundDrain::default(),
             quits: QuitAttempts::default(),
             transitions: Vec::new(),
         }
     }
 
-    /// Takes `event` at `now` and returns the calls to be made.
+    /// Handles `event` at the time `now`, and returns the calls to make.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         if self.next_wake().is_some_and(|wake| now.since(wake) >= LATE) {
             self.evidence.on_standstill(now);
@@ -181,22 +179,21 @@ impl Machine {
             Event::Signal(completion) => self.on_signal(completion, now),
             Event::Answer(id, answer) => self.on_answer(id, answer, now),
             Event::Tick => {}
-            Event::ProxyGone => self.enter(State::Gone, now, "Envoy has ended".to_owned()),
         }
         self.advance(now)
     }
 
-    /// From `now` on it has no longer than `left`, whatever its limits were: its host has to leave.
+    /// Limits the rest of the drain to `left`, counted from `now`: the process that runs the machine has to end then.
     pub fn leave_within(&mut self, left: Duration, now: Instant) {
         let so_far = self.completion.as_ref().map_or(Duration::ZERO, |(_, at)| now.since(*at));
         self.limits.drain_timeout = self.limits.drain_timeout.min(so_far + left);
     }
 
-    /// When [`Event::Tick`] is wanted next; `None` while there is nothing to wait for.
+    /// When the machine needs the next [`Event::Tick`]; `None` if it waits for nothing.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            State::Serving | State::Drained | State::Gone => None,
+            State::Serving | State::Drained => None,
             State::Draining => {
                 let standing = match self.evidence.standing(&self.limits) {
                     Standing::Ask(at) if self.question.is_none() => Some(at),
@@ -205,43 +202,43 @@ impl Machine {
                     Standing::Blind | Standing::Ask(_) => None,
                 };
                 let question = self.question.as_ref().map(Pending::overdue);
-                let times = [Some(self.deadline()), self.stalls_at(), standing, question, self.chores.next_wake()];
+                let times = [Some(self.deadline()), self.stalls_at(), standing, question, self.inbound_drain.next_wake()];
                 times.into_iter().flatten().min()
             }
             State::Quitting => self.quits.next_wake(),
         }
     }
 
-    /// Where the machine stands.
+    /// The current state.
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// Why `Draining` was left and how long it lasted; `None` before.
+    /// Why `Draining` ended and how long it took; `None` before that.
     #[must_use]
     pub const fn left(&self) -> Option<(Reason, Duration)> {
         self.left
     }
 
-    /// What is known to be undelivered: by the kernel, else nothing.
+    /// The undelivered data in the newest facts from the agent.
     #[must_use]
     pub fn undelivered(&self) -> Unsent {
         self.evidence.facts().unwrap_or_default()
     }
 
-    /// Requests in flight by Envoy's own count, where it was asked.
+    /// Requests in flight by Envoy's own count; `None` if Envoy was not asked.
     #[must_use]
     pub const fn in_flight(&self) -> Option<u64> {
         self.evidence.in_flight()
     }
 
-    /// The steps made since the last call, oldest first.
+    /// The changes of the state since the last call of this function, oldest first.
     pub fn take_transitions(&mut self) -> Vec<Transition> {
         core::mem::take(&mut self.transitions)
     }
 
-    /// What others are told of this machine.
+    /// The status of this machine, for the wire.
     #[must_use]
     pub fn status(&self, now: Instant) -> Status {
         self.snapshot(now).status(Duration::ZERO, &self.limits)
@@ -256,7 +253,7 @@ impl Machine {
         };
         self.completion = Some(merged);
         if first {
-            // Movement is judged from the completion on, not from the machine's start.
+            // A stall is counted from the completion on, not from the machine's start.
             self.evidence = Evidence::new(now);
         }
         if let Some(unsent) = unsent {
@@ -265,7 +262,7 @@ impl Machine {
         if self.state == State::Serving {
             let why = self.completion.as_ref().map(|(completion, _)| completion.summary()).unwrap_or_default();
             self.enter(State::Draining, now, why);
-            self.chores = Chores::of_a_drain(now);
+            self.inbound_drain = InboundDrain::starting(now);
         }
         if self.state == State::Quitting && !self.may_quit() {
             self.enter(State::Drained, now, "a later signal says to drain only".to_owned());
@@ -281,13 +278,13 @@ impl Machine {
                 Answer::Done | Answer::Failed(_) => self.evidence.on_miss(now),
             }
         } else {
-            // An answer to neither is a late one: whatever it says was true before what is known now.
-            self.chores.on_answer(id, answer, now);
+            // Other answers are late, and older than what is known now.
+            self.inbound_drain.on_answer(id, answer, now);
             self.quits.on_answer(id, answer, now);
         }
     }
 
-    /// Does whatever is due at `now`.
+    /// Does what is due at `now`.
     fn advance(&mut self, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.state == State::Draining {
@@ -303,7 +300,7 @@ impl Machine {
         if self.state == State::Quitting
             && let Some(call) = self.quits.due(now)
         {
-            let id = self.name_call();
+            let id = self.next_call_id();
             self.quits.sent(id, now);
             effects.push(Effect { id, call });
         }
@@ -342,13 +339,13 @@ impl Machine {
     }
 
     fn collect(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        while let Some(call) = self.chores.due(now) {
-            let id = self.name_call();
-            self.chores.sent(id, call, now);
+        while let Some(call) = self.inbound_drain.due(now) {
+            let id = self.next_call_id();
+            self.inbound_drain.sent(id, call, now);
             effects.push(Effect { id, call });
         }
         if self.question.is_none() && matches!(self.evidence.standing(&self.limits), Standing::Ask(at) if now >= at) {
-            let id = self.name_call();
+            let id = self.next_call_id();
             let call = if self.evidence.is_uncounted() { Call::CountClusters } else { Call::Clusters };
             self.question = Some(Pending::new(id, call, now));
             effects.push(Effect { id, call });
@@ -367,7 +364,7 @@ impl Machine {
         self.evidence.shows_movement().then(|| self.evidence.moved() + self.limits.stall_timeout)
     }
 
-    fn name_call(&mut self) -> CallId {
+    fn next_call_id(&mut self) -> CallId {
         self.next_id = self.next_id.wrapping_add(1);
         CallId(self.next_id)
     }

@@ -1,30 +1,30 @@
-//! A point in time that somebody else's clock has read.
+//! A point in time, as the caller's clock tells it.
 
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
-/// A point on a clock that never goes back. Where zero lies is the caller's business; only differences mean anything.
+/// A point on a clock that never goes back. The caller chooses where zero is; only differences have a meaning.
 ///
-/// `std::time::Instant` panics on `wasm32-unknown-unknown`, and virtual time must be makeable.
+/// `std::time::Instant` panics on `wasm32-unknown-unknown`, and cannot be made from virtual time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(Duration);
 
 // === impl Instant ===
 
 impl Instant {
-    /// The point that lies `since_zero` after the clock's zero.
+    /// The point that is `since_zero` after the clock's zero.
     #[must_use]
     pub const fn at(since_zero: Duration) -> Self {
         Self(since_zero)
     }
 
-    /// How far this point lies after the clock's zero.
+    /// The time from the clock's zero to this point.
     #[must_use]
     pub const fn since_zero(self) -> Duration {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// The time from `earlier` to this point; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

@@ -1,92 +1,98 @@
 //! The wire protocol between agent and filter, version 1: JSON over HTTP on the signal listener.
 //!
-//! `POST /v1/complete` carries a [`Completion`], in the header [`COMPLETION_HEADER`] or as its body, and is answered by 202 and a
-//! [`Status`]; `GET /v1/status` is answered by 200 and a [`Status`]. Every answer of the filter has the header [`HEADER`]; one without
-//! it is Envoy's own. Why a header: docs/decisions/0003-the-signal-travels-in-a-header.md.
+//! `POST /v1/complete` carries a [`Completion`], in the header [`COMPLETION_HEADER`] or as its body; the answer is 202 and a [`Status`].
+//! The answer to `GET /v1/status` is 200 and a [`Status`]. Every answer of the filter has the header [`HEADER`]; an answer without it
+//! comes from Envoy. Why a header: docs/decisions/0003-the-signal-travels-in-a-header.md.
 
-use crate::fields::{Fields, Mistake};
-use crate::json::{ObjectWriter, Value};
+use serde::{Deserialize, Serialize};
 
-/// Request header (value `1`) that a completion must carry, and response header (value: the version) that every answer carries.
+use crate::fields::{Fields, Mistake, document, from_json};
+
+/// The request header that a completion must have, with [`HEADER_VALUE`], and the response header of every answer, with the version.
 ///
-/// A browser or a tricked HTTP client cannot add a header of its own to a plain form or a GET.
+/// A browser, or an HTTP client that was tricked into a request, cannot add such a header to a plain form or a GET.
 pub const HEADER: &str = "x-exeunt";
-/// Request header that carries a completion as JSON. A body works too, but not on every Envoy: a Wasm filter gets it only after the
-/// request's head has gone on towards an upstream.
+/// The value of [`HEADER`] in a request.
+pub const HEADER_VALUE: &str = "1";
+/// The request header that carries a completion as JSON. A body works, too, but not with every Envoy: a Wasm filter gets a body only
+/// after it has let the request's head pass to an upstream.
 pub const COMPLETION_HEADER: &str = "x-exeunt-completion";
-/// The path that takes a completion.
+/// The path for a completion.
 pub const COMPLETE: &str = "/v1/complete";
-/// The path that tells the status.
+/// The path for the status.
 pub const STATUS: &str = "/v1/status";
-/// No completion may be longer, in bytes.
+/// The longest completion, in bytes.
 pub const MAX_BODY: usize = 4096;
 
 /// The longest name of a container, in bytes: an RFC 1123 label.
 const MAX_NAME: usize = 63;
 
-/// What is to become of the proxy once everything is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do with the proxy once everything is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Shut Envoy down: the proxy is a regular container and would keep the pod for ever.
+    /// Shut Envoy down: the proxy is a regular container and would keep the pod running.
     Quit,
-    /// Leave Envoy running: the proxy is a native sidecar, which kubelet ends and would restart.
+    /// Leave Envoy running: the proxy is a native sidecar. Kubelet ends it, and would restart it.
     Drain,
 }
 
-/// What the kernel still held of the pod's data when the agent read its socket tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The undelivered data of the pod that the kernel held when the agent read its socket tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsent {
     /// Connections that are not yet delivered.
     pub connections: u32,
-    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the far end.
+    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the receiver.
     pub bytes: u64,
-    /// Connections of the pod's own processes that the proxy still holds and that are not known to be delivered. With none of them
-    /// no request of the pod can be in flight, whatever Envoy's cluster statistics say. `None`: not known.
+    /// Connections from the pod's own processes that the proxy still holds, without those that are known to be delivered. If there are
+    /// none, no request of the pod is in flight, even if Envoy's cluster statistics count one. `None`: not known.
     pub downstream: Option<u32>,
 }
 
-/// The signal: a main container has ended for good, or new facts about what it left behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The signal: a main container has ended for good, or there are new facts about its undelivered data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Completion {
     /// The name of the main container.
     pub container: String,
-    /// Its exit code, 0 to 255; `None` where it is unknown or a signal ended it.
+    /// Its exit code; `None` if it is unknown or a signal ended the container.
     pub exit_code: Option<u8>,
     /// The signal that ended it, 1 to 64.
     pub signal: Option<u8>,
-    /// What is to become of the proxy.
+    /// What to do with the proxy.
     pub action: Action,
-    /// What the kernel still holds; `None` where the sender cannot see it.
+    /// What the kernel still holds; `None` if the sender cannot see it.
     pub unsent: Option<Unsent>,
 }
 
-/// Where the filter stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The state of the filter. A reader ignores fields that it does not know, because an agent must understand a newer filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The name of the state, as [`crate::machine::State::name`] gives it.
     pub state: String,
-    /// The main container whose completion was taken; `None` while serving.
+    /// The main container that has ended; `None` while serving.
     pub container: Option<String>,
-    /// Requests and TCP streams in flight by Envoy's own count; `None` where nobody has asked Envoy.
+    /// Requests and TCP streams in flight by Envoy's own count; `None` if Envoy was not asked.
     pub in_flight: Option<u64>,
-    /// The newest facts of the agent.
+    /// The newest facts from the agent.
     pub unsent: Option<Unsent>,
-    /// Milliseconds since this state was entered.
+    /// Milliseconds since the filter entered this state.
+    #[serde(default)]
     pub since_ms: u64,
     /// Milliseconds until the drain deadline; `None` while serving.
     pub deadline_ms: Option<u64>,
     /// The filter's version.
+    #[serde(default)]
     pub version: String,
 }
 
 const ACTIONS: [(&str, Action); 2] = [("quit", Action::Quit), ("drain", Action::Drain)];
 
-/// Reads a whole body as one JSON document.
-fn document(body: &[u8]) -> Result<Value, Vec<Mistake>> {
-    if body.is_empty() {
-        return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
-    }
-    Value::parse(body).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
+/// A value of this module, as JSON.
+fn to_json(value: &impl Serialize) -> String {
+    // Writing fails only for maps whose keys are no texts; there are none here.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 // === impl Action ===
@@ -105,7 +111,7 @@ impl Action {
 // === impl Unsent ===
 
 impl Unsent {
-    /// Whether the kernel holds nothing more.
+    /// Whether the kernel holds no undelivered data.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.connections == 0 && self.bytes == 0
@@ -125,25 +131,19 @@ impl Unsent {
         }
         Self { connections: connections.unwrap_or(0), bytes: bytes.unwrap_or(0), downstream }
     }
-
-    fn to_json(self) -> String {
-        ObjectWriter::default()
-            .number("connections", Some(self.connections.into()))
-            .number("bytes", Some(self.bytes))
-            .number("downstream", self.downstream.map(u64::from))
-            .finish()
-    }
 }
 
 // === impl Completion ===
 
 impl Completion {
-    /// Reads the body of `POST /v1/complete`; on refusal, every mistake in it.
+    /// Reads a completion. The error lists every mistake in it.
     pub fn parse(body: &[u8]) -> Result<Self, Vec<Mistake>> {
-        let document = document(body)?;
-        let mut fields = Fields::of(&document);
+        if body.is_empty() {
+            return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
+        }
+        let mut fields = Fields::of(document(body)?);
         let container = fields.text("container");
-        match container {
+        match &container {
             None => fields.missing("container", "the main container's name"),
             Some(name) if name.is_empty() || name.len() > MAX_NAME => {
                 fields.refuse("container", &format!("must have 1 to {MAX_NAME} characters"));
@@ -154,7 +154,7 @@ impl Completion {
         let exit_code = byte(fields.number("exitCode", 0..=255));
         let signal = byte(fields.number("signal", 1..=64));
         if exit_code.is_some() && signal.is_some() {
-            fields.refuse("signal", "must be null beside an exitCode: a process ends by one of the two");
+            fields.refuse("signal", "must be null if there is an exitCode: a process ends by one of the two");
         }
         let action = fields.choice("action", &ACTIONS);
         if action.is_none() {
@@ -162,10 +162,10 @@ impl Completion {
         }
         let unsent = fields.object("unsent", Unsent::read);
         fields.finish(Self {
-            container: container.unwrap_or_default().to_owned(),
+            container: container.unwrap_or_default(),
             exit_code,
             signal,
-            // Never used: a missing or wrong action is a mistake, and `finish` then refuses the whole.
+            // The default is never used: without a valid action `finish` refuses the whole completion.
             action: action.unwrap_or(Action::Drain),
             unsent,
         })
@@ -174,50 +174,108 @@ impl Completion {
     /// The body of `POST /v1/complete`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        ObjectWriter::default()
-            .text("container", Some(&self.container))
-            .number("exitCode", self.exit_code.map(u64::from))
-            .number("signal", self.signal.map(u64::from))
-            .text("action", Some(self.action.name()))
-            .json("unsent", self.unsent.map(Unsent::to_json).as_deref())
-            .finish()
+        to_json(self)
     }
 }
 
 // === impl Status ===
 
 impl Status {
-    /// Reads the body of an answer. Fields that a newer filter adds are passed over: an agent must be able to talk to it.
-    pub fn parse(body: &[u8]) -> Result<Self, Vec<Mistake>> {
-        let document = document(body)?;
-        let mut fields = Fields::of(&document);
-        let state = fields.text("state").map(str::to_owned);
-        if state.is_none() {
-            fields.missing("state", "the name of a state");
-        }
-        let status = Self {
-            state: state.unwrap_or_default(),
-            container: fields.text("container").map(str::to_owned),
-            in_flight: fields.number("inFlight", 0..=u64::MAX),
-            unsent: fields.object("unsent", Unsent::read),
-            since_ms: fields.number("sinceMs", 0..=u64::MAX).unwrap_or(0),
-            deadline_ms: fields.number("deadlineMs", 0..=u64::MAX),
-            version: fields.text("version").unwrap_or_default().to_owned(),
-        };
-        fields.finish_open(status)
+    /// Reads the body of an answer.
+    pub fn parse(body: &[u8]) -> Result<Self, Mistake> {
+        from_json(body).map_err(|error| Mistake::new("", format!("not a status: {error}")))
     }
 
     /// The body of an answer.
     #[must_use]
     pub fn to_json(&self) -> String {
-        ObjectWriter::default()
-            .text("state", Some(&self.state))
-            .text("container", self.container.as_deref())
-            .number("inFlight", self.in_flight)
-            .json("unsent", self.unsent.map(Unsent::to_json).as_deref())
-            .number("sinceMs", Some(self.since_ms))
-            .number("deadlineMs", self.deadline_ms)
-            .text("version", Some(&self.version))
-            .finish()
+        to_json(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null}}"#;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let mistakes = Completion::parse(text.as_bytes()).err().unwrap_or_default();
+        mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_completion_is_read_as_it_is_written() {
+        let completion = Completion::parse(WHOLE.as_bytes()).expect("no mistakes");
+        let unsent = Unsent { connections: 1, bytes: 2, downstream: None };
+        let expected = Completion {
+            container: "base".to_owned(),
+            exit_code: None,
+            signal: Some(9),
+            action: Action::Drain,
+            unsent: Some(unsent),
+        };
+        assert_eq!(completion, expected);
+        assert_eq!(completion.to_json(), WHOLE);
+        let short = Completion::parse(br#"{"action": "quit", "container": "base"}"#).expect("the rest may be missing");
+        assert_eq!((short.exit_code, short.signal, short.action, short.unsent), (None, None, Action::Quit, None));
+    }
+
+    #[test]
+    fn all_mistakes_of_a_completion_are_told_at_once() {
+        let text =
+            r#"{"exitCode": 256, "signal": 0, "action": "stop", "unsent": {"connections": 4294967296, "byte": 1}, "x": 1}"#;
+        assert_eq!(
+            mistakes(text),
+            [
+                "container: is missing: must be the main container's name",
+                "exitCode: 256 is not allowed: must be a whole number from 0 to 255",
+                "signal: 0 is not allowed: must be a whole number from 1 to 64",
+                "action: \"stop\" is not allowed: must be one of \"quit\", \"drain\"",
+                "unsent.connections: 4294967296 is not allowed: must be a whole number from 0 to 4294967295",
+                "unsent.bytes: is missing: must be a whole number",
+                "unsent.byte: is not a known field: must be one of connections, bytes, downstream",
+                "x: is not a known field: must be one of container, exitCode, signal, action, unsent",
+            ]
+        );
+        for container in ["", &"x".repeat(64)] {
+            let text = format!(r#"{{"container": "{container}", "action": "quit"}}"#);
+            assert_eq!(mistakes(&text), ["container: must have 1 to 63 characters"]);
+        }
+        let both = r#"{"container": "base", "exitCode": 1, "signal": 9, "action": "quit"}"#;
+        assert_eq!(mistakes(both), ["signal: must be null if there is an exitCode: a process ends by one of the two"]);
+        assert_eq!(mistakes(""), ["the completion is empty: must be a JSON object"]);
+    }
+
+    #[test]
+    fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_ignored() {
+        let text = r#"{"state":"draining","container":"base","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"version":"1.2.3"}"#;
+        let status = Status::parse(text.as_bytes()).expect("a status");
+        assert_eq!(status.to_json(), text);
+        let newer = text.replace("\"bytes\"", "\"packets\":3,\"bytes\"").replace("\"state\"", "\"more\":[{}],\"state\"");
+        assert_eq!(Status::parse(newer.as_bytes()), Ok(status));
+        for text in ["", "{}", "[]", r#"{"state":1}"#, r#"{"state":"x","state":"x"}"#, r#"{"state":"x","sinceMs":-1}"#] {
+            assert!(Status::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = (Completion::parse(&bytes), Status::parse(&bytes));
+        }
+
+        #[test]
+        fn almost_a_completion_is_refused_with_a_reason(place in 0..WHOLE.len(), with in r#"[\[\]{}:,"\\u0-9eE+. ]{0,3}"#) {
+            let text = format!("{}{with}{}", &WHOLE[..place], &WHOLE[place + 1..]);
+            if let Err(mistakes) = Completion::parse(text.as_bytes()) {
+                prop_assert!(mistakes.iter().all(|mistake| !mistake.to_string().is_empty()) && !mistakes.is_empty());
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@
 pub mod container;
 pub mod delivery;
 pub mod diag;
+pub mod istio;
 pub mod pidfd;
 pub mod ports;
 pub mod procfs;

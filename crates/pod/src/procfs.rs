@@ -14,6 +14,15 @@ pub struct Procfs {
     root: PathBuf,
 }
 
+/// One instance of a container: kubelet gives every restart a new id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Kubelet's id of it, as [`Container::instance`] has it.
+    pub id: String,
+    /// Its first process: when that ends, the instance ends.
+    pub root: Stat,
+}
+
 // === impl Procfs ===
 
 impl Default for Procfs {
@@ -64,14 +73,31 @@ impl Procfs {
         container::parse(&self.read(pid, "mountinfo")?)
     }
 
-    /// The first process of the container called `name`: the one whose end is the container's end.
-    ///
-    /// In a shared pid namespace its parent is the runtime, outside, hence 0. So is the parent of whatever `kubectl exec` and a
-    /// lifecycle hook start in it later; hence the oldest.
+    /// The first process of the newest instance of the container called `name`.
     #[must_use]
     pub fn root_of(&self, name: &str) -> Option<Stat> {
-        let roots = self.processes().filter(|process| process.parent == 0 && process.state != b'Z');
-        roots.filter(|process| self.container(process.pid).is_some_and(|it| it.name == name)).min_by_key(|process| process.start)
+        self.instance_of(name, None).map(|instance| instance.root)
+    }
+
+    /// The newest instance of the container called `name`, but not the one whose id is `ended`.
+    ///
+    /// In a shared pid namespace the parent of a container's first process is the runtime, which is outside: 0. Processes that
+    /// `kubectl exec` or a lifecycle hook starts have the same parent, but start later than the first one, and may outlive it.
+    /// Without `ended` such a process would look like a new instance.
+    #[must_use]
+    pub fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
+        let mut instances: Vec<Instance> = Vec::new();
+        for process in self.processes().filter(|process| process.parent == 0 && process.state != b'Z') {
+            let container = self.container(process.pid);
+            let wanted = |it: &Container| it.name == name && Some(it.instance.as_str()) != ended;
+            let Some(Container { instance: id, .. }) = container.filter(wanted) else { continue };
+            match instances.iter_mut().find(|known| known.id == id) {
+                Some(known) if process.start < known.root.start => known.root = process,
+                Some(_) => {}
+                None => instances.push(Instance { id, root: process }),
+            }
+        }
+        instances.into_iter().max_by_key(|instance| instance.root.start)
     }
 
     /// Adds the inodes of the sockets that `pid` holds to `inodes`. Only its own uid and root may know; `false` where we may not.
@@ -141,6 +167,7 @@ mod tests {
             (31, "python3", 'S', 0, 400, "base/5b1c0f9e"),
             (33, "worker", 'S', 31, 410, "base/5b1c0f9e"),
             (29, "true", 'Z', 0, 300, "base/11111111"),
+            (30, "bash (exec)", 'S', 0, 350, "base/11111111"),
             (40, "pilot-agent", 'S', 0, 500, "istio-proxy/00c0ffee"),
         ];
         for (pid, comm, state, parent, start, mount) in processes {
@@ -161,13 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn an_exec_that_outlives_its_instance_is_no_new_instance() {
+        let made_up = pod();
+        let pod = &made_up.0;
+        let found = |ended| pod.instance_of("base", ended).map(|instance| (instance.id, instance.root.pid));
+        assert_eq!(found(None), Some(("5b1c0f9e".to_owned(), 31)), "of two instances the newer one");
+        assert_eq!(found(Some("11111111")), found(None));
+        fs::remove_dir_all(pod.root().join("31")).unwrap();
+        fs::remove_dir_all(pod.root().join("70")).unwrap();
+        assert_eq!(found(None), Some(("11111111".to_owned(), 30)), "without knowing what has ended it looks like one");
+        assert_eq!(found(Some("11111111")), None);
+    }
+
+    #[test]
     fn the_root_of_a_container_is_its_oldest_living_child_of_the_runtime() {
         let made_up = pod();
         let pod = &made_up.0;
         assert_eq!(pod.root_of("base").map(|process| process.pid), Some(31));
         assert_eq!(pod.root_of("istio-proxy").map(|process| process.comm), Some("pilot-agent".to_owned()));
         assert_eq!(pod.root_of("absent"), None);
-        assert_eq!(pod.processes().count(), 6);
+        assert_eq!(pod.processes().count(), 7);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 
 use drain::admin::{Answer, Call, CallId, Callee, Failure};
 use drain::limits::Limits;
-use drain::machine::{Effect, Event, Machine, State};
+use drain::machine::{Effect, Event, Machine};
 use drain::time::Instant;
 use drain::wire::{self, Completion};
 use pod::ports;
@@ -470,7 +470,6 @@ impl World {
             // Envoy's timer has a resolution of a millisecond.
             self.schedule(pause.next_multiple_of(MILLISECOND).max(MILLISECOND), Happening::FilterWakes(self.filter_sleeps));
         }
-        debug_assert!(self.filter.state() != State::Gone);
     }
 
     /// Makes the filter's call.

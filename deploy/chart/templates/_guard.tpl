@@ -1,13 +1,13 @@
 {{/*
-Refuses to become the second plugin of a namespace. Only a live cluster can be asked: with `helm template`, and with a client-side dry run,
-there is nobody to answer, and nothing is refused.
+Refuses to install a second plugin in a namespace. This needs a live cluster: `helm template` and a client-side dry run find nothing and
+refuse nothing.
 */}}
 {{- define "exeunt.guard" -}}
 {{- $root := . }}
 {{- $ours := fromJsonArray (include "exeunt.namespaces" .) }}
 {{- range $namespace := concat $ours .Values.guard.namespaces | uniq }}
 {{- range $kind := list "WasmPlugin" "TrafficExtension" }}
-{{- /* Istio before 1.30 has no TrafficExtension; to ask for a kind that is not there is an error. */}}
+{{- /* Istio before 1.30 has no TrafficExtension, and looking up an unknown kind is an error. */}}
 {{- if $root.Capabilities.APIVersions.Has (printf "extensions.istio.io/v1alpha1/%s" $kind) }}
 {{- range $found := (lookup "extensions.istio.io/v1alpha1" $kind $namespace "").items }}
 {{- include "exeunt.guardOne" (dict "root" $root "found" $found "kind" $kind "namespace" $namespace) }}
@@ -17,7 +17,7 @@ there is nobody to answer, and nothing is refused.
 {{- end }}
 {{- end }}
 
-{{/* One plugin that is there already: whether it is exeunt's, and of another release. */}}
+{{/* Fails if an existing plugin is exeunt's and belongs to another release. */}}
 {{- define "exeunt.guardOne" -}}
 {{- $metadata := .found.metadata }}
 {{- $selected := dig "spec" "selector" "matchLabels" dict .found }}
@@ -27,7 +27,7 @@ there is nobody to answer, and nothing is refused.
 {{- $home := get $annotations "meta.helm.sh/release-namespace" }}
 {{- if not (and (eq $release .root.Release.Name) (eq $home .root.Release.Namespace)) }}
 {{- $owner := ternary (printf "the release %s of the namespace %s" $release $home) "no release of Helm's" (ne $release "") }}
-{{- fail (printf "\n\n%s %s in the namespace %s is a plugin of exeunt's already, and belongs to %s. Two would fight over one listener: remove it first, or leave that namespace out of `namespaces`, or set guard.enabled=false if you know better.\n" .kind $metadata.name .namespace $owner) }}
+{{- fail (printf "\n\n%s %s in the namespace %s is a plugin of exeunt's already, and belongs to %s. Two plugins would be two filters on one listener: remove it first, or leave that namespace out of `namespaces`, or set guard.enabled=false.\n" .kind $metadata.name .namespace $owner) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,12 +1,12 @@
 {{/*
-The parts of a pod with exeunt, for charts of your own that have this one as a dependency. Each takes a dict:
+The parts of a pod with exeunt, for a chart that has this one as a dependency. Each takes a dict:
 
-  container      the main container, the one whose end ends the task; or a list of them
+  container      the main container, whose end is the end of the task; or a list of them
   placement      native (the default: first of initContainers, Kubernetes 1.29 and newer) or regular (first of containers)
-  restartPolicy  the pod's: Never (the default) or OnFailure
-  gracePeriod    the pod's terminationGracePeriodSeconds as a duration, such as 60s, where it is not 30
-  image          values such as those of agent.image, where the image is mirrored
-  port           the signal listener's, where it is not 15190
+  restartPolicy  the pod's restartPolicy: Never (the default) or OnFailure
+  gracePeriod    the pod's terminationGracePeriodSeconds as a duration, such as 60s, if it is not 30
+  image          values such as those of agent.image, if the image is not the published one
+  port           the signal listener's port, if it is not 15190
 */}}
 {{- define "exeunt.agentContainer" -}}
 {{- $mains := fromJsonArray (include "exeunt.mains" .) -}}

@@ -1,6 +1,6 @@
-// What looks at the chart and the manifests, in one module, so that all of it is built from one set of dependencies, which go.sum pins.
-// To renew it: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
-// the replacements at the version of k8s.io that Helm asks for, then go mod tidy -C tests/chart/tools.
+// The programs that check the chart and the manifests, in one module, so they share one set of dependencies, which go.sum pins.
+// To update them: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
+// the replacements at the version of k8s.io that Helm needs, then go mod tidy -C tests/chart/tools.
 module exeunt.dev/tests/chart/tools
 
 go 1.26.0

@@ -1,1 +1,1 @@
-"""What runs inside the cluster, in any image that has python3; it gets there by a ConfigMap."""
+"""The programs that run in the cluster, in any image with python3; a ConfigMap brings them there."""

@@ -1,6 +1,7 @@
-"""A server outside of the mesh that reads as slowly as each connection asks, and says on stdout how many bytes it has got.
+"""A server outside of the mesh that counts bytes. It reads as slowly as each connection asks, and writes its events to stdout.
 
-A connection begins with a line of JSON: its id, and how it is to be read. What follows is counted, and nothing is answered.
+A connection begins with a line of JSON: its id, and how the server must read it. The server counts the bytes after it, and sends
+no answer.
 """
 
 import contextlib
@@ -11,46 +12,46 @@ import time
 from typing import Any
 
 PORT = 9000
-# Small, so that what is slow here stays with the sender and its proxy, whose loss is looked for.
+# Small, so that unread bytes stay in the proxy: the scenarios check whether the proxy loses them.
 _BUFFER = 65_536
-# A pod whose network has vanished says nothing more, not even goodbye.
+# The end of a connection whose pod has lost its network: such a pod sends no FIN.
 _SILENCE_S = 20.0
-# How often a connection that moves is told of.
-_NEWS_S = 1.0
+# How often the progress of a connection is written.
+_PROGRESS_S = 1.0
 
 
 def say(**event: Any) -> None:
-    """One event, as a line of its own even among threads."""
+    """Writes one event; threads do not mix their lines."""
     print(json.dumps(event) + "\n", end="", flush=True)
 
 
 def header_of(connection: socket.socket) -> dict[str, Any]:
-    """The line that a connection begins with."""
+    """Reads the first line of a connection."""
     line = b""
     while not line.endswith(b"\n"):
         byte = connection.recv(1)
         if not byte:
-            raise ConnectionResetError("it ended before its header")
+            raise ConnectionResetError("the connection ended before its header")
         line += byte
     header: dict[str, Any] = json.loads(line)
     return header
 
 
 def serve(connection: socket.socket) -> None:
-    """Reads one connection to its end."""
+    """Serves one connection to its end."""
     with connection:
         connection.settimeout(_SILENCE_S)
-        # Probes of kubelet's, and connections that were cut before they began.
+        # A connection without a header is kubelet's probe, or one that was cut at its start.
         with contextlib.suppress(OSError, ValueError):
             count(connection, header_of(connection))
 
 
 def count(connection: socket.socket, header: dict[str, Any]) -> None:
-    """Counts what comes, at the rate and with the pause that `header` asks for."""
+    """Counts the bytes, at the rate and with the pause that `header` asks for."""
     name, rate = header["id"], header.get("rate") or 0
     stall_at, stall_for = header.get("stallAt"), header.get("stallFor", 0)
     say(id=name, event="opened", bytes=0)
-    total, began, told, how = 0, time.monotonic(), time.monotonic(), "eof"
+    total, began, reported, how = 0, time.monotonic(), time.monotonic(), "eof"
     while True:
         try:
             piece = connection.recv(_BUFFER)
@@ -69,14 +70,14 @@ def count(connection: socket.socket, header: dict[str, Any]) -> None:
             stall_at, began = None, time.monotonic() - (total / rate if rate else 0)
         if rate:
             time.sleep(max(0.0, began + total / rate - time.monotonic()))
-        if time.monotonic() - told >= _NEWS_S:
-            told = time.monotonic()
+        if time.monotonic() - reported >= _PROGRESS_S:
+            reported = time.monotonic()
             say(id=name, event="reading", bytes=total)
     say(id=name, event="ended", bytes=total, how=how)
 
 
 def main() -> None:
-    """Serves for ever."""
+    """Accepts connections for ever."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)

@@ -1,4 +1,4 @@
-"""The task of a pod: uploads, fails or works as it is told, and says on stdout what it has written.
+"""The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
 usage: task.py upload|fail|wait|probe|kill-agent [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
        [--failures N] [--work S] [--complete] [--after-end] [--attempts N]
@@ -21,23 +21,23 @@ from typing import Any
 _READY = "http://127.0.0.1:15021/healthz/ready"
 _SERVER_INFO = "http://127.0.0.1:15000/server_info"
 _SIGNAL = "http://127.0.0.1:15190/v1/complete"
-# Survives a container's restart: a volume of the pod's.
+# In a volume of the pod, so that it survives a restart of the container.
 _ATTEMPTS = Path("/scratch/attempts")
 _PROC = Path("/proc")
 _POLL_S = 0.1
-# A proxy that has not become ready by then does not.
-_PATIENCE_S = 90.0
+# A proxy that is not ready after this time does not become ready.
+_TIMEOUT_S = 90.0
 _PIECE = bytes(65_536)
 
 
 def say(**event: Any) -> None:
-    """One event, on stdout."""
+    """Writes one event to stdout."""
     print(json.dumps(event), flush=True)
 
 
 def wait_ready() -> None:
-    """Until the proxy can carry traffic; a classic one starts beside the task."""
-    deadline = time.monotonic() + _PATIENCE_S
+    """Waits until the proxy can carry traffic; a classic proxy starts at the same time as the task."""
+    deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(_READY, timeout=1):
             return
@@ -46,10 +46,10 @@ def wait_ready() -> None:
 
 
 def upload(options: argparse.Namespace) -> None:
-    """Writes every byte to the receiver and closes: from there on it is the kernel's and the proxy's."""
+    """Writes every byte to the receiver and closes the connection; the kernel and the proxy may still hold the bytes."""
     host, _, port = os.environ["E2E_RECEIVER"].rpartition(":")
     header = {"id": options.id, "rate": options.rate, "stallAt": options.stall_at, "stallFor": options.stall_for}
-    with socket.create_connection((host, int(port)), timeout=_PATIENCE_S) as connection:
+    with socket.create_connection((host, int(port)), timeout=_TIMEOUT_S) as connection:
         connection.settimeout(None)
         connection.sendall(json.dumps(header).encode() + b"\n")
         left = options.bytes
@@ -59,21 +59,21 @@ def upload(options: argparse.Namespace) -> None:
 
 
 def attempts_made() -> int:
-    """How many attempts of the pod's task have begun, where it counts them."""
+    """How many attempts have begun, for a task that counts them."""
     with contextlib.suppress(OSError, ValueError):
         return int(_ATTEMPTS.read_text())
     return 0
 
 
 def failed_before(failures: int) -> bool:
-    """Whether this attempt is one of the first `failures`."""
+    """Counts this attempt; whether it is one of the first `failures`, which must fail."""
     attempt = attempts_made()
     _ATTEMPTS.write_text(str(attempt + 1))
     return attempt < failures
 
 
 def complete() -> None:
-    """Tells the filter that the task is done, as a script with nothing of ours beside it can."""
+    """Signals the end of the task to the filter, as a script in a pod without an agent can."""
     completion = json.dumps({"container": "base", "exitCode": 0, "action": "quit", "unsent": None})
     headers = {"x-exeunt": "1", "x-exeunt-completion": completion}
     request = urllib.request.Request(_SIGNAL, method="POST", headers=headers)
@@ -82,12 +82,12 @@ def complete() -> None:
 
 
 def probe() -> None:
-    """Says which Envoy and which Istio the pod has, and hands out the agent's binary; needs the agent's uid."""
+    """Writes the versions of Envoy and Istio, and the agent's binary; needs the agent's uid."""
     with urllib.request.urlopen(_SERVER_INFO, timeout=5) as answer:
         info = json.load(answer)
     metadata = info.get("node", {}).get("metadata", {})
     say(envoy=info.get("version", ""), istio=metadata.get("ISTIO_VERSION", ""))
-    # Nothing in that image can copy it; but who has a process's uid may read its executable.
+    # The agent's image has no program that could copy the binary, but a process of the same uid may read it through /proc.
     for pid in others_of_our_uid():
         with contextlib.suppress(OSError):
             binary = (_PROC / str(pid) / "exe").read_bytes()
@@ -96,7 +96,7 @@ def probe() -> None:
 
 
 def others_of_our_uid() -> list[int]:
-    """The other processes that belong to our user."""
+    """The other processes of this process's user."""
     pids = [int(path.name) for path in _PROC.iterdir() if path.name.isdigit()]
     mine = []
     for pid in pids:
@@ -107,7 +107,7 @@ def others_of_our_uid() -> list[int]:
 
 
 def runs(container: str) -> bool:
-    """Whether a container of this name runs, by the mounts of its processes."""
+    """Whether a container with this name runs, by the mounts of its processes."""
     for path in _PROC.iterdir():
         if path.name.isdigit():
             with contextlib.suppress(OSError):
@@ -117,11 +117,11 @@ def runs(container: str) -> bool:
 
 
 def kill_agent(*, after_end: bool, attempts: int) -> None:
-    """Kills the agent while the task runs, or as soon as it has ended, after so many attempts.
+    """Kills the agent while the task runs, or with `after_end` as soon as it has ended, after that many attempts.
 
-    Needs the agent's uid, and the pod's processes shared.
+    It needs the agent's uid, and a pod with shareProcessNamespace.
     """
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     began = False
     while time.monotonic() < deadline:
         victims, running = others_of_our_uid(), runs("base")
@@ -132,11 +132,11 @@ def kill_agent(*, after_end: bool, attempts: int) -> None:
             say(killed=victims)
             return
         time.sleep(_POLL_S)
-    raise SystemExit("there was no agent to kill")
+    raise SystemExit("no agent was found")
 
 
 def main() -> int:
-    """Does one thing; the exit code is what it was told."""
+    """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill-agent"))
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
@@ -164,7 +164,7 @@ def main() -> int:
         kill_agent(after_end=options.after_end, attempts=options.attempts)
     if options.complete:
         complete()
-    # The work that goes on after the upload: what is deleted in the middle of it has not ended by itself.
+    # Work after the upload, for pods that are deleted while their task still runs.
     time.sleep(options.work)
     return int(options.exit)
 

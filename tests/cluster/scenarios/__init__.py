@@ -1,12 +1,12 @@
-"""Every scenario, in the order of the report; the slow ones come first in each file, so that they do not stay until the end."""
+"""All scenarios, in the order of the report. In each file the slow ones come first, so that a run does not end with them."""
 
 from ..scenario import Scenario
-from . import beginnings, deletion, endings, faults, others, uploads
+from . import deletion, endings, faults, others, starts, uploads
 
 ALL: tuple[Scenario, ...] = (
     *uploads.SCENARIOS,
     *endings.SCENARIOS,
-    *beginnings.SCENARIOS,
+    *starts.SCENARIOS,
     *faults.SCENARIOS,
     *deletion.SCENARIOS,
     *others.SCENARIOS,

@@ -1,58 +1,59 @@
-"""Pods that are deleted: what an orchestrator does as soon as the main container has ended, and a user at any time."""
+"""A pod is deleted: by an orchestrator as soon as the main container has ended, or by a user at any time."""
 
 from functools import partial
 
 from .. import observed
-from ..play import Play
-from ..pods import MAIN, Agent, Istio, Shape, Task
 from ..scenario import Scenario
-from .words import AGENT, FORM, MB, SIZE, upload, uploading
+from ..scenario_run import ScenarioRun
+from ..shape import MAIN, Agent, Istio, Shape, Task
+from .common import AGENT, FORM, MB, PAIRS, SIZE, SMALL, upload, upload_task
 
-# Slow enough that most of it is on its way when the pod is deleted.
+# Slow enough that most of the upload is still in progress when the pod is deleted.
 _RATE = MB
-_SMALL = 4 * MB
 
 
-def _delete_and_count(play: Play, written: int, *, all_of_it: bool) -> None:
-    play.delete_pod()
-    play.wait_gone()
-    play.wait_received()
-    play.look()
-    if all_of_it:
-        play.check_delivered(written)
+def _delete_and_count(run: ScenarioRun, written: int, *, complete: bool) -> None:
+    run.delete_pod()
+    run.wait_gone()
+    run.wait_received()
+    run.observe()
+    if complete:
+        run.check_delivered(written)
     else:
-        play.facts.written = written
-        play.check_loss_is_told()
-        play.note("what arrives is Istio's own doing here, and may be less than all")
+        run.facts.written = written
+        run.check_loss_is_reported()
+        run.note("here only Istio decides how much arrives; it may be less than everything")
 
 
-def _running(istio: Istio, agent: Agent, exit_on_zero: bool, play: Play) -> None:
+def _running(istio: Istio, agent: Agent, exit_on_zero: bool, run: ScenarioRun) -> None:
     task = Task(upload("--work", "600", rate=_RATE))
-    play.start(Shape(istio=istio, agent=agent, exit_on_zero=exit_on_zero, tasks=(task,)), bare=True)
-    play.wait_until("the task to have written everything", lambda: '"written"' in play.log())
-    _delete_and_count(play, SIZE, all_of_it=exit_on_zero)
+    run.start(Shape(istio=istio, agent=agent, exit_on_zero=exit_on_zero, tasks=(task,)), bare=True)
+    run.wait_until("the task to have written everything", lambda: '"written"' in run.log())
+    _delete_and_count(run, SIZE, complete=exit_on_zero)
 
 
-def _ended(play: Play) -> None:
-    play.start(Shape(tasks=uploading(rate=_RATE)), bare=True)
-    play.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
-    _delete_and_count(play, SIZE, all_of_it=True)
+def _ended(run: ScenarioRun) -> None:
+    run.start(Shape(tasks=upload_task(rate=_RATE)), bare=True)
+    run.wait_main_ended()
+    _delete_and_count(run, SIZE, complete=True)
 
 
-def _failed(play: Play) -> None:
-    play.start(Shape(policy="OnFailure", tasks=uploading("--exit", "3", rate=_RATE, size=_SMALL)), bare=True)
-    # The first restart comes at once, the second after ten seconds: two attempts have written everything, and none is running.
-    play.wait("the task to be between two attempts", lambda pod: observed.waits(pod, MAIN) == "CrashLoopBackOff")
-    play.delete_pod()
-    play.wait_gone()
-    play.wait_received(attempts=2)
-    play.look()
-    play.check_delivered(2 * _SMALL)
+def _failed(run: ScenarioRun) -> None:
+    run.start(Shape(policy="OnFailure", tasks=upload_task("--exit", "3", rate=_RATE, size=SMALL)), bare=True)
+    # The first restart comes at once, the second after ten seconds: by then two attempts have written everything, and none runs.
+    run.wait("the task to be between two attempts", lambda pod: observed.waiting_reason(pod, MAIN) == "CrashLoopBackOff")
+    run.delete_pod()
+    run.wait_gone()
+    run.wait_received(attempts=2)
+    run.observe()
+    run.check_delivered(2 * SMALL)
 
 
 SCENARIOS = (
     Scenario(
-        "deleted-ended", "a pod that is deleted as soon as its task has ended, as Airflow does it, delivers everything", _ended
+        "deleted-ended",
+        "a pod that is deleted as soon as its task has ended, as Airflow does, delivers everything",
+        _ended,
     ),
     *(
         Scenario(
@@ -60,16 +61,16 @@ SCENARIOS = (
             f"a pod that is deleted while its task runs delivers what was written, beside {FORM[istio]}, with {AGENT[agent]}",
             partial(_running, istio, agent, True),
         )
-        for istio, agent in (("classic", "native"), ("classic", "regular"), ("native", "native"))
+        for istio, agent in PAIRS
     ),
     Scenario(
         "deleted-running-blind",
-        "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS ends, and the verdict tells what the proxy's five seconds cut off",
+        "the same without EXIT_ON_ZERO_ACTIVE_CONNECTIONS: the proxy ends after five seconds, and the verdict reports the loss",
         partial(_running, "classic", "native", False),
     ),
     Scenario(
         "deleted-failed",
-        "a pod under OnFailure that is deleted between two attempts delivers the bytes of both attempts and goes",
+        "a pod under OnFailure that is deleted between two attempts delivers the bytes of both attempts, and ends",
         _failed,
     ),
 )

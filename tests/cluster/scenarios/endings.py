@@ -1,81 +1,79 @@
-"""How a task may end: with a failure, after failures, with another one beside it, by its own signal, or wrapped."""
+"""How a task may end: with a failure, after failures, beside a second main container, by its own signal, or in a wrapper."""
 
 from functools import partial
 
-from ..play import Play
-from ..pods import MAIN, Agent, Istio, Shape, Task
 from ..scenario import Scenario
-from .words import AGENT, FORM, MB, RATE, SIZE, fate, upload, uploading
+from ..scenario_run import ScenarioRun
+from ..shape import MAIN, Agent, Istio, Shape, Task
+from .common import AGENT, FORM, FORMS, PAIRS, PLACEMENTS, RATE, SIZE, SMALL, outcome, upload, upload_task
 
 _CODE = 3
-_SMALL = 4 * MB
 _AGENT_BINARY = "/scratch/exeunt-agent"
 
 
-def _failure(istio: Istio, agent: Agent, play: Play) -> None:
-    play.start(Shape(istio=istio, agent=agent, tasks=uploading("--exit", str(_CODE), size=_SMALL)))
-    play.wait_ended()
-    play.wait_received()
-    play.check_end(phase="Failed", main_exit=_CODE, proxy=fate(istio))
-    play.check_delivered(_SMALL)
-    known = (play.facts.verdict or {}).get("exitCode")
-    play.check(known in (_CODE, None), f"the verdict says exit code {known}, not {_CODE}")
+def _failure(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, agent=agent, tasks=upload_task("--exit", str(_CODE), size=SMALL)))
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(phase="Failed", main_exit=_CODE, proxy=outcome(istio))
+    run.check_delivered(SMALL)
+    code = run.facts.verdict_field("exitCode")
+    run.check(code in (_CODE, None), f"the verdict says exit code {code}, not {_CODE}")
 
 
-def _on_failure(istio: Istio, agent: Agent, play: Play) -> None:
-    task = Task(upload("--failures", "2", size=_SMALL))
-    play.start(Shape(istio=istio, agent=agent, policy="OnFailure", tasks=(task,)))
-    play.wait_ended()
-    play.wait_received()
-    play.check_end(proxy=fate(istio))
-    play.check_delivered(_SMALL)
-    play.check(play.facts.restarts[MAIN] == 2, f"{MAIN} was restarted {play.facts.restarts[MAIN]} times, not twice")
+def _on_failure(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
+    task = Task(upload("--failures", "2", size=SMALL))
+    run.start(Shape(istio=istio, agent=agent, policy="OnFailure", tasks=(task,)))
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(proxy=outcome(istio))
+    run.check_delivered(SMALL)
+    run.check(run.facts.restarts[MAIN] == 2, f"{MAIN} was restarted {run.facts.restarts[MAIN]} times, not twice")
 
 
-def _two_mains(agent: Agent, play: Play) -> None:
-    first = Task(upload(size=_SMALL))
-    second = Task(upload("--work", "3", size=_SMALL), name="second")
-    play.start(Shape(agent=agent, tasks=(first, second)))
-    play.wait_ended()
-    play.wait_received()
-    play.wait_received("second")
-    play.check_end()
-    play.check_delivered(2 * _SMALL)
+def _two_main_containers(agent: Agent, run: ScenarioRun) -> None:
+    first = Task(upload(size=SMALL))
+    second = Task(upload("--work", "3", size=SMALL), name="second")
+    run.start(Shape(agent=agent, tasks=(first, second)))
+    run.wait_ended()
+    run.wait_received()
+    run.wait_received("second")
+    run.check_end()
+    run.check_delivered(2 * SMALL)
 
 
-def _one_shot(rate: int, play: Play) -> None:
-    play.start(Shape(agent="none", tasks=uploading("--complete", rate=rate)))
-    play.wait_ended()
-    play.wait_received()
-    play.look()
-    play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
-    play.check(play.facts.job == "Complete", f"the Job is {play.facts.job}, not Complete")
+def _one_shot(rate: int, run: ScenarioRun) -> None:
+    run.start(Shape(agent="none", tasks=upload_task("--complete", rate=rate)))
+    run.wait_ended()
+    run.wait_received()
+    run.observe()
+    run.check_phase("Succeeded")
+    run.check_job("Complete")
     if rate == 0:
-        play.check_delivered(SIZE)
+        run.check_delivered(SIZE)
     else:
-        play.facts.written = SIZE
-        play.note(f"{SIZE - (play.facts.received or 0):,} bytes were missing; nobody lingers for what the kernel still holds")
+        run.facts.written = SIZE
+        run.note(f"{run.facts.lost:,} bytes are missing: without the agent nothing waits for bytes in the kernel")
 
 
-def _script(play: Play) -> None:
+def _script(run: ScenarioRun) -> None:
     script = f"python3 /e2e/task.py {' '.join(upload())}; code=$?; {_AGENT_BINARY} complete --exit-code $code; exit $code"
-    shape = Shape(agent="none", unpacks_agent=True, tasks=(Task(command=("sh", "-c", script)),))
-    play.start(shape)
-    play.wait_ended()
-    play.wait_received()
-    play.verdict_of_main()
-    play.check_end()
-    play.check_delivered(SIZE)
+    run.start(Shape(agent="none", unpacks_agent=True, tasks=(Task(command=("sh", "-c", script)),)))
+    run.wait_ended()
+    run.wait_received()
+    run.observe_verdict_in_log()
+    run.check_end()
+    run.check_delivered(SIZE)
 
 
-def _wrapped(istio: Istio, code: int, play: Play) -> None:
+def _wrapped(istio: Istio, code: int, run: ScenarioRun) -> None:
     words = (_AGENT_BINARY, "exec", "--log", "all", "--", "python3", "/e2e/task.py", *upload("--exit", str(code)))
-    play.start(Shape(istio=istio, agent="none", unpacks_agent=True, tasks=(Task(command=words),)))
-    play.wait_ended()
-    play.wait_received()
-    play.verdict_of_main()
-    play.check_end(phase="Failed" if code else "Succeeded", main_exit=code, proxy=fate(istio))
-    play.check_delivered(SIZE)
+    run.start(Shape(istio=istio, agent="none", unpacks_agent=True, tasks=(Task(command=words),)))
+    run.wait_ended()
+    run.wait_received()
+    run.observe_verdict_in_log()
+    run.check_end(phase="Failed" if code else "Succeeded", main_exit=code, proxy=outcome(istio))
+    run.check_delivered(SIZE)
 
 
 SCENARIOS = (
@@ -85,7 +83,7 @@ SCENARIOS = (
             f"a task that fails twice under OnFailure keeps its proxy, beside {FORM[istio]}, with {AGENT[agent]}",
             partial(_on_failure, istio, agent),
         )
-        for istio, agent in (("classic", "native"), ("classic", "regular"), ("native", "native"))
+        for istio, agent in PAIRS
     ),
     *(
         Scenario(
@@ -93,15 +91,15 @@ SCENARIOS = (
             f"a failed task fails its pod and its Job, with its own exit code, beside {FORM[istio]}, with {AGENT[agent]}",
             partial(_failure, istio, agent),
         )
-        for istio, agent in (("classic", "native"), ("classic", "regular"), ("native", "native"))
+        for istio, agent in PAIRS
     ),
     *(
         Scenario(
             f"two-mains-{agent}",
-            f"of two main containers the last one ends the proxy, with {AGENT[agent]}",
-            partial(_two_mains, agent),
+            f"the proxy ends only after both of two main containers, with {AGENT[agent]}",
+            partial(_two_main_containers, agent),
         )
-        for agent in ("native", "regular")
+        for agent in PLACEMENTS
     ),
     *(
         Scenario(
@@ -109,14 +107,14 @@ SCENARIOS = (
             f"exeunt-agent exec around the command delivers everything, beside {FORM[istio]}",
             partial(_wrapped, istio, 0),
         )
-        for istio in FORM
+        for istio in FORMS
     ),
-    Scenario("wrapped-failure", "exeunt-agent exec ends with the exit code of its command", partial(_wrapped, "classic", _CODE)),
+    Scenario("wrapped-failure", "exeunt-agent exec exits with the code of its command", partial(_wrapped, "classic", _CODE)),
     Scenario("script", "exeunt-agent complete at the end of a script delivers everything", _script),
-    Scenario("one-shot", "a task's own POST has the proxy leave, with nothing else of exeunt in the pod", partial(_one_shot, 0)),
+    Scenario("one-shot", "a task's own POST ends the proxy, without an agent in the pod", partial(_one_shot, 0)),
     Scenario(
         "one-shot-slow",
-        "the same ends with a receiver that does not keep up, and what arrives is told",
+        "the same ends with a slow receiver, and the report says how many bytes arrived",
         partial(_one_shot, RATE),
     ),
 )

@@ -1,96 +1,101 @@
-"""Pods that exeunt has no part in, as controls, and what it refuses or is refused."""
+"""Pods without exeunt, as controls; what the agent refuses; and what the restricted pod security standard admits."""
 
 from functools import partial
 
-from .. import observed, pods
-from ..play import Play
-from ..pods import AGENT, MAIN, PROXY, Istio, Shape, Task
+from .. import messages, observed, pods
+from ..errors import Refused, Skip
 from ..scenario import Scenario
-from ..trouble import Refused, Skip
-from .words import SIZE, uploading
+from ..scenario_run import ScenarioRun
+from ..shape import AGENT, PROXY, Istio, Shape, Task
+from .common import SIZE, upload_task
 
 _FORBIDDEN = 403
-# How long a proxy that nobody ends is looked at.
-_LOOK_S = 15
+_RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+# How long a proxy that nothing ends is observed.
+_OBSERVED_S = 15
+_FORMS: tuple[Istio, ...] = ("classic", "native")
 
 
-def _alone_classic(play: Play) -> None:
-    play.start(Shape(agent="none", listener=False, exit_on_zero=False, drain="", tasks=uploading(rate=0)))
-    play.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
-    play.site.stop.wait(_LOOK_S)
-    play.wait_received()
-    play.look()
-    pod = play.wait("the pod to be there", lambda _pod: True)
-    play.check(observed.is_running(pod, PROXY), "the proxy has ended by itself: then nothing else here shows anything")
-    play.check_delivered(SIZE)
-    play.note(f"still {play.facts.phase} {_LOOK_S} s after its task")
+def _alone_classic(run: ScenarioRun) -> None:
+    run.start(Shape(agent="none", listener=False, exit_on_zero=False, drain="", tasks=upload_task(rate=0)))
+    run.wait_main_ended()
+    run.site.stop.wait(_OBSERVED_S)
+    run.wait_received()
+    run.observe()
+    pod = run.wait("the pod's state", lambda _pod: True)
+    run.check(observed.is_running(pod, PROXY), "the proxy has ended without exeunt, so the other scenarios prove nothing")
+    run.check_delivered(SIZE)
+    run.note(f"still {run.facts.phase} {_OBSERVED_S} s after its task")
 
 
-def _alone_native(play: Play) -> None:
-    play.start(Shape(istio="native", agent="none", listener=False, exit_on_zero=False, drain="", tasks=uploading()))
-    play.wait_ended()
-    play.wait_received()
-    play.look()
-    play.facts.written = SIZE
-    play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
-    play.note(f"Istio alone loses {SIZE - (play.facts.received or 0):,} bytes of this upload")
+def _alone_native(run: ScenarioRun) -> None:
+    run.start(Shape(istio="native", agent="none", listener=False, exit_on_zero=False, drain="", tasks=upload_task()))
+    run.wait_ended()
+    run.wait_received()
+    run.observe()
+    run.facts.written = SIZE
+    run.check_phase("Succeeded")
+    run.note(f"Istio alone loses {run.facts.lost:,} bytes of this upload")
 
 
-def _host_network(play: Play) -> None:
+def _host_network(run: ScenarioRun) -> None:
     try:
-        play.start(Shape(agent="regular", host_network=True, tasks=(Task(command=("true",)),)), bare=True)
-    except Refused as refused:
-        if refused.status != _FORBIDDEN:
+        run.start(Shape(agent="regular", host_network=True, tasks=(Task(command=("true",)),)), bare=True)
+    except Refused as error:
+        if error.status != _FORBIDDEN:
             raise
-        raise Skip(f"this cluster takes no pod on the node's network: {refused}") from refused
-    play.wait_ended()
-    play.look()
-    refused = [one["reason"] for one in (play.facts.verdict or {}).get("refused", [])]
-    play.check(any(reason.startswith("hostNetwork: true") for reason in refused), f"the agent does not refuse; it says {refused}")
-    play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
+        raise Skip(f"this cluster admits no pod on the node's network: {error}") from error
+    run.wait_ended()
+    run.observe()
+    reasons = [one["reason"] for one in run.facts.verdict_field("refused") or []]
+    run.check(
+        any(reason.startswith(messages.HOST_NETWORK) for reason in reasons),
+        f"the agent does not refuse the node's network; its verdict refuses: {reasons}",
+    )
+    run.check_phase("Succeeded")
 
 
-def _restricted_agent(play: Play) -> None:
-    namespace = f"{play.site.namespace}-restricted"
-    play.site.make_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-    shape = Shape(agent="native" if play.site.native_agent else "regular", tasks=uploading(), inject=False)
+def _restricted_agent(run: ScenarioRun) -> None:
+    namespace = f"{run.site.namespace}-restricted"
+    run.site.make_namespace(namespace, _RESTRICTED)
+    shape = Shape(agent="native" if run.site.native_agent else "regular", tasks=upload_task(), inject=False)
     try:
-        play.site.kube.create(namespace, pods.pod(play.name, shape, play.site.where), dry_run=True)
-    except Refused as refused:
-        play.check(False, f"refused: {refused}")
-    broken = pods.pod(play.name, shape, play.site.where)
+        run.site.kube.create(namespace, pods.pod(run.name, shape, run.site.where), dry_run=True)
+    except Refused as error:
+        run.check(False, f"refused: {error}")
+    broken = pods.pod(run.name, shape, run.site.where)
     broken["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
     try:
-        play.site.kube.create(namespace, broken, dry_run=True)
-        play.check(False, "a pod that breaks the standard is taken too, so the namespace enforces nothing")
-    except Refused as refused:
-        play.note(f"a pod that breaks the standard is refused with {refused.status}")
+        run.site.kube.create(namespace, broken, dry_run=True)
+        run.check(False, "a pod that breaks the standard is admitted too, so the namespace enforces nothing")
+    except Refused as error:
+        run.note(f"a pod that breaks the standard is refused with {error.status}")
 
 
-def _restricted_run(istio: Istio, play: Play) -> None:
-    if play.site.restricted:
-        raise Skip(play.site.restricted)
-    play.need(Shape(istio=istio))
-    namespace = f"{play.site.namespace}-restricted-{istio}"
-    play.site.make_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-    body = pods.pod(play.name, Shape(istio=istio), play.site.where)
-    # Everything that restricts is admission's: that the injected pod is taken is what is new here, not how it runs.
-    play.site.kube.create(namespace, body, dry_run=True)
+def _restricted_sidecar(istio: Istio, run: ScenarioRun) -> None:
+    if run.site.restricted:
+        raise Skip(run.site.restricted)
+    run.need(Shape(istio=istio))
+    namespace = f"{run.site.namespace}-restricted-{istio}"
+    run.site.make_namespace(namespace, _RESTRICTED)
+    body = pods.pod(run.name, Shape(istio=istio), run.site.where)
+    # The standard is enforced at admission, so a dry run is enough: the other scenarios show how the pod runs.
+    run.site.kube.create(namespace, body, dry_run=True)
 
 
 SCENARIOS = (
     Scenario("alone-classic", "without exeunt a classic sidecar stays when its task has ended (control)", _alone_classic),
-    Scenario("alone-native", "without exeunt a native sidecar ends, with or without what it holds (control)", _alone_native),
-    Scenario("host-network", "in a pod on the node's network the agent refuses and says so", _host_network),
+    Scenario("alone-native", "without exeunt a native sidecar ends, whatever it still holds (control)", _alone_native),
+    Scenario("host-network", "in a pod on the node's network the agent refuses to work, and says so", _host_network),
     Scenario(
-        "restricted-agent", f"the restricted pod security standard takes a pod with the container {AGENT}", _restricted_agent
+        "restricted-agent", f"the restricted pod security standard admits a pod with the container {AGENT}", _restricted_agent
     ),
     *(
         Scenario(
             f"restricted-{istio}",
-            f"the same pod is taken with an injected {istio} sidecar",
-            partial(_restricted_run, istio),
+            f"the standard admits the same pod with an injected {istio} sidecar",
+            partial(_restricted_sidecar, istio),
         )
-        for istio in ("classic", "native")
+        for istio in _FORMS
     ),
 )

@@ -2,100 +2,97 @@
 
 from functools import partial
 
-from .. import observed
-from ..play import Play
-from ..pods import AGENT as AGENT_NAME
-from ..pods import MAIN, Agent, Istio, Shape
+from .. import messages, observed
+from ..errors import Skip
 from ..scenario import Scenario
-from ..trouble import Skip
-from .words import AGENT, FORM, MB, SIZE, fate, uploading
+from ..scenario_run import ScenarioRun
+from ..shape import AGENT as AGENT_NAME
+from ..shape import MAIN, Agent, Istio, Shape
+from .common import AGENT, FORM, FORMS, MB, PLACEMENTS, SIZE, SMALL, outcome, upload_task
 
-# Little enough that the task has written all of it, and ended, before the receiver reads on.
-_SMALL = 4 * MB
 _PAUSE_S = 8
-# Longer than the plugin's stallTimeout of 15 s.
+# Longer than the plugin's default stallTimeout of 15 s.
 _STALL_S = 45
-# Too short for what is on its way.
+# Too short for everything to arrive.
 _SHORT_GRACE_S = 5
+_FORMS: tuple[Istio, ...] = ("classic", "native")
 
 
-def _slow(istio: Istio, agent: Agent, play: Play) -> None:
-    play.start(Shape(istio=istio, agent=agent, tasks=uploading()))
-    play.wait_ended()
-    play.wait_received()
-    play.check_end(proxy=fate(istio))
-    play.check_delivered(SIZE)
+def _slow(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, agent=agent, tasks=upload_task()))
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(proxy=outcome(istio))
+    run.check_delivered(SIZE)
 
 
-def _ambient(agent: Agent, play: Play) -> None:
-    play.start(Shape(agent=agent, ambient=True, tasks=uploading()))
-    pod = play.wait("the task to have begun", lambda pod: observed.has_begun(pod, MAIN))
+def _ambient(agent: Agent, run: ScenarioRun) -> None:
+    run.start(Shape(agent=agent, ambient=True, tasks=upload_task()))
+    pod = run.wait("the task to start", lambda pod: observed.has_started(pod, MAIN))
     if not observed.is_ambient(pod):
-        raise Skip("there is no ambient mesh here: nobody redirects the pod's traffic to ztunnel")
-    play.wait_ended()
-    play.wait_received()
-    play.check_end(proxy="left", route="ztunnel")
-    play.check_delivered(SIZE)
+        raise Skip("this cluster has no ambient mesh: the pod's traffic is not redirected to ztunnel")
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(proxy="left", route=messages.BY_ZTUNNEL)
+    run.check_delivered(SIZE)
 
 
-def _pausing(istio: Istio, play: Play) -> None:
-    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_PAUSE_S), size=_SMALL)))
-    play.wait_ended()
-    play.wait_received()
-    play.check_end(proxy=fate(istio))
-    play.check_delivered(_SMALL)
+def _pausing(istio: Istio, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, tasks=upload_task("--stall-at", str(MB), "--stall-for", str(_PAUSE_S), size=SMALL)))
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(proxy=outcome(istio))
+    run.check_delivered(SMALL)
 
 
-def _dead(istio: Istio, play: Play) -> None:
-    play.start(Shape(istio=istio, tasks=uploading("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=_SMALL)))
-    play.wait_ended()
-    play.check_end(proxy=fate(istio))
-    play.wait_received()
-    play.facts.written = _SMALL
-    received, cut = play.facts.received or 0, (play.facts.verdict or {}).get("undelivered", {}).get("bytes", 0)
-    play.check(received < _SMALL, f"all {_SMALL} bytes arrived, so nothing was stalled")
-    play.check(cut > 0, "the verdict does not say that anything was cut off")
-    play.note(f"{_SMALL - received:,} bytes were cut off; the verdict knows of {cut:,}")
+def _dead(istio: Istio, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, tasks=upload_task("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=SMALL)))
+    run.wait_ended()
+    run.check_end(proxy=outcome(istio))
+    run.wait_received()
+    run.check_incomplete(SMALL)
+    run.check(run.facts.undelivered > 0, "the verdict does not say that bytes were lost")
+    run.note(f"{run.facts.lost:,} bytes were lost; the verdict reports {run.facts.undelivered:,}")
 
 
-def _short_grace(play: Play) -> None:
-    play.start(Shape(istio="native", grace_s=_SHORT_GRACE_S, tasks=uploading(rate=MB)))
-    play.wait_ended()
-    play.look()
-    play.check(play.facts.phase == "Succeeded", f"the pod is {play.facts.phase}, not Succeeded")
-    play.check(play.facts.exits.get(AGENT_NAME) == 0, f"the agent has exit code {play.facts.exits.get(AGENT_NAME)}, not 0")
-    play.check_verdict(proxy="left", route="")
-    play.wait_received()
-    play.facts.written = SIZE
-    play.check((play.facts.received or 0) < SIZE, f"all {SIZE} bytes arrived, so nothing was cut off")
-    play.check_loss_is_told()
+def _short_grace(run: ScenarioRun) -> None:
+    run.start(Shape(istio="native", grace_s=_SHORT_GRACE_S, tasks=upload_task(rate=MB)))
+    run.wait_ended()
+    run.observe()
+    run.check_phase("Succeeded")
+    code = run.facts.exits.get(AGENT_NAME)
+    run.check(code == 0, f"the agent has exit code {code}, not 0")
+    run.check_verdict(proxy="left", route="")
+    run.wait_received()
+    run.check_incomplete(SIZE)
+    run.check_loss_is_reported()
 
 
 SCENARIOS = (
     *(
         Scenario(
             f"slow-{istio}-{agent}",
-            f"all of a slow upload arrives, beside {FORM[istio]}, with {AGENT[agent]}",
+            f"a slow upload arrives completely, beside {FORM[istio]}, with {AGENT[agent]}",
             partial(_slow, istio, agent),
         )
-        for istio in FORM
-        for agent in ("native", "regular")
+        for istio in FORMS
+        for agent in PLACEMENTS
     ),
     *(
         Scenario(
             f"slow-ambient-{agent}",
-            f"all of a slow upload arrives in an ambient mesh, with {AGENT[agent]}",
+            f"a slow upload arrives completely in an ambient mesh, with {AGENT[agent]}",
             partial(_ambient, agent),
         )
-        for agent in ("native", "regular")
+        for agent in PLACEMENTS
     ),
     *(
         Scenario(
             f"pause-{istio}",
-            f"a receiver that pauses for {_PAUSE_S} s in the drain gets everything, beside {FORM[istio]}",
+            f"a receiver that pauses for {_PAUSE_S} s during the drain gets everything, beside {FORM[istio]}",
             partial(_pausing, istio),
         )
-        for istio in ("classic", "native")
+        for istio in _FORMS
     ),
     *(
         Scenario(
@@ -103,11 +100,11 @@ SCENARIOS = (
             f"a receiver that stops reading does not keep the pod, and the verdict says so, beside {FORM[istio]}",
             partial(_dead, istio),
         )
-        for istio in ("classic", "native")
+        for istio in _FORMS
     ),
     Scenario(
         "short-grace-native",
-        "where kubelet's grace period is too short for the rest, the verdict is there all the same, and tells",
+        "if kubelet's grace period is too short, the agent still writes its verdict, which reports the loss",
         _short_grace,
     ),
 )

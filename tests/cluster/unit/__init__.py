@@ -1,1 +1,1 @@
-"""What ./build.sh e2e thinks, tested without a cluster."""
+"""Tests of ./build.sh e2e without a cluster."""

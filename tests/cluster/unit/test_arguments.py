@@ -1,10 +1,12 @@
-"""The command line."""
+"""Reading the command line."""
 
 from pathlib import Path
 
 import pytest
 
+from cluster import usage
 from cluster.arguments import Mistakes, read
+from cluster.options import ALL
 
 NAMES = ["slow", "short"]
 NEEDED = ["--plugin-url", "oci://registry.example/exeunt@sha256:" + "0" * 64, "--agent-image", "registry.example/exeunt-agent:1"]
@@ -43,11 +45,16 @@ def test_a_whole_command_line_is_read(kubeconfig: str, tmp_path: Path) -> None:
     assert (options.namespace, options.revision, options.install) == ("own", "1-29", "manifests")
 
 
-def test_the_environment_names_the_cluster_where_nothing_else_does(kubeconfig: str) -> None:
+def test_without_kubeconfig_the_environment_names_the_cluster(kubeconfig: str) -> None:
     assert read(NEEDED, NAMES, {"KUBECONFIG": kubeconfig}).kubeconfig == Path(kubeconfig)
 
 
-def test_without_anything_every_missing_option_is_named_and_how_to_get_the_images() -> None:
+def test_a_wrong_path_in_the_environment_is_named_as_such(kubeconfig: str) -> None:
+    (line,) = mistakes(NEEDED, {"KUBECONFIG": f"{kubeconfig}:/nowhere"})
+    assert line.startswith(f"$KUBECONFIG={kubeconfig}:/nowhere is not allowed: must be one file that exists")
+
+
+def test_without_options_every_missing_one_is_named_with_how_to_get_the_images() -> None:
     lines = mistakes([])
     assert [line.split()[0] for line in lines] == ["--kubeconfig", "--plugin-url", "--agent-image"]
     assert all("./build.sh image --push" in line for line in lines[1:])
@@ -60,7 +67,7 @@ def test_without_anything_every_missing_option_is_named_and_how_to_get_the_image
         (["bar"], "bar is not a known option"),
         (["--parallel", "0"], "--parallel 0 is not allowed: must be a whole number from 1 to 32"),
         (["--parallel", "many"], "--parallel many is not allowed"),
-        (["--namespace", "Own"], "--namespace Own is not allowed: must be at most 50 small letters"),
+        (["--namespace", "Own"], "--namespace Own is not allowed: must be at most 50 small letters, digits and dashes"),
         (["--namespace", "a" * 51], f"--namespace {'a' * 51} is not allowed"),
         (["--revision", "1 29"], "--revision 1 29 is not allowed"),
         (["--install", "operator"], "--install operator is not allowed: must be manifests or chart"),
@@ -73,7 +80,7 @@ def test_without_anything_every_missing_option_is_named_and_how_to_get_the_image
         (["--only", "fast"], "--only fast is not allowed: must be one of slow, short"),
         (["--only"], "--only needs a value"),
         (["--report", "/nowhere/at/all"], "--report /nowhere/at/all is not allowed: must be a folder"),
-        (["--render", "/nowhere.json"], "--render /nowhere.json: no such file"),
+        (["--render", "/nowhere.json"], "--render /nowhere.json is not allowed: must be the e2e.json file"),
         (["--kubeconfig", "/nowhere"], "--kubeconfig /nowhere is not allowed: must be a file that exists"),
         (["--keep=yes"], "--keep=yes is not allowed: it takes no value"),
         (["--parallel", "1", "--parallel", "2"], "--parallel is given twice"),
@@ -91,7 +98,14 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert len(mistakes(["--foo", "--parallel", "0", "--only", "fast", "--agent-image", "docker://x"])) == 6
 
 
-def test_what_needs_no_cluster_asks_for_none() -> None:
+def test_list_help_and_render_need_no_cluster() -> None:
     assert read(["--list"], NAMES, {}).listing
     assert read(["-h"], NAMES, {}).help
     assert read(["--render", __file__], NAMES, {}).render == [__file__]
+
+
+def test_the_help_explains_every_option_with_its_value() -> None:
+    lines = usage.text().splitlines()
+    for option in ALL:
+        assert [line for line in lines if line.startswith(f"  {option.flag} {option.value}".rstrip())], option.flag
+    assert max(len(line) for line in lines) <= 100

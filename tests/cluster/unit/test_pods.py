@@ -1,9 +1,10 @@
-"""The shape of a pod with exeunt."""
+"""The pods as Kubernetes objects."""
 
 import json
 from typing import Any
 
-from cluster.pods import AGENT, LABEL, Shape, Task, Where, job, pod, template
+from cluster.pods import job, pod, template
+from cluster.shape import AGENT, LABEL, Shape, Task, Where
 
 WHERE = Where("example/python:3", "example/exeunt-agent:1", "10.0.0.9:9000")
 
@@ -27,7 +28,7 @@ def test_a_regular_agent_is_the_first_container_and_has_no_restart_policy() -> N
     assert made["spec"]["initContainers"] == []
 
 
-def test_the_agent_is_told_what_it_cannot_see() -> None:
+def test_the_agents_options_say_what_it_cannot_find_out() -> None:
     shape = Shape(policy="OnFailure", tasks=(Task(), Task(name="second"), Task(name="helper", main=False)), grace_s=60)
     words = agent_of(template("x", shape, WHERE))["args"]
     assert words == [
@@ -36,13 +37,13 @@ def test_the_agent_is_told_what_it_cannot_see() -> None:
     ]
 
 
-def test_no_image_is_pulled_that_is_there() -> None:
+def test_an_image_that_the_node_has_is_not_pulled_again() -> None:
     made = template("x", Shape(unpacks_agent=True), WHERE)
     both = [*made["spec"]["initContainers"], *made["spec"]["containers"]]
     assert {one["imagePullPolicy"] for one in both} == {"IfNotPresent"}
 
 
-def test_every_container_keeps_to_the_restricted_standard() -> None:
+def test_every_container_obeys_the_restricted_standard() -> None:
     made = template("x", Shape(agent="regular", unpacks_agent=True), WHERE)
     for one in [*made["spec"]["initContainers"], *made["spec"]["containers"]]:
         context = one["securityContext"]
@@ -52,7 +53,7 @@ def test_every_container_keeps_to_the_restricted_standard() -> None:
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
-def test_the_annotation_holds_what_the_shape_asks_for() -> None:
+def test_the_annotation_has_what_the_shape_asks_for() -> None:
     def proxy(shape: Shape) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(template("x", shape, WHERE)["metadata"]["annotations"]["proxy.istio.io/config"])
         return config
@@ -63,13 +64,13 @@ def test_the_annotation_holds_what_the_shape_asks_for() -> None:
     assert proxy(Shape(listener=False, exit_on_zero=False)) == {}
 
 
-def test_a_jobs_pod_carries_the_label_by_which_it_is_found() -> None:
+def test_the_pod_of_a_job_has_the_label_by_which_it_is_found() -> None:
     made = job("x", Shape(), WHERE)
     assert made["spec"]["template"]["metadata"]["labels"][LABEL] == "x"
     assert pod("x", Shape(), WHERE)["metadata"]["name"] == "x"
 
 
-def test_a_failed_pod_is_not_tried_again_unless_its_policy_says_so() -> None:
+def test_a_job_retries_its_pod_only_under_on_failure() -> None:
     assert job("x", Shape(), WHERE)["spec"]["backoffLimit"] == 0
     assert job("x", Shape(policy="OnFailure"), WHERE)["spec"]["backoffLimit"] > 2
 

@@ -1,4 +1,4 @@
-"""The programs that run inside the cluster, on sockets of this machine."""
+"""The programs that run in the cluster, tested on sockets of this machine."""
 
 import json
 import os
@@ -38,12 +38,12 @@ def test_the_receiver_counts_what_follows_the_header(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_the_receiver_pauses_where_it_is_asked_to_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_receiver_pauses_as_the_header_asks_and_continues(capsys: pytest.CaptureFixture[str]) -> None:
     serve({"id": "x", "stallAt": 1, "stallFor": 0.01}, bytes(300_000))
     assert [(one["event"], one["bytes"] > 0) for one in events(capsys)] == [("opened", False), ("stalled", True), ("ended", True)]
 
 
-def test_a_connection_without_a_header_is_nobodys(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_connection_without_a_header_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     receiver.serve(theirs)
@@ -67,11 +67,11 @@ def test_the_first_attempts_fail_and_the_next_do_not(monkeypatch: pytest.MonkeyP
     assert [task.failed_before(2) for _ in range(4)] == [True, True, False, False]
 
 
-def test_the_task_ends_with_the_code_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_task_exits_with_the_given_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task, "wait_ready", lambda: None)
     monkeypatch.setattr(sys, "argv", ["task.py", "wait", "--exit", "3"])
     assert task.main() == 3
 
 
-def test_the_processes_of_our_own_user_leave_out_ourselves() -> None:
+def test_the_other_processes_of_our_user_do_not_include_ourselves() -> None:
     assert os.getpid() not in task.others_of_our_uid()

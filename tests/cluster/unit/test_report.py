@@ -1,11 +1,15 @@
-"""The table, JSON, JUnit and the page."""
+"""The report: the table, JSON, JUnit and the page."""
 
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from cluster.facts import Facts
-from cluster.report import FAILED, PASSED, SKIPPED, Result, Run, evidence, junit, of_json, page, table, write
+from cluster.files import write
+from cluster.junit import junit
+from cluster.page import page
+from cluster.report import FAILED, PASSED, SKIPPED, Result, Run, of_json
+from cluster.table import evidence, table
 
 VERDICT = {"proxy": "gone", "drainMs": 4051, "route": "filter 127.0.0.1:15190"}
 GOOD = Facts(
@@ -25,7 +29,7 @@ def run() -> Run:
     return Run("2026-01-02", "./build.sh e2e", {"istio": "1.29.6", "envoy": "1.37.0", "kubernetes": "v1.36.0"}, results)
 
 
-def test_the_table_has_a_row_for_each_and_the_reasons_below() -> None:
+def test_the_table_has_a_row_for_each_result_and_the_reasons_below() -> None:
     lines = table(run()).splitlines()
     assert lines[1].split("  ")[0] == "slow"
     assert "Succeeded, 0" in lines[1]
@@ -39,14 +43,14 @@ def test_the_table_has_a_row_for_each_and_the_reasons_below() -> None:
     ]
 
 
-def test_an_interrupted_run_does_not_look_like_a_whole_one() -> None:
+def test_an_interrupted_run_is_marked() -> None:
     made = run()
     made.interrupted = True
     assert table(made).endswith("1 skipped; interrupted")
     assert ElementTree.fromstring(junit(made)).find("testsuite").get("errors") == "1"  # type: ignore[union-attr]  # noqa: S314
 
 
-def test_junit_counts_and_carries_reasons_and_evidence() -> None:
+def test_junit_has_counts_reasons_and_evidence() -> None:
     suite = ElementTree.fromstring(junit(run())).find("testsuite")  # noqa: S314
     assert suite is not None
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
@@ -57,11 +61,11 @@ def test_junit_counts_and_carries_reasons_and_evidence() -> None:
     assert suite.find("properties/property[@name='istio']").get("value") == "1.29.6"  # type: ignore[union-attr]
 
 
-def test_a_run_comes_back_from_its_json() -> None:
+def test_a_run_is_read_from_its_json() -> None:
     assert of_json(json.loads(json.dumps(run().as_json()))) == run()
 
 
-def test_the_file_has_a_line_for_each_result_and_is_json(tmp_path: Path) -> None:
+def test_the_json_file_has_a_line_for_each_result(tmp_path: Path) -> None:
     write(run(), tmp_path)
     text = (tmp_path / "e2e.json").read_text()
     assert len(text.splitlines()) == 5
@@ -77,10 +81,10 @@ def test_the_page_names_versions_command_skips_and_failures() -> None:
     assert "- `slow`: everything arrives (by the filter)" in text
 
 
-def test_the_evidence_is_of_the_failed_alone() -> None:
+def test_only_failed_scenarios_show_evidence() -> None:
     assert evidence(run()) == ["=== lossy: log of base", "a\x1b[0m | b"]
 
 
-def test_the_files_are_whole_or_not_there(tmp_path: Path) -> None:
+def test_no_partial_file_is_left(tmp_path: Path) -> None:
     write(run(), tmp_path / "new")
     assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["e2e.json", "e2e.xml", "report.md"]

@@ -1,4 +1,4 @@
-"""Playing the scenarios."""
+"""Running the scenarios."""
 
 import os
 import signal
@@ -8,54 +8,61 @@ from typing import Any
 
 import pytest
 
-from cluster.play import Play
+from cluster.errors import Refused, RunError, Skip
 from cluster.report import FAILED, PASSED, SKIPPED
-from cluster.run import all_of
+from cluster.run import run_all
 from cluster.scenario import Scenario
+from cluster.scenario_run import ScenarioRun
 from cluster.scenarios import ALL
-from cluster.site import Site
-from cluster.trouble import Refused, Skip, Trouble
+from cluster.watched_pods import WatchedPods
 
 
-class Stage(SimpleNamespace):
-    """A site on which nothing is made."""
+class FakeSite(SimpleNamespace):
+    """A site without a cluster: it has no pods."""
 
     def __init__(self) -> None:
-        super().__init__(stop=threading.Event(), options=SimpleNamespace(keep=False), namespace="own")
+        stop = threading.Event()
+        pods = WatchedPods(stop)
+        super().__init__(stop=stop, pods=pods, options=SimpleNamespace(keep=False), namespace="own")
 
-    def pod(self, _label: str) -> None:
-        """There is none."""
+    def wait_pod(self, label: str, what: str, holds: Any, within: float, *, patient: bool) -> Any:
+        """As in `Site`."""
+        return self.pods.wait(label, what, holds, within, patient=patient)
 
 
-def play(*scenarios: Scenario, parallel: int = 2) -> tuple[list[Any], bool, list[str]]:
+def run(*scenarios: Scenario, parallel: int = 2) -> tuple[list[Any], bool, list[str]]:
     said: list[str] = []
-    results, interrupted = all_of(list(scenarios), Stage(), parallel, said.append)  # type: ignore[arg-type]
+    results, interrupted = run_all(list(scenarios), FakeSite(), parallel, said.append)  # type: ignore[arg-type]
     return results, interrupted, said
 
 
 def raising(error: BaseException) -> Any:
-    def scene(_play: Play) -> None:
+    def steps(_run: ScenarioRun) -> None:
         raise error
 
-    return scene
+    return steps
 
 
-def test_results_are_in_the_order_of_the_scenarios_whoever_ends_first() -> None:
+def test_results_have_the_order_of_the_scenarios() -> None:
     second_is_done = threading.Event()
-    first = Scenario("first", "waits for the second", lambda _play: second_is_done.wait(10) and None)
-    second = Scenario("second", "ends at once", lambda _play: second_is_done.set())
-    results, interrupted, _ = play(first, second)
+
+    def wait_for_second(_run: ScenarioRun) -> None:
+        assert second_is_done.wait(10)
+
+    first = Scenario("first", "waits for the second", wait_for_second)
+    second = Scenario("second", "ends at once", lambda _run: second_is_done.set())
+    results, interrupted, _ = run(first, second)
     assert [result.name for result in results] == ["first", "second"]
     assert not interrupted
 
 
 def test_every_problem_is_named_and_one_is_enough_to_fail() -> None:
-    def scene(play: Play) -> None:
-        play.check(True, "fine")
-        play.check(False, "one")
-        play.check(False, "two")
+    def steps(run: ScenarioRun) -> None:
+        run.check(True, "fine")
+        run.check(False, "one")
+        run.check(False, "two")
 
-    (result,), _, said = play(Scenario("bad", "is bad", scene))
+    (result,), _, said = run(Scenario("bad", "is bad", steps))
     assert (result.outcome, result.why) == (FAILED, ["one", "two"])
     assert any("FAILED" in line for line in said)
 
@@ -64,36 +71,34 @@ def test_every_problem_is_named_and_one_is_enough_to_fail() -> None:
     ("error", "outcome", "why"),
     [
         (Skip("not here"), SKIPPED, "not here"),
-        (Trouble("waited in vain"), FAILED, "waited in vain"),
-        (Refused(403, "forbidden"), FAILED, "the API server refuses: forbidden"),
+        (RunError("waited too long"), FAILED, "waited too long"),
+        (Refused(403, "forbidden"), FAILED, "the API server refuses a request: forbidden"),
     ],
 )
-def test_what_stops_a_scenario_is_its_reason(error: BaseException, outcome: str, why: str) -> None:
-    (result,), _, _ = play(Scenario("x", "x", raising(error)))
+def test_the_error_that_stops_a_scenario_is_its_reason(error: BaseException, outcome: str, why: str) -> None:
+    (result,), _, _ = run(Scenario("x", "x", raising(error)))
     assert (result.outcome, result.why) == (outcome, [why])
 
 
-def test_a_scenario_that_holds_has_passed_without_a_reason() -> None:
-    (result,), _, _ = play(Scenario("x", "x", lambda _play: None))
+def test_a_scenario_without_problems_has_passed_without_a_reason() -> None:
+    (result,), _, _ = run(Scenario("x", "x", lambda _run: None))
     assert (result.outcome, result.why) == (PASSED, [])
 
 
-def test_an_interrupt_gives_up_what_runs_and_keeps_what_is_done() -> None:
-    def scene(play: Play) -> None:
+def test_an_interrupt_stops_the_running_scenarios_and_keeps_the_results() -> None:
+    def steps(run: ScenarioRun) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        play.site.stop.wait(10)
-        play.wait("nothing that comes", lambda _pod: True)
+        run.site.stop.wait(10)
+        run.wait("a pod that never comes", lambda _pod: True)
 
-    scenarios = [Scenario("done", "is done", lambda _play: None), Scenario("long", "takes long", scene)]
-    stage = Stage()
-    stage.wait_pod = lambda *words, **more: Site.wait_pod(stage, *words, **more)  # type: ignore[arg-type]
-    results, interrupted = all_of(scenarios, stage, 1, lambda _line: None)  # type: ignore[arg-type]
+    scenarios = [Scenario("done", "is done", lambda _run: None), Scenario("long", "takes long", steps)]
+    results, interrupted, _ = run(*scenarios, parallel=1)
     assert interrupted
     assert [result.name for result in results] == ["done"]
 
 
-def test_every_scenario_has_a_name_of_its_own_that_kubernetes_takes() -> None:
+def test_every_scenario_has_a_unique_name_that_kubernetes_accepts() -> None:
     names = [scenario.name for scenario in ALL]
     assert len(set(names)) == len(names)
-    # The name of a Job becomes a label, of at most 63 characters, with eleven more for the pod's own name.
+    # The name of a Job is also a label of at most 63 characters, and the pod's name is eleven characters longer.
     assert all(name.replace("-", "").isalnum() and name == name.lower() and len(name) <= 52 for name in names)

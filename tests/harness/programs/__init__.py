@@ -1,1 +1,1 @@
-"""Processes of their own: run by path, so that no test's interpreter can slow them down. They import nothing of ours."""
+"""Programs that run as separate processes, by path and with `python -I -S`. They import no module of this repository."""

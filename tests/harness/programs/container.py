@@ -1,7 +1,7 @@
-"""Starts a command as a container of a pod is started: in the pod's network and PID namespace, with mounts of its own.
+"""Starts a command like a container of a pod: in the pod's network and PID namespace, with its own mount namespace.
 
-Kubelet's file for the termination message is mounted into it, from `…/pods/<uid>/containers/<name>/<instance>`: by that a
-container is known. This process stays outside, waits, and ends as the command did. Root only.
+It mounts kubelet's file for the termination message, `…/pods/<uid>/containers/<name>/<instance>`: the agent reads the container's
+name from that path. This process stays outside, waits, and ends as the command ends. It needs root.
 """
 
 import argparse
@@ -18,24 +18,24 @@ MS_BIND = 4096
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def must(result: int, what: str) -> None:
-    """Raises what a system call has failed with."""
+def check(result: int, what: str) -> None:
+    """Raises the error of a system call that has failed."""
     if result != 0:
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
 def enter(path: str, kind: int) -> None:
-    """Joins a namespace; of PIDs, the next child does."""
+    """Joins a namespace; a PID namespace applies to the next child."""
     descriptor = os.open(path, os.O_RDONLY)
-    must(libc.setns(descriptor, kind), path)
+    check(libc.setns(descriptor, kind), path)
     os.close(descriptor)
 
 
 def become(options: argparse.Namespace, command: list[str]) -> None:
-    """In the child: mounts, changes the user, executes."""
-    must(libc.unshare(CLONE_NEWNS), "unshare")
+    """Runs in the child: mounts the file, changes the user, executes the command."""
+    check(libc.unshare(CLONE_NEWNS), "unshare")
     source, target = options.message.encode(), options.mount_at.encode()
-    must(libc.mount(source, target, None, MS_BIND, None), "mount")
+    check(libc.mount(source, target, None, MS_BIND, None), "mount")
     if options.uid is not None:
         os.setgroups([])
         os.setgid(options.uid)
@@ -44,13 +44,13 @@ def become(options: argparse.Namespace, command: list[str]) -> None:
 
 
 def main() -> None:
-    """Enters, forks, waits."""
+    """Enters the namespaces, starts the command and waits for its end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pod", type=int, required=True, help="the process that unshared the pod's namespaces")
     parser.add_argument("--message", required=True, help="kubelet's file for the termination message")
-    parser.add_argument("--mount-at", required=True, help="where the container sees it")
+    parser.add_argument("--mount-at", required=True, help="the path of that file in the container")
     parser.add_argument("--uid", type=int)
-    parser.add_argument("--tell", type=int, required=True, help="descriptor that the command's process id is written to")
+    parser.add_argument("--tell", type=int, required=True, help="the descriptor to which the command's process id is written")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     command = options.command[1:]
@@ -66,7 +66,7 @@ def main() -> None:
         os._exit(126)
     os.write(options.tell, str(child).encode())
     os.close(options.tell)
-    # The pipe of reports is the child's alone, so that its end is the pipe's.
+    # Only the child holds the pipe of reports, so that the pipe ends when the child ends.
     os.close(1)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):

@@ -1,11 +1,11 @@
-"""The pause process of a pod: process 1 of its PID namespace. It reaps whoever loses its parent, and holds the namespace open."""
+"""The pause process of a pod: process 1 of its PID namespace. It reaps orphans and keeps the namespace alive."""
 
 import os
 import signal
 
-# The kernel reaps by itself when nobody wants to know (sigaction(2), SA_NOCLDWAIT).
+# With SIGCHLD ignored the kernel reaps children by itself (sigaction(2), SA_NOCLDWAIT).
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-# Airflow interrupts every process of its user with "sh" in the command line: the checkout's path may have it.
+# Airflow sends SIGINT to every process of its user that has "sh" in its command line, and the path of this file may contain it.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 os.write(1, b'{"event": "ready"}\n')
 while True:

@@ -1,14 +1,16 @@
-"""A task: what the main container of a batch pod does, and then it is gone.
+"""The task of a batch pod: the program of its main container.
 
-`upload` writes to a TCP upstream as fast as the sockets take it and exits at once, waiting for nothing. `request` sends one HTTP
-request and waits for its answer. `idle` does nothing. Each begins when it reads a line from stdin, so that whoever watches it
-is there before; then it reports on stdout, one JSON object a line, and ends as it was told: by the command line, or by the word
-that it began with, as in `go 7`.
+- `upload` writes to a TCP server as fast as the sockets accept, and exits at once, without waiting for anything.
+- `request` sends one HTTP request and waits for the answer.
+- `idle` does nothing.
+
+Each begins when it reads a line from stdin, so that an agent can watch the process before. It reports on stdout, one JSON object
+per line. Its exit code is `--exit`, or the number in the line from stdin, as in `go 7`.
 """
 
 import argparse
 
-# Python loads it late, when the user may no longer reach the interpreter's home.
+# Python imports it on first use, when this process may no longer have access to the interpreter's folder.
 import encodings.idna  # noqa: F401
 import http.client
 import json
@@ -26,12 +28,12 @@ PIECE = 256 * 1024
 
 
 def report(event: str, **fields: object) -> None:
-    """One line on stdout."""
+    """Writes one report to stdout."""
     os.write(1, (json.dumps({"event": event, "at": time.monotonic(), **fields}) + "\n").encode())
 
 
 class Upload:
-    """One connection's upload of bytes that repeat only after 256 KiB, so that a lost or doubled piece shows in the CRC."""
+    """The upload over one connection. The bytes repeat only after 256 KiB, so a lost or repeated piece changes the CRC."""
 
     def __init__(self, address: tuple[str, int], total: int, seed: int) -> None:
         self.left = total
@@ -45,21 +47,21 @@ class Upload:
         self.socket.setblocking(False)
 
     def write(self) -> bool:
-        """Writes what the socket takes; whether everything is written."""
+        """Writes as much as the socket accepts; whether everything is written."""
         while self.left:
             piece = self._pattern[self._at : self._at + min(self.left, PIECE)]
             try:
-                taken = self.socket.send(piece)
+                sent = self.socket.send(piece)
             except BlockingIOError:
                 return False
-            self.crc = zlib.crc32(piece[:taken], self.crc)
-            self._at = (self._at + taken) % PIECE
-            self.left -= taken
+            self.crc = zlib.crc32(piece[:sent], self.crc)
+            self._at = (self._at + sent) % PIECE
+            self.left -= sent
         return True
 
 
 def upload(options: argparse.Namespace) -> None:
-    """All connections at once, from one thread."""
+    """Uploads over all connections at the same time, in one thread."""
     uploads = [Upload(options.to, options.bytes, seed) for seed in range(options.connections)]
     report("connected", locals=[one.socket.getsockname() for one in uploads])
     failed = ""
@@ -78,7 +80,7 @@ def upload(options: argparse.Namespace) -> None:
 
 
 def request(options: argparse.Namespace) -> None:
-    """One HTTP request, waited for."""
+    """Sends one HTTP request and waits for the answer."""
     connection = http.client.HTTPConnection(options.to[0], options.to[1], timeout=120)
     body = random.Random(0).randbytes(options.bytes)
     report("asking", bytes=len(body), crc=zlib.crc32(body))
@@ -91,13 +93,13 @@ def request(options: argparse.Namespace) -> None:
 
 
 def host_and_port(text: str) -> tuple[str, int]:
-    """`HOST:PORT`."""
+    """Parses `HOST:PORT`."""
     host, _, port = text.rpartition(":")
     return host, int(port)
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["upload", "request", "idle"])
     parser.add_argument("--to", type=host_and_port, metavar="HOST:PORT")
@@ -105,13 +107,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--path", default="/")
     parser.add_argument("--exit", type=int, default=0, help="the exit code")
-    parser.add_argument("--killed-by", type=int, default=0, help="the signal that ends it, instead of an exit")
-    parser.add_argument("--uid", type=int, help="the user to become; sockets belong to it")
+    parser.add_argument("--killed-by", type=int, default=0, help="the number of the signal that ends the task instead of an exit")
+    parser.add_argument("--uid", type=int, help="the user of the process and of its sockets")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Waits for the word, works, ends."""
+    """Waits for a line from stdin, works, ends."""
     options = arguments()
     if options.uid is not None:
         os.setgroups([])
@@ -131,7 +133,7 @@ def main() -> None:
     if options.killed_by:
         os.kill(os.getpid(), signal.Signals(options.killed_by))
         signal.pause()
-    # At once, with every socket still open: the kernel keeps what it has taken, as it does for any process that ends.
+    # Exits with every socket still open: the kernel keeps the bytes that it has accepted, as for any process that ends.
     os._exit(code)
 
 

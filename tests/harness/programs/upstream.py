@@ -1,12 +1,13 @@
-"""An upstream server in a process of its own: slow, silent, late or plain, and exact about every byte.
+"""An upstream server that counts every byte. Its options make it slow, or stop it from reading, or delay its close.
 
-It reports on stdout, one JSON object a line: `listening`, and per connection `accepted`, `progress`, `fin` or `reset`
-(with the number of bytes, their CRC-32, and when the last came), `closed`; the HTTP server reports `request` and `answered`.
+It reports on stdout, one JSON object per line. It reports `listening` once, and for each connection `accepted`, `progress`, `fin`
+or `reset` (with the number of bytes, their CRC-32 and the time of the last one) and `closed`. The HTTP server reports `request`
+and `answered`.
 """
 
 import argparse
 
-# Python loads these late, when the user may no longer reach the interpreter's home.
+# Python imports these on first use, when this process may no longer have access to the interpreter's folder.
 import email.generator  # noqa: F401
 import encodings.idna  # noqa: F401
 import json
@@ -21,28 +22,28 @@ import zlib
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-# Small, so that what the server has not read stays with the proxy, as it does behind a real network.
+# Small, so that unread bytes stay in the proxy, as they do behind a real network.
 RECEIVE_BUFFER = 64 * 1024
-# How finely a slow reader reads: fifty times a second.
+# How often a slow server reads.
 STEPS_PER_S = 50
-# How often it tells how far it is, for those who look on.
-TELL_EVERY_S = 0.1
+# How often a connection reports its progress.
+PROGRESS_EVERY_S = 0.1
 
 _writing = threading.Lock()
 
 
 def report(event: str, **fields: object) -> None:
-    """One line on stdout, whole, whichever thread writes it."""
+    """Writes one report to stdout; threads do not mix their lines."""
     line = json.dumps({"event": event, "at": time.monotonic(), **fields}) + "\n"
     with _writing:
         os.write(1, line.encode())
 
 
 def read_all(connection: socket.socket, number: int, rate: int) -> bool:
-    """Reads to the end, at most `rate` bytes a second (0: as fast as they come); whether it ended in order, by FIN."""
+    """Reads to the end, at most `rate` bytes per second (0: no limit); whether the end was a FIN and not a reset."""
     piece = 256 * 1024 if rate == 0 else max(1, min(256 * 1024, rate // STEPS_PER_S))
     total, crc, started, in_order = 0, 0, time.monotonic(), True
-    told = last = started
+    reported = last = started
     while True:
         try:
             data = connection.recv(piece)
@@ -54,8 +55,8 @@ def read_all(connection: socket.socket, number: int, rate: int) -> bool:
         last = time.monotonic()
         total += len(data)
         crc = zlib.crc32(data, crc)
-        if last - told >= TELL_EVERY_S:
-            told = last
+        if last - reported >= PROGRESS_EVERY_S:
+            reported = last
             report("progress", connection=number, bytes=total)
         if rate:
             time.sleep(max(0.0, started + total / rate - time.monotonic()))
@@ -64,11 +65,11 @@ def read_all(connection: socket.socket, number: int, rate: int) -> bool:
 
 
 def serve_connection(connection: socket.socket, number: int, options: argparse.Namespace) -> None:
-    """One TCP connection, from accept to close."""
+    """Serves one TCP connection, from accept to close."""
     with connection:
         report("accepted", connection=number)
         if options.mode == "never":
-            # Reads nothing as long as it lives; its end is the end of this process.
+            # Reads nothing; the connection ends with this process.
             threading.Event().wait()
         if options.greeting:
             connection.sendall(options.greeting.encode())
@@ -79,7 +80,7 @@ def serve_connection(connection: socket.socket, number: int, options: argparse.N
 
 
 def serve_tcp(listener: socket.socket, options: argparse.Namespace) -> None:
-    """Accepts for ever; a thread per connection, because each sleeps by itself."""
+    """Accepts connections for ever, each in its own thread because each sleeps between its reads."""
     number = 0
     while True:
         connection, _ = listener.accept()
@@ -88,12 +89,12 @@ def serve_tcp(listener: socket.socket, options: argparse.Namespace) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/slow?ms=N` waits before it answers; every answer's body is the request's head and body, as they came."""
+    """Answers every request with the head and the body of that request. `/slow?ms=N` waits before it answers."""
 
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
-        """Reads the request, reports it, answers."""
+        """Reads the request, reports it and answers."""
         body = self.read_body()
         report("request", method=self.command, path=self.path, bytes=len(body), crc=zlib.crc32(body))
         query = parse_qs(urlsplit(self.path).query)
@@ -108,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         report("answered", path=self.path)
 
     def read_body(self) -> bytes:
-        """The body, by its length or in chunks."""
+        """Reads the body, by content-length or in chunks."""
         if self.headers.get("transfer-encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("content-length", "0")))
         body = b""
@@ -118,15 +119,15 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    # The names that http.server looks for.
+    # The method names that http.server calls.
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: reports are enough."""
+        """Logs nothing: the reports are enough."""
 
 
 class HttpServer(socketserver.ThreadingTCPServer):
-    """The HTTP server on a listener that is already bound."""
+    """The HTTP server, on a listener that is already bound."""
 
     daemon_threads = True
 
@@ -137,20 +138,20 @@ class HttpServer(socketserver.ThreadingTCPServer):
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--listen", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 for a free one, which is reported")
-    parser.add_argument("--uid", type=int, help="the user to become; sockets belong to it")
+    parser.add_argument("--listen", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0 for a free one, which is reported")
+    parser.add_argument("--uid", type=int, help="the user of the process and of its sockets")
     parser.add_argument("--mode", choices=["read", "never", "http"], default="read")
     parser.add_argument("--rate", type=int, default=0, help="bytes per second and connection, 0 for no limit")
     parser.add_argument("--close-after", type=int, default=0, help="milliseconds between the client's FIN and this end's")
-    parser.add_argument("--greeting", default="", help="text that is sent to every client at once")
+    parser.add_argument("--greeting", default="", help="text that every client gets at once")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Listens, reports where, serves until it is killed or its parent's end of stdin closes."""
+    """Listens, reports the port, and serves until it is killed or its stdin is closed."""
     options = arguments()
     if options.uid is not None:
         os.setgroups([])
@@ -161,12 +162,12 @@ def main() -> None:
     if options.mode != "http":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     listener.bind((options.listen, options.port))
-    # 200 uploads arrive at once in one of the tests.
+    # One of the tests starts 200 uploads at the same time.
     listener.listen(512)
     report("listening", port=listener.getsockname()[1])
     target = HttpServer(listener).serve_forever if options.mode == "http" else lambda: serve_tcp(listener, options)
     threading.Thread(target=target, daemon=True).start()
-    # End with the one who started us, even if it was killed.
+    # End together with the parent, even if the parent was killed.
     sys.stdin.buffer.read()
     os._exit(0)
 

@@ -7,23 +7,31 @@ import { Headers } from './headers.mjs';
 import { Metrics, SharedData, SharedQueues } from './shared.mjs';
 import { Stream } from './stream.mjs';
 import { Vm } from './vm.mjs';
-import { Status } from './abi.mjs';
+import { LOG_LEVELS, Status } from './abi.mjs';
 
-// The file that is tested: what ./build.sh wasm builds, unless another one is named.
-export const FILE = process.env.EXEUNT_WASM || new URL('../../../target/exeunt.wasm', import.meta.url);
-export const BYTES = readFileSync(FILE);
+// The module that is shipped: what ./build.sh wasm builds, unless the environment names another file.
+export const BYTES = readModule('EXEUNT_WASM', 'exeunt.wasm');
 const MODULE = new WebAssembly.Module(BYTES);
+
+// The bytes of a built module: from the file that the environment variable names, else from target/.
+export function readModule(variable, name) {
+  return readFileSync(process.env[variable] || new URL(`../../../target/${name}`, import.meta.url));
+}
 
 // Some day; the filter must not care which.
 const START_MS = Date.UTC(2026, 0, 1);
 
 export class Envoy {
-  module = MODULE;
+  module;
   data = new SharedData();
   queues = new SharedQueues();
   metrics = new Metrics();
   // The names of the clusters that calls can go to.
   clusters;
+  // The level of the `wasm` logger: Envoy drops the lines below it.
+  logLevel;
+  // Host functions that fail, by name, with the status that they return.
+  statuses = {};
   // Set: a call out is refused at once, as with a cluster that has no healthy host.
   refusesCalls = false;
   // Calls on their way.
@@ -44,7 +52,9 @@ export class Envoy {
   #nextToken = 1;
 
   // Throws where the filter refuses its configuration, as Envoy refuses the resource.
-  constructor({ workers = 2, configuration = '', clusters = ['prometheus_stats', 'agent'] } = {}) {
+  constructor({ workers = 2, configuration = '', clusters = ['prometheus_stats', 'agent'], logLevel = 'info', module = MODULE } = {}) {
+    this.module = module;
+    this.logLevel = logLevel;
     this.#configuration = typeof configuration === 'string' ? configuration : JSON.stringify(configuration);
     this.clusters = new Set(clusters);
     // A machine is tried out before the others are made (WasmHandleBase::canary).
@@ -160,7 +170,9 @@ export class Envoy {
   // === what the imports need ===
 
   log(level, message, vm) {
-    this.lines.push({ level, message, thread: vm?.name });
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(this.logLevel)) {
+      this.lines.push({ level, message, thread: vm?.name });
+    }
   }
 
   logged(level) {

@@ -8,7 +8,7 @@ import { OutOfBounds, packPairs, unpackPairs } from './memory.mjs';
 export function imports(vm, envoy) {
   const functions = { ...general(vm, envoy), ...maps(vm), ...buffers(vm), ...calls(vm, envoy), ...shared(vm, envoy), ...metrics(vm, envoy) };
   UNUSED.forEach((name) => (functions[name] = () => Status.Unimplemented));
-  return Object.fromEntries(Object.entries(functions).map(([name, body]) => [name, guarded(vm, name, body)]));
+  return Object.fromEntries(Object.entries(functions).map(([name, body]) => [name, guarded(vm, envoy, name, body)]));
 }
 
 // Known to Envoy, and nothing that this filter has a use for.
@@ -25,9 +25,12 @@ const UNUSED = [
   'proxy_done',
 ];
 
-function guarded(vm, name, body) {
+function guarded(vm, envoy, name, body) {
   return (...words) => {
     vm.note(name);
+    if (name in envoy.statuses) {
+      return envoy.statuses[name];
+    }
     try {
       return body(...words);
     } catch (failure) {
@@ -46,7 +49,7 @@ function general(vm, envoy) {
       return Status.Ok;
     },
     proxy_get_log_level(pointer) {
-      vm.memory.writeWord(pointer, 0);
+      vm.memory.writeWord(pointer, LOG_LEVELS.indexOf(envoy.logLevel));
       return Status.Ok;
     },
     proxy_get_current_time_nanoseconds(pointer) {

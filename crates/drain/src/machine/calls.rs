@@ -1,24 +1,24 @@
-//! The calls of one drain: when each is due, when it counts as lost, and when it is made again.
+//! The calls of one drain: when each is due, when it counts as lost, and when it is repeated.
 
 use core::time::Duration;
 
 use super::{Answer, Call, CallId, Failure};
 use crate::time::Instant;
 
-/// An answer, or the news that there is none, comes within the call's own timeout; after this much more it counts as lost.
+/// The answer, or a failure, comes within the call's own timeout. After this additional time the call counts as lost.
 const GUARD: Duration = Duration::from_millis(500);
-/// A chore is tried so often; nothing depends on it.
-const CHORE_ATTEMPTS: u32 = 3;
-/// Pause before a chore is tried again.
-const CHORE_PAUSE: Duration = Duration::from_millis(100);
-/// Pause before the first repetition of a quit that failed; doubled up to [`MAX_QUIT_PAUSE`].
+/// How often each call of the inbound drain is tried. Nothing depends on it.
+const ATTEMPTS: u32 = 3;
+/// The pause before it is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The pause before a failed quit is repeated; doubled each time, up to [`MAX_QUIT_PAUSE`].
 const QUIT_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two attempts to quit.
 const MAX_QUIT_PAUSE: Duration = Duration::from_secs(5);
-/// Envoy leaves within 20 ms of the call; with ten thousand clusters, throttled, it may need a hundred times that.
-const LEAVING: Duration = Duration::from_secs(3);
+/// How long Envoy may take to end after the call. It takes 20 ms; with ten thousand clusters and little CPU perhaps a hundred times that.
+const SHUTDOWN: Duration = Duration::from_secs(3);
 
-/// A call on its way.
+/// A call that waits for its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) id: CallId,
@@ -26,21 +26,22 @@ pub(super) struct Pending {
     call: Call,
 }
 
-/// The two calls that stop new inbound work. Nothing waits for them: a batch pod that has ended gets no work that counts.
+/// The two calls that stop new inbound requests. The drain does not wait for them: the task has ended, and nobody serves such requests.
 #[derive(Debug, Default)]
-pub(super) struct Chores {
-    list: Vec<Chore>,
+pub(super) struct InboundDrain {
+    calls: Vec<Attempts>,
 }
 
+/// The attempts to make one of these calls.
 #[derive(Debug)]
-struct Chore {
+struct Attempts {
     call: Call,
-    attempts: u32,
+    made: u32,
     due: Option<Instant>,
     pending: Option<Pending>,
 }
 
-/// The attempts to shut Envoy down, by its admin interface and by pilot-agent in turn.
+/// The attempts to shut Envoy down: its admin interface and pilot-agent in turn.
 #[derive(Debug, Default)]
 pub(super) struct QuitAttempts {
     attempts: u32,
@@ -55,58 +56,59 @@ impl Pending {
         Self { id, sent: now, call }
     }
 
-    /// When the call counts as lost, whatever the caller's own timeout does.
+    /// When the call counts as lost, whatever happens to the caller's own timeout.
     pub(super) fn overdue(&self) -> Instant {
         self.sent + self.call.timeout() + GUARD
     }
 }
 
-// === impl Chores ===
+// === impl InboundDrain ===
 
-impl Chores {
-    pub(super) fn of_a_drain(now: Instant) -> Self {
-        let chore = |call| Chore { call, attempts: 0, due: Some(now), pending: None };
-        Self { list: [Call::FailHealthcheck, Call::DrainListeners].map(chore).into() }
+impl InboundDrain {
+    pub(super) fn starting(now: Instant) -> Self {
+        let attempts = |call| Attempts { call, made: 0, due: Some(now), pending: None };
+        Self { calls: [Call::FailHealthcheck, Call::DrainListeners].map(attempts).into() }
     }
 
-    /// A call that is to be made now, if any. Follow it with [`Chores::sent`].
+    /// The call to make now, if there is one. Afterwards call [`InboundDrain::sent`].
     pub(super) fn due(&mut self, now: Instant) -> Option<Call> {
-        for chore in &mut self.list {
-            if chore.pending.is_some_and(|pending| now >= pending.overdue()) {
-                chore.failed(now);
+        for attempts in &mut self.calls {
+            if attempts.pending.is_some_and(|pending| now >= pending.overdue()) {
+                attempts.failed(now);
             }
         }
-        self.list.iter().find(|chore| chore.due.is_some_and(|due| now >= due)).map(|chore| chore.call)
+        self.calls.iter().find(|attempts| attempts.due.is_some_and(|due| now >= due)).map(|attempts| attempts.call)
     }
 
     pub(super) fn sent(&mut self, id: CallId, call: Call, now: Instant) {
-        if let Some(chore) = self.list.iter_mut().find(|chore| chore.call == call) {
-            chore.attempts += 1;
-            chore.due = None;
-            chore.pending = Some(Pending::new(id, call, now));
+        if let Some(attempts) = self.calls.iter_mut().find(|attempts| attempts.call == call) {
+            attempts.made += 1;
+            attempts.due = None;
+            attempts.pending = Some(Pending::new(id, call, now));
         }
     }
 
     pub(super) fn on_answer(&mut self, id: CallId, answer: Answer, now: Instant) {
-        if let Some(chore) = self.list.iter_mut().find(|chore| chore.pending.is_some_and(|pending| pending.id == id)) {
+        let answered = |attempts: &&mut Attempts| attempts.pending.is_some_and(|pending| pending.id == id);
+        if let Some(attempts) = self.calls.iter_mut().find(answered) {
             match answer {
-                Answer::Failed(_) => chore.failed(now),
-                Answer::Done | Answer::ClusterCount(_) | Answer::InFlight(_) => chore.pending = None,
+                Answer::Failed(_) => attempts.failed(now),
+                Answer::Done | Answer::ClusterCount(_) | Answer::InFlight(_) => attempts.pending = None,
             }
         }
     }
 
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.list.iter().filter_map(|chore| chore.due.or(chore.pending.map(|pending| pending.overdue()))).min()
+        self.calls.iter().filter_map(|attempts| attempts.due.or(attempts.pending.map(|pending| pending.overdue()))).min()
     }
 }
 
-// === impl Chore ===
+// === impl Attempts ===
 
-impl Chore {
+impl Attempts {
     fn failed(&mut self, now: Instant) {
         self.pending = None;
-        self.due = (self.attempts < CHORE_ATTEMPTS).then(|| now + CHORE_PAUSE);
+        self.due = (self.made < ATTEMPTS).then(|| now + PAUSE);
     }
 }
 
@@ -117,16 +119,16 @@ impl QuitAttempts {
         Self { attempts: 0, due: Some(now), pending: None }
     }
 
-    /// The call that is to be made now, if any. Follow it with [`QuitAttempts::sent`].
+    /// The call to make now, if there is one. Afterwards call [`QuitAttempts::sent`].
     pub(super) fn due(&mut self, now: Instant) -> Option<Call> {
         if self.pending.is_some_and(|pending| now >= pending.overdue()) {
             self.failed(now);
         }
-        self.due.is_some_and(|due| now >= due).then(|| self.way())
+        self.due.is_some_and(|due| now >= due).then(|| self.next_call())
     }
 
     pub(super) fn sent(&mut self, id: CallId, now: Instant) {
-        self.pending = Some(Pending::new(id, self.way(), now));
+        self.pending = Some(Pending::new(id, self.next_call(), now));
         self.attempts = self.attempts.saturating_add(1);
         self.due = None;
     }
@@ -134,7 +136,7 @@ impl QuitAttempts {
     pub(super) fn on_answer(&mut self, id: CallId, answer: Answer, now: Instant) {
         if self.pending.is_some_and(|pending| pending.id == id) {
             match answer {
-                // The cluster is not there, or will not take it: the other way at once, and the pause after both have failed.
+                // The cluster does not exist, or refuses: try the other one at once, and pause only after both have failed.
                 Answer::Failed(Failure::NotSent | Failure::Status(_)) if self.attempts == 1 => {
                     self.pending = None;
                     self.due = Some(now);
@@ -142,7 +144,7 @@ impl QuitAttempts {
                 Answer::Failed(_) => self.failed(now),
                 Answer::Done | Answer::ClusterCount(_) | Answer::InFlight(_) => {
                     self.pending = None;
-                    self.due = Some(now + LEAVING);
+                    self.due = Some(now + SHUTDOWN);
                 }
             }
         }
@@ -152,13 +154,13 @@ impl QuitAttempts {
         self.due.or(self.pending.map(|pending| pending.overdue()))
     }
 
-    fn way(&self) -> Call {
+    fn next_call(&self) -> Call {
         if self.attempts.is_multiple_of(2) { Call::Quit } else { Call::PilotAgentQuit }
     }
 
     fn failed(&mut self, now: Instant) {
         self.pending = None;
-        // 0.1, 0.2, 0.4, … seconds: 2^6 is past the limit.
+        // 0.1, 0.2, 0.4, … seconds; with 2^6 the limit is reached.
         self.due = Some(now + (QUIT_PAUSE * (1 << self.attempts.min(6))).min(MAX_QUIT_PAUSE));
     }
 }

@@ -1,23 +1,36 @@
-//! What survives of a machine when the worker that runs it goes, and what every other worker tells of it meanwhile.
+//! The state of a machine as data: another worker can resume it, and every worker can report it.
 
 use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Machine, State};
 use crate::duration::milliseconds;
 use crate::evidence::Evidence;
-use crate::fields::{Fields, Mistake};
-use crate::json::{ObjectWriter, Value};
+use crate::fields::{Mistake, from_json};
 use crate::limits::Limits;
-use crate::machine::calls::{Chores, QuitAttempts};
+use crate::machine::calls::{InboundDrain, QuitAttempts};
 use crate::time::Instant;
 use crate::wire::{Action, Completion, Status};
 
-/// A machine at one moment. Times are spans back from that moment, so that it can be resumed on another clock.
+/// A machine at one moment. Times are counted back from that moment, so the machine can be resumed with another clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     state: State,
     in_state: Duration,
     completion: Option<(Completion, Duration)>,
+    in_flight: Option<u64>,
+}
+
+/// A snapshot in the shared data.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stored {
+    state: State,
+    in_state_ms: u64,
+    /// A [`Completion`], as a text of its own: it is checked by the same code as one from the wire.
+    completion: Option<String>,
+    completed_ms: Option<u64>,
     in_flight: Option<u64>,
 }
 
@@ -28,15 +41,15 @@ impl Machine {
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let completion = self.completion.as_ref().map(|(completion, at)| {
-            // The newest facts, whichever signal brought them.
+            // With the newest facts, whichever signal brought them.
             let newest = Completion { unsent: self.evidence.facts(), ..completion.clone() };
             (newest, now.since(*at))
         });
         Snapshot { state: self.state, in_state: now.since(self.entered), completion, in_flight: self.in_flight() }
     }
 
-    /// The machine that `snapshot`, taken `age` ago, was. What it had asked is asked again, and what it believed is collected anew:
-    /// of the facts, only those that speak against leaving are kept.
+    /// Resumes the machine of `snapshot`, which was taken `age` ago. It makes its calls again, and collects its evidence again. It keeps the
+    /// facts only if they show undelivered data.
     #[must_use]
     pub fn resume(limits: Limits, snapshot: &Snapshot, age: Duration, now: Instant) -> Self {
         let back = |span: Duration| Instant::at(now.since_zero().saturating_sub(span).saturating_sub(age));
@@ -51,9 +64,9 @@ impl Machine {
             }
         }
         match machine.state {
-            State::Draining => machine.chores = Chores::of_a_drain(now),
+            State::Draining => machine.inbound_drain = InboundDrain::starting(now),
             State::Quitting => machine.quits = QuitAttempts::starting(now),
-            State::Serving | State::Drained | State::Gone => {}
+            State::Serving | State::Drained => {}
         }
         machine
     }
@@ -62,13 +75,13 @@ impl Machine {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// A machine that serves.
+    /// A machine in the state `Serving`.
     #[must_use]
     pub const fn serving() -> Self {
         Self { state: State::Serving, in_state: Duration::ZERO, completion: None, in_flight: None }
     }
 
-    /// The machine as it will stand once `completion` has been taken: for the answer that is given before its turn comes.
+    /// The machine after it has handled `completion`: for an answer that is sent before that.
     #[must_use]
     pub fn with(mut self, completion: Completion) -> Self {
         let (merged, since) = match self.completion.take() {
@@ -83,13 +96,13 @@ impl Snapshot {
         self
     }
 
-    /// The state at that moment.
+    /// The state of the machine.
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// What is told of it `age` later.
+    /// The status of the machine, `age` after the snapshot.
     #[must_use]
     pub fn status(&self, age: Duration, limits: &Limits) -> Status {
         let completion = self.completion.as_ref();
@@ -104,45 +117,39 @@ impl Snapshot {
         }
     }
 
-    /// As text, for shared data.
+    /// The text for the shared data.
     #[must_use]
     pub fn to_json(&self) -> String {
         let completion = self.completion.as_ref();
-        ObjectWriter::default()
-            .text("state", Some(self.state.name()))
-            .number("inStateMs", Some(milliseconds(self.in_state)))
-            .text("completion", completion.map(|(completion, _)| completion.to_json()).as_deref())
-            .number("completedMs", completion.map(|(_, since)| milliseconds(*since)))
-            .number("inFlight", self.in_flight)
-            .finish()
+        let stored = Stored {
+            state: self.state,
+            in_state_ms: milliseconds(self.in_state),
+            completion: completion.map(|(completion, _)| completion.to_json()),
+            completed_ms: completion.map(|(_, since)| milliseconds(*since)),
+            in_flight: self.in_flight,
+        };
+        serde_json::to_string(&stored).unwrap_or_default()
     }
 
-    /// Reads [`Snapshot::to_json`]. A snapshot of another version that cannot be read is as good as none.
+    /// Reads the text of [`Snapshot::to_json`]. Another version of the filter may have written it differently.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
-        let document = Value::parse(text).map_err(|error| vec![Mistake::new("", error.to_string())])?;
-        let mut fields = Fields::of(&document);
-        let states = State::ALL.map(|state| (state.name(), state));
-        let state = fields.choice("state", &states);
-        if state.is_none() {
-            fields.missing("state", "the name of a state");
-        }
-        let mut span = |name| Duration::from_millis(fields.number(name, 0..=u64::MAX).unwrap_or(0));
-        let (in_state, completed) = (span("inStateMs"), span("completedMs"));
-        let in_flight = fields.number("inFlight", 0..=u64::MAX);
-        let completion = match fields.text("completion").map(|text| Completion::parse(text.as_bytes())) {
-            None => None,
-            Some(Ok(completion)) => Some((completion, completed)),
-            Some(Err(mistakes)) => return Err(mistakes),
-        };
-        fields.finish(Self { state: state.unwrap_or(State::Serving), in_state, completion, in_flight })
+        let stored: Stored = from_json(text).map_err(|error| vec![Mistake::new("", format!("not a snapshot: {error}"))])?;
+        let completion = stored.completion.map(|text| Completion::parse(text.as_bytes())).transpose()?;
+        let completed = Duration::from_millis(stored.completed_ms.unwrap_or(0));
+        Ok(Self {
+            state: stored.state,
+            in_state: Duration::from_millis(stored.in_state_ms),
+            completion: completion.map(|completion| (completion, completed)),
+            in_flight: stored.in_flight,
+        })
     }
 }
 
 // === impl Completion ===
 
 impl Completion {
-    /// This signal, coming after `earlier`: the first container keeps its name, `drain` outranks `quit` (to shut Envoy down in a native
-    /// sidecar is worse than to leave it), and facts replace older ones but their absence does not.
+    /// Merges this signal with an earlier one. The name of the first container stays. `drain` outranks `quit`, because it is worse to shut
+    /// down a native sidecar than to leave a classic one running. New facts replace older ones; a signal without facts keeps them.
     #[must_use]
     pub fn after(self, earlier: &Self) -> Self {
         let drain = self.action == Action::Drain || earlier.action == Action::Drain;
@@ -153,7 +160,7 @@ impl Completion {
         }
     }
 
-    /// What ended and how, as a clause for the log.
+    /// What has ended and how, for the log.
     #[must_use]
     pub fn summary(&self) -> String {
         let end = match (self.exit_code, self.signal) {

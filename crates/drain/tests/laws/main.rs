@@ -1,10 +1,12 @@
-//! The three laws of the drain machine, held in a simulated world of agent, filter, Envoy and kernel, in virtual time.
+//! Checks the three laws of the drain machine in a simulated world of agent, filter, Envoy and kernel, in virtual time.
 
 #![allow(clippy::panic, missing_docs)]
 
 mod world;
 
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 use world::{End, Faults, Plan, World};
 
 fn plans(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Plan> {
@@ -39,14 +41,14 @@ fn any_faults() -> impl Strategy<Value = Faults> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// The first and the third law, and the second as far as the machine could know: `World` asserts them at every step.
+    /// The first and the third law, and the second as far as the machine can know: `World` asserts them at every step.
     #[test]
-    fn it_comes_to_rest_within_its_limits_and_never_quits_against_evidence(plan in plans(any_faults())) {
+    fn a_drain_ends_within_its_limits_and_never_quits_against_evidence(plan in plans(any_faults())) {
         let end = World::new(plan).run();
-        prop_assert!(!matches!(end, End::Restless), "{end:?}");
+        prop_assert!(!matches!(end, End::NotEnded), "{end:?}");
     }
 
-    /// With an honest agent that lives, nothing is lost unless a limit passes, whatever happens to the calls.
+    /// As long as the agent lives, nothing is lost before a limit is reached, whatever happens to the calls.
     #[test]
     fn nothing_is_lost_before_a_limit_while_the_agent_lives(mut plan in plans(any_faults())) {
         plan.has_agent = true;
@@ -54,7 +56,7 @@ proptest! {
         let end = World::new(plan).run();
         let (lost, limit) = match end {
             End::Gone { lost, limit } | End::Drained { lost, limit } => (lost, limit),
-            End::Unsignalled | End::Restless => return Err(TestCaseError::fail(format!("{end:?}"))),
+            End::Unsignalled | End::NotEnded => return Err(TestCaseError::fail(format!("{end:?}"))),
         };
         prop_assert!(lost == 0 || limit, "{end:?}");
     }

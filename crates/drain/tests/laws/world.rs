@@ -1,5 +1,5 @@
-//! A simulated world: a kernel that delivers bytes at its receivers' pace, an Envoy that answers or does not, an agent that reads the
-//! kernel and reports over a network that delays and loses. All time is virtual, in milliseconds.
+//! A simulated world: a kernel that delivers bytes as fast as the receivers read, an Envoy that answers or not, and an agent that reads
+//! the kernel and reports over a network with delays and losses. All time is virtual, in milliseconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,17 +18,17 @@ const LIMITS: Limits = Limits {
     may_quit: true,
 };
 
-/// What a run is made of.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
-    /// Bytes, bytes per millisecond, and when the receiver stops taking any.
+    /// For each connection: bytes, bytes per millisecond, and when the receiver stops reading.
     pub(crate) connections: Vec<(u64, u64, Option<u64>)>,
-    /// Requests of living helper containers, each a second long.
+    /// Requests of helper containers, each one second long.
     pub(crate) helpers: u64,
-    /// Streams of Envoy's own that never end.
+    /// Streams of Envoy itself that never end.
     pub(crate) noise: u64,
-    /// When a second signal says `drain`.
+    /// When a second signal with the action `drain` comes.
     pub(crate) drain_after: Option<u64>,
     pub(crate) starts_as_drain: bool,
     /// Whether signals carry facts.
@@ -36,20 +36,20 @@ pub(crate) struct Plan {
     pub(crate) faults: Faults,
 }
 
-/// What goes wrong, in percent of calls, until the drain timeout has passed.
+/// What goes wrong until the drain timeout, in percent of the calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Faults {
-    /// No answer ever comes, not even the news of it.
+    /// No answer comes, and no failure.
     pub(crate) lost: u32,
-    /// The answer comes seconds later.
+    /// The answer comes after seconds.
     pub(crate) late: u32,
-    /// 5xx or nonsense.
+    /// The answer is 5xx or cannot be understood.
     pub(crate) wrong: u32,
     /// The call cannot be sent.
     pub(crate) refused: u32,
     pub(crate) too_many_clusters: bool,
     pub(crate) agent_dies: Option<u64>,
-    /// The longest way of a signal, in milliseconds.
+    /// The longest delay of a signal, in milliseconds.
     pub(crate) delay: u64,
 }
 
@@ -64,9 +64,9 @@ pub(crate) enum End {
         lost: u64,
         limit: bool,
     },
-    /// The agent died before any signal had arrived: nothing was to be done.
+    /// The agent died before a signal arrived, so there was nothing to do.
     Unsignalled,
-    Restless,
+    NotEnded,
 }
 
 enum Happening {
@@ -86,11 +86,11 @@ pub(crate) struct World {
     machine: Machine,
     knowledge: Knowledge,
     agent: Agent,
-    /// What was undelivered when the machine left `Draining`.
+    /// The undelivered bytes when `Draining` ended.
     open_when_left: u64,
 }
 
-/// What the machine has been told, recorded independently of it.
+/// What the machine was told, recorded independently of it.
 #[derive(Default)]
 struct Knowledge {
     facts: Option<Unsent>,
@@ -102,9 +102,9 @@ struct Knowledge {
 #[derive(Default)]
 struct Agent {
     sent: Option<(Unsent, u64)>,
-    /// The signal on its way arrives then; no other is sent before, as over one connection.
+    /// When the last signal arrives. No other is sent before that, as on one connection.
     busy_until: u64,
-    /// The quiet reading that was sent last was sent twice.
+    /// The last idle reading was sent twice.
     confirmed: bool,
 }
 
@@ -133,7 +133,7 @@ impl World {
         world
     }
 
-    /// Lets the world run until it rests, and holds the laws at every step.
+    /// Runs the world until the drain ends, and checks the laws at every step.
     pub(crate) fn run(mut self) -> End {
         let patience = milliseconds(LIMITS.drain_timeout + SLACK) + 10_000;
         for _ in 0..1_000_000 {
@@ -149,11 +149,11 @@ impl World {
         match self.machine.state() {
             State::Drained => self.end(),
             State::Serving if self.plan.faults.agent_dies.is_some() => End::Unsignalled,
-            State::Serving | State::Draining | State::Quitting | State::Gone => End::Restless,
+            State::Serving | State::Draining | State::Quitting => End::NotEnded,
         }
     }
 
-    /// True when Envoy has ended.
+    /// True if Envoy has ended.
     fn happen(&mut self, happening: Happening) -> bool {
         let event = match happening {
             Happening::AgentLooks => {
@@ -175,7 +175,7 @@ impl World {
         };
         let before = self.machine.state();
         let effects = self.machine.on(event, at(self.now));
-        self.hold_the_laws(before, &effects);
+        self.check_the_laws(before, &effects);
         for effect in effects {
             self.envoy_takes(effect);
         }
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    fn hold_the_laws(&mut self, before: State, effects: &[Effect]) {
+    fn check_the_laws(&mut self, before: State, effects: &[Effect]) {
         let quits = effects.iter().any(|effect| matches!(effect.call, Call::Quit | Call::PilotAgentQuit));
         assert!(!(quits && self.knowledge.drain), "it quits under drain at {} ms: {:?}", self.now, self.plan);
         let left = before == State::Draining && self.machine.state() != State::Draining;
@@ -220,12 +220,12 @@ impl World {
             );
         }
         if self.now >= limit + milliseconds(SLACK) {
-            assert_ne!(self.machine.state(), State::Draining, "it does not come to rest: {:?}", self.plan);
+            assert_ne!(self.machine.state(), State::Draining, "it does not end: {:?}", self.plan);
         }
     }
 
-    /// The agent reads the kernel, and reports as the real one does: a change between quiet and not at once, anything else now and then,
-    /// the second quiet reading soon after the first and again every second.
+    /// The agent reads the kernel, and reports as the real one does: a change from busy to idle or back at once, other changes four times
+    /// a second, the second idle reading soon after the first, and then again every second.
     fn agent_looks(&mut self) {
         if self.plan.faults.agent_dies.is_some_and(|dies| self.now >= dies) {
             return;
@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    /// What the socket tables show. For two milliseconds in every hundred, everything is between a read and a write of Envoy's.
+    /// What the socket tables show. For two milliseconds in every hundred, all data is inside Envoy between a read and a write.
     fn kernel_holds(&self) -> Unsent {
         let open = self.open();
         let between = self.now % 100 < 2;
@@ -264,7 +264,7 @@ impl World {
         Unsent { connections, bytes, downstream: Some(narrow(open.len() + self.helpers_busy())) }
     }
 
-    /// The bytes left in every connection that is not delivered.
+    /// The undelivered bytes of each connection that has any.
     fn open(&self) -> Vec<u64> {
         let left = |(bytes, pace, stops): &(u64, u64, Option<u64>)| {
             let taken = self.now.min(stops.unwrap_or(u64::MAX)) * pace;
@@ -278,7 +278,7 @@ impl World {
     }
 
     fn envoy_takes(&mut self, effect: Effect) {
-        // After the drain timeout everything works, so that rest is possible.
+        // After the drain timeout everything works, so that the drain can end.
         let disturbed = self.now < milliseconds(LIMITS.drain_timeout);
         let faults = self.plan.faults.clone();
         if disturbed && self.chance(faults.refused) {
@@ -311,7 +311,7 @@ impl World {
         let lost = self.open_when_left;
         match self.machine.state() {
             State::Drained => End::Drained { lost, limit },
-            State::Serving | State::Draining | State::Quitting | State::Gone => End::Gone { lost, limit },
+            State::Serving | State::Draining | State::Quitting => End::Gone { lost, limit },
         }
     }
 
@@ -325,7 +325,7 @@ impl World {
     }
 
     fn pick(&mut self, below: u64) -> u64 {
-        // xorshift64: the plan's seed makes the run repeatable.
+        // xorshift64: the seed in the plan makes a run repeatable.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;

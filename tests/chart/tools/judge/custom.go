@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// readDefinitions reads custom resource definitions, and returns for each kind and served version what judges its resources.
+// readDefinitions reads custom resource definitions, and returns the checks for each kind and served version.
 func readDefinitions(path string) (map[string]judges, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
@@ -45,7 +45,7 @@ func readDefinitions(path string) (map[string]judges, error) {
 	return all, nil
 }
 
-// judgeOf makes the four looks that an API server takes at a custom resource.
+// judgeOf returns the four checks that an API server makes for a custom resource.
 func judgeOf(properties *apiextensionsv1.JSONSchemaProps) (judges, error) {
 	var internal apiextensions.JSONSchemaProps
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(properties, &internal, nil); err != nil {

@@ -1,10 +1,10 @@
-// Judge says what an API server would say of manifests, because it is the API server's own code: strict decoding, admission of metadata,
-// validation of Pods, Jobs and CronJobs, and for custom resources the structural schema and the CEL rules of their definitions.
+// Judge validates manifests with the API server's own code: strict decoding, checks of metadata, the validation of Pods, Jobs and CronJobs,
+// and for custom resources the structural schema and the CEL rules of their definitions.
 //
 //	judge [FILE OF CUSTOM RESOURCE DEFINITIONS] < MANIFESTS
 //
-// It prints a line for each mistake, and at the end how many resources it has judged; it fails where there was a mistake. What it cannot
-// do is what needs a cluster: webhooks (Istio's own among them), quotas, Pod Security, and objects that refer to others.
+// It prints a line for each mistake, and at the end the number of resources; it fails if there is a mistake. It cannot check what needs a
+// cluster: webhooks (also Istio's own), quotas, Pod Security, and references to other objects.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	strictyaml "sigs.k8s.io/yaml"
 )
 
-// judges looks at the text of one resource and names its mistakes.
+// judges returns the mistakes in the text of one resource.
 type judges func(text []byte) []error
 
 func main() {
@@ -41,7 +41,7 @@ func main() {
 	for _, text := range documents(manifests) {
 		name, found := judge(text, definitions)
 		if name == "" && len(found) == 0 {
-			continue // nothing but comments between two separators
+			continue // only comments between two separators
 		}
 		judged++
 		for _, mistake := range found {
@@ -61,14 +61,14 @@ func documents(file []byte) [][]byte {
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(file)))
 	for {
 		text, err := reader.Read()
-		if err != nil { // there is none but the end, from memory
+		if err != nil { // reading from memory, the only error is the end
 			return all
 		}
 		all = append(all, text)
 	}
 }
 
-// fieldsOf reads a document as the API server does: no key twice, and whole numbers stay whole.
+// fieldsOf reads a document as the API server does: it refuses a key that is there twice, and integers stay integers.
 func fieldsOf(text []byte) (map[string]any, error) {
 	asJSON, err := strictyaml.YAMLToJSONStrict(text)
 	if err != nil {
@@ -78,7 +78,7 @@ func fieldsOf(text []byte) (map[string]any, error) {
 	return fields, json.Unmarshal(asJSON, &fields)
 }
 
-// judge returns the name of a resource and its mistakes; neither for an empty document.
+// judge returns the name of a resource and its mistakes, or nothing for an empty document.
 func judge(text []byte, definitions map[string]judges) (string, []error) {
 	fields, err := fieldsOf(text)
 	if err != nil {
@@ -96,5 +96,5 @@ func judge(text []byte, definitions map[string]judges) (string, []error) {
 	if strategyOf(kind) != nil {
 		return name, judgeOwn(text, kind)
 	}
-	return name, []error{fmt.Errorf("apiVersion %s, kind %s: nothing that is known here", resource.GetAPIVersion(), kind.Kind)}
+	return name, []error{fmt.Errorf("apiVersion %s, kind %s: unknown here", resource.GetAPIVersion(), kind.Kind)}
 }

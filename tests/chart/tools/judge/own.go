@@ -17,7 +17,7 @@ import (
 	"k8s.io/kubernetes/pkg/registry/core/pod"
 )
 
-// strategyOf is how the API server creates a kind of Kubernetes' own; nil for those that no manifest of ours has.
+// strategyOf returns the API server's way to create one of Kubernetes' own kinds; nil for the kinds that no manifest here has.
 func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 	switch kind.String() {
 	case "/v1, Kind=Pod":
@@ -51,7 +51,7 @@ func judgeOwn(text []byte, kind schema.GroupVersionKind) []error {
 		object.SetNamespace("default")
 	}
 	if object.GetName() == "" && object.GetGenerateName() == "" {
-		object.SetName("template") // a pod template's file need not have one
+		object.SetName("template") // a file with a pod template may have no name
 	}
 	rest.FillObjectMetaSystemFields(object)
 	ctx := request.WithNamespace(context.Background(), object.GetNamespace())

@@ -1,0 +1,69 @@
+"""Parsers for the text of a setting. Each returns a value that is valid, or raises a `ValueError` that says what is allowed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+Parser = Callable[[str], Any]
+
+# RFC 1123 as Kubernetes uses it: a label for the names of containers and namespaces, a subdomain for the names of secrets.
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+# The forms of a Kubernetes quantity without an exponent, which nobody uses for a limit.
+_QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?"
+# As the agent reads a duration: Go's time.ParseDuration, without signs and without units below a millisecond.
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)"
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_IMAGE = r"[a-z0-9][^\s]{0,510}"
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+def boolean(text: str) -> bool:
+    """A boolean, as Airflow writes it."""
+    if text.lower() not in _BOOLEANS:
+        raise ValueError("must be true or false")
+    return _BOOLEANS[text.lower()]
+
+
+def one_of(*words: str) -> Parser:
+    """One of these words. An empty word stands for no value."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(word or 'nothing' for word in words)}")
+        return text
+
+    return parse
+
+
+def list_of(parser: Parser) -> Parser:
+    """A list with commas; an empty one is allowed."""
+    return lambda text: tuple(parser(word.strip()) for word in text.split(",") if word.strip())
+
+
+def port(text: str) -> int:
+    """A port."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ValueError("must be a port, 1 to 65535")
+    return int(text)
+
+
+def _matching(pattern: str, what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {what}")
+        return text
+
+    return parse
+
+
+name = _matching(_LABEL, "a name of lower-case letters, digits and '-', at most 63 long")
+secret = _matching(_SUBDOMAIN, "the names of secrets, with commas between them")
+image = _matching(_IMAGE, "the reference of an image, without spaces")
+duration = _matching(f"({_DURATION_PART})+", "a duration such as 90s or 5m")
+quantity = _matching(_QUANTITY, "a Kubernetes quantity such as 16Mi or 1m")
+
+
+def seconds(duration: str) -> float:
+    """A valid duration in seconds."""
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, duration))

@@ -1,0 +1,31 @@
+"""What kubelet needs to run the containers of a pod."""
+
+from typing import Any, Protocol
+
+from .store import Json
+
+
+class Container(Protocol):
+    """One running container."""
+
+    def wait(self) -> int:
+        """Waits until it ends. Returns its exit code: 128 and more after a signal."""
+
+    def end(self) -> None:
+        """Ends it, as kubelet does when the pod is over."""
+
+
+class Containers(Protocol):
+    """All containers of one pod."""
+
+    def start(self, name: str, spec: Json) -> Container:
+        """Starts a container."""
+
+    def begin(self) -> None:
+        """Every container has started: lets the main container do its work."""
+
+    def execute(self, container: str, argv: list[str]) -> Any:
+        """Starts a command in a container. Returns a process with three pipes."""
+
+    def close(self) -> None:
+        """Ends everything that still runs."""

@@ -1,0 +1,29 @@
+"""Reads the state of a pod from the status that kubelet has reported."""
+
+from exeunt_airflow.container_names import AGENT, PROXY
+
+from .store import Json
+
+
+def has_ended(pod: Json) -> bool:
+    """Whether the pod has ended."""
+    return pod["status"]["phase"] in ("Succeeded", "Failed")
+
+
+def proxy_is_running(pod: Json) -> bool:
+    """Whether the proxy runs, in either form."""
+    return any(one["name"] == PROXY and "running" in one["state"] for one in [*_regular(pod), *_sidecars(pod)])
+
+
+def can_never_end(pod: Json) -> bool:
+    """Whether of the regular containers only the proxy still runs, and the pod has no agent that would end it."""
+    has_agent = any(one["name"] == AGENT for one in [*_regular(pod), *_sidecars(pod)])
+    return not has_agent and [one["name"] for one in _regular(pod) if "running" in one["state"]] == [PROXY]
+
+
+def _regular(pod: Json) -> list[Json]:
+    return pod["status"].get("containerStatuses") or []
+
+
+def _sidecars(pod: Json) -> list[Json]:
+    return pod["status"].get("initContainerStatuses") or []

@@ -1,0 +1,1 @@
+"""What a pod of these tests consists of: real processes, or a model."""

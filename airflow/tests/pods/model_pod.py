@@ -1,0 +1,56 @@
+"""A pod without processes, for tests with more pods than this machine could run."""
+
+import threading
+from typing import Any
+
+from exeunt_airflow.container_names import AGENT, PROXY
+from fake_kubernetes.store import Json
+
+
+class ModelContainer:
+    """A container that runs until it is ended."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+
+    def wait(self) -> int:
+        """Waits for its end, and returns 0."""
+        self._ended.wait()
+        return 0
+
+    def end(self) -> None:
+        """Ends it."""
+        self._ended.set()
+
+
+class ModelPod:
+    """The containers of one pod. Its task ends at once, and its proxy ends if there is an agent.
+
+    docs/airflow-matrix.md shows that a real agent and a real Envoy behave like this.
+    """
+
+    def __init__(self, pod: Json) -> None:
+        del pod
+        self._containers: dict[str, ModelContainer] = {}
+
+    def start(self, name: str, spec: Json) -> ModelContainer:
+        """Starts a container."""
+        del spec
+        self._containers[name] = ModelContainer()
+        return self._containers[name]
+
+    def begin(self) -> None:
+        """Ends the task. With an agent, the proxy and the agent end too."""
+        if AGENT in self._containers:
+            self._containers[PROXY].end()
+            self._containers[AGENT].end()
+        self._containers["base"].end()
+
+    def execute(self, container: str, argv: list[str]) -> Any:
+        """Not possible: there is no process."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends every container."""
+        for one in self._containers.values():
+            one.end()

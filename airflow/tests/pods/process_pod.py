@@ -1,0 +1,163 @@
+"""A pod whose containers are processes on this machine: the real Envoy, the real agent, a task, and Airflow's XCom helper.
+
+The processes share a network with Istio's capture rules and a process namespace, and each has its own user. The agent gets
+exactly the arguments that are in the pod, except for the paths of volumes. Needs root.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from exeunt_airflow.container_names import AGENT, PROXY, XCOM_HELPER
+from fake_kubernetes.containers import Container
+from fake_kubernetes.store import Json
+from harness.agent import Agent
+from harness.child import Child
+from harness.envoy import Envoy
+from harness.pod import Pod
+from harness.scene import Scene
+from harness.task import Task
+
+# More than the sockets of a pod can hold, and delivered in half a second.
+_UPLOAD = 3_000_000
+_RATE = 6_000_000
+_XCOM_FOLDER = "/airflow/xcom"
+XCOM_VALUE = {"rows": 42}
+
+
+class _Process:
+    """A child process as a container."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    def wait(self) -> int:
+        """Waits for its end, and returns its exit code."""
+        code = self._child.wait(600)
+        return code if code >= 0 else 128 - code
+
+    def end(self) -> None:
+        """Sends SIGTERM, if the process still exists."""
+        with contextlib.suppress(OSError):
+            self._child.ending.send(signal.SIGTERM)
+
+
+class _Proxy(_Process):
+    """Istio's container: it ends when pilot-agent ends."""
+
+    def __init__(self, envoy: Envoy) -> None:
+        assert envoy.pilot_agent is not None
+        super().__init__(envoy.pilot_agent)
+        self._envoy = envoy
+
+    def end(self) -> None:
+        """Kills Envoy, as SIGTERM does in a native sidecar, after its preStop hook has drained it (istio pkg/istio-agent)."""
+        with contextlib.suppress(OSError):
+            self._envoy.ending.send(signal.SIGKILL)
+
+
+class _Input:
+    """The stdin of a command. Airflow sends commands to a shell there; the folder of the XCom helper has another path here."""
+
+    def __init__(self, pipe: Any, folder: Path) -> None:
+        self._pipe, self._folder = pipe, str(folder).encode()
+
+    def write(self, data: bytes) -> None:
+        """Writes the data with the path of this machine."""
+        self._pipe.write(data.replace(_XCOM_FOLDER.encode(), self._folder))
+
+    def flush(self) -> None:
+        """Flushes the pipe."""
+        self._pipe.flush()
+
+    def close(self) -> None:
+        """Closes the pipe."""
+        self._pipe.close()
+
+
+class ProcessPod:
+    """The containers of one pod, as processes."""
+
+    def __init__(self, pod: Json, exit_code: int) -> None:
+        """Starts the proxy and the task, which waits. It will end with `exit_code`."""
+        self._folder = Path(tempfile.mkdtemp(prefix="exeunt-airflow-"))
+        self._folder.chmod(0o777)
+        self._annotations = pod["metadata"]["annotations"]
+        self._closing = threading.Lock()
+        self._network = Pod(self._folder)
+        self._scene = Scene(self._folder, pod=self._network)
+        self._upstream = self._scene.upstream(rate=_RATE)
+        # The harness needs the proxy before the task, and the task before the agent. In these pods the order makes no difference.
+        self._envoy = self._scene.envoy(pilot_agent=True)
+        self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
+        self._agent: Agent | None = None
+        self._helper: Child | None = None
+
+    def start(self, name: str, spec: Json) -> Container:
+        """Starts a container. Its name decides which program runs."""
+        if name == PROXY:
+            return _Proxy(self._envoy)
+        if name == AGENT:
+            self._agent = self._scene.agent(self._task, *self._agent_arguments(spec))
+            return _Process(self._agent)
+        if name == XCOM_HELPER:
+            self._xcom_folder.mkdir()
+            argv = [*spec["command"], *(spec.get("args") or [])]
+            self._helper = Child(argv, self._folder / "xcom.log", network=self._network, container=name, reports=False)
+            return _Process(self._helper)
+        assert isinstance(self._task, Task)
+        return _Process(self._task)
+
+    def begin(self) -> None:
+        """Lets the task work. With an XCom helper, the task has a result for it."""
+        if self._xcom_folder.exists():
+            (self._xcom_folder / "return.json").write_text(json.dumps(XCOM_VALUE))
+        self._task.begin()
+
+    def execute(self, container: str, argv: list[str]) -> "subprocess.Popen[bytes]":
+        """Runs a command in the namespaces of the pod."""
+        argv = [word.replace(_XCOM_FOLDER, str(self._xcom_folder)) for word in argv]
+        read_end, write_end = os.pipe()
+        command = self._network.command(argv, container=container, uid=None, tell=write_end)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=(write_end,))
+        os.close(write_end)
+        # The command writes its process id to this pipe. The id is not used here, but with no reader the write would fail.
+        with os.fdopen(read_end) as reader:
+            reader.read()
+        process.stdin = _Input(process.stdin, self._xcom_folder)  # type: ignore[assignment]
+        return process
+
+    def close(self) -> None:
+        """Ends everything that still runs."""
+        with self._closing:
+            self._scene.close()
+            if self._helper is not None:
+                self._helper.stop()
+                self._helper = None
+            self._network.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _xcom_folder(self) -> Path:
+        return self._folder / "xcom"
+
+    def _agent_arguments(self, spec: Json) -> list[str]:
+        words = spec["args"]
+        assert words[0] == "watch"
+        assert spec["securityContext"]["runAsUser"] == 65532
+        state = self._folder / "state"
+        state.mkdir(exist_ok=True)
+        state.chmod(0o777)
+        words = [str(state) if word == "/run/exeunt" else word for word in words[1:]]
+        # In a cluster the agent gets this value through the downward API.
+        (variable,) = spec["env"]
+        assert variable["name"] == "EXEUNT_ISTIO_STATUS"
+        return [*words, "--istio-status", self._annotations["sidecar.istio.io/status"]]

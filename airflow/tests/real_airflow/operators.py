@@ -1,0 +1,117 @@
+"""Runs a task with one of Airflow's operators."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow.exceptions import TaskDeferred
+from airflow.providers.cncf.kubernetes.operators.job import KubernetesJobOperator
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+
+from exeunt_airflow.container_names import PROXY
+from fake_kubernetes.api_server import ApiServer
+from fake_kubernetes.pod_state import can_never_end, has_ended, proxy_is_running
+
+from .cluster_access import NAMESPACE, kubeconfig
+from .scenario import Outcome, Scenario
+from .task import context
+
+# A client that has read an object so often, in a pod where nothing can happen any more, will never stop.
+_READS_IN_VAIN = 25
+_TIMEOUT_S = 60.0
+# How an operator reports that its task has failed.
+_TASK_FAILED = ("AirflowException", "PodNotFoundException")
+
+
+class _TaskThread(threading.Thread):
+    """The process in which Airflow runs the task, here as a thread."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self.value: Any = None
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Keeps what the work returns or raises."""
+        try:
+            self.value = self._work()
+        except Exception as failure:  # noqa: BLE001 - a failure is one of the outcomes
+            self.failure = failure
+
+
+def run_operator(scenario: Scenario, api: ApiServer, folder: Path) -> Outcome:
+    """Runs the operator until it returns, or until it is certain that it waits forever."""
+    operator = _operator(scenario, api, folder)
+    task = _TaskThread(lambda: _execute(operator))
+    task.start()
+    deadline = time.monotonic() + _TIMEOUT_S
+    while task.is_alive():
+        task.join(0.02)
+        if _waits_forever(api):
+            return Outcome("waits forever", "stays NotReady")
+        assert time.monotonic() < deadline, f"{operator} does not end: {api.store.all('pods')}"
+    if task.failure is not None and type(task.failure).__name__ not in _TASK_FAILED:
+        raise task.failure
+    return Outcome("succeeds" if task.failure is None else "fails", _end_of_pod(api), task.value)
+
+
+def _operator(scenario: Scenario, api: ApiServer, folder: Path) -> Any:
+    common = {
+        "task_id": "t",
+        "image": "task",
+        "in_cluster": False,
+        "config_file": kubeconfig(folder, api.url),
+        "namespace": NAMESPACE,
+    }
+    if scenario.runner == "job":
+        job = {"name": "t", "parallelism": 1, "backoff_limit": 0, "wait_until_job_complete": True, "job_poll_interval": 0.02}
+        return KubernetesJobOperator(**common, **job, **scenario.options)
+    return KubernetesPodOperator(**common, deferrable=scenario.runner == "deferrable", **scenario.options)
+
+
+def _execute(operator: Any) -> Any:
+    """Calls the operator. If it defers, waits for the trigger and resumes it, as the triggerer and the next worker do."""
+    task_context = context(operator)
+    try:
+        return operator.execute(task_context)
+    except TaskDeferred as deferred:
+        event = asyncio.run(_first_event(deferred.trigger))
+        method = getattr(operator, deferred.method_name)
+        return method(context=task_context, event=event, **(deferred.kwargs or {}))
+
+
+async def _first_event(trigger: Any) -> Any:
+    if hasattr(trigger, "poll_interval"):
+        trigger.poll_interval = 0.05
+    async for event in trigger.run():
+        return event.payload
+    raise AssertionError("the trigger ended without an event")
+
+
+def _waits_forever(api: ApiServer) -> bool:
+    """Whether no pod can ever end, and Airflow either reads the same object again and again or follows the log of a proxy."""
+    pods = api.store.all("pods")
+    if not pods or not all(can_never_end(pod) for pod in pods):
+        return False
+    reads_in_vain = any(count >= _READS_IN_VAIN for count in api.store.reads.values())
+    return reads_in_vain or any(container == PROXY for _, container in api.followed)
+
+
+def _end_of_pod(api: ApiServer) -> str:
+    """What happens to the pod after its task."""
+    for pod in api.store.deleted.values():
+        return "deleted while its proxy was running" if proxy_is_running(pod) else "deleted"
+    (name,) = [pod["metadata"]["name"] for pod in api.store.all("pods")]
+
+    def is_settled() -> bool:
+        pod = api.store.get("pods", name)
+        return has_ended(pod) or can_never_end(pod)
+
+    assert api.store.wait_until(is_settled, _TIMEOUT_S), api.store.get("pods", name)
+    pod = api.store.get("pods", name)
+    assert pod is not None
+    return "stays NotReady" if pod["status"]["phase"] == "Running" else f"kept, {pod['status']['phase']}"

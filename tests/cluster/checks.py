@@ -1,0 +1,91 @@
+"""What must hold of a scenario's pod. A check that fails is collected, so that a scenario reports all of its problems."""
+
+from abc import ABC, abstractmethod
+
+from . import messages
+from .facts import Facts
+from .shape import AGENT, MAIN, PROXY
+
+
+class Checks(ABC):
+    """The checks of one scenario, on the facts that were observed."""
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+        self.problems: list[str] = []
+        # What is being checked: the names of the main containers, and whether the pod is a Job's.
+        self.main_containers = [MAIN]
+        self.in_job = False
+
+    @abstractmethod
+    def observe(self) -> None:
+        """Records the facts."""
+
+    def check(self, holds: bool, problem: str) -> None:
+        """Adds the problem if the condition does not hold."""
+        if not holds:
+            self.problems.append(problem)
+
+    def check_end(
+        self,
+        *,
+        phase: str = "Succeeded",
+        main_exit: int = 0,
+        proxy: str = "gone",
+        route: str = messages.BY_FILTER,
+        proxy_restarts: int = 0,
+    ) -> None:
+        """Observes the pod, and checks what must hold of every pod that ends as it should."""
+        self.observe()
+        facts = self.facts
+        self.check_phase(phase)
+        if self.in_job:
+            self.check_job({"Succeeded": "Complete", "Failed": "Failed"}[phase])
+        for name in self.main_containers:
+            code = facts.exits.get(name)
+            self.check(code == main_exit, f"{name} has exit code {code}, not {main_exit}")
+        others = {name: code for name, code in facts.exits.items() if name in (AGENT, PROXY) and code != 0}
+        # The exit code of a native sidecar never counts for the pod, and the proxy's depends only on Istio there.
+        if proxy != "left":
+            self.check(not others, f"exit codes of the agent or the proxy: {others}")
+        restarts = facts.restarts.get(PROXY, 0)
+        self.check(restarts == proxy_restarts, f"{PROXY} was restarted {restarts} times, not {proxy_restarts}")
+        self.check_verdict(proxy=proxy, route=route)
+
+    def check_phase(self, phase: str) -> None:
+        """The pod's phase."""
+        self.check(self.facts.phase == phase, f"the pod is {self.facts.phase}, not {phase}")
+
+    def check_job(self, end: str) -> None:
+        """The Job's end."""
+        self.check(self.facts.job == end, f"the Job is {self.facts.job or 'still running'}, not {end}")
+
+    def check_verdict(self, *, proxy: str, route: str) -> None:
+        """The verdict's words about the proxy, and the beginning of its route."""
+        verdict = self.facts.verdict
+        if verdict is None:
+            self.problems.append("the agent has written no verdict")
+            return
+        self.check(verdict.get("proxy") == proxy, f"the verdict says proxy {verdict.get('proxy')}, not {proxy}")
+        used = str(verdict.get("route") or "")
+        self.check(used.startswith(route), f"the verdict says route {used or 'none'}, not {route}")
+
+    def check_delivered(self, written: int) -> None:
+        """The receiver has counted every written byte, and the verdict agrees."""
+        self.facts.written = written
+        received, undelivered = self.facts.received, self.facts.undelivered
+        self.check(received == written, f"{received} of {written} bytes arrived")
+        self.check(undelivered == 0 or received != written, f"all bytes arrived, but the verdict says that {undelivered} did not")
+
+    def check_incomplete(self, written: int) -> None:
+        """Not every written byte has arrived: otherwise the scenario has not tested a loss."""
+        self.facts.written = written
+        self.check((self.facts.received or 0) < written, f"all {written} bytes arrived, so this scenario has tested nothing")
+
+    def check_loss_is_reported(self) -> None:
+        """If bytes are lost, the verdict says so."""
+        undelivered = self.facts.verdict_field("undelivered") or {}
+        # Bytes in Envoy's own memory show only as a connection without bytes.
+        reported = undelivered.get("connections", 0) > 0
+        lost = self.facts.lost
+        self.check(reported or lost == 0, f"{lost} bytes were lost, and the verdict does not say so")

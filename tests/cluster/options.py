@@ -1,0 +1,105 @@
+"""The options of the command line: the table from which the help text and the parser are made."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+DEFAULT_TASK_IMAGE = "docker.io/library/python:3.13-alpine"
+MAX_PARALLEL = 32
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, as the help text shows it."""
+
+    flag: str
+    # The name of its value; a list if it ends with `...`, empty for a switch.
+    value: str
+    help: tuple[str, ...]
+
+    @property
+    def kind(self) -> Literal["switch", "list", "value"]:
+        """How many values the option has: none, one or more, or one."""
+        if not self.value:
+            return "switch"
+        return "list" if self.value.endswith("...") else "value"
+
+
+REQUIRED = (
+    Option(
+        "--kubeconfig",
+        "FILE",
+        (
+            "the file with the cluster's address and credentials; its current context is",
+            "used (default: the value of $KUBECONFIG)",
+        ),
+    ),
+    Option(
+        "--plugin-url",
+        "URL",
+        ("the address from which proxies load the filter: oci://, http:// or https://",),
+    ),
+    Option("--agent-image", "IMAGE", ("the agent's image, as the cluster's nodes pull it",)),
+)
+OPTIONAL = (
+    Option(
+        "--task-image",
+        "IMAGE",
+        (
+            "the image of the tasks and of the server that receives their uploads",
+            f"(default: {DEFAULT_TASK_IMAGE}).",
+            "Needed if the nodes cannot pull from docker.io. The image must have python3",
+            "(3.9 or newer), sh and true in its PATH, and must work for any user, also",
+            "without root. A node that already has the image does not pull it again.",
+        ),
+    ),
+    Option(
+        "--namespace",
+        "NAME",
+        ("the namespace to create and delete; it must not exist", "(default: exeunt-e2e- and five random letters)"),
+    ),
+    Option(
+        "--revision",
+        "NAME",
+        ("for an Istio with revisions: label the namespace istio.io/rev=NAME", "(default: the label istio-injection=enabled)"),
+    ),
+    Option(
+        "--install",
+        "HOW",
+        (
+            "how exeunt is installed (default: manifests):",
+            "manifests   wasmplugin.yaml and deploy/serviceentry.yaml",
+            "chart       deploy/chart, with helm; --plugin-url must then be oci://",
+        ),
+    ),
+    Option("--only", "SCENARIO...", ("run only these scenarios; --list shows their names",)),
+    Option("--parallel", "N", (f"how many scenarios run at the same time, from 1 to {MAX_PARALLEL} (default: 4)",)),
+    Option("--keep", "", ("do not delete the namespace and its pods",)),
+    Option("--report", "DIR", ("write e2e.json, e2e.xml (JUnit) and report.md to this folder",)),
+)
+WITHOUT_CLUSTER = (
+    Option("--list", "", ("print the name of every scenario, and what it checks",)),
+    Option("--render", "FILE...", ("print the report of earlier runs as Markdown, from their e2e.json files",)),
+    Option("--help", "", ("print this text",)),
+)
+ALL = (*REQUIRED, *OPTIONAL, *WITHOUT_CLUSTER)
+
+
+@dataclass
+class Options:
+    """The options of a command line without mistakes."""
+
+    kubeconfig: Path = Path()
+    plugin_url: str = ""
+    agent_image: str = ""
+    task_image: str = DEFAULT_TASK_IMAGE
+    namespace: str = ""
+    revision: str = ""
+    install: str = "manifests"
+    parallel: int = 4
+    report: Path | None = None
+    keep: bool = False
+    listing: bool = False
+    help: bool = False
+    only: list[str] = field(default_factory=list)
+    render: list[str] = field(default_factory=list)

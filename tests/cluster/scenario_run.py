@@ -1,0 +1,160 @@
+"""One run of one scenario: what it does with its pod, and what it observes of it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import observed, pods
+from .checks import Checks
+from .errors import Interrupted, RunError, Skip
+from .observed import last_json
+from .shape import MAIN, Shape
+from .site import Site
+
+Json = dict[str, Any]
+
+# A pod that has not ended after this time does not end: the slowest scenario takes a minute.
+_END_S = 240.0
+_SHORT_S = 60.0
+# The receiver itself ends a silent connection after 20 s.
+_RECEIVED_S = 90.0
+_POLL_S = 0.5
+
+
+class ScenarioRun(Checks):
+    """The methods that a scenario uses, and everything that it has observed."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        super().__init__()
+        self.site = site
+        self.name = name
+        self.evidence: dict[str, str] = {}
+        # Whether the scenario itself uses an image that cannot be pulled.
+        self.patient = False
+        self._kind = ""
+
+    # === What a scenario does ===
+
+    def need(self, shape: Shape) -> None:
+        """Skips the scenario if this cluster cannot make such a pod."""
+        if shape.istio not in self.site.forms:
+            raise Skip(f"this Istio makes no {shape.istio} sidecar")
+        if shape.agent == "native" and not self.site.native_agent:
+            raise Skip("this Kubernetes is older than 1.29: no native sidecars")
+        if shape.unpacks_agent and not self.site.agent_gz:
+            raise Skip("the agent's binary could not be read from the container of its image")
+
+    def start(self, shape: Shape, *, bare: bool = False) -> None:
+        """Starts the pod, in a Job or bare."""
+        self.need(shape)
+        self.main_containers = [task.name for task in shape.tasks if task.main]
+        self.in_job = not bare
+        body = pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where)
+        self._kind = body["kind"]
+        self.site.kube.create(self.site.namespace, body)
+
+    def wait(self, what: str, holds: Callable[[Json], bool], within: float = _END_S) -> Json:
+        """Waits until `holds` is true for the pod and returns its state."""
+        return self.site.wait_pod(self.name, what, holds, within, patient=self.patient)
+
+    def wait_until(self, what: str, holds: Callable[[], bool], within: float = _END_S) -> None:
+        """Waits until `holds` is true; it is called twice per second."""
+        deadline = time.monotonic() + within
+        while not holds():
+            if self.site.stop.wait(_POLL_S):
+                raise Interrupted
+            if time.monotonic() > deadline:
+                raise RunError(f"waited {within:g} s for {what}: {self._summary()}")
+
+    def patch_image(self, container: str, image: str) -> None:
+        """Gives a container another image: the only part of a running pod's containers that may change."""
+        pod = self._pod()
+        body = {"spec": {"containers": [{"name": container, "image": image}]}}
+        self.site.kube.patch("Pod", self.site.namespace, pod["metadata"]["name"], body)
+
+    def delete_pod(self) -> None:
+        """Deletes the pod with its own grace period, as a user or an orchestrator does."""
+        self.site.kube.delete("Pod", self.site.namespace, self._pod()["metadata"]["name"])
+
+    def wait_ended(self) -> Json:
+        """Waits for the end of the pod, and of its Job."""
+        pod = self.wait("the pod to end", observed.has_ended)
+        if self.in_job:
+            self.wait_until("the Job to end", lambda: bool(self._job_end()), _SHORT_S)
+            self.facts.job = self._job_end()
+        return pod
+
+    def wait_main_ended(self) -> None:
+        """Waits for the end of the main container."""
+        self.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
+
+    def wait_gone(self) -> None:
+        """Waits until the deleted pod is gone."""
+        self.wait_until("the deleted pod to be gone", lambda: self.site.pods.is_gone(self.name))
+
+    def wait_received(self, container: str = MAIN, attempts: int = 1) -> None:
+        """Waits until the receiver has seen the end of each attempt's connection, and adds up the received bytes."""
+        name = f"{self.name}-{container}"
+        self.wait_until(f"the receiver to see the end of {name}", lambda: len(self._ends(name)) >= attempts, _RECEIVED_S)
+        self.facts.received = (self.facts.received or 0) + sum(self._ends(name))
+
+    def log(self, container: str = MAIN) -> str:
+        """The log of a container."""
+        return self.site.kube.log(self.site.namespace, self._pod()["metadata"]["name"], container)
+
+    def note(self, text: str) -> None:
+        """Adds a note to the report."""
+        self.facts.notes.append(text)
+
+    # === What a scenario observes ===
+
+    def observe(self) -> None:
+        """Records the facts in the pod's JSON. A verdict that breaks its schema is a problem."""
+        # Imported only here, because without a cluster the program works without the schema's package.
+        from harness.verdict import problems
+
+        pod, facts = self._pod(), self.facts
+        facts.phase = "deleted" if self.site.pods.is_gone(self.name) else observed.phase(pod)
+        facts.exits = observed.exit_codes(pod)
+        facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
+        if facts.verdict is None:
+            facts.verdict = observed.verdict(pod)
+            if facts.verdict is not None:
+                self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
+        facts.seconds_after = observed.seconds_after(pod, self.main_containers)
+
+    def observe_verdict_in_log(self) -> None:
+        """Records the verdict from the main container's stderr, where `exec` and `complete` write it."""
+        self.facts.verdict = last_json(self.log(), "proxy")
+
+    # === The end ===
+
+    def collect_evidence(self) -> None:
+        """Collects the pod's state and the containers' logs, to explain a failure."""
+        pod = self.site.pods.pod(self.name)
+        if pod is None:
+            return
+        self.evidence["pod"] = observed.summary(pod)
+        for container in (name for name in observed.containers(pod) if name not in observed.BEFOREHAND):
+            log = self.site.kube.log(self.site.namespace, pod["metadata"]["name"], container)
+            self.evidence[f"log of {container}"] = "\n".join(log.splitlines()[-40:])
+
+    def clean_up(self) -> None:
+        """Deletes the scenario's objects, so that a pod that does not end takes no resources from the next one."""
+        if self._kind and not self.site.options.keep:
+            self.site.kube.delete(self._kind, self.site.namespace, self.name)
+
+    def _pod(self) -> Json:
+        return self.wait("the pod to be created", lambda _pod: True, _SHORT_S)
+
+    def _summary(self) -> str:
+        pod = self.site.pods.pod(self.name)
+        return observed.summary(pod) if pod else "there is no such pod"
+
+    def _job_end(self) -> str:
+        job = self.site.kube.read("Job", self.site.namespace, self.name)
+        return observed.job_end(job) if job else ""
+
+    def _ends(self, name: str) -> list[int]:
+        """The bytes of each connection `name` that has ended."""
+        return [int(one["bytes"]) for one in self.site.receiver_events(name) if one["event"] == "ended"]

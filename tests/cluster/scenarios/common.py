@@ -1,0 +1,37 @@
+"""What several scenarios share: the sizes, the uploading task, and the words for the forms of the proxy and the agent."""
+
+from ..shape import Agent, Istio, Task
+
+MB = 1_000_000
+# More than Envoy and the kernel can hold for a task that has written everything, about 10 MB. At this rate it takes six seconds.
+SIZE = 12 * MB
+RATE = 2 * MB
+# Little enough that the task has written all of it, and ended, before the receiver has read it.
+SMALL = 4 * MB
+
+FORMS: tuple[Istio, ...] = ("classic", "hold", "native")
+PLACEMENTS: tuple[Agent, ...] = ("native", "regular")
+# The placements that are tested with each form, where not all are.
+PAIRS: tuple[tuple[Istio, Agent], ...] = (("classic", "native"), ("classic", "regular"), ("native", "native"))
+
+FORM: dict[Istio, str] = {
+    "classic": "a classic sidecar",
+    "hold": "a classic sidecar that starts before the task",
+    "native": "a native sidecar",
+}
+AGENT: dict[Agent, str] = {"native": "the agent as a native sidecar", "regular": "the agent as a regular container"}
+
+
+def upload(*more: str, size: int = SIZE, rate: int = RATE) -> tuple[str, ...]:
+    """The words of a task that uploads."""
+    return ("upload", "--bytes", str(size), "--rate", str(rate), *more)
+
+
+def upload_task(*more: str, size: int = SIZE, rate: int = RATE) -> tuple[Task, ...]:
+    """A task that uploads, as the only one of its pod."""
+    return (Task(upload(*more, size=size, rate=rate)),)
+
+
+def outcome(istio: Istio) -> str:
+    """What the verdict must say of such a proxy."""
+    return "left" if istio == "native" else "gone"

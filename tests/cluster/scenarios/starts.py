@@ -1,0 +1,106 @@
+"""How a pod may start: with a task of milliseconds, with a task or an agent whose image comes late."""
+
+from functools import partial
+
+from .. import messages, observed
+from ..scenario import Scenario
+from ..scenario_run import ScenarioRun
+from ..shape import AGENT as AGENT_NAME
+from ..shape import MAIN, PROXY, Agent, Istio, Shape, Task
+from .common import AGENT, FORM, PLACEMENTS, SMALL, outcome, upload, upload_task
+
+# An image that does not exist: RFC 2606 reserves .invalid.
+_NO_IMAGE = "exeunt.invalid/nothing:1"
+_LATE_START = ("--late-start", "5s")
+# How long an image is missing: much longer than --late-start.
+_MISSING_S = 20
+_SHORT: tuple[tuple[Istio, Agent], ...] = (
+    ("classic", "native"),
+    ("classic", "regular"),
+    ("hold", "native"),
+    ("native", "native"),
+)
+
+
+def _short(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, agent=agent, tasks=(Task(command=("true",)),)))
+    run.wait_ended()
+    # The task may end before Envoy has a listener; then there is no filter yet, and the route is another one.
+    run.check_end(proxy=outcome(istio), route="")
+    run.note(f"by {run.facts.verdict_field('route')}")
+
+
+def _late_image(agent: Agent, run: ScenarioRun) -> None:
+    run.patient = True
+    late = _LATE_START if agent == "regular" else ()
+    run.start(Shape(agent=agent, tasks=(Task(upload(size=SMALL), image=_NO_IMAGE),), agent_words=late), bare=True)
+    run.wait("the proxy to run", lambda pod: observed.is_running(pod, PROXY))
+    run.site.stop.wait(_MISSING_S)
+    pod = run.wait("the pod's state", lambda _pod: True)
+    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {_MISSING_S} s in which its task could not start")
+    run.patch_image(MAIN, run.site.where.task_image)
+    run.wait_ended()
+    run.wait_received()
+    run.check_end()
+    run.check_delivered(SMALL)
+
+
+def _start_agent_after_task(shape: Shape, run: ScenarioRun) -> None:
+    """Starts the pod without the agent's image, and makes the image available after the end of the task."""
+    run.patient = True
+    run.start(shape, bare=True)
+    run.wait_main_ended()
+    run.patch_image(AGENT_NAME, run.site.where.agent_image)
+
+
+def _late_agent_shape(istio: Istio) -> Shape:
+    tasks = upload_task(size=SMALL, rate=0)
+    return Shape(istio=istio, agent="regular", tasks=tasks, agent_image=_NO_IMAGE, agent_words=_LATE_START)
+
+
+def _late_agent(run: ScenarioRun) -> None:
+    _start_agent_after_task(_late_agent_shape("classic"), run)
+    run.wait_ended()
+    run.wait_received()
+    run.check_end()
+    run.check_delivered(SMALL)
+    run.note(f"ended by: {run.facts.verdict_field('ended')}")
+
+
+def _late_agent_on_hold(run: ScenarioRun) -> None:
+    _start_agent_after_task(_late_agent_shape("hold"), run)
+    no_sign = messages.no_sign_of(MAIN)
+    run.wait_until("the agent to log that it keeps waiting", lambda: no_sign in run.log(AGENT_NAME))
+    run.wait_received()
+    run.observe()
+    line = next(line for line in run.log(AGENT_NAME).splitlines() if no_sign in line)
+    run.check(messages.KEEPS_WAITING in line, f"the agent does not wait; its log says: {line}")
+    run.check(run.facts.phase == "Running", f"the pod is {run.facts.phase}: the agent has ended a proxy without evidence")
+    run.check_delivered(SMALL)
+    run.note(f"the agent says: {line.strip()}")
+
+
+SCENARIOS = (
+    *(
+        Scenario(
+            f"late-image-{agent}",
+            f"a task that starts {_MISSING_S} s late, because of its image, still has its proxy, with {AGENT[agent]}",
+            partial(_late_image, agent),
+        )
+        for agent in PLACEMENTS
+    ),
+    Scenario("late-agent", "an agent that starts after the task's end ends the proxy if there is evidence", _late_agent),
+    Scenario(
+        "late-agent-hold",
+        "an agent that starts after the task's end, beside a proxy listed first, has no evidence: it keeps waiting and says so",
+        _late_agent_on_hold,
+    ),
+    *(
+        Scenario(
+            f"short-{istio}-{agent}",
+            f"a task of milliseconds ends its pod, beside {FORM[istio]}, with {AGENT[agent]}",
+            partial(_short, istio, agent),
+        )
+        for istio, agent in _SHORT
+    ),
+)

@@ -1,0 +1,71 @@
+"""The shape of a pod with exeunt, and what the scenarios vary in it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Istio = Literal["classic", "hold", "native"]
+Agent = Literal["native", "regular", "none"]
+Policy = Literal["Never", "OnFailure"]
+
+# The names of the containers.
+AGENT = "exeunt"
+PROXY = "istio-proxy"
+MAIN = "base"
+# The label of every created object; its value is the name of the scenario.
+LABEL = "exeunt.dev/e2e"
+# The ConfigMap with the programs of this package.
+PROGRAMS = "e2e-programs"
+AGENT_UID = 65532
+TASK_UID = 1000
+# Kubernetes' default, which the agent assumes without --grace-period.
+GRACE_S = 30
+
+
+@dataclass(frozen=True)
+class Where:
+    """What all pods of a run have in common."""
+
+    task_image: str
+    agent_image: str
+    # The address of the receiver, HOST:PORT.
+    receiver: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A container that runs `programs/task.py` with `words`, or another command."""
+
+    words: tuple[str, ...] = ()
+    name: str = MAIN
+    command: tuple[str, ...] = ()
+    image: str = ""
+    uid: int = TASK_UID
+    env: tuple[tuple[str, str], ...] = ()
+    # Whether the agent waits for it.
+    main: bool = True
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A pod."""
+
+    istio: Istio = "classic"
+    agent: Agent = "native"
+    policy: Policy = "Never"
+    tasks: tuple[Task, ...] = (Task(("wait",)),)
+    # Whether the pod has the signal listener, by annotation. Without it the ServiceEntry is the only route to the filter.
+    listener: bool = True
+    # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched; without a label there is none.
+    drain: str = "on"
+    # Whether the proxy of a deleted pod waits for its connections.
+    exit_on_zero: bool = True
+    agent_words: tuple[str, ...] = ()
+    agent_image: str = ""
+    host_network: bool = False
+    grace_s: int = GRACE_S
+    # Whether an init container unpacks the agent's binary for the task.
+    unpacks_agent: bool = False
+    inject: bool = True
+    # Whether the pod asks for the ambient mesh instead of a sidecar.
+    ambient: bool = False
+    annotations: tuple[tuple[str, str], ...] = field(default=())

@@ -1,0 +1,61 @@
+"""A slow image: the main container or the agent starts late."""
+
+from containers import images
+from containers.cells import cell, each_form, each_placement
+from containers.checks import RATE, SIZE, check_good_end, check_idle_success
+from containers.conftest import MakePod
+from containers.jobpod import JobPod
+from containers.spec import Form, Placement
+from harness import messages
+from harness.wait import until
+
+
+@cell(event="late-image", mode="watch", policy="Never")
+@each_form
+@each_placement
+def test_a_main_container_with_a_slow_image_keeps_its_proxy(make_pod: MakePod, placement: Placement, form: Form) -> None:
+    pod = make_pod(placement=placement, form=form)
+    image = pod.delay_image("base")
+    upstream = pod.upstream(rate=RATE)
+    pod.start(*pod.upload_command(SIZE))
+    proxy = pod.proxy()
+    until("the proxy is ready", pod.proxy_is_ready, 30)
+    # The agent looks for the main container a hundred times per second.
+    before = pod.agent().wakeups()
+    until("the agent has looked for the main container many times", lambda: pod.agent().wakeups() > before + 150, 30)
+    assert proxy.running
+    assert pod.transitions() == []
+    image.set()
+    base = pod.ready()
+    base.send_line("go")
+    check_good_end(pod, upstream, base)
+
+
+@cell(event="late-agent", mode="watch", placement="regular", form="classic", policy="Never")
+def test_an_agent_that_starts_after_the_task_ends_the_proxy_on_evidence(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular", options=["--late-start", "1s"])
+    end_task_before_agent(pod)
+    check_idle_success(pod)
+    assert pod.verdict()["ended"] == messages.ended_because_listed_after("istio-proxy")
+
+
+@cell(event="late-agent", mode="watch", placement="regular", form="hold", policy="Never")
+def test_without_evidence_a_late_agent_ends_no_proxy_and_logs_why(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular", form="hold", options=["--late-start", "1s"])
+    end_task_before_agent(pod)
+    pod.await_agent_log(messages.KEEPS_WAITING_WITHOUT_EVIDENCE)
+    assert pod.proxy().running
+    assert pod.transitions() == []
+
+
+def end_task_before_agent(pod: JobPod) -> None:
+    """Starts a pod whose task ends before the agent starts."""
+    image = pod.delay_image("exeunt")
+    pod.upstream()
+    pod.start(*images.task("idle"))
+    base = pod.kubelet.instance("base")
+    base.report("ready", within=30)
+    until("the proxy is ready", pod.proxy_is_ready, 30)
+    base.send_line("go")
+    assert base.exit_code() == 0
+    image.set()

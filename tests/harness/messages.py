@@ -1,0 +1,83 @@
+"""The words of the agent, the filter and the demo that the tiers e2e and containers look for.
+
+Wording is an interface: the documents quote it. Each text stands here once, so that a new wording is a change of this file alone.
+The keys of the verdict and its values that are single words are not here. The scenarios on a real cluster have their own list, in
+tests/cluster/messages.py.
+"""
+
+import re
+from collections.abc import Iterable
+
+# === The agent's log, on stderr ===
+
+SIGNAL_ACCEPTED = "has taken it"
+NO_PROXY_YET = "its proxy is not there yet"
+KEEPS_WAITING_WITHOUT_EVIDENCE = "waiting on, as nothing shows that it has run"
+NO_STATE_DIR = "a restarted agent would not know of it"
+
+
+def watching(container: str) -> str:
+    """The agent has found the process of a main container."""
+    return f"watching {container}"
+
+
+# === The agent's verdict: its sentences, and the names of routes ===
+
+# `decided`: what the agent knows of the proxy's form, and from where.
+STATUS_NOT_GIVEN = "was not given"
+AMBIENT = "the pod is in an ambient mesh"
+# `route`: the first word of a route that has an address, or the whole of one that has none.
+BY_FILTER = "filter"
+BY_ADMIN = "admin"
+BY_ZTUNNEL = "ztunnel"
+BY_SIGTERM = "SIGTERM to pilot-agent"
+
+
+def ended_because_listed_after(container: str) -> str:
+    """`ended`: the evidence that a main container had ended before the agent started."""
+    return f"{container}, listed behind it, was running before the agent"
+
+
+def is_by_filter(route: str | None) -> bool:
+    """Whether a route is the filter's, at whichever address."""
+    return (route or "").startswith(f"{BY_FILTER} ")
+
+
+# === The agent's plan, by --explain ===
+
+PLAN_AMBIENT = "wait until all is delivered"
+PLAN_ADMIN = "admin interface"
+
+# === The filter's log, in Envoy's ===
+
+# Envoy's own prefix of every line of a plugin.
+FILTER_LOG = "wasm log"
+FILTER_DIED = "Wasm VM failed|panicked"
+NOT_JSON = "not JSON"
+# The two lines of a panic, in the module that is built to panic on request.
+PANIC_PLACE = r"wasm log.*: panicked at src/panics\.rs:\d+:\d+:$"
+PANIC_REASON = "a test has sent a request to /v1/panic"
+
+
+def mistake_at(field: str) -> str:
+    """A regular expression for the line that names a mistake in a field of the plugin's configuration."""
+    return rf"\b{re.escape(field)}: "
+
+
+def transitions(lines: Iterable[str]) -> list[str]:
+    """The changes of the filter's state in lines of Envoy's log, as `serving => draining: …`."""
+    found = (re.search(rf"{FILTER_LOG}[^:]*: (\w+ => .*?)(\tthread=\d+)?$", line) for line in lines)
+    return [match[1] for match in found if match]
+
+
+# === The filter's answers to a bad signal ===
+
+EMPTY = "empty"
+NO_JSON = "JSON"
+NO_OBJECT = "object"
+EXIT_CODE_RANGE = "0 to 255"
+BODY_LIMIT = "4096"
+
+# === The demo's progress ===
+
+DEMO_UPLOADS = "begin to upload"

@@ -1,0 +1,43 @@
+"""What `/proc` says about a process."""
+
+import contextlib
+import re
+from pathlib import Path
+
+
+def pidfds(pid: int) -> int:
+    """How many pidfds the process holds: the number of processes that it watches."""
+    count = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        # The process may close a descriptor while the folder is read.
+        with contextlib.suppress(FileNotFoundError):
+            count += "pidfd" in str(link.readlink())
+    return count
+
+
+def number(pid: int, field: str) -> int:
+    """A number from `/proc/PID/status`."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    (found,) = re.findall(rf"^{field}:\s+(\d+)$", text, re.MULTILINE)
+    return int(found)
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether the process sleeps: state S, interruptible."""
+    return re.search(r"^State:\s+S", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE) is not None
+
+
+def switches(pid: int) -> int:
+    """How often the kernel has stopped the process, voluntarily or not: a process that is never woken keeps this number."""
+    return number(pid, "voluntary_ctxt_switches") + number(pid, "nonvoluntary_ctxt_switches")
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process, by process id."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # A process may end while the folder is read.
+        with contextlib.suppress(OSError, ValueError):
+            # The name is in parentheses and may hold anything; after it come the state and the parent.
+            found[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+    return found
