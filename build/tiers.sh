@@ -78,7 +78,8 @@ verb_test() {
     if ((${#left[@]} > 0)); then
         echo "not run: ${left[*]}, and older Envoys in e2e; ./build.sh test --all runs everything"
     fi
-    # What Go keeps for its builds has two gigabytes.
+    wait_for go
+    # Go's caches have two gigabytes.
     [[ -z ${GOCACHE:-} ]] || rm -rf "$GOCACHE" "$GOMODCACHE"
     echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
     ((FAILED == 0)) || exit 1
