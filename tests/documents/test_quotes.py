@@ -48,7 +48,7 @@ def test_the_documents_quote_something() -> None:
         ("watching NAME, process PID", "watching \0, process \0", True),
         ("watching base, process PID", "watching \0, process \0", False),
         ("watches NAME, process PID", "watching \0, process \0", False),
-        ("the next attempt in N s", "\0; the next attempt in \0 s", True),
+        ("next attempt in N s", "\0; next attempt in \0 s", True),
         ("it is …, and Istio takes …", "it is \0, and Istio takes \0: build it", True),
         ("not the answer (503)", "not the answer (\0)", True),
         ("refused", "was refused with", True),
