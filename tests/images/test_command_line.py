@@ -1,4 +1,4 @@
-"""Mistakes on the command line, and folders that cannot be written: each is one line, and nothing is half written."""
+"""Mistakes on the command line, and folders that cannot be written: each is one line, and no folder is incomplete."""
 
 import os
 import shutil
