@@ -11,8 +11,8 @@ A comment in the line above a code block says how it is tested:
 A block of the language `sh` without a comment is run. A block without a language is a mistake.
 """
 
+import os
 import re
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,8 +74,12 @@ class Quote:
 @cache
 def pages() -> list[Path]:
     """Every document."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, check=True)
-    return sorted(path for name in listed.stdout.decode().splitlines() if (path := ROOT / name).is_file())
+    found = []
+    for folder, inside, files in os.walk(ROOT):
+        # Not into what was downloaded or built.
+        inside[:] = [name for name in inside if name not in ("target", "node_modules") and (name[0] != "." or name == ".github")]
+        found += [Path(folder) / name for name in files if name.endswith(".md")]
+    return sorted(found)
 
 
 def blocks(page: Path) -> list[Block]:

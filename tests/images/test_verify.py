@@ -1,4 +1,4 @@
-"""Whether Istio takes an image: what ./build.sh image --verify says about images in a registry, and what Istio's own code says."""
+"""Whether Istio takes an image: what --verify says about images in a registry, and what Istio's own code says."""
 
 import gzip
 import io
