@@ -1,5 +1,6 @@
 """Every message that a document quotes is one that a program can print."""
 
+import json
 import re
 
 import pytest
@@ -32,6 +33,14 @@ _QUOTES = [quote for page in pages() for quote in quotes(page)]
 def test_a_quoted_message_is_in_the_sources(quote: Quote) -> None:
     known = quote.text in _OTHERS or any(_is_said(quote.text, message) for message in messages())
     assert known, f"{quote} is no message of this project: correct it, or name in test_quotes.py who else says it"
+
+
+@pytest.mark.parametrize("quote", [quote for page in pages() for quote in quotes(page, "has")], ids=str)
+def test_a_quoted_part_of_a_verdict_is_allowed_by_its_schema(quote: Quote) -> None:
+    definitions = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())["$defs"].values()
+    ((field, value),) = json.loads(f"{{{quote.text}}}").items()
+    schemas = [one["properties"][field] for one in definitions if field in one.get("properties", {})]
+    assert any(value == one.get("const") or value in one.get("enum", []) for one in schemas), quote
 
 
 def test_every_message_of_others_is_quoted() -> None:

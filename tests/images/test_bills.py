@@ -1,4 +1,4 @@
-"""The bills of materials: true to the schema, to Cargo.lock, and to what is linked."""
+"""The bills of materials: they obey the schema, and agree with Cargo.lock and with what is linked."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _NAMES = ("exeunt", "exeunt-agent")
 
 @pytest.fixture(params=_NAMES)
 def bill(request: pytest.FixtureRequest, made: Made) -> dict[str, Any]:
-    """A bill of each kind."""
+    """The bill of each binary."""
     return _bill(made, request.param)
 
 
