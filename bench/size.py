@@ -7,7 +7,6 @@ The limits are those of build/artefacts.sh. The exit code is 0 only if all of th
 """
 
 import argparse
-import gzip
 import os
 import re
 import subprocess
@@ -43,7 +42,7 @@ def filter_sizes() -> list[Figure]:
     return [
         Figure("filter, as compiled, bytes", size(compiled), None),
         Figure("filter, bytes", size(shipped), limit("MAX_WASM")),
-        Figure("filter, gzipped, bytes", len(gzip.compress(shipped.read_bytes(), 9, mtime=0)), limit("MAX_WASM_GZIP")),
+        Figure("filter, gzipped, bytes", gzipped_size(shipped), limit("MAX_WASM_GZIP")),
     ]
 
 
@@ -56,6 +55,11 @@ def build(verb: str) -> None:
 def size(path: Path) -> int:
     """The size of a file in bytes."""
     return path.stat().st_size
+
+
+def gzipped_size(path: Path) -> int:
+    """The size of a file in bytes when gzipped, by the same program as in the build."""
+    return len(subprocess.run(["gzip", "--best", "--no-name", "--stdout", path], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def limit(name: str) -> int:

@@ -225,10 +225,10 @@ impl Refusal {
         match self {
             Self::Bad(reason) => reason.clone(),
             Self::NoBodyHere => {
-                format!("this proxy gives its filter no bodies: put the JSON into the header {}", wire::COMPLETION_HEADER)
+                format!("this proxy does not pass bodies to the filter: put the JSON into the header {}", wire::COMPLETION_HEADER)
             }
-            Self::NotFound => format!("no such path: must be {} or {}", wire::COMPLETE, wire::STATUS),
-            Self::NotAllowed(methods) => format!("no such method here: must be {methods}"),
+            Self::NotFound => format!("this path does not exist: must be {} or {}", wire::COMPLETE, wire::STATUS),
+            Self::NotAllowed(methods) => format!("this method is not allowed here: must be {methods}"),
             Self::TooLarge => format!("the body is too long: must have at most {} bytes", wire::MAX_BODY),
         }
     }

@@ -54,7 +54,7 @@ impl Config {
             limits,
             admin_cluster: cluster(&mut fields, "adminCluster", ADMIN_CLUSTER),
             agent_cluster: cluster(&mut fields, "agentCluster", AGENT_CLUSTER),
-            ignore_clusters: fields.texts("ignoreClusters").unwrap_or_default(),
+            ignore_clusters: fields.strings("ignoreClusters").unwrap_or_default(),
         };
         fields.finish(config)
     }
@@ -104,7 +104,7 @@ impl Default for Config {
 
 fn read_signal(fields: &mut Fields<'_>) -> Vec<SocketAddr> {
     let port = fields.number("port", 1..=u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
-    let addresses = match fields.texts("addresses") {
+    let addresses = match fields.strings("addresses") {
         None => SIGNAL_ADDRESSES.to_vec(),
         Some(texts) if texts.is_empty() => {
             fields.refuse("addresses", "[] is not allowed: must name at least one IP address");
@@ -124,7 +124,7 @@ fn address(fields: &mut Fields<'_>, text: &str) -> Option<IpAddr> {
 }
 
 fn cluster(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
-    let text = fields.text(name);
+    let text = fields.string(name);
     if text.as_deref() == Some("") {
         fields.refuse(name, "\"\" is not allowed: must be the name of a cluster");
     }
@@ -190,7 +190,7 @@ mod tests {
                 "settle: \"1h\" is not allowed: must be a duration with a unit, from \"1ms\" to \"10s\"",
                 "quit: \"yes\" is not allowed: must be one of \"auto\", \"never\"",
                 "adminCluster: \"\" is not allowed: must be the name of a cluster",
-                "ignoreClusters: \"x\" is not allowed: must be a list of texts",
+                "ignoreClusters: \"x\" is not allowed: must be a list of strings",
                 "drainTimout: is not a known field: must be one of signal, drainTimeout, stallTimeout, settle, maxClusters, quit, \
                  adminCluster, agentCluster, ignoreClusters",
             ]

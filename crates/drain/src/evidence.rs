@@ -182,7 +182,7 @@ impl Evidence {
     }
 
     /// Nothing was observed until `now`. That time must not count as a stall.
-    pub fn on_standstill(&mut self, now: Instant) {
+    pub fn on_suspension(&mut self, now: Instant) {
         self.moved = now;
     }
 

@@ -120,14 +120,14 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// A text.
-    pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.read(name, "a text", Some)
+    /// A string.
+    pub fn string(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, "a string", Some)
     }
 
-    /// A list of texts.
-    pub fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        self.read(name, "a list of texts", Some)
+    /// A list of strings.
+    pub fn strings(&mut self, name: &'static str) -> Option<Vec<String>> {
+        self.read(name, "a list of strings", Some)
     }
 
     /// One of the named `choices`.
@@ -245,16 +245,16 @@ mod tests {
     fn mistakes(text: &str) -> Vec<String> {
         let read = |text: &str| -> Result<(), Vec<Mistake>> {
             let mut fields = Fields::of(document(text.as_bytes())?);
-            fields.text("text");
+            fields.string("text");
             fields.number("number", 1..=9);
-            fields.object("inner", |inner| inner.texts("list"));
+            fields.object("inner", |inner| inner.strings("list"));
             fields.finish(())
         };
         read(text).map_or_else(|mistakes| mistakes.iter().map(ToString::to_string).collect(), |()| Vec::new())
     }
 
     #[test]
-    fn a_value_is_told_as_it_was_written() {
+    fn a_value_is_shown_as_it_was_written() {
         let table = [
             (r#"{"number": 1.50}"#, "number: 1.50 is not allowed: must be a whole number from 1 to 9"),
             (r#"{"number": 1e999}"#, "number: 1e999 is not allowed: must be a whole number from 1 to 9"),
@@ -263,15 +263,15 @@ mod tests {
                 r#"{"number": 18446744073709551616}"#,
                 "number: 18446744073709551616 is not allowed: must be a whole number from 1 to 9",
             ),
-            ("{\"text\": [1,\r\n\t2]}", "text: [1,2] is not allowed: must be a text"),
-            (r#"{"text": "\ud83d"}"#, r#"text: "\ud83d" is not allowed: must be a text"#),
-            (r#"{"inner": {"list": ["a", 1]}}"#, r#"inner.list: ["a", 1] is not allowed: must be a list of texts"#),
+            ("{\"text\": [1,\r\n\t2]}", "text: [1,2] is not allowed: must be a string"),
+            (r#"{"text": "\ud83d"}"#, r#"text: "\ud83d" is not allowed: must be a string"#),
+            (r#"{"inner": {"list": ["a", 1]}}"#, r#"inner.list: ["a", 1] is not allowed: must be a list of strings"#),
         ];
         for (text, mistake) in table {
             assert_eq!(mistakes(text), [mistake], "{text}");
         }
         let long = format!("{{\"text\": [\"{}\"]}}", "x".repeat(1_000));
-        assert_eq!(mistakes(&long), [format!("text: [\"{}… is not allowed: must be a text", "x".repeat(58))]);
+        assert_eq!(mistakes(&long), [format!("text: [\"{}… is not allowed: must be a string", "x".repeat(58))]);
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// The shortest time between two idle readings. A byte may be inside Envoy between a read and a write, where no queue shows it.
     pub settle: Duration,
-    /// With more clusters than this, nobody asks for `/clusters`: with 10,000 of them its answer has 35 MB and takes Envoy's main thread
-    /// 0.2 s.
+    /// With more clusters than this, Envoy is not asked for `/clusters`: with 10,000 of them the answer has 35 MB and takes Envoy's main
+    /// thread 0.2 s.
     pub max_clusters: u64,
     /// Whether Envoy may be shut down.
     pub may_quit: bool,

@@ -172,7 +172,7 @@ impl Machine {
     /// Handles `event` at the time `now`, and returns the calls to make.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         if self.next_wake().is_some_and(|wake| now.since(wake) >= LATE) {
-            self.evidence.on_standstill(now);
+            self.evidence.on_suspension(now);
         }
         self.evidence.on_time(now);
         match event {

@@ -142,7 +142,7 @@ impl Completion {
             return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
         }
         let mut fields = Fields::of(document(body)?);
-        let container = fields.text("container");
+        let container = fields.string("container");
         match &container {
             None => fields.missing("container", "the main container's name"),
             Some(name) if name.is_empty() || name.len() > MAX_NAME => {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_of_a_completion_are_told_at_once() {
+    fn all_mistakes_of_a_completion_are_reported_at_once() {
         let text =
             r#"{"exitCode": 256, "signal": 0, "action": "stop", "unsent": {"connections": 4294967296, "byte": 1}, "x": 1}"#;
         assert_eq!(

@@ -28,7 +28,7 @@ const STATES_AT: usize = 52;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// How the dump goes on after a datagram.
+/// What follows after a datagram of the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// More datagrams follow.

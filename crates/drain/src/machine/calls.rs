@@ -26,7 +26,7 @@ pub(super) struct Pending {
     call: Call,
 }
 
-/// The two calls that stop new inbound requests. The drain does not wait for them: the task has ended, and nobody serves such requests.
+/// The two calls that stop new inbound requests. The drain does not wait for them: the task has ended, and no process serves such requests.
 #[derive(Debug, Default)]
 pub(super) struct InboundDrain {
     calls: Vec<Attempts>,

@@ -252,7 +252,7 @@ fn a_suspended_process_is_no_stall() {
     assert_eq!(rig.machine.state(), State::Draining);
     rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
     rig.sleep_beside(facts(2, 5_000, 1), 15_000);
-    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "one in which somebody did is");
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "after that time a stall is one");
 }
 
 #[test]
@@ -263,11 +263,11 @@ fn without_the_agent_envoys_count_remains_and_cannot_show_a_stall() {
     let end = rig.now + Duration::from_mins(1);
     while rig.now < end {
         rig.answer(Call::Clusters, Answer::InFlight(1));
-        assert_eq!(rig.machine.state(), State::Draining, "bytes may move, and nobody sees them");
+        assert_eq!(rig.machine.state(), State::Draining, "bytes may move without being seen");
     }
     rig.answer(Call::Clusters, Answer::InFlight(0));
     rig.answer(Call::Clusters, Answer::InFlight(0));
-    assert_eq!(rig.machine.state(), State::Draining, "Envoy has nothing more, but the kernel may, and nobody will wait for that");
+    assert_eq!(rig.machine.state(), State::Draining, "Envoy has no more data, but the kernel may, and it needs time to send it");
     rig.sleep(15_000);
     assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Delivered));
 }

@@ -117,7 +117,7 @@ fn ztunnel_is_recognized_by_its_listeners_and_an_envoy_in_an_ambient_mesh_is_not
     assert!(!proxy_of(&[table(&[LISTENERS]), vec![hbone]].concat()).is_ztunnel());
     let mut dying = proxy_of(&[table(&[LISTENERS]), vec![hbone]].concat());
     dying.observe(&[listener("0.0.0.0:15001", PROXY, 9), hbone], None);
-    assert!(!dying.is_ztunnel(), "whatever of it is closed first");
+    assert!(!dying.is_ztunnel(), "whichever listener it closes first");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn the_agents_own_signal_is_no_data_of_the_task() {
     proxy.observe(&[signal, unanswered], None);
     assert_eq!(held(&[signal, unanswered], &proxy), holding(0, 0, 0));
     proxy.observe(&[], None);
-    assert_eq!(held(&[signal], &proxy), holding(1, 0, 1), "somebody else's by now: the port was free");
+    assert_eq!(held(&[signal], &proxy), holding(1, 0, 1), "another connection by now: the port was free");
 }
 
 #[test]
