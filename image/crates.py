@@ -33,9 +33,9 @@ def linked_crates(package: str, target: str) -> dict[str, Crate]:
     """The crates by their package URLs, the package itself first.
 
     This calls `cargo tree`, because `cargo metadata` unites the features of the whole workspace, tests included, and so names
-    crates that this binary does not have.
+    crates that this binary does not have. Derive macros run in the compiler and are not linked.
     """
-    words = ["tree", "--package", package, "--target", target, "--edges", "normal", "--locked"]
+    words = ["tree", "--package", package, "--target", target, "--edges", "normal,no-proc-macro", "--locked"]
     # The lines with their depths are the whole graph.
     words += ["--prefix", "depth", "--no-dedupe", "--format", "\t{p}\t{l}\t{r}"]
     crates: dict[str, Crate] = {}

@@ -1,8 +1,8 @@
-//! `exec -- CMD`: around the task's own command, where images are ours to change. Waits for the proxy, is a faithful init to the
-//! command, sees the proxy out, and ends as the command has ended.
+//! `exec -- COMMAND`: around the command of the task, for images that the user can change. It waits for the proxy, is an init process to
+//! the command, shuts the proxy down, and ends as the command has ended.
 //!
-//! The law of this room: the command cannot tell that we are there. Whatever takes time or may fail is done by a helper, a fork of
-//! ours; who waits for signals and children does nothing else, so that none is late and the command's exit status is never lost.
+//! The command cannot tell that the agent is there. A helper, which is a fork, does everything that takes time or can fail. The init
+//! process itself only waits for signals and children, so that no signal is late and the exit status of the command is never lost.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -10,9 +10,9 @@ use std::process::Command;
 use rustix::process::getuid;
 
 use crate::options::Options;
-use crate::readiness;
-use crate::sidecar::Sidecar;
-use crate::sys::process::Signals;
+use crate::os::Linux;
+use crate::os::sys::process::Signals;
+use crate::proxy::{Sidecar, readiness};
 
 mod helper;
 mod init;
@@ -22,18 +22,20 @@ mod terminal;
 
 use self::init::Init;
 
-/// Runs the command of `options`. The code to end with; where there is no proxy the command takes our place, and this does not come
-/// back.
-pub(crate) fn run(options: &Options) -> u8 {
-    // First of all: what comes from now on is the command's.
-    let signals = Signals::hold();
-    let mut sidecar = Sidecar::new(options, Some(getuid().as_raw()));
-    if readiness::has_proxy(&mut sidecar, options) {
-        return Init::new(options, signals, sidecar).run();
+/// Runs the command of `options`. Returns the exit code. Without a proxy the command replaces this process, and this does not return.
+#[must_use]
+pub fn run(options: &Options) -> u8 {
+    // First: all signals from now on are for the command.
+    let signals = Signals::block();
+    let world = Linux::new();
+    let mut sidecar = Sidecar::new(&world, options, Some(getuid().as_raw()));
+    if readiness::has_proxy(&world, &mut sidecar, options) {
+        return Init::new(&world, options, signals, sidecar).run();
     }
     drop(sidecar);
-    signals.release();
-    program::replace_us(&mut command(options))
+    drop(world);
+    signals.unblock();
+    program::replace_process(&mut command(options))
 }
 
 fn command(options: &Options) -> Command {

@@ -1,5 +1,5 @@
-//! The command line and its twin, the environment. One table names every option; a flag outranks its variable, and a variable its
-//! default.
+//! The command line and the environment. One table has every option. A flag takes precedence over its variable, and a variable over
+//! the default.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -13,150 +13,154 @@ use drain::limits::Limits;
 use drain::wire::Action;
 use pod::ports;
 
-use crate::istio::{self, Form};
-
+pub mod form;
 mod read;
 mod table;
 
+pub use self::form::{Form, PROXY};
 use self::read::{Given, Instead};
-pub(crate) use self::table::help;
+pub use self::table::help;
 
-/// A proxy has its configuration within seconds; one that has none after a minute will need help.
+/// A proxy has its configuration within seconds. If it has none after a minute, it needs help.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
-/// Longer than the pull of a small image takes, and than the back-off after one that has failed once.
+/// Longer than the pull of a small image, and than the back-off after one failed pull.
 const LATE_START: Duration = Duration::from_mins(1);
-/// What Kubernetes gives a pod that says nothing.
+/// The default of Kubernetes.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
-/// Signal addresses that may be given: each may take a second to be found dead.
+/// The most signal addresses: each can cost a second if nothing answers there.
 const MAX_ADDRESSES: usize = 8;
 
-/// What to do.
+/// The verb of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    /// Wait for the main container's end, then see the proxy out.
+pub enum Verb {
+    /// Wait for the end of the main containers, then shut the proxy down.
     Watch,
-    /// Run the main container's command, then see the proxy out.
+    /// Run the command of the main container, then shut the proxy down.
     Exec,
     /// Wait until the proxy can carry traffic.
     Wait,
-    /// The main container has ended: see the proxy out.
+    /// The main container has ended: shut the proxy down.
     Complete,
 }
 
-/// When kubelet starts a main container again. `Always` is no batch pod's.
+/// The restart policy of the pod: when kubelet restarts a main container. A batch pod never has `Always`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RestartPolicy {
+pub enum RestartPolicy {
+    /// Never.
     Never,
+    /// When it has failed.
     OnFailure,
 }
 
-/// What becomes of the command when the proxy is not ready in time.
+/// What `exec` does if the proxy is not ready in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotReady {
-    /// It is started all the same.
+pub enum NotReady {
+    /// It starts the command anyway.
     GoOn,
-    /// It is not started.
+    /// It does not start the command.
     Fail,
 }
 
-/// What is said on the stderr that is also the command's.
+/// What the agent writes to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Talk {
-    /// Only what has gone wrong.
+pub enum LogLevel {
+    /// Only what has failed.
     Trouble,
     /// Every step, and the verdict.
-    All,
+    Info,
+    /// Also every reading that is reported.
+    Debug,
 }
 
-/// How the agent's own container is placed.
+/// How the container of the agent stands in the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placement {
-    /// Among the containers: it must end, or the pod stays.
+pub enum Placement {
+    /// A regular container: it must end, or the pod stays.
     Regular,
-    /// As an init container with restartPolicy Always: it must not end before kubelet says so, or it is started again.
+    /// A native sidecar, that is an init container with restartPolicy Always: kubelet restarts it if it ends before it is told to.
     Native,
 }
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Invocation {
-    /// For a verb, or for all of them.
+pub enum Invocation {
+    /// The help text of a verb, or of all.
     Help(Option<Verb>),
+    /// The version.
     Version,
-    /// To tell what would be done.
+    /// What the agent would do.
     Explain(Options),
+    /// To do it.
     Run(Options),
 }
 
-/// The options, without mistakes.
+/// The options, once they have no mistakes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Options {
-    /// What to do.
-    pub(crate) verb: Verb,
-    /// Only to tell what would be done.
-    pub(crate) explain: bool,
-    /// The command and its arguments; for `exec`, where it has at least one word.
-    pub(crate) command: Vec<OsString>,
+pub struct Options {
+    /// The verb.
+    pub verb: Verb,
+    /// `exec`: the command and its arguments, at least one word.
+    pub command: Vec<OsString>,
     /// The port of Envoy's health listener.
-    pub(crate) ready_port: u16,
-    /// How long to wait for its word.
-    pub(crate) ready_timeout: Duration,
-    /// What follows where it has not come.
-    pub(crate) not_ready: NotReady,
-    /// What is said beside the command.
-    pub(crate) talk: Talk,
-    /// The main containers' names; all of them must end.
-    pub(crate) containers: Vec<String>,
-    /// Its process, where it is not to be found by the container's name.
-    pub(crate) pid: Option<i32>,
-    /// After this a main container that was never seen may be taken as over, on evidence.
-    pub(crate) late_start: Duration,
-    /// Containers that the pod lists behind the main ones.
-    pub(crate) behind: Vec<String>,
-    /// How it has ended; for `complete`.
-    pub(crate) exit_code: Option<u8>,
-    /// Where the filter may listen, in the order in which it is tried.
-    pub(crate) signal: Vec<SocketAddr>,
+    pub ready_port: u16,
+    /// How long to wait until the proxy is ready.
+    pub ready_timeout: Duration,
+    /// What to do if it is not ready by then.
+    pub not_ready: NotReady,
+    /// What to write to stderr.
+    pub log: LogLevel,
+    /// The names of the main containers. The task ends when all have ended.
+    pub containers: Vec<String>,
+    /// The process of the main container, where its name does not lead to it.
+    pub pid: Option<i32>,
+    /// After this time, a main container that was never seen can count as ended, on evidence.
+    pub late_start: Duration,
+    /// Containers that the pod lists after the main containers.
+    pub listed_after: Vec<String>,
+    /// `complete`: the exit code of the main container.
+    pub exit_code: Option<u8>,
+    /// Where the filter may listen, in the order of trial.
+    pub signal: Vec<SocketAddr>,
     /// The port of Envoy's admin interface.
-    pub(crate) admin_port: u16,
+    pub admin_port: u16,
     /// The port of pilot-agent's status server.
-    pub(crate) status_port: u16,
+    pub status_port: u16,
     /// Envoy's process, on a shared host.
-    pub(crate) proxy_pid: Option<i32>,
+    pub proxy_pid: Option<i32>,
     /// How long to wait for delivery in all.
-    pub(crate) drain_timeout: Duration,
-    /// How long to wait without a byte moving.
-    pub(crate) stall_timeout: Duration,
-    /// What is to become of the proxy.
-    pub(crate) action: Action,
-    /// The proxy's form, from which the action follows; `None` where the action was given.
-    pub(crate) form: Option<Form>,
-    /// The pod's restart policy.
-    pub(crate) restart_policy: RestartPolicy,
-    /// How the agent's own container is placed in the pod.
-    pub(crate) placement: Placement,
-    /// What outlives the agent; an emptyDir.
-    pub(crate) state_dir: Option<PathBuf>,
+    pub drain_timeout: Duration,
+    /// How long to wait while no byte moves.
+    pub stall_timeout: Duration,
+    /// What to do with the proxy.
+    pub action: Action,
+    /// The form of the proxy, which decides the action. `None` if the action was given.
+    pub form: Option<Form>,
+    /// The restart policy of the pod.
+    pub restart_policy: RestartPolicy,
+    /// How the container of the agent stands in the pod.
+    pub placement: Placement,
+    /// A folder that outlives the agent: an emptyDir.
+    pub state_dir: Option<PathBuf>,
     /// The pod's `terminationGracePeriodSeconds`.
-    pub(crate) grace_period: Duration,
-    /// Where the verdict goes. `None`: kubelet's default, if kubelet has made it.
-    pub(crate) termination_log: Option<PathBuf>,
+    pub grace_period: Duration,
+    /// The file for the verdict. `None`: kubelet's default file, if kubelet has made it.
+    pub termination_log: Option<PathBuf>,
 }
 
-/// Mistakes in the command line or the environment, and the verb they were made with.
+/// A command line or an environment with mistakes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// `watch` never holds up a pod, not even by an exit code.
-    pub(crate) verb: Verb,
-    /// All of them, at least one.
-    pub(crate) mistakes: Vec<Mistake>,
-    /// A native sidecar that ends is started again, to make the same mistakes.
-    pub(crate) placement: Placement,
-    /// Where they are to be told.
-    pub(crate) termination_log: Option<PathBuf>,
-    /// Whether only a plan was asked for, which is nobody's verdict.
-    pub(crate) explain: bool,
+pub struct Refusal {
+    /// The verb: `watch` never keeps a pod, not even by an exit code.
+    pub verb: Verb,
+    /// All mistakes, at least one.
+    pub mistakes: Vec<Mistake>,
+    /// Kubelet would restart a native sidecar that ends, which would then make the same mistakes.
+    pub placement: Placement,
+    /// The file for the verdict.
+    pub termination_log: Option<PathBuf>,
+    /// Whether only an explanation was asked for, which has no verdict.
+    pub explain: bool,
 }
 
 // === impl Verb ===
@@ -164,7 +168,9 @@ pub(crate) struct Refusal {
 impl Verb {
     const ALL: [Self; 4] = [Self::Watch, Self::Exec, Self::Wait, Self::Complete];
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Watch => "watch",
             Self::Exec => "exec",
@@ -179,7 +185,9 @@ impl Verb {
 impl RestartPolicy {
     const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// Its name in Kubernetes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Never => "Never",
             Self::OnFailure => "OnFailure",
@@ -199,14 +207,23 @@ impl NotReady {
     }
 }
 
-// === impl Talk ===
+// === impl LogLevel ===
 
-impl Talk {
+impl LogLevel {
     fn named(name: &str) -> Option<Self> {
         match name {
             "trouble" => Some(Self::Trouble),
-            "all" => Some(Self::All),
+            "info" => Some(Self::Info),
+            "debug" => Some(Self::Debug),
             _ => None,
+        }
+    }
+
+    /// What a verb writes by default. The stderr of `exec` is also that of the command.
+    const fn of(verb: Verb) -> Self {
+        match verb {
+            Verb::Exec => Self::Trouble,
+            Verb::Watch | Verb::Wait | Verb::Complete => Self::Info,
         }
     }
 }
@@ -214,12 +231,11 @@ impl Talk {
 // === impl Placement ===
 
 impl Placement {
-    const ALL: [Self; 2] = [Self::Regular, Self::Native];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Regular => "regular",
-            Self::Native => "native",
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "regular" => Some(Self::Regular),
+            "native" => Some(Self::Native),
+            _ => None,
         }
     }
 }
@@ -227,8 +243,11 @@ impl Placement {
 // === impl Invocation ===
 
 impl Invocation {
-    /// Reads `arguments`, the program's name not among them, and what `variable` says of the environment.
-    pub(crate) fn parse(
+    /// Reads `arguments`, without the name of the program, and the environment through `variable`.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Refusal> {
@@ -240,8 +259,9 @@ impl Invocation {
         }
         let verb = given.verb();
         let options = Options::read(verb, &mut given);
+        let explain = given.one("explain", "true or false", |text| text.parse().ok()).unwrap_or(false);
         let mistakes = given.into_mistakes();
-        match (mistakes.is_empty(), options.explain) {
+        match (mistakes.is_empty(), explain) {
             (true, true) => Ok(Self::Explain(options)),
             (true, false) => Ok(Self::Run(options)),
             (false, explain) => {
@@ -255,17 +275,19 @@ impl Invocation {
 // === impl Options ===
 
 impl Options {
-    /// The main container that is meant where there is but one.
-    pub(crate) fn container(&self) -> &str {
+    /// The first main container.
+    #[must_use]
+    pub fn container(&self) -> &str {
         self.containers.first().map_or("", String::as_str)
     }
 
-    /// How the action was decided, as a clause.
-    pub(crate) fn decided(&self) -> &'static str {
-        self.form.map_or("action was given", Form::decided)
+    /// The reason for the action, as a clause of the verdict.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.form.map_or("--action was given", form::reason)
     }
 
-    /// Where a mistake was made the default stands, and is never used.
+    /// Reads all options. In place of a mistake stands the default, which is never used.
     fn read(verb: Verb, given: &mut Given) -> Self {
         let pid = |text: &str| text.parse().ok().filter(|pid| *pid > 0);
         let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
@@ -286,24 +308,22 @@ impl Options {
         if containers.is_empty() {
             containers.push("base".to_owned());
         }
-        let behind = given.all("behind", "the name of a container", label);
+        let listed_after = given.all("behind", "the name of a container", label);
         let action = given.one("action", "\"quit\" or \"drain\"", action);
         let status = given.one("istio-status", "a text", |text| Some(text.to_owned()));
         let form = status.map_or(Form::Unknown, |status| Form::of_status(&status));
         let policy = |text: &str| RestartPolicy::ALL.into_iter().find(|policy| policy.name() == text);
-        let placement = |text: &str| Placement::ALL.into_iter().find(|placement| placement.name() == text);
         Self {
             verb,
-            explain: given.one("explain", "true or false", |text| text.parse().ok()).unwrap_or(false),
             command: given.take_command(),
             ready_port: given.one("ready-port", "a port from 1 to 65535", port).unwrap_or(ports::HEALTH),
             ready_timeout: given.one("ready-timeout", &limits, limit).unwrap_or(READY_TIMEOUT),
             not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", NotReady::named).unwrap_or(NotReady::GoOn),
-            talk: given.one("log", "\"trouble\" or \"all\"", Talk::named).unwrap_or(Talk::Trouble),
+            log: given.one("log", "\"trouble\", \"info\" or \"debug\"", LogLevel::named).unwrap_or(LogLevel::of(verb)),
             containers,
             pid: given.one("pid", "the id of a process", pid),
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
-            behind,
+            listed_after,
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
@@ -311,10 +331,10 @@ impl Options {
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
             drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
             stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
-            action: action.unwrap_or(form.action()),
+            action: action.unwrap_or(form::action(form)),
             form: if action.is_some() { None } else { Some(form) },
             restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
-            placement: given.one("placement", "regular or native", placement).unwrap_or(Placement::Regular),
+            placement: given.one("placement", "regular or native", Placement::named).unwrap_or(Placement::Regular),
             state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
             grace_period: given.one("grace-period", &limits, limit).unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
@@ -322,13 +342,13 @@ impl Options {
     }
 }
 
-/// A main container's name: none that Istio and Airflow give their helpers, which end after the task or never.
+/// The name of a main container. Helpers of Istio and Airflow are not allowed: they end after the task or never.
 fn container(text: &str) -> Option<String> {
-    const HELPERS: [&str; 4] = [istio::PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"];
+    const HELPERS: [&str; 4] = [PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"];
     label(text).filter(|name| !HELPERS.contains(&name.as_str()))
 }
 
-/// An RFC 1123 label, as the API server demands of a container's name.
+/// An RFC 1123 label, as the API server requires for the name of a container.
 fn label(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ((1..=63).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())

@@ -1,14 +1,9 @@
-//! The agent's reader of HTTP responses, wherever the network cuts them.
+//! The agent's reader of HTTP responses, cut anywhere.
 #![no_main]
 
+use agent::os::http::response::{Head, Malformed, Reader};
 use exeunt_fuzz::piece_and_rest;
 use libfuzzer_sys::fuzz_target;
-
-// The agent is a program and no library; this file of it stands alone.
-#[path = "../../agent/src/http/response.rs"]
-mod response;
-
-use response::{Head, Malformed, Reader};
 
 fuzz_target!(|data: &[u8]| {
     let Some((piece, text)) = piece_and_rest(data) else { return };

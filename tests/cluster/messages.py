@@ -5,7 +5,7 @@ The tiers that run on this machine have their own list, tests/harness/messages.p
 
 # === The agent's log ===
 
-KEEPS_WAITING = "waiting on"
+KEEPS_WAITING = "still waiting"
 
 
 def no_sign_of(container: str) -> str:

@@ -72,7 +72,7 @@ class Blueprint:
         words = list(command)
         options = ["--container", name, *self.options]
         if self.mode == "exec":
-            options += ["--restart-policy", self.policy, "--grace-period", f"{self.grace_period_s}s", "--log", "all"]
+            options += ["--restart-policy", self.policy, "--grace-period", f"{self.grace_period_s}s", "--log", "info"]
             words = [images.AGENT, "exec", *options, "--", *words]
         elif self.mode == "complete":
             complete = f"{images.AGENT} complete {' '.join(options)} --exit-code $code"

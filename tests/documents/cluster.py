@@ -1,4 +1,4 @@
-"""What a stand-in for an API server stores, for real kubectl and Helm.
+"""A stand-in for an API server, which real kubectl and Helm can use.
 
 Before it stores anything, the judge of tests/chart/tools must take it: that is the API server's own code for Pods, Jobs,
 CronJobs and Istio's resources. A Job gets its pod at once, and the pod has ended, with a verdict of the agent that was recorded
@@ -6,6 +6,7 @@ on a real cluster. There is no controller, no scheduler, no webhook and no kubel
 """
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -28,77 +29,87 @@ class Refused(Exception):
         self.status["message"] = message
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request to the API server."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    media_type: str
+    body: bytes
+
+    @property
+    def document(self) -> Resource:
+        """The body."""
+        document: Resource = read_secret(self.body) if self.media_type == MEDIA_TYPE else yaml.safe_load(self.body)
+        return document
+
+
 class Cluster:
-    """What the API server has stored."""
+    """The stored resources."""
 
     def __init__(self) -> None:
         self._definitions = istio_definitions(NEWEST, ISTIO[NEWEST])
         self._kinds = kinds_of(self._definitions)
         self._fixed = answers(self._kinds)
+        # By namespace, plural and name.
         self._stored: dict[tuple[str, str, str], Resource] = {}
         self.empty()
 
     def empty(self) -> None:
-        """Forgets everything but the namespaces that the documents take for granted."""
+        """Deletes everything but the namespaces that the documents expect."""
         self._stored.clear()
         for name in ("default", "jobs", "istio-system"):
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             self._stored["", "namespaces", name] = namespace
 
-    def answer(self, method: str, path: str, query: dict[str, str], body: bytes, media_type: str) -> Resource | str:
-        """One request."""
-        if path in self._fixed:
-            return self._fixed[path]
-        match path.strip("/").split("/"):
-            case ["api", "v1", "namespaces", name] if method == "GET":
+    def answer(self, request: Request) -> Resource | str:
+        """Answers a request; an error is raised as `Refused`."""
+        if request.path in self._fixed:
+            return self._fixed[request.path]
+        match request.path.strip("/").split("/"):
+            case ["api", "v1", "namespaces", name] if request.method == "GET":
                 return self._get("", "namespaces", name)
             case ["api", "v1", "namespaces", namespace, "pods", name, "log"]:
-                try:
-                    return log_of(self._get(namespace, "pods", name), query.get("container", ""))
-                except KeyError as error:
-                    raise Refused(400, "BadRequest", str(error)) from error
+                return self._log(namespace, name, request.query.get("container", ""))
             case ["api", "v1", "namespaces", namespace, plural, *name]:
-                return self._resource(method, "v1", namespace, plural, *name, query=query, body=body, media_type=media_type)
+                return self._resource(request, "v1", namespace, plural, *name)
             case ["apis", group, version, "namespaces", namespace, plural, *name]:
-                place = f"{group}/{version}"
-                return self._resource(method, place, namespace, plural, *name, query=query, body=body, media_type=media_type)
+                return self._resource(request, f"{group}/{version}", namespace, plural, *name)
         raise Refused(404, "NotFound", "the server could not find the requested resource")
 
-    def _resource(
-        self,
-        method: str,
-        place: str,
-        namespace: str,
-        plural: str,
-        name: str = "",
-        *,
-        query: dict[str, str],
-        body: bytes,
-        media_type: str,
-    ) -> Resource:
+    def _log(self, namespace: str, pod: str, container: str) -> str:
+        try:
+            return log_of(self._get(namespace, "pods", pod), container)
+        except KeyError as error:
+            raise Refused(400, "BadRequest", str(error)) from error
+
+    def _resource(self, request: Request, place: str, namespace: str, plural: str, name: str = "") -> Resource:
         if plural not in self._kinds.get(place, {}):
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         self._get("", "namespaces", namespace)
-        match method:
+        match request.method:
             case "GET" if name:
                 return self._get(namespace, plural, name)
             case "GET":
-                return self._list(place, namespace, plural, query)
+                return self._list(place, namespace, plural, request.query)
             case "POST":
-                return self._store(namespace, plural, _read(body, media_type), query, is_new=True)
+                return self._store(namespace, plural, request.document, request.query, is_new=True)
             case "PUT":
                 self._get(namespace, plural, name)
-                return self._store(namespace, plural, _read(body, media_type), query)
-            case "PATCH" if media_type in _MERGES:
+                return self._store(namespace, plural, request.document, request.query)
+            case "PATCH" if request.media_type in _MERGES:
                 old = self._stored.get((namespace, plural, name))
-                if old is None and media_type != "application/apply-patch+yaml":
+                # Only a server-side apply creates what is not there.
+                if old is None and request.media_type != "application/apply-patch+yaml":
                     return self._get(namespace, plural, name)
-                return self._store(namespace, plural, _merged(old or {}, yaml.safe_load(body)), query)
+                return self._store(namespace, plural, _merged(old or {}, request.document), request.query)
             case "DELETE":
                 self._get(namespace, plural, name)
                 del self._stored[namespace, plural, name]
                 return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
-        raise Refused(415, "UnsupportedMediaType", f"{method} of {media_type} is not supported here")
+        raise Refused(415, "UnsupportedMediaType", f"{request.method} of {request.media_type} is not supported here")
 
     def _get(self, namespace: str, plural: str, name: str) -> Resource:
         if (namespace, plural, name) not in self._stored:
@@ -131,11 +142,6 @@ class Cluster:
                 pod = pod_of(one)
                 self._stored[namespace, "pods", pod["metadata"]["name"]] = pod
         return one
-
-
-def _read(body: bytes, media_type: str) -> Resource:
-    one: Resource = read_secret(body) if media_type == MEDIA_TYPE else yaml.safe_load(body)
-    return one
 
 
 def _as_sent(one: Resource) -> Resource:

@@ -3,7 +3,6 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 from documents.pages import ROOT
 
@@ -18,13 +17,13 @@ _ISTIO = "tests/images/test_verify.py"
 
 
 @cache
-def messages() -> dict[str, Path]:
-    """Every literal, with one of the files that have it."""
-    found: dict[str, Path] = {}
+def messages() -> frozenset[str]:
+    """Every string literal."""
+    found: set[str] = set()
     for patterns, literals in ((_RUST, _of_rust), (_PYTHON, _of_python), (_TEMPLATES, _of_template), ((_ISTIO,), _of_python)):
-        for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
-            found |= dict.fromkeys(literals(path.read_text()), path)
-    return found
+        for path in {path for pattern in patterns for path in ROOT.glob(pattern)}:
+            found.update(literals(path.read_text()))
+    return frozenset(found)
 
 
 def _of_rust(text: str) -> list[str]:

@@ -11,8 +11,8 @@ A comment in the line above a code block says how it is tested:
 A block of the language `sh` without a comment is run. A block without a language is a mistake.
 """
 
+import os
 import re
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,7 +58,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Quote:
-    """A message that a document quotes: code in the first column of a table whose head says that something says it."""
+    """What a document quotes: code in the first column of a table.
+
+    The head of the column tells what it is: "the agent says" or "Helm says" a message, "the verdict has" a field.
+    """
 
     page: Path
     line: int
@@ -71,8 +74,12 @@ class Quote:
 @cache
 def pages() -> list[Path]:
     """Every document."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, check=True)
-    return sorted(path for name in listed.stdout.decode().splitlines() if (path := ROOT / name).is_file())
+    found = []
+    for folder, inside, files in os.walk(ROOT):
+        # Not into what was downloaded or built.
+        inside[:] = [name for name in inside if name not in ("target", "node_modules") and (name[0] != "." or name == ".github")]
+        found += [Path(folder) / name for name in files if name.endswith(".md")]
+    return sorted(found)
 
 
 def blocks(page: Path) -> list[Block]:
@@ -89,8 +96,13 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def quotes(page: Path) -> list[Quote]:
-    """The messages that a page quotes, in their order."""
+def indented_blocks(page: Path) -> list[int]:
+    """The lines of the code blocks that are only indented, which have neither a language nor a comment."""
+    return [token.map[0] + 1 for token in _tokens(page) if token.type == "code_block" and token.map is not None]
+
+
+def quotes(page: Path, verb: str = "says") -> list[Quote]:
+    """What a page quotes in the tables whose first head ends in `verb`, in its order."""
     found: list[Quote] = []
     tokens = _tokens(page)
     says = False
@@ -99,8 +111,7 @@ def quotes(page: Path) -> list[Quote]:
         if token.type == "tr_open":
             column = 0
         elif token.type == "th_open" and column == 0:
-            # "it says", "the agent says", "what the proxy's log or `--verify` says".
-            says = tokens[number + 1].content.endswith(" says")
+            says = tokens[number + 1].content.endswith(f" {verb}")
         elif token.type == "td_open" and column == 0 and says:
             inline = tokens[number + 1]
             line = (inline.map or [0])[0] + 1

@@ -58,11 +58,7 @@ class Reader:
         self._check_out()
 
     def _check_out(self) -> None:
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-        for name in listed:
-            if (ROOT / name).is_file():
-                (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, self.checkout / name)
+        shutil.copytree(ROOT, self.checkout, ignore=shutil.ignore_patterns(".git", ".cache", "target", "__pycache__"))
         # The real one, which has everything built and downloaded already.
         build = self.checkout / "build.sh"
         build.write_text(f'#!/bin/sh\nexec {ROOT}/build.sh "$@"\n')

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from chart.programs import Resource
-from documents.cluster import Cluster, Refused
+from documents.cluster import Cluster, Refused, Request
 
 
 @contextmanager
@@ -23,17 +23,21 @@ def serving(folder: Path) -> Iterator[tuple[Cluster, Path]]:
 
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            query = dict(urllib.parse.parse_qsl(url.query))
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            media_type = self.headers.get("Content-Type", "").partition(";")[0]
+            request = Request(
+                self.command,
+                url.path,
+                dict(urllib.parse.parse_qsl(url.query)),
+                self.headers.get("Content-Type", "").partition(";")[0],
+                self.rfile.read(int(self.headers.get("Content-Length", 0))),
+            )
             try:
                 with lock:
                     if url.path == "/empty":
                         cluster.empty()
                         self._send(200, "")
                         return
-                    said = cluster.answer(self.command, url.path, query, body, media_type)
-                    self._send(201 if self.command == "POST" else 200, said)
+                    said = cluster.answer(request)
+                self._send(201 if self.command == "POST" else 200, said)
             except Refused as refused:
                 self._send(int(refused.status["code"]), refused.status)
 

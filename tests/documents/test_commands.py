@@ -40,6 +40,34 @@ def test_the_commands_of_a_page_work_in_their_order(page: Path, world: tuple[Rea
             assert _missing_lines(block, last) == [], f"{block} is not what the command prints:\n{last}"
 
 
+def test_a_command_that_fails_is_the_last_that_was_typed(world: tuple[Reader, Cluster], tmp_path: Path) -> None:
+    reader, cluster = world
+    cluster.empty()
+    page = tmp_path / "page.md"
+    page.write_text("```sh\nNAME=exeunt\n```\n\n```sh\nkubectl -n jobs get wasmplugin $NAME\n```\n\n```sh\ntouch later\n```\n")
+    typed = reader.type(blocks(page))
+    assert typed.code != 0
+    assert [*typed.out] == blocks(page)[:2]
+    assert 'wasmplugins "exeunt" not found' in typed.err
+    assert not (reader.checkout / "later").exists()
+
+
+def test_a_resource_that_the_api_server_refuses_fails_the_command(world: tuple[Reader, Cluster], tmp_path: Path) -> None:
+    reader, _ = world
+    page = tmp_path / "page.md"
+    page.write_text("```sh\nsed s/failStrategy/failStratgy/ wasmplugin.yaml | kubectl apply -n jobs -f -\n```\n")
+    typed = reader.type(blocks(page))
+    assert typed.code != 0
+    assert "spec.failStratgy: unknown field" in typed.err
+
+
+def test_a_line_that_is_not_printed_is_found() -> None:
+    page = ROOT / "docs" / "install.md"
+    block = Block(page, 1, "text", "registry.example.com/exeunt pushed: linux/…\n  digest  sha256:…\n", "output")
+    assert _missing_lines(block, "127.0.0.1:5000/exeunt pushed: linux/amd64\n  digest  sha256:12\n") == []
+    assert _missing_lines(block, "127.0.0.1:5000/exeunt pushed: linux/amd64\n  sha256:12\n") == ["  digest  sha256:…"]
+
+
 def _missing_lines(block: Block, printed: str) -> list[str]:
     """The lines of a block of output that no printed line is."""
     lines = printed.splitlines()

@@ -1,5 +1,6 @@
 """Every message that a document quotes is one that a program can print."""
 
+import json
 import re
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_quoted_message_is_in_the_sources(quote: Quote) -> None:
     assert known, f"{quote} is no message of this project: correct it, or name in test_quotes.py who else says it"
 
 
+@pytest.mark.parametrize("quote", [quote for page in pages() for quote in quotes(page, "has")], ids=str)
+def test_a_quoted_part_of_a_verdict_is_allowed_by_its_schema(quote: Quote) -> None:
+    definitions = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())["$defs"].values()
+    ((field, value),) = json.loads(f"{{{quote.text}}}").items()
+    schemas = [one["properties"][field] for one in definitions if field in one.get("properties", {})]
+    assert any(value == one.get("const") or value in one.get("enum", []) for one in schemas), quote
+
+
 def test_every_message_of_others_is_quoted() -> None:
     assert set(_OTHERS) <= {quote.text for quote in _QUOTES}
 
@@ -48,7 +57,7 @@ def test_the_documents_quote_something() -> None:
         ("watching NAME, process PID", "watching \0, process \0", True),
         ("watching base, process PID", "watching \0, process \0", False),
         ("watches NAME, process PID", "watching \0, process \0", False),
-        ("the next attempt in N s", "\0; the next attempt in \0 s", True),
+        ("next attempt in N s", "\0; next attempt in \0 s", True),
         ("it is …, and Istio takes …", "it is \0, and Istio takes \0: build it", True),
         ("not the answer (503)", "not the answer (\0)", True),
         ("refused", "was refused with", True),

@@ -14,7 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the project that are looked at."""
     root = tmp_path_factory.mktemp("facts") / "project"
-    for folder in ("deploy", "docs", "agent/src", "crates", "airflow", "image", "tests/cluster", "tests/harness"):
+    for folder in (
+        "deploy",
+        "docs",
+        "agent/src",
+        "crates",
+        "airflow",
+        "image",
+        "build",
+        "bench",
+        "tests/cluster",
+        "tests/harness",
+    ):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (FACTS, "wasmplugin.yaml", "README.md"):
         shutil.copy(ROOT / name, root / name)

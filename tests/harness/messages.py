@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 # === The agent's log, on stderr ===
 
-SIGNAL_ACCEPTED = "has taken it"
-NO_PROXY_YET = "its proxy is not there yet"
-KEEPS_WAITING_WITHOUT_EVIDENCE = "waiting on, as nothing shows that it has run"
-NO_STATE_DIR = "a restarted agent would not know of it"
+SIGNAL_ACCEPTED = "has accepted the completion"
+NO_PROXY_YET = "its proxy has not started yet"
+KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
+NO_STATE_DIR = "a restarted agent will not know of it"
 
 
 def watching(container: str) -> str:
@@ -24,7 +24,7 @@ def watching(container: str) -> str:
 # === The agent's verdict: its sentences, and the names of routes ===
 
 # `decided`: what the agent knows of the proxy's form, and from where.
-STATUS_NOT_GIVEN = "was not given"
+STATUS_NOT_GIVEN = "is not given"
 AMBIENT = "the pod is in an ambient mesh"
 # `route`: the first word of a route that has an address, or the whole of one that has none.
 BY_FILTER = "filter"
@@ -35,7 +35,7 @@ BY_SIGTERM = "SIGTERM to pilot-agent"
 
 def ended_because_listed_after(container: str) -> str:
     """`ended`: the evidence that a main container had ended before the agent started."""
-    return f"{container}, listed behind it, was running before the agent"
+    return f"{container}, listed after it, ran before the agent"
 
 
 def is_by_filter(route: str | None) -> bool:
@@ -45,7 +45,7 @@ def is_by_filter(route: str | None) -> bool:
 
 # === The agent's plan, by --explain ===
 
-PLAN_AMBIENT = "wait until all is delivered"
+PLAN_AMBIENT = "wait until everything is delivered"
 PLAN_ADMIN = "admin interface"
 
 # === The filter's log, in Envoy's ===

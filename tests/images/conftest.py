@@ -1,4 +1,4 @@
-"""Fixtures of the image tier: images made once, a registry for each need, and Istio's own code as the judge."""
+"""Fixtures of the image tier: the images, several registries, and Istio's own code as the judge."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +13,13 @@ from harness.registry import Authority, Registry
 
 @pytest.fixture
 def tool(tmp_path: Path) -> Tool:
-    """./build.sh image's program, in an empty folder."""
+    """The program of ./build.sh image, in an empty folder."""
     return Tool(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The images of what is shipped from here."""
+    """The images of the built filter and agent."""
     folder = tmp_path_factory.mktemp("made")
     Tool(folder).make(folder / "images")
     return Made(folder / "images")
@@ -27,31 +27,31 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A certificate that signs itself."""
+    """A self-signed certificate."""
     return Authority.make(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry in plain HTTP, for all tests, each of which has a repository of its own in it."""
+    """A registry without TLS, in which each test has its own repository."""
     yield from _running(Registry(tmp_path_factory.mktemp("registry")))
 
 
 @pytest.fixture(scope="session")
 def tls_registry(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Registry]:
-    """A registry with TLS, and a password that it asks for as Istio wants it."""
+    """A registry with TLS and a password, whose realm Istio accepts."""
     yield from _running(Registry(tmp_path_factory.mktemp("registry"), authority=authority, realm="https://registry.example/"))
 
 
 @pytest.fixture
 def named_realm(tmp_path: Path) -> Iterator[Registry]:
-    """A registry whose realm is a name, as registries with a list of passwords mostly have it."""
+    """A registry whose realm is a name, as is usual for registries with a password file."""
     yield from _running(Registry(tmp_path, realm="Registry Realm"))
 
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest, registry: Registry) -> str:
-    """Where one test pushes to, and no other."""
+    """The place in the registry that belongs to one test."""
     return f"{registry.name}/{request.node.name.split('[')[0].strip('_').replace('_', '-')}"
 
 

@@ -1,4 +1,4 @@
-"""Mistakes on the command line, and folders that cannot be written: each is one line, and nothing is half written."""
+"""Mistakes on the command line, and folders that cannot be written: each is one line, and no folder is incomplete."""
 
 import os
 import shutil
@@ -20,11 +20,7 @@ _OWN = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[os.uname().machine]
 def project_copy(tmp_path: Path) -> Path:
     """The project in a folder of its own, because the default output is below the project."""
     copy = tmp_path / "project"
-    copy.mkdir()
-    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, copy / name)
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".cache", "target", "__pycache__"))
     (copy / "target").mkdir()
     shutil.copyfile(wasm(), copy / "target" / "exeunt.wasm")
     shutil.copyfile(agent(), copy / "target" / "exeunt-agent")

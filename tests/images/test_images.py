@@ -1,4 +1,4 @@
-"""What the images are: their form, their contents, and that they come out the same every time."""
+"""The images: their form, their contents, and that they are the same every time."""
 
 import gzip
 import io
@@ -146,7 +146,7 @@ def _contents(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def _moved(file: Path, folder: Path) -> Path:
-    """The same contents under another name, with another date and mode."""
+    """A file with the same contents, and another name, date and mode."""
     moved = Path(shutil.copyfile(file, folder / "moved"))
     moved.chmod(0o600)
     os.utime(moved, (1, 1))

@@ -1,4 +1,4 @@
-"""Istio's rules, where no registry is needed to break them."""
+"""Istio's rules that can be tested without a registry."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pushing into a real registry, and what an independent client gets back."""
+"""Pushing to a real registry, and what an independent client pulls from it."""
 
 import json
 from pathlib import Path

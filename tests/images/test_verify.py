@@ -1,4 +1,4 @@
-"""Whether Istio takes an image: our opinion, and that of Istio's own code, of images that really lie in a registry."""
+"""Whether Istio takes an image: what --verify says about images in a registry, and what Istio's own code says."""
 
 import gzip
 import io
@@ -99,7 +99,7 @@ def _without_scheme(image: Store) -> Store:
 
 
 def _suffix(image: Store, suffix: str) -> Store:
-    """The same image, under another tag or digest, where nothing lies."""
+    """The same image with another tag or digest, which the registry does not have."""
     return lambda registry, repository: image(registry, repository).removesuffix(":1") + suffix
 
 
@@ -109,16 +109,16 @@ def _descriptor(kind: str, data: bytes) -> Json:
 
 @dataclass(frozen=True)
 class Case:
-    """An image, and what has to be said about it."""
+    """An image, and the expected verdict."""
 
     store: Store
-    # Words of the refusal; empty where Istio takes it.
+    # Words of the refusal; empty if Istio takes it.
     refused: str = ""
-    # Words of Istio's own refusal: it is for the same reason.
+    # Words of Istio's own refusal, which must have the same reason.
     because: str = ""
     # Words of a note.
     note: str = ""
-    # Whether Istio's own cache takes it without the url's scheme, which its control plane would put there.
+    # Whether Istio's cache takes the url as it is. Without a scheme it does not: its control plane adds that.
     judged: bool = True
 
 
@@ -353,5 +353,5 @@ def _refusal(out: str) -> str:
 
 
 def _repository(request: pytest.FixtureRequest) -> str:
-    """A name that a registry allows, and no other test has."""
+    """A name that a registry allows, different for each test."""
     return "t" + digest_of(request.node.name.encode())[-12:]

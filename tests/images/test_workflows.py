@@ -1,4 +1,4 @@
-"""The workflows: what no linter looks at."""
+"""The workflows: rules that no linter checks."""
 
 import re
 from typing import Any

@@ -1,52 +1,50 @@
-//! What is done by a fork of ours: it may take its time, and it may fail.
+//! The work of the helper, a fork of the init process: it can take time, and it can fail.
 
 use core::time::Duration;
 
+use log::{LevelFilter, warn};
 use pod::pidfd::Exit;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::stage::EX_UNAVAILABLE;
-use crate::clock::Clock;
-use crate::ending::Ending;
-use crate::farewell;
-use crate::ladder::Patience;
-use crate::log;
-use crate::options::{NotReady, Options, Talk};
-use crate::readiness;
-use crate::sidecar::Sidecar;
-use crate::termination::Termination;
-use crate::verdict::Fate;
+use crate::options::{LogLevel, NotReady, Options};
+use crate::os::log::{hold, release, set_level};
+use crate::os::{Linux, World};
+use crate::proxy::{Sidecar, readiness};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence};
 
-/// Waits until the proxy is ready. Only its time being up is worth a word.
-pub(super) fn wait_for_proxy(options: &Options, sidecar: &Sidecar) -> u8 {
-    // Without us nobody would want to know.
+/// Waits until the proxy is ready. It writes a line only if the proxy is not ready in time.
+pub(super) fn wait_for_proxy(world: &Linux, options: &Options, sidecar: &Sidecar<'_, Linux>) -> u8 {
+    // Without the init process, the result is of no use.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let Err(why) = readiness::wait(sidecar, options) else { return 0 };
+    let Err(why) = readiness::wait(world, sidecar, options) else { return 0 };
     let then = match options.not_ready {
-        NotReady::GoOn => "the command is started all the same",
-        NotReady::Fail => "the command is not started",
+        NotReady::GoOn => "the command starts anyway",
+        NotReady::Fail => "the command does not start",
     };
-    log::line(&format!("{why}; {then}"));
+    warn!("{why}; {then}");
     EX_UNAVAILABLE
 }
 
-/// Sees the proxy out, as `complete` does: the task has ended by `exit`. SIGTERM begins the grace period, of which `grace` is left.
-pub(super) fn see_out(options: &Options, sidecar: Sidecar, exit: Exit, grace: Duration) -> u8 {
-    let clock = Clock::start();
-    let began = clock.now();
-    if options.talk == Talk::Trouble {
-        log::hold_back();
+/// Shuts the proxy down, as `complete` does. The task has ended by `exit`. SIGTERM begins the grace period, of which `grace` is left.
+pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, Linux>, exit: Exit, grace: Duration) -> u8 {
+    let quiet = options.log == LogLevel::Trouble;
+    if quiet {
+        // If the shutdown fails, its steps are of interest too.
+        set_level(LevelFilter::Info);
+        hold();
     }
-    let termination = Termination::hold(grace);
-    let mut ending = Ending::new(options, sidecar, clock, began, exit).within(&termination);
-    let verdict = farewell::see_out(&mut ending, Patience::Once);
-    let trouble = verdict.fate == Fate::Stays;
+    world.block_termination();
+    let task = TaskEnd::told(options.container(), exit, world.now());
+    let context = Context { world, options, task: &task, patience: Patience::Once, grace };
+    let verdict = sequence::run(&context, sidecar);
+    let trouble = verdict.proxy == ProxyOutcome::Stays;
     if trouble {
-        log::tell();
+        release();
     }
-    // Whoever names a file for the verdict wants it told.
-    if trouble || options.talk == Talk::All || options.termination_log.is_some() {
-        verdict.publish(&ending);
+    // With a file for the verdict, the user wants one.
+    if trouble || !quiet || options.termination_log.is_some() {
+        verdict.publish(&task, options);
     }
     if trouble { EX_UNAVAILABLE } else { 0 }
 }

@@ -1,37 +1,39 @@
-//! Init to the command: signals go to it, its orphans come to us, and what the order of things wants is done.
+//! The init process: it forwards signals to the command, reaps orphans, and does what the stage wants.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
+use log::{info, warn};
 use pod::pidfd::Exit;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
 
 use super::command;
 use super::helper;
 use super::program;
-use super::stage::{Effect, Event, Order};
+use super::stage::{Effect, Event, Stages};
 use super::terminal::{Terminal, has_shell};
-use crate::log;
 use crate::options::Options;
-use crate::sidecar::Sidecar;
-use crate::sys::process::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, Signals, fork, send};
+use crate::os::Linux;
+use crate::os::sys::process::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, Signals, fork, send};
+use crate::proxy::Sidecar;
 
-/// The init of one command.
+/// The init process of one command.
 #[derive(Debug)]
 pub(super) struct Init<'a> {
+    world: &'a Linux,
     options: &'a Options,
     signals: Signals,
     /// `None` once a helper has it.
-    sidecar: Option<Sidecar>,
+    sidecar: Option<Sidecar<'a, Linux>>,
     terminal: Terminal,
-    order: Order,
-    /// The helper at work.
+    stages: Stages,
+    /// The helper that runs.
     helper: Option<Pid>,
-    /// The command, and its process group, while it runs.
+    /// The command, which is also the number of its process group, while it runs.
     command: Option<Pid>,
-    /// The signal that has stopped it last.
+    /// The signal that stopped it last.
     stopped_by: i32,
     events: VecDeque<Event>,
 }
@@ -39,14 +41,15 @@ pub(super) struct Init<'a> {
 // === impl Init ===
 
 impl<'a> Init<'a> {
-    /// To the command of `options`, beside the proxy `sidecar`.
-    pub(super) fn new(options: &'a Options, signals: Signals, sidecar: Sidecar) -> Self {
+    /// For the command of `options`, beside the proxy `sidecar`.
+    pub(super) fn new(world: &'a Linux, options: &'a Options, signals: Signals, sidecar: Sidecar<'a, Linux>) -> Self {
         Self {
+            world,
             options,
             signals,
             sidecar: Some(sidecar),
             terminal: Terminal::find(),
-            order: Order::begin(options),
+            stages: Stages::begin(options),
             helper: None,
             command: None,
             stopped_by: 0,
@@ -54,15 +57,15 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// From the proxy's readiness to its end. The code to end with.
+    /// Waits for the proxy, runs the command, shuts the proxy down. Returns the exit code.
     pub(super) fn run(mut self) -> u8 {
-        // Of the pid namespace's first process every orphan is a child by itself. Where this cannot be had, orphans go further up.
+        // Process 1 of the PID namespace gets all orphans anyway. If this fails, orphans go to another process.
         let _ = set_child_subreaper(Some(getpid()));
-        self.help(|init| init.sidecar.as_ref().map_or(0, |sidecar| helper::wait_for_proxy(init.options, sidecar)));
+        self.help(|init| init.sidecar.as_ref().map_or(0, |sidecar| helper::wait_for_proxy(init.world, init.options, sidecar)));
         loop {
             self.reap();
             while let Some(event) = self.events.pop_front() {
-                for effect in self.order.on(event, Instant::now()) {
+                for effect in self.stages.on(event, Instant::now()) {
                     if let Effect::Leave(code) = effect {
                         return code;
                     }
@@ -73,18 +76,18 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// Until a signal comes or the time is up. What has ended since the last look has left its SIGCHLD in the queue.
+    /// Sleeps until a signal comes or the time is over. A child that has ended meanwhile has left SIGCHLD in the queue.
     fn sleep(&mut self) {
-        let left = self.order.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        let left = self.stages.deadline().map(|at| at.saturating_duration_since(Instant::now()));
         match self.signals.next(left) {
             Some(SIGCHLD) => {}
             Some(signal) => self.events.push_back(Event::Signal(signal)),
-            None if self.order.deadline().is_some_and(|at| Instant::now() >= at) => self.events.push_back(Event::TimeUp),
+            None if self.stages.deadline().is_some_and(|at| Instant::now() >= at) => self.events.push_back(Event::TimeUp),
             None => {}
         }
     }
 
-    /// All that there is to reap: one SIGCHLD may stand for many.
+    /// Reaps all children that have ended: one SIGCHLD can stand for several.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) == self.command {
@@ -103,8 +106,8 @@ impl<'a> Init<'a> {
             return;
         }
         self.command = None;
-        // Its group is of no use to the terminal any more, and Ctrl-C during the drain is ours.
-        self.terminal.hand_on(command, getpgrp());
+        // The process group of the command has ended, and Ctrl-C during the drain is for the agent.
+        self.terminal.give(command, getpgrp());
         self.events.push_back(Event::Ended(Exit::from_wait_status(status.as_raw())));
     }
 
@@ -114,26 +117,27 @@ impl<'a> Init<'a> {
             Effect::Forward(signal) => self.forward(signal),
             Effect::Continue => {
                 if let Some(command) = self.command {
-                    // `fg` has put us into the foreground; `bg` has not.
-                    self.terminal.hand_on(getpgrp(), command);
+                    // After `fg` the agent is in the foreground; after `bg` it is not.
+                    self.terminal.give(getpgrp(), command);
                 }
                 self.forward(SIGCONT);
             }
             Effect::Stop => self.stop(),
-            Effect::CallOff => {
+            Effect::Cancel => {
                 if let Some(helper) = self.helper.take() {
                     tell(helper.as_raw_pid(), SIGKILL);
                 }
             }
-            Effect::SeeOut(exit, grace) => {
-                self.help(|init| init.sidecar.take().map_or(0, |sidecar| helper::see_out(init.options, sidecar, exit, grace)));
-            }
+            Effect::ShutDown(exit, grace) => self.help(|init| {
+                let shut_down = |sidecar| helper::shut_down(init.world, init.options, sidecar, exit, grace);
+                init.sidecar.take().map_or(0, shut_down)
+            }),
             Effect::Hurry => {
                 if let Some(helper) = self.helper {
                     tell(helper.as_raw_pid(), SIGTERM);
                 }
             }
-            Effect::Report(what) => log::line(what),
+            Effect::Report(what) => warn!("{what}"),
             Effect::Leave(_) => {}
         }
     }
@@ -146,12 +150,10 @@ impl<'a> Init<'a> {
             Ok(pid) => self.command = Pid::from_raw(pid),
             Err(code) => return self.events.push_back(Event::NotStarted(code)),
         }
-        // While the proxy is there and the command runs, there is time to learn by what the proxy's end will be seen.
+        // While the command runs, there is time to get a handle of the proxy's process.
         if let Some(sidecar) = &mut self.sidecar {
-            sidecar.look();
-            if sidecar.is_here() {
-                sidecar.find_process();
-            }
+            sidecar.find();
+            sidecar.hold_process();
         }
     }
 
@@ -161,24 +163,24 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// Stops us too, so that whoever has started us sees it; until SIGCONT, which is then in the queue. The kernel keeps the first
-    /// process of a pid namespace from that.
+    /// Stops this process too, so that its parent sees it, until SIGCONT, which is then in the queue. The kernel does not stop process 1
+    /// of a PID namespace.
     fn stop(&self) {
         if has_shell() {
             tell(getpid().as_raw_pid(), SIGSTOP);
         } else if self.stopped_by == SIGTSTP {
-            // By Ctrl-Z, and nobody is there to continue it.
+            // Ctrl-Z stopped it, and there is no shell that could continue it.
             self.forward(SIGCONT);
         }
     }
 
-    /// Has a helper do `work`. Without one, it is done here and now: late signals are better than a proxy that stays.
+    /// Makes a helper do `work`. If the fork fails, this process does it: late signals are better than a proxy that stays.
     fn help(&mut self, work: impl Fn(&mut Self) -> u8) {
         let forked = fork(|| work(self));
         match forked {
             Ok(pid) => self.helper = Pid::from_raw(pid),
             Err(error) => {
-                log::line(&format!("no helper can be had ({error})"));
+                info!("fork failed ({error}); signals are late until the work of the helper is done");
                 let code = work(self);
                 self.events.push_back(Event::Helper(Exit::Code(code)));
             }
@@ -186,10 +188,10 @@ impl<'a> Init<'a> {
     }
 }
 
-/// Sends `signal`, and says where that is not allowed: the command may have become another user's.
+/// Sends `signal`, and reports if that is not allowed: the command may have changed its user.
 fn tell(pid: i32, signal: i32) {
     let sent: io::Result<()> = send(pid, signal);
     if let Err(error) = sent {
-        log::line(&format!("signal {signal} has not reached the command: {error}"));
+        warn!("signal {signal} was not sent to the command: {error}");
     }
 }

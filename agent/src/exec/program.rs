@@ -1,23 +1,26 @@
-//! How a command becomes a program, or what it is when it does not.
+//! The start of the command.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::log;
+use log::error;
 
-/// It is not there (POSIX, Shell Command Language, 2.8.2).
+/// The exit code if there is no such program (POSIX, Shell Command Language, 2.8.2).
 const NOT_FOUND: u8 = 127;
-/// It is there, and cannot be run.
+/// The exit code if the program cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
 
-/// Becomes `command`: same process, no trace of us. The code to end with where that fails.
-pub(super) fn replace_us(command: &mut Command) -> u8 {
+/// Replaces this process by `command`. Returns the exit code if that fails.
+pub(super) fn replace_process(command: &mut Command) -> u8 {
     let error = command.exec();
     refusal(command, &error)
 }
 
-/// Starts `command` as a child. The code to end with where that fails.
+/// Starts `command` as a child, and returns its PID.
+///
+/// # Errors
+/// The exit code.
 pub(super) fn start(command: &mut Command) -> Result<i32, u8> {
     match command.spawn() {
         Ok(child) => Ok(child.id().cast_signed()),
@@ -25,9 +28,9 @@ pub(super) fn start(command: &mut Command) -> Result<i32, u8> {
     }
 }
 
-/// Says why `command` has not become a program, in a shell's words, and gives a shell's code for it.
+/// Reports why `command` was not started, and returns the exit code that a shell would have.
 fn refusal(command: &Command, error: &io::Error) -> u8 {
     let program = command.get_program().to_string_lossy();
-    log::line(&format!("{program} cannot be run: {error}"));
+    error!("{program} cannot be executed: {error}");
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE }
 }

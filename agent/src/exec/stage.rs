@@ -1,4 +1,4 @@
-//! The order of things: wait for the proxy, run the command, see the proxy out. A value without I/O; time is an argument.
+//! The stages of `exec`: wait for the proxy, run the command, shut the proxy down. A value without I/O; time is an argument.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -6,30 +6,30 @@ use std::time::Instant;
 use pod::pidfd::Exit;
 
 use crate::options::{NotReady, Options, RestartPolicy};
-use crate::sys::process::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use crate::os::sys::process::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
-/// From sysexits(3): the proxy is not there.
+/// From sysexits(3): the proxy is not ready.
 pub(super) const EX_UNAVAILABLE: u8 = 69;
-/// What a shell adds to the number of the signal that has ended a command.
+/// A shell adds this to the number of the signal that ended a command.
 const SIGNALLED: u8 = 128;
-/// Kept of the grace period: the helper leaves two seconds before its end, with a verdict; if it has not, we do.
+/// Kept of the grace period: the helper leaves two seconds before its end, with a verdict. If it has not, this process leaves now.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Where we stand.
+/// The stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// A helper waits for the proxy; there is no command yet.
+    /// A helper waits for the proxy. The command has not started.
     Waiting,
     /// The command runs.
     Running,
-    /// The command has ended, or will never be there; a helper sees the proxy out. The code is what we end with.
+    /// The command has ended, or will not start. A helper shuts the proxy down. The exit code is known.
     Leaving(u8),
 }
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// We were sent this signal, any but SIGCHLD.
+    /// A signal has come, other than SIGCHLD.
     Signal(i32),
     /// The helper has ended.
     Helper(Exit),
@@ -37,58 +37,58 @@ pub(super) enum Event {
     Ended(Exit),
     /// The command was stopped, as by Ctrl-Z.
     Stopped,
-    /// The command could not be started; a shell would end with this code.
+    /// The command could not be started; a shell would have this exit code.
     NotStarted(u8),
-    /// The time that [`Order::deadline`] gave is up.
+    /// The time of [`Stages::deadline`] is over.
     TimeUp,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Start the command.
     Start,
-    /// Hand this signal on to the command's process group.
+    /// Forward this signal to the process group of the command.
     Forward(i32),
-    /// The command is to go on, in the foreground if we are there now.
+    /// Continue the command, in the foreground if the agent is there.
     Continue,
     /// Stop, as the command has.
     Stop,
-    /// The helper's work is of no use any more.
-    CallOff,
-    /// Have a helper see the proxy out: the task has ended in this way, and of the grace period, once it runs, this is left.
-    SeeOut(Exit, Duration),
-    /// The helper is to be done within the grace period.
+    /// Kill the helper: its work is of no use any more.
+    Cancel,
+    /// Make a helper shut the proxy down. The task has ended in this way, and this is left of the grace period once it runs.
+    ShutDown(Exit, Duration),
+    /// Tell the helper that the grace period has begun.
     Hurry,
-    /// A helper has failed in its work: say so.
+    /// Report that a helper has failed.
     Report(&'static str),
-    /// End with this code.
+    /// Exit with this code.
     Leave(u8),
 }
 
-/// The order of things for one command.
+/// The stages of one command.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct Stages {
     stage: Stage,
     not_ready: NotReady,
     policy: RestartPolicy,
     grace: Duration,
-    /// When SIGTERM first came: where it was kubelet's, the grace period runs from then on.
+    /// When SIGTERM first came. If kubelet sent it, the grace period began then.
     asked: Option<Instant>,
-    /// What has come for a command that was not there yet.
+    /// Signals for a command that has not started.
     early: Vec<i32>,
 }
 
-// === impl Order ===
+// === impl Stages ===
 
-impl Order {
-    /// The first stage; its helper is at work.
+impl Stages {
+    /// The first stage, with its helper.
     pub(super) fn begin(options: &Options) -> Self {
         let Options { not_ready, restart_policy: policy, grace_period: grace, .. } = *options;
         Self { stage: Stage::Waiting, not_ready, policy, grace, asked: None, early: Vec::new() }
     }
 
-    /// When the pod's grace period is as good as over, if that is to be waited for.
+    /// When the grace period is nearly over, if it runs.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Waiting | Stage::Running => None,
@@ -96,7 +96,7 @@ impl Order {
         }
     }
 
-    /// Takes `event`.
+    /// Handles `event`.
     pub(super) fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         if event == Event::Signal(SIGTERM) {
             self.asked = self.running_grace(now).or(Some(now));
@@ -110,22 +110,22 @@ impl Order {
             (Stage::Running, Event::Ended(exit)) => self.leave(exit, now),
             (Stage::Running, Event::NotStarted(code)) => self.leave(Exit::Code(code), now),
             (Stage::Leaving(_), Event::Signal(signal)) if ends(signal) => {
-                // Whoever asks at the terminal means it no less than kubelet.
+                // A user at the terminal asks for the same as kubelet.
                 self.asked = self.asked.or(Some(now));
                 vec![Effect::Hurry]
             }
             (Stage::Leaving(code), Event::Helper(exit)) => match exit {
-                // Whatever it was, it has said so.
+                // The helper has reported what happened.
                 Exit::Code(_) => vec![Effect::Leave(code)],
                 Exit::Signal(_) | Exit::Unknown => {
-                    vec![Effect::Report("the proxy may still be there: who was to see it out has failed"), Effect::Leave(code)]
+                    vec![Effect::Report("the proxy may still run: the helper that shuts it down has failed"), Effect::Leave(code)]
                 }
             },
             (Stage::Leaving(code), Event::TimeUp) => {
-                let why = "the grace period is over, and the proxy is still there";
-                vec![Effect::CallOff, Effect::Report(why), Effect::Leave(code)]
+                let why = "the grace period is over, and the proxy still runs";
+                vec![Effect::Cancel, Effect::Report(why), Effect::Leave(code)]
             }
-            // A stop on the way out would hold up the pod; nothing else can come, or tells anything.
+            // A stop during the shutdown would keep the pod. The other events cannot come, or mean nothing.
             (Stage::Leaving(_), Event::Signal(_) | Event::Stopped | Event::Ended(_) | Event::NotStarted(_))
             | (Stage::Waiting, Event::Stopped | Event::Ended(_) | Event::NotStarted(_) | Event::TimeUp)
             | (Stage::Running, Event::Helper(_) | Event::TimeUp) => Vec::new(),
@@ -134,16 +134,16 @@ impl Order {
 
     fn on_early_signal(&mut self, signal: i32, now: Instant) -> Vec<Effect> {
         if ends(signal) {
-            let mut effects = vec![Effect::CallOff];
+            let mut effects = vec![Effect::Cancel];
             effects.extend(self.leave(Exit::Signal(number(signal)), now));
             return effects;
         }
         match signal {
             SIGTSTP | SIGTTIN | SIGTTOU => vec![Effect::Stop],
-            // Nobody is stopped.
+            // The command has not started, so it is not stopped.
             SIGCONT => Vec::new(),
             _ => {
-                // As the kernel does it: one of a kind.
+                // The kernel too keeps only one of each kind.
                 if !self.early.contains(&signal) {
                     self.early.push(signal);
                 }
@@ -156,10 +156,11 @@ impl Order {
         let (mut effects, start) = match (exit, self.not_ready) {
             (Exit::Code(EX_UNAVAILABLE), NotReady::Fail) => return self.leave(Exit::Code(EX_UNAVAILABLE), now),
             (Exit::Code(_), NotReady::GoOn | NotReady::Fail) => (Vec::new(), Effect::Start),
-            // The command is what the pod is for.
-            (Exit::Signal(_) | Exit::Unknown, NotReady::GoOn | NotReady::Fail) => {
-                (vec![Effect::Report("the proxy's readiness is unknown: who was to wait for it has failed")], Effect::Start)
-            }
+            // The command is more important than its readiness.
+            (Exit::Signal(_) | Exit::Unknown, NotReady::GoOn | NotReady::Fail) => (
+                vec![Effect::Report("it is unknown whether the proxy is ready: the helper that waits for it has failed")],
+                Effect::Start,
+            ),
         };
         self.stage = Stage::Running;
         effects.push(start);
@@ -176,21 +177,21 @@ impl Order {
         };
         self.stage = Stage::Leaving(code);
         if self.policy == RestartPolicy::OnFailure && code != 0 {
-            // Kubelet starts this container again, and the command needs its proxy.
+            // Kubelet restarts this container, and the command needs its proxy again.
             return vec![Effect::Leave(code)];
         }
         self.asked = self.running_grace(now);
-        let Some(asked) = self.asked else { return vec![Effect::SeeOut(exit, self.grace)] };
-        vec![Effect::SeeOut(exit, (asked + self.grace).saturating_duration_since(now)), Effect::Hurry]
+        let Some(asked) = self.asked else { return vec![Effect::ShutDown(exit, self.grace)] };
+        vec![Effect::ShutDown(exit, (asked + self.grace).saturating_duration_since(now)), Effect::Hurry]
     }
 
-    /// When the grace period began, if it runs. A SIGTERM that the pod has outlived was not kubelet's.
+    /// When the grace period began, if it runs. If the pod outlives it, kubelet did not send that SIGTERM.
     fn running_grace(&self, now: Instant) -> Option<Instant> {
         self.asked.filter(|asked| now < *asked + self.grace)
     }
 }
 
-/// Whether somebody wants us to end.
+/// Whether the signal asks the process to end.
 const fn ends(signal: i32) -> bool {
     matches!(signal, SIGTERM | SIGINT | SIGHUP | SIGQUIT)
 }

@@ -1,4 +1,4 @@
-//! What was given, as text, and every mistake in it.
+//! The options as text, and every mistake in them.
 
 use std::ffi::OsString;
 
@@ -8,26 +8,27 @@ use lexopt::Arg;
 use super::Verb;
 use super::table::{OPTIONS, named};
 
-/// Wishes that need nothing else.
+/// A request that needs no other option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Instead {
     Help,
     Version,
 }
 
-/// One value: whose, as what the giver wrote it, and what.
+/// One value of an option.
 #[derive(Debug)]
 struct GivenValue {
     option: &'static str,
+    /// The flag or the variable, as it was written.
     written: String,
     text: String,
 }
 
-/// Everything that was given.
+/// The whole command line and environment.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     verb: Option<Verb>,
-    /// What follows `exec`.
+    /// The command after `exec`.
     command: Vec<OsString>,
     values: Vec<GivenValue>,
     mistakes: Vec<Mistake>,
@@ -36,7 +37,7 @@ pub(super) struct Given {
 // === impl Given ===
 
 impl Given {
-    /// Reads the command line. After the first thing that cannot be told apart from its neighbours, nothing more is read.
+    /// Reads the command line, up to the first word whose meaning is not clear.
     pub(super) fn read_arguments(&mut self, arguments: impl IntoIterator<Item = OsString>) -> Option<Instead> {
         let mut parser = lexopt::Parser::from_args(arguments);
         loop {
@@ -45,7 +46,7 @@ impl Given {
                 Ok(Some(Arg::Short('h') | Arg::Long("help"))) => return Some(Instead::Help),
                 Ok(Some(Arg::Short('V') | Arg::Long("version"))) => return Some(Instead::Version),
                 Ok(Some(Arg::Value(word))) if self.verb == Some(Verb::Exec) => {
-                    // What follows the program's name is its own, whatever it looks like.
+                    // The words after the program belong to it, even if they look like flags.
                     self.command.push(word);
                     self.command.extend(parser.raw_args().into_iter().flatten());
                     return None;
@@ -61,7 +62,7 @@ impl Given {
                         };
                         self.read_value(option.name, written, value);
                     } else {
-                        // What is joined to it is its value; what follows may be anything.
+                        // A joined value belongs to it; the next word can be anything.
                         let _ = parser.optional_value();
                         self.mistake(&written, "is not known: see --help");
                     }
@@ -75,13 +76,13 @@ impl Given {
         }
     }
 
-    /// Reads the variables of the options that were not given as flags. An empty one counts as none.
+    /// Reads the variables of the options that were not given as flags. An empty variable counts as absent.
     pub(super) fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
         let verb = self.verb();
         for option in OPTIONS.into_iter().filter(|option| option.concerns(verb)) {
             let written = option.variable();
-            let ours = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
-            let Some(text) = variable(&written).filter(ours) else { continue };
+            let counts = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
+            let Some(text) = variable(&written).filter(counts) else { continue };
             let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
             for text in texts {
                 self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
@@ -89,7 +90,7 @@ impl Given {
         }
     }
 
-    /// The verb; the default is what a container without arguments does.
+    /// The verb. A container without arguments does the default.
     pub(super) fn verb(&self) -> Verb {
         self.verb.unwrap_or(Verb::Watch)
     }
@@ -99,7 +100,7 @@ impl Given {
         self.verb
     }
 
-    /// The value of `option`, read by `parse`; of several the last, as everywhere.
+    /// The value of `option`, read by `parse`. Of several values the last one counts.
     pub(super) fn one<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.all(option, allowed, parse).pop()
     }
@@ -118,20 +119,20 @@ impl Given {
         values
     }
 
-    /// The command that follows `exec`.
+    /// The command after `exec`.
     pub(super) fn take_command(&mut self) -> Vec<OsString> {
         if self.command.is_empty() && self.verb == Some(Verb::Exec) {
-            self.mistake("exec", "has no command: must be followed by -- and one");
+            self.mistake("exec", "has no command: must be followed by -- and a command");
         }
         core::mem::take(&mut self.command)
     }
 
-    /// Reports a mistake of `option` that only shows beside others.
+    /// Adds a mistake of `option` that concerns all its values.
     pub(super) fn refuse(&mut self, option: &'static str, problem: &str) {
         self.mistake(&format!("--{option}"), problem);
     }
 
-    /// Every mistake, those among them that only the verb makes one.
+    /// Every mistake, with the options that the verb does not have.
     pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
         let verb = self.verb();
         for given in &self.values {
@@ -167,8 +168,8 @@ impl Given {
     }
 }
 
-/// Whether a variable is one of those by which kubelet tells of the namespace's Services: a Service called `exeunt-admin` brings
-/// `EXEUNT_ADMIN_PORT=tcp://10.0.0.1:80` to every pod. No value of ours looks like that.
+/// Whether kubelet has set a variable for a Service of the namespace: a Service called `exeunt-admin` sets
+/// `EXEUNT_ADMIN_PORT=tcp://10.0.0.1:80` in every pod. No option has a value of this kind.
 fn is_service_link(text: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
 }

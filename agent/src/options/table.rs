@@ -1,4 +1,4 @@
-//! Every option: its name, whom it concerns, and what is said of it. The flag is `--name`, the variable `EXEUNT_NAME`.
+//! Every option: its name, its verbs and its help text. The flag is `--name`, the variable `EXEUNT_NAME`.
 
 use super::Verb;
 
@@ -7,56 +7,59 @@ use super::Verb;
 pub(super) struct Spec {
     /// The flag without its dashes.
     pub(super) name: &'static str,
-    /// What stands for its value in the help.
+    /// The placeholder of its value in the help text.
     value: &'static str,
-    /// What holds without it, as it would be given; the tests hold it against the code. Empty: nothing does.
+    /// The default, as a user would write it; a test compares it with the code. Empty: no default.
     pub(super) default: &'static str,
-    /// The verbs that alone have it; none: all have it.
+    /// The verbs that have it; empty: all.
     pub(super) only: &'static [Verb],
-    /// Whether it may be given several times; its variable then holds a list with commas.
+    /// Whether it can be given several times. Its variable then holds a list with commas.
     pub(super) repeats: bool,
-    /// Whether it stands for itself, as if `true` had been given.
+    /// Whether it needs no value; without one it means `true`.
     pub(super) bare: bool,
-    /// What it says.
+    /// The help text.
     help: &'static str,
 }
 
 pub(super) const OPTIONS: [Spec; 24] = [
     Spec { repeats: true, ..option("container", "NAME", "base", "main container; of several, all must end") },
-    Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not tell") },
-    Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "how it has ended") },
-    option("istio-status", "JSON", "", "the annotation sidecar.istio.io/status: which form the proxy has"),
-    option("action", "quit|drain", "", "what becomes of the proxy, whichever form it has; drain leaves it to kubelet"),
-    runs("restart-policy", "Never|OnFailure", "Never", "the pod's: a main container that will be restarted has not ended"),
-    watches("placement", "regular|native", "regular", "our own container: a native sidecar stays until kubelet ends it"),
-    watches("state-dir", "PATH", "", "where a restarted agent finds what it knew"),
-    watches("late-start", "DURATION", "1m", "after this a task never seen is over, if one --behind it ran before us"),
-    Spec { repeats: true, ..watches("behind", "NAME", "", "listed behind it, as istio-proxy mostly is") },
-    runs("grace-period", "DURATION", "30s", "the pod's: what is left of it after SIGTERM is a limit, too"),
-    option("drain-timeout", "DURATION", "5m", "how long to wait for delivery in all"),
-    option("stall-timeout", "DURATION", "15s", "how long to wait without a byte moving"),
-    option("signal-port", "PORT", "15190", "the port where the filter listens"),
+    Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
+    Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
+    option("istio-status", "JSON", "", "annotation sidecar.istio.io/status: the form of the proxy"),
+    option("action", "quit|drain", "", "what to do with the proxy, whatever its form; drain leaves it to kubelet"),
+    runs("restart-policy", "Never|OnFailure", "Never", "of the pod: a main container that will restart has not ended"),
+    watches("placement", "regular|native", "regular", "of the agent: a native sidecar stays until kubelet ends it"),
+    watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
+    watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
+    Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
+    runs("grace-period", "DURATION", "30s", "of the pod; a limit after SIGTERM"),
+    option("drain-timeout", "DURATION", "5m", "longest wait for delivery"),
+    option("stall-timeout", "DURATION", "15s", "longest wait while no byte moves"),
+    option("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,
-        ..option("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "where it listens, in the order of trial")
+        ..option("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "addresses of the filter, in order of trial")
     },
     Spec {
         only: &[Verb::Exec, Verb::Wait],
-        ..option("ready-port", "PORT", "15021", "where Envoy tells on loopback whether it is ready")
+        ..option("ready-port", "PORT", "15021", "port on loopback where Envoy tells whether it is ready")
     },
-    Spec { only: &[Verb::Exec, Verb::Wait], ..option("ready-timeout", "DURATION", "1m", "how long to wait for that") },
-    Spec { only: &[Verb::Exec], ..option("not-ready", "go-on|fail", "go-on", "what becomes of the command then") },
-    Spec { only: &[Verb::Exec], ..option("log", "trouble|all", "trouble", "what to say on stderr; all has the verdict") },
-    option("admin-port", "PORT", "15000", "Envoy's admin interface, on loopback"),
-    option("status-port", "PORT", "15020", "pilot-agent's status server, on loopback"),
-    option("proxy-pid", "N", "", "Envoy's process; needed on a shared host alone"),
+    Spec {
+        only: &[Verb::Exec, Verb::Wait],
+        ..option("ready-timeout", "DURATION", "1m", "longest wait until the proxy is ready")
+    },
+    Spec { only: &[Verb::Exec], ..option("not-ready", "go-on|fail", "go-on", "start the command anyway, or fail") },
+    option("log", "trouble|info|debug", "", "what to write to stderr; by default trouble for exec, info for the others"),
+    option("admin-port", "PORT", "15000", "port of Envoy's admin interface"),
+    option("status-port", "PORT", "15020", "port of pilot-agent's status server"),
+    option("proxy-pid", "N", "", "Envoy's process; needed on a shared host only"),
     option(
         "termination-log",
         "PATH",
         "/dev/termination-log",
-        "where the verdict goes beside stderr; the default must exist already",
+        "file for the verdict, beside stderr; the default is used only if it exists",
     ),
-    Spec { bare: true, ..option("explain", "", "", "tell what would be done here, and do nothing") },
+    Spec { bare: true, ..option("explain", "", "", "tell what the agent would do here, and do nothing") },
 ];
 
 const fn option(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
@@ -76,16 +79,17 @@ pub(super) fn named(name: &str) -> Option<Spec> {
     OPTIONS.into_iter().find(|option| option.name == name)
 }
 
-/// As wide as a terminal is by custom.
+/// The usual width of a terminal.
 const WIDTH: usize = 80;
-/// Where the words beside a flag begin.
+/// The column of the help texts.
 const COLUMN: usize = 30;
 
-/// The text of `--help`: of one verb with its options, or of all of them.
-pub(crate) fn help(verb: Option<Verb>) -> String {
+/// The text of `--help`: of one verb with its options, or of all verbs.
+#[must_use]
+pub fn help(verb: Option<Verb>) -> String {
     let mut text = match verb {
         None => String::from(
-            "Sees a pod's main container end, and has the Istio proxy beside it leave once\n\
+            "Sees the main container of a pod end, and ends the Istio proxy beside it once\n\
              everything is delivered.\n\n",
         ),
         Some(verb) => usage(verb),
@@ -99,8 +103,8 @@ pub(crate) fn help(verb: Option<Verb>) -> String {
         }
     }
     text.push_str(
-        "\nEvery option is also a variable: --drain-timeout 5m is EXEUNT_DRAIN_TIMEOUT=5m,\n\
-         and a list has commas. A flag outranks it.\n",
+        "\nEvery option is also a variable: --drain-timeout 5m is EXEUNT_DRAIN_TIMEOUT=5m;\n\
+         a list has commas. A flag takes precedence.\n",
     );
     if verb.is_none() {
         text.push_str("The options of a verb: exeunt-agent VERB --help\n");
@@ -108,25 +112,24 @@ pub(crate) fn help(verb: Option<Verb>) -> String {
     text
 }
 
-/// What a verb is for.
+/// The usage and the purpose of a verb.
 const fn about(verb: Verb) -> (&'static str, &'static str) {
     match verb {
-        Verb::Watch => (
-            "[watch] [OPTION]...",
-            "beside the main container: waits for its end, then has the proxy leave; exits 0, whatever happens",
-        ),
+        Verb::Watch => {
+            ("[watch] [OPTION]...", "beside the main container: waits for its end, then ends the proxy; always exits 0")
+        }
         Verb::Exec => (
             "exec [OPTION]... [--] COMMAND [ARGUMENT]...",
-            "around the main container's command: runs it once the proxy is ready, has the proxy leave after it, and exits with \
-             its code, or 128 and the number of its signal; 127 and 126 as a shell. Without a proxy it just becomes the command",
+            "around the command of the main container: runs it once the proxy is ready, then ends the proxy, and exits with the \
+             code of the command, or 128 plus its signal; 127 and 126 as a shell. Without a proxy it becomes the command",
         ),
         Verb::Wait => (
             "wait [OPTION]...",
-            "until the proxy can carry traffic; exits 0 when it can or there is none, 69 when the time is up",
+            "until the proxy can carry traffic; exits 0 when it can or there is none, 69 after --ready-timeout",
         ),
         Verb::Complete => (
             "complete [OPTION]...",
-            "the main container has ended: has the proxy leave; exits 0 once it has, 69 if it cannot be ended",
+            "the main container has ended: ends the proxy; exits 0 once it has ended, 69 if it cannot be ended",
         ),
     }
 }
@@ -136,7 +139,7 @@ fn usage(verb: Verb) -> String {
     format!("exeunt-agent {line}\n    {}\n", wrapped(sentence, 4))
 }
 
-/// `text` in lines that begin at `column`, the first without its indentation.
+/// Breaks `text` into lines that begin at `column`. The first line has no indentation.
 fn wrapped(text: &str, column: usize) -> String {
     let (mut lines, mut length) = (String::new(), column);
     for word in text.split(' ') {
@@ -168,7 +171,7 @@ impl Spec {
         let flag = format!("  --{} {}{repeats}", self.name, self.value);
         let default = if self.default.is_empty() { String::new() } else { format!(" [{}]", self.default) };
         let words = wrapped(&format!("{}{default}", self.help), COLUMN);
-        // A flag that reaches into the column has a line of its own.
+        // A long flag gets a line of its own.
         let gap = if flag.len() < COLUMN { String::new() } else { format!("\n{:COLUMN$}", "") };
         format!("{flag:COLUMN$}{gap}{words}\n")
     }

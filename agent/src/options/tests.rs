@@ -15,7 +15,7 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 }
 
 #[test]
-fn without_words_the_base_container_is_watched() {
+fn without_arguments_the_container_base_is_watched() {
     let options = options("", &[]);
     assert_eq!((options.verb, options.container(), options.action), (Verb::Watch, "base", Action::Quit));
     assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
@@ -23,7 +23,7 @@ fn without_words_the_base_container_is_watched() {
 }
 
 #[test]
-fn the_defaults_in_the_help_are_the_defaults() {
+fn the_help_text_tells_the_real_defaults() {
     for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
         let environment = [(&*spec.variable(), spec.default)];
         assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
@@ -33,7 +33,7 @@ fn the_defaults_in_the_help_are_the_defaults() {
 }
 
 #[test]
-fn every_option_has_its_variable_and_the_flag_outranks_it() {
+fn every_option_has_a_variable_and_the_flag_takes_precedence() {
     let environment = [
         ("EXEUNT_CONTAINER", "main"),
         ("EXEUNT_DRAIN_TIMEOUT", "10m"),
@@ -50,7 +50,7 @@ fn every_option_has_its_variable_and_the_flag_outranks_it() {
 }
 
 #[test]
-fn a_service_of_the_namespace_is_not_taken_for_an_option() {
+fn a_variable_of_a_service_is_not_an_option() {
     let environment = [("EXEUNT_ADMIN_PORT", "tcp://10.0.0.1:80"), ("EXEUNT_STATUS_PORT", "udp://10.0.0.2:53")];
     assert_eq!(options("watch", &environment), options("watch", &[]));
 }
@@ -89,7 +89,7 @@ fn a_flag_without_value_is_a_mistake() {
 }
 
 #[test]
-fn help_and_version_need_nothing_else() {
+fn help_and_version_need_no_other_option() {
     for (line, verb) in [("--help", None), ("-h", None), ("watch --container Base --help", Some(Verb::Watch))] {
         assert_eq!(parse(line, &[]), Ok(Invocation::Help(verb)), "{line}");
     }
@@ -97,30 +97,40 @@ fn help_and_version_need_nothing_else() {
 }
 
 #[test]
-fn the_help_fits_a_screen() {
+fn the_help_text_fits_a_screen() {
     for text in Verb::ALL.map(Some).into_iter().chain([None]).map(help) {
         assert!(text.lines().count() <= 40 && text.lines().all(|line| line.len() <= 80), "{text}");
     }
 }
 
 #[test]
-fn what_follows_exec_is_the_command_whatever_it_looks_like() {
-    for line in ["exec --ready-timeout 5s -- job --log all -- watch", "exec --ready-timeout=5s job --log all -- watch"] {
+fn the_words_after_exec_are_the_command() {
+    for line in ["exec --ready-timeout 5s -- job --log info -- watch", "exec --ready-timeout=5s job --log info -- watch"] {
         let options = options(line, &[("EXEUNT_NOT_READY", "fail"), ("EXEUNT_READY_PORT", "9"), ("EXEUNT_LOG", "trouble")]);
         assert_eq!(
             (options.verb, options.command),
-            (Verb::Exec, ["job", "--log", "all", "--", "watch"].map(OsString::from).to_vec())
+            (Verb::Exec, ["job", "--log", "info", "--", "watch"].map(OsString::from).to_vec())
         );
         assert_eq!((options.ready_port, options.ready_timeout, options.not_ready), (9, Duration::from_secs(5), NotReady::Fail));
-        assert_eq!(options.talk, Talk::Trouble);
+        assert_eq!(options.log, LogLevel::Trouble);
     }
     let mistakes = parse("exec --log some", &[]).unwrap_err();
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-    assert!(mistakes.iter().any(|mistake| mistake == "exec: has no command: must be followed by -- and one"), "{mistakes:?}");
+    assert!(
+        mistakes.iter().any(|mistake| mistake == "exec: has no command: must be followed by -- and a command"),
+        "{mistakes:?}"
+    );
 }
 
 #[test]
-fn the_mistakes_name_the_verb_so_that_watch_never_holds_up_a_pod() {
+fn a_refusal_has_the_verb_because_watch_never_keeps_a_pod() {
     let refusal = |line: &str| Invocation::parse(line.split(' ').map(OsString::from), |_| None).unwrap_err().verb;
     assert_eq!((refusal("watch --pid x"), refusal("complete --pid x")), (Verb::Watch, Verb::Complete));
+}
+
+#[test]
+fn the_log_is_idle_beside_the_command_and_has_every_step_elsewhere() {
+    assert_eq!(options("exec job", &[]).log, LogLevel::Trouble);
+    assert_eq!(options("watch", &[]).log, LogLevel::Info);
+    assert_eq!(options("complete --log debug", &[]).log, LogLevel::Debug);
 }

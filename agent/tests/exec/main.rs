@@ -1,5 +1,5 @@
-//! The agent as a wrapper of a command, beside a fake proxy on loopback: the command cannot tell that we are there, and nobody who
-//! looks at us can tell that we are not the command.
+//! The verb `exec`, beside a fake proxy on loopback: the command cannot tell that the agent is there, and from outside the agent looks
+//! like the command.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
 
@@ -11,11 +11,11 @@ mod world;
 
 use world::{AGENT, Proxy, Running, send, until};
 
-/// A proxy that cannot be ended by anything we may do.
+/// A proxy that the agent cannot end.
 const STUBBORN: [&str; 3] = ["filter=none", "admin=no", "pilot=no"];
-/// It is there, and no program.
+/// A file that is not a program.
 const NOT_EXECUTABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-/// Says `up`, then waits for a signal, names it and ends with 7.
+/// Prints `up`, then waits for a signal, prints its name and exits with 7.
 const NAMES_A_SIGNAL: &str = "
 import signal, sys
 def name(number, frame):
@@ -38,7 +38,7 @@ fn run(command: &mut Command) -> Output {
 }
 
 #[test]
-fn the_commands_exit_code_is_ours_and_the_filter_is_told() {
+fn exec_exits_with_the_code_of_the_command_and_the_filter_gets_it() {
     for code in [0, 3, 255] {
         let proxy = Proxy::start(&[]);
         let output = run(&mut proxy.exec(&[], &["sh", "-c", &format!("exit {code}")]));
@@ -48,7 +48,7 @@ fn the_commands_exit_code_is_ours_and_the_filter_is_told() {
 }
 
 #[test]
-fn a_command_ended_by_a_signal_gives_128_and_its_number() {
+fn a_command_that_a_signal_ends_gives_128_plus_its_number() {
     for (name, number) in [("KILL", 9), ("TERM", 15), ("SEGV", 11)] {
         let proxy = Proxy::start(&[]);
         let output = run(&mut proxy.exec(&[], &["sh", "-c", &format!("kill -{name} $$")]));
@@ -58,12 +58,12 @@ fn a_command_ended_by_a_signal_gives_128_and_its_number() {
 }
 
 #[test]
-fn a_command_that_cannot_be_run_gives_127_or_126_and_the_proxy_goes_all_the_same() {
+fn a_command_that_cannot_be_executed_gives_127_or_126_and_the_proxy_ends() {
     for (command, code) in [("/no/such/command", 127), ("no-such-command-in-the-path", 127), (NOT_EXECUTABLE, 126), ("/", 126)] {
         let proxy = Proxy::start(&[]);
         let output = run(&mut proxy.exec(&[], &[command]));
         assert_eq!(output.status.code(), Some(code), "{command}: {}", said(&output));
-        assert!(said(&output).starts_with(&format!("exeunt-agent: {command} cannot be run: ")), "{}", said(&output));
+        assert!(said(&output).starts_with(&format!("exeunt-agent: {command} cannot be executed: ")), "{}", said(&output));
         assert!(proxy.story().contains(&format!("\"exitCode\": {code}")));
     }
 }
@@ -81,7 +81,7 @@ fn signals_reach_the_command() {
 }
 
 #[test]
-fn signals_reach_the_commands_whole_group() {
+fn signals_reach_the_whole_process_group_of_the_command() {
     let script = "
 import signal, subprocess, sys
 signal.signal(signal.SIGTERM, lambda *_: None)
@@ -98,7 +98,7 @@ sys.exit(5)
 }
 
 #[test]
-fn the_command_has_the_signals_as_we_were_given_them() {
+fn the_command_has_the_signal_masks_that_exec_was_started_with() {
     let proxy = Proxy::start(&[]);
     let grep = ["grep", "-E", "Sig(Pnd|Blk|Ign|Cgt)|ShdPnd", "/proc/self/status"];
     let (wrapped, plain) = (run(&mut proxy.exec(&[], &grep)), run(Command::new(grep[0]).args(&grep[1..])));
@@ -106,7 +106,7 @@ fn the_command_has_the_signals_as_we_were_given_them() {
 }
 
 #[test]
-fn the_command_inherits_no_file_of_ours() {
+fn the_command_inherits_no_file_of_the_agent() {
     let (proxy, script) = (
         Proxy::start(&[]),
         "import os; print([fd for fd in map(int, os.listdir('/proc/self/fd')) if fd > 2 and os.path.exists(f'/proc/self/fd/{fd}') and 'socket' in os.readlink(f'/proc/self/fd/{fd}')])",
@@ -115,7 +115,7 @@ fn the_command_inherits_no_file_of_ours() {
 }
 
 #[test]
-fn orphans_come_to_us_and_leave_no_zombies() {
+fn orphans_are_reaped() {
     let script = "
 import os, sys
 for _ in range(20):
@@ -123,7 +123,7 @@ for _ in range(20):
     child = os.fork()
     if child == 0:
         if os.fork() == 0:
-            # Until our parent was reaped, and we are an orphan.
+            # Until the parent is reaped and this process is an orphan.
             os.read(reader, 1)
             os.write(1, b'%d\\n' % os.getppid())
         os._exit(0)
@@ -147,7 +147,7 @@ fn input_and_output_are_untouched() {
     let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     let (mut stdin, written) = (running.child.stdin.take().unwrap(), bytes.clone());
     let writer = std::thread::spawn(move || stdin.write_all(&written).unwrap());
-    // Its end waits for the reader of its output.
+    // It ends once its output is read.
     let mut read = Vec::new();
     running.stdout.read_to_end(&mut read).unwrap();
     writer.join().unwrap();
@@ -157,9 +157,9 @@ fn input_and_output_are_untouched() {
 }
 
 #[test]
-fn the_verdict_is_told_on_request() {
+fn with_the_level_info_the_verdict_is_on_stderr() {
     let proxy = Proxy::start(&[]);
-    let output = run(&mut proxy.exec(&["--log", "all"], &["sh", "-c", "exit 4"]));
+    let output = run(&mut proxy.exec(&["--log", "info"], &["sh", "-c", "exit 4"]));
     let verdict = said(&output).lines().last().unwrap().to_owned();
     assert!(
         verdict.starts_with('{') && verdict.contains("\"exitCode\":4") && verdict.contains("\"proxy\":\"gone\""),
@@ -171,7 +171,7 @@ fn the_verdict_is_told_on_request() {
 fn the_command_waits_for_the_proxy() {
     let proxy = Proxy::start_unready(&[]);
     let mut running = Running::start(&mut proxy.exec(&["--ready-timeout", "1h"], &["echo", "started"]));
-    // A helper is at work, and it is not the command.
+    // The child is the helper, not the command.
     until("the helper", || running.children().len() == 1);
     proxy.becomes_ready();
     assert_eq!(running.line(), "started");
@@ -179,20 +179,20 @@ fn the_command_waits_for_the_proxy() {
 }
 
 #[test]
-fn a_proxy_that_is_not_ready_in_time_does_not_keep_the_command_from_starting() {
+fn the_command_starts_even_if_the_proxy_is_not_ready_in_time() {
     let proxy = Proxy::start_unready(&[]);
     let output = run(&mut proxy.exec(&["--ready-timeout", "200ms"], &["echo", "started"]));
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"started\n"[..]));
     let said = said(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(
-        said.contains("not ready after 200ms") && said.contains("answers 503") && said.contains("started all the same"),
+        said.contains("not ready after 200ms") && said.contains("answers 503") && said.contains("the command starts anyway"),
         "{said}"
     );
 }
 
 #[test]
-fn a_proxy_that_is_not_ready_in_time_fails_the_command_where_that_is_asked_for() {
+fn with_not_ready_fail_the_command_does_not_start() {
     let proxy = Proxy::start_unready(&[]);
     let output = run(&mut proxy.exec(&["--ready-timeout", "200ms", "--not-ready", "fail"], &["echo", "started"]));
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(69), &b""[..]), "{}", said(&output));
@@ -200,7 +200,7 @@ fn a_proxy_that_is_not_ready_in_time_fails_the_command_where_that_is_asked_for()
 }
 
 #[test]
-fn sigterm_while_waiting_ends_us_without_the_command() {
+fn sigterm_while_waiting_ends_exec_without_the_command() {
     let proxy = Proxy::start_unready(&[]);
     let running = Running::start(&mut proxy.exec(&["--ready-timeout", "1h"], &["echo", "started"]));
     until("the helper", || running.children().len() == 1);
@@ -210,19 +210,19 @@ fn sigterm_while_waiting_ends_us_without_the_command() {
 }
 
 #[test]
-fn a_signal_that_comes_too_early_waits_for_the_command() {
+fn an_early_signal_waits_for_the_command() {
     let proxy = Proxy::start_unready(&[]);
     let running = Running::start(&mut proxy.exec(&["--ready-timeout", "1h"], &["sleep", "1000"]));
     until("the helper", || running.children().len() == 1);
     running.signal("USR1");
     proxy.becomes_ready();
-    // It ends whoever does nothing about it.
+    // By default SIGUSR1 ends a process.
     assert_eq!(running.end().status.code(), Some(128 + 10));
     assert!(proxy.story().contains("\"signal\": 10"));
 }
 
 #[test]
-fn the_code_survives_the_end_of_our_own_part() {
+fn the_exit_code_survives_the_end_of_the_helper() {
     let proxy = Proxy::start(&STUBBORN);
     let mut running = Running::start(&mut proxy.exec(&[], &["sh", "-c", "echo $$; exit 5"]));
     let command: u32 = running.line().parse().unwrap();
@@ -231,11 +231,11 @@ fn the_code_survives_the_end_of_our_own_part() {
     send("KILL", helper().unwrap());
     let output = running.end();
     assert_eq!(output.status.code(), Some(5));
-    assert!(said(&output).contains("the proxy may still be there"), "{}", said(&output));
+    assert!(said(&output).contains("the proxy may still run"), "{}", said(&output));
 }
 
 #[test]
-fn sigterm_during_the_drain_is_respected_within_its_grace() {
+fn after_sigterm_the_drain_ends_within_the_grace_period() {
     let proxy = Proxy::start(&STUBBORN);
     let mut running = Running::start(&mut proxy.exec(&["--grace-period", "3s"], &["sh", "-c", "echo $$; exit 5"]));
     let command: u32 = running.line().parse().unwrap();
@@ -248,7 +248,7 @@ fn sigterm_during_the_drain_is_respected_within_its_grace() {
 }
 
 #[test]
-fn a_command_that_kubelet_will_start_again_keeps_its_proxy() {
+fn a_command_that_kubelet_restarts_keeps_its_proxy() {
     let proxy = Proxy::start(&[]);
     let output = run(&mut proxy.exec(&["--restart-policy", "OnFailure"], &["false"]));
     assert_eq!((output.status.code(), said(&output)), (Some(1), String::new()));
@@ -258,11 +258,11 @@ fn a_command_that_kubelet_will_start_again_keeps_its_proxy() {
 }
 
 #[test]
-fn without_a_proxy_the_command_takes_our_place() {
-    // In a network of its own no listener and no capture of this machine is seen.
+fn without_a_proxy_the_command_replaces_exec() {
+    // A network namespace of its own has no listener and no capture of this machine.
     let works = Command::new("unshare").args(["-rn", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !works {
-        eprintln!("SKIPPED: no network namespace can be had here");
+        eprintln!("SKIPPED: no right to make a network namespace");
         return;
     }
     let exec = |command: &str| {
@@ -280,7 +280,7 @@ fn without_a_proxy_the_command_takes_our_place() {
 }
 
 #[test]
-fn wait_ends_with_the_proxys_readiness_or_its_time() {
+fn wait_ends_when_the_proxy_is_ready_or_the_time_is_over() {
     let proxy = Proxy::start_unready(&[]);
     let output = run(proxy.agent("wait").args(["--ready-timeout", "200ms"]));
     assert_eq!((output.status.code(), said(&output).lines().count()), (Some(69), 1), "{}", said(&output));
@@ -291,7 +291,7 @@ fn wait_ends_with_the_proxys_readiness_or_its_time() {
 }
 
 #[test]
-fn mistakes_are_all_told_and_nothing_is_started() {
+fn all_mistakes_are_reported_and_nothing_is_started() {
     let output =
         run(Command::new(AGENT).args(["exec", "--not-ready", "maybe", "--exit-code", "1"]).env("EXEUNT_READY_PORT", "0"));
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(64), &b""[..]));
@@ -302,14 +302,14 @@ fn mistakes_are_all_told_and_nothing_is_started() {
 }
 
 #[test]
-fn the_commands_own_options_are_its_own() {
+fn options_after_the_command_belong_to_it() {
     let proxy = Proxy::start(&[]);
     let output = run(&mut proxy.exec(&[], &["echo", "--help", "--", "--log", "watch"]));
     assert_eq!(output.stdout, b"--help -- --log watch\n");
 }
 
 #[test]
-fn a_terminal_is_the_commands() {
+fn the_command_gets_the_terminal() {
     let proxy = Proxy::start(&[]);
     let agent = proxy.exec(&[], &[]);
     let mut command = Command::new("python3");
@@ -319,7 +319,7 @@ fn a_terminal_is_the_commands() {
     let story = ["foreground True", "read one", "job stopped", "foreground True", "read two", "interrupted", "job ended with 9"];
     let mut rest = shown.as_str();
     for part in story {
-        let Some((_, behind)) = rest.split_once(part) else { panic!("{part} is missing in {shown}") };
-        rest = behind;
+        let Some((_, after)) = rest.split_once(part) else { panic!("{part} is missing in {shown}") };
+        rest = after;
     }
 }

@@ -1,4 +1,4 @@
-//! What a wrapped command lives among: a proxy that is told to go, its health listener, and whoever sends signals.
+//! What a wrapped command needs: a proxy with a health listener, and signals.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
-/// Far longer than anything here takes; short beside the agent's own limits.
+/// Much longer than anything here takes, much shorter than the limits of the agent.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A fake proxy; see the script of the other tests.
+/// A fake proxy, by the script of the other tests.
 pub(crate) struct Proxy {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -27,7 +27,7 @@ struct Health {
     ready: Arc<AtomicBool>,
 }
 
-/// A wrapped command at work, whose stdin is open.
+/// A wrapped command that runs, with an open stdin.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) stdout: BufReader<ChildStdout>,
@@ -52,12 +52,12 @@ impl Proxy {
         proxy
     }
 
-    /// From now on it is ready.
+    /// Makes it ready.
     pub(crate) fn becomes_ready(&self) {
         self.health.ready.store(true, Ordering::Relaxed);
     }
 
-    /// `exec` or `wait` beside this proxy, its options not yet ended.
+    /// The beginning of a command line of `exec` or `wait` beside this proxy.
     pub(crate) fn agent(&self, verb: &str) -> Command {
         let mut agent = Command::new(AGENT);
         agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
@@ -75,7 +75,7 @@ impl Proxy {
         agent
     }
 
-    /// What it was asked, once it has ended.
+    /// The requests that it got, once it has ended.
     pub(crate) fn story(mut self) -> String {
         let mut story = String::new();
         self.output.read_to_string(&mut story).unwrap();
@@ -100,7 +100,7 @@ impl Health {
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut asked = [0; 1_000];
-                // A connection alone is a question, too: whether anybody is there.
+                // A connection without a request only asks whether something listens.
                 let length = stream.read(&mut asked).unwrap_or(0);
                 if length == 0 {
                     continue;
@@ -130,12 +130,12 @@ impl Running {
         line.trim_end().to_owned()
     }
 
-    /// Sends `signal`, by its name, to the agent alone.
+    /// Sends `signal`, by its name, to the agent only.
     pub(crate) fn signal(&self, signal: &str) {
         send(signal, self.child.id());
     }
 
-    /// The processes whose parent the agent is, with their states.
+    /// The children of the agent, with their states.
     pub(crate) fn children(&self) -> Vec<(u32, char)> {
         let mut children = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -150,7 +150,7 @@ impl Running {
         children
     }
 
-    /// Its end, within reason.
+    /// Waits for its end.
     pub(crate) fn end(mut self) -> Output {
         drop(self.child.stdin.take());
         until("its end", || self.child.try_wait().unwrap().is_some());
@@ -166,11 +166,11 @@ pub(crate) fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().unwrap().success());
 }
 
-/// Looks until `reached`.
+/// Waits until `reached`.
 pub(crate) fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let began = Instant::now();
     while !reached() {
-        assert!(began.elapsed() < SOON, "{what} does not come");
+        assert!(began.elapsed() < SOON, "{what} has not come");
         thread::yield_now();
     }
 }

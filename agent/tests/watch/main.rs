@@ -1,5 +1,5 @@
-//! The agent's binary beside a fake proxy, on loopback, as on a shared host. What is decided is tested elsewhere; here, that the
-//! agent sees what happens and tells whom it should. The real filter in a real Envoy is tested in the workspace's `tests/`.
+//! The program beside a fake proxy, on loopback, as on a shared host. Other tests check its decisions. These check that the agent sees
+//! what happens, and reports it to the right place. The tests of the workspace use the real filter in a real Envoy.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
 
@@ -10,10 +10,10 @@ mod world;
 
 use world::{AGENT, Agent, Proxy, Task};
 
-/// Far longer than anything here takes; short beside the agent's own limits.
+/// Much longer than anything here takes, much shorter than the limits of the agent.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Whether the kernel tells how a process has ended that is not a child of whoever asks: Linux 6.15 and newer.
+/// Whether the kernel tells the exit status of a process to a process that is not its parent: Linux 6.15 and newer.
 fn kernel_tells() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0u32));
@@ -25,7 +25,7 @@ fn kernel_tells() -> bool {
 }
 
 #[test]
-fn the_filter_is_told_the_end_and_the_proxy_goes() {
+fn the_filter_gets_the_completion_and_the_proxy_ends() {
     let (proxy, task) = (Proxy::start(&[]), Task::start("read x; exit 3"));
     let agent = Agent::watch(&proxy, &task);
     task.end();
@@ -48,7 +48,7 @@ fn the_filter_is_told_the_end_and_the_proxy_goes() {
 }
 
 #[test]
-fn a_signal_is_an_end_too() {
+fn a_task_that_a_signal_ends_has_ended() {
     let (proxy, task) = (Proxy::start(&[]), Task::start("read x"));
     let agent = Agent::watch(&proxy, &task);
     task.kill();
@@ -58,7 +58,7 @@ fn a_signal_is_an_end_too() {
 }
 
 #[test]
-fn the_proxy_is_not_told_to_go_before_it_has_read_everything() {
+fn the_proxy_ends_after_it_has_read_everything() {
     let proxy = Proxy::start(&[]);
     let send = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); s.sendall(b'x' * 3_000_000)";
     let task = Task::start(&format!("python3 -c \"{send}\" {}; read x", proxy.front()));
@@ -95,7 +95,7 @@ fn without_an_admin_interface_pilot_agent_is_asked() {
 }
 
 #[test]
-fn a_native_sidecar_is_left() {
+fn a_native_proxy_is_only_drained() {
     let (proxy, task) = (Proxy::start(&["filter=drained"]), Task::start("read x"));
     let agent = Agent::start(proxy.agent("watch").args(["--action", "drain", "--pid", &task.pid().to_string()])).until_watching();
     task.end();
@@ -107,7 +107,7 @@ fn a_native_sidecar_is_left() {
 }
 
 #[test]
-fn a_proxy_that_goes_by_itself_has_no_route() {
+fn a_proxy_that_ends_by_itself_has_no_route() {
     let (mut proxy, task) = (Proxy::start(&["filter=none"]), Task::start("read x"));
     let agent = Agent::watch(&proxy, &task).until_it_holds(2);
     proxy.kill();
@@ -127,13 +127,13 @@ fn signals_do_not_end_a_watch() {
 }
 
 #[test]
-fn a_task_that_failed_under_on_failure_keeps_its_proxy_until_the_pod_is_ended() {
+fn under_on_failure_a_failed_task_keeps_its_proxy_until_kubelet_ends_the_pod() {
     let (proxy, task) = (Proxy::start(&[]), Task::start("read x; exit 1"));
     let pid = task.pid().to_string();
     let agent = Agent::start(proxy.agent("watch").args(["--pid", &pid, "--restart-policy", "OnFailure"])).until_watching();
     task.end();
-    // Nothing was told to the filter yet: only SIGTERM makes this end the last one.
-    let agent = agent.until_it_says("is not done");
+    // The filter has no completion yet: only SIGTERM makes this end the last one.
+    let agent = agent.until_it_says("has not ended for good");
     assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
     agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":\"filter"]);
 }
@@ -144,7 +144,7 @@ fn an_exit_status_that_comes_late_is_in_the_verdict() {
     let mut proxy = Proxy::start(&["filter=none", "admin=no", "pilot=no"]);
     let agent = Agent::watch(&proxy, &task);
     task.end();
-    // Nothing that the agent can do ends it.
+    // The agent cannot end it.
     proxy.kill();
     agent.verdict().has(&[if kernel_tells() { "\"exitCode\":3" } else { "\"exitStatus\":\"unknown\"" }]);
 }
@@ -165,12 +165,12 @@ fn under_on_failure_an_exit_status_that_comes_late_is_waited_for() {
 }
 
 #[test]
-fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
-    // Whoever names the proxy's process knows that the node's processes are seen here.
+fn before_a_task_was_seen_sigterm_makes_the_agent_leave() {
+    // With --proxy-pid, the processes of the node are no reason to refuse.
     let proxy = std::process::id().to_string();
     let agent =
         Agent::start(Command::new(AGENT).args(["watch", "--container", "a-container-that-never-comes", "--proxy-pid", &proxy]));
-    // It is held back before the first look at /proc; the blocked signals say so.
+    // SIGTERM is blocked before the first look at /proc; the mask of blocked signals shows it.
     let held = |status: String| {
         let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:").map(|mask| u64::from_str_radix(mask.trim(), 16)));
         line.unwrap().unwrap() & (1 << 14) != 0
@@ -182,11 +182,11 @@ fn before_there_is_a_task_sigterm_is_an_order_to_leave() {
     }
     assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
     let said = agent.leaves();
-    assert!(said.contains("asked to leave"), "{said}");
+    assert!(said.contains("SIGTERM before a-container-that-never-comes was seen"), "{said}");
 }
 
 #[test]
-fn mistakes_are_all_told_and_never_hold_up_the_pod() {
+fn all_mistakes_are_reported_and_none_keeps_the_pod() {
     for (verb, code) in [("watch", 0), ("complete", 64)] {
         let output =
             Command::new(AGENT).args([verb, "--pid", "x", "--action", "stop"]).env("EXEUNT_ADMIN_PORT", "x").output().unwrap();
@@ -195,14 +195,14 @@ fn mistakes_are_all_told_and_never_hold_up_the_pod() {
         for name in ["--pid", "--action", "EXEUNT_ADMIN_PORT"] {
             assert!(said.contains(name), "{name}: {said}");
         }
-        // The pod's owner looks for a verdict.
+        // The owner of the pod looks for a verdict.
         let told = said.lines().any(|line| line.starts_with('{') && line.contains("\"proxy\":\"untouched\""));
         assert_eq!(told, verb == "watch", "{said}");
     }
 }
 
 #[test]
-fn a_native_sidecar_with_mistakes_stays_so_that_kubelet_does_not_start_it_again_and_again() {
+fn a_native_sidecar_with_mistakes_stays_because_kubelet_would_restart_it() {
     let agent = Agent::start(Command::new(AGENT).args(["watch", "--placement", "native", "--grace-period", "30"]));
     let agent = agent.until_it_says("\"refused\":[{\"reason\":\"--grace-period: ");
     assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
@@ -210,17 +210,17 @@ fn a_native_sidecar_with_mistakes_stays_so_that_kubelet_does_not_start_it_again_
 }
 
 #[test]
-fn a_plan_names_everything_that_would_be_tried_and_touches_nothing() {
+fn a_plan_names_every_route_and_does_nothing() {
     let (mut proxy, task) = (Proxy::start(&["filter=foreign"]), Task::start("read x"));
     let output = proxy.agent("watch").args(["--explain", "--pid", &task.pid().to_string()]).output().unwrap();
     let plan = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     let lines = [
         format!("main container  base: process {}", task.pid()),
-        "action          quit: the proxy drains, then ends".to_owned(),
+        "action          quit: drain the proxy, then end it".to_owned(),
         format!("filter          127.0.0.1:{}: not the filter's answer (503)", proxy.signal()),
         format!("then            Envoy's admin interface, port {}: listens", proxy.admin()),
-        "limits          5m in all, 15s without a byte moving, 30s from SIGTERM on".to_owned(),
+        "limits          5m in all, 15s while no byte moves, 30s after SIGTERM".to_owned(),
     ];
     for line in lines {
         assert!(plan.lines().any(|known| known == line), "{line} is not in\n{plan}");
@@ -231,14 +231,14 @@ fn a_plan_names_everything_that_would_be_tried_and_touches_nothing() {
 }
 
 #[test]
-fn complete_tells_the_exit_code_it_was_given() {
+fn complete_reports_the_given_exit_code() {
     let proxy = Proxy::start(&[]);
     let agent = Agent::start(proxy.agent("complete").args(["--container", "job", "--exit-code", "7"]));
     agent.verdict().has(&["\"container\":\"job\"", "\"exitCode\":7", "\"proxy\":\"gone\""]);
 }
 
 #[test]
-fn stdout_is_for_answers() {
+fn only_answers_go_to_stdout() {
     let output = Command::new(AGENT).arg("--version").stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.stdout, format!("exeunt-agent {}\n", env!("CARGO_PKG_VERSION")).into_bytes());
     let output = Command::new(AGENT).arg("--help").output().unwrap();

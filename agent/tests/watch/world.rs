@@ -1,4 +1,4 @@
-//! What the agent lives among: a task, a proxy, kubelet's termination log.
+//! What the agent needs: a task, a proxy, kubelet's termination log.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -17,27 +17,27 @@ pub(crate) struct Proxy {
     ports: Vec<u16>,
 }
 
-/// A main container's process, which waits for a line before it ends. A thread reaps it, as a container runtime does.
+/// The process of a main container. It waits for a line before it ends. A thread reaps it, as a container runtime does.
 pub(crate) struct Task {
     pid: u32,
     stdin: ChildStdin,
     runtime: thread::JoinHandle<()>,
 }
 
-/// The agent at work.
+/// A running agent.
 pub(crate) struct Agent {
     child: Child,
     stderr: BufReader<ChildStderr>,
     termination_log: PathBuf,
 }
 
-/// What the agent says in the end.
+/// The stderr of an agent that has ended, with the verdict as its last line.
 pub(crate) struct Verdict(String);
 
 // === impl Proxy ===
 
 impl Proxy {
-    /// A proxy with `roles`; see the script.
+    /// A proxy with `roles`, which the script describes.
     pub(crate) fn start(roles: &[&str]) -> Self {
         let mut child = Command::new("python3").arg(FAKE).args(roles).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -73,13 +73,13 @@ impl Proxy {
         agent
     }
 
-    /// Ends it, unasked.
+    /// Kills it.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// What it was asked, once it has ended.
+    /// The requests that it got, once it has ended.
     pub(crate) fn story(mut self) -> String {
         let mut story = String::new();
         self.output.read_to_string(&mut story).unwrap();
@@ -102,7 +102,7 @@ impl Task {
         Self::reaped_after(Duration::ZERO, script)
     }
 
-    /// The same, on a node so busy that the runtime comes `late` to reap it.
+    /// The same, on a busy node, where the runtime reaps it `late`.
     pub(crate) fn reaped_after(late: Duration, script: &str) -> Self {
         let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
@@ -121,7 +121,7 @@ impl Task {
         self.pid
     }
 
-    /// Lets it go on, and waits for its end.
+    /// Makes it continue, and waits for its end.
     pub(crate) fn end(self) {
         drop(self.stdin);
         self.runtime.join().unwrap();
@@ -137,7 +137,7 @@ impl Task {
 // === impl Agent ===
 
 impl Agent {
-    /// An agent that watches `task` beside `proxy`, and does so already.
+    /// An agent that already watches `task` beside `proxy`.
     pub(crate) fn watch(proxy: &Proxy, task: &Task) -> Self {
         let agent = Self::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]));
         agent.until_watching()
@@ -154,7 +154,7 @@ impl Agent {
         Self { child, stderr, termination_log }
     }
 
-    /// Waits until it has taken hold of the task.
+    /// Waits until it watches the task.
     pub(crate) fn until_watching(self) -> Self {
         self.until_it_says("watching")
     }
@@ -164,12 +164,12 @@ impl Agent {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();
-            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it has ended without saying: {words}");
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it has ended without a line with: {words}");
         }
         self
     }
 
-    /// Waits until it has taken hold of that many processes.
+    /// Waits until it has pidfds of this many processes.
     pub(crate) fn until_it_holds(self, processes: usize) -> Self {
         let holds = || {
             let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().flatten();
@@ -179,7 +179,7 @@ impl Agent {
         };
         let began = std::time::Instant::now();
         while holds() < processes {
-            assert!(began.elapsed() < std::time::Duration::from_secs(10), "it holds {} processes", holds());
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "it has pidfds of {} processes", holds());
             std::thread::yield_now();
         }
         self
@@ -189,7 +189,7 @@ impl Agent {
         self.child.id()
     }
 
-    /// What it said until it left; it must have left with 0 and without a word on stdout.
+    /// Waits for its end, with exit code 0 and nothing on stdout. Returns its stderr.
     pub(crate) fn leaves(mut self) -> String {
         let (mut said, mut answered) = (String::new(), String::new());
         self.stderr.read_to_string(&mut said).unwrap();
@@ -213,7 +213,7 @@ impl Agent {
 // === impl Verdict ===
 
 impl Verdict {
-    /// It says all of `parts`.
+    /// Checks that it contains all of `parts`.
     pub(crate) fn has(&self, parts: &[&str]) {
         for part in parts {
             assert!(self.0.lines().last().unwrap().contains(part), "{part} is not in\n{}", self.0);

@@ -1,4 +1,4 @@
-//! One connection of the pod's through its proxy, and where its bytes are.
+//! One connection of the pod through its proxy, and where its bytes are.
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -6,11 +6,11 @@ use pod::sockets::{Endpoint, Socket, State};
 
 use crate::plan::Receiver;
 
-/// What the kernel and Envoy hold at most, in bytes. Small beside real ones, so that all of them fill up.
+/// The buffers of the kernel and of Envoy, in bytes. They are smaller than real ones, so that all fill up.
 const RECEIVE_BUFFER: u64 = 64 * 1024;
 const ENVOY_BUFFER: u64 = 32 * 1024;
 const SEND_BUFFER: u64 = 128 * 1024;
-/// What Envoy reads at a time.
+/// The bytes of one read of Envoy.
 const READ: u64 = 16 * 1024;
 
 pub(crate) const PROXY_UID: u32 = 1337;
@@ -23,7 +23,7 @@ pub(crate) const CAPTURE: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 pub(crate) struct Flow {
     number: u16,
     receiver: Receiver,
-    /// Of a helper container, which lives on and keeps the connection.
+    /// Whether it belongs to a helper container, which runs on and keeps the connection.
     of_a_helper: bool,
     /// In the sender's socket, in the proxy's, in Envoy itself, in the proxy's socket to the destination.
     in_sender: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Flow {
     in_upstream: u64,
     /// Envoy has read the sender's FIN.
     fin_read: bool,
-    /// Envoy has gone.
+    /// Envoy has ended.
     cut: bool,
 }
 
@@ -44,12 +44,12 @@ impl Flow {
         Self { number, receiver, of_a_helper, in_sender: bytes, in_proxy, in_envoy, in_upstream, fin_read: false, cut: false }
     }
 
-    /// One millisecond passes, at `now` in milliseconds after the task's end. Whether a byte has moved.
+    /// Lets one millisecond pass, at `now` in milliseconds after the end of the task. Returns whether a byte has moved.
     pub(crate) fn step(&mut self, now: u64, envoy_works: bool) -> bool {
         let before = (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read);
         self.in_upstream -= self.in_upstream.min(self.receiver.takes(now));
         if envoy_works && !self.cut {
-            // What was read a millisecond ago is written now: for so long it is in no queue.
+            // What was read a millisecond ago is written now. In between it is in no queue.
             let written = self.in_envoy.min(SEND_BUFFER.saturating_sub(self.in_upstream));
             self.in_envoy -= written;
             self.in_upstream += written;
@@ -61,7 +61,7 @@ impl Flow {
             }
         }
         if !self.cut {
-            // A receiver offers no small windows (RFC 1122, 4.2.3.3).
+            // A receiver does not offer a small window (RFC 1122, 4.2.3.3).
             let window = RECEIVE_BUFFER - self.in_proxy;
             let sent = self.in_sender.min(if window >= RECEIVE_BUFFER / 2 { window } else { 0 });
             self.in_sender -= sent;
@@ -70,12 +70,12 @@ impl Flow {
         before != (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read)
     }
 
-    /// When a byte may move again after none has, in milliseconds.
+    /// When a byte can move again, in milliseconds, if none moves now.
     pub(crate) fn resumes(&self, now: u64) -> Option<u64> {
         self.receiver.resumes(now).filter(|_| self.in_upstream > 0)
     }
 
-    /// Envoy ends: what it had not passed on is lost. How much that is.
+    /// Ends Envoy. Returns the bytes that are lost, which it had not passed on.
     pub(crate) fn cut(&mut self) -> u64 {
         if self.cut {
             return 0;
@@ -85,22 +85,22 @@ impl Flow {
         lost
     }
 
-    /// Bytes that are not delivered.
+    /// The bytes that are not delivered.
     pub(crate) fn undelivered(&self) -> u64 {
         self.in_sender + self.in_proxy + self.in_envoy + self.in_upstream
     }
 
-    /// Whether Envoy counts it among its requests in flight.
+    /// Whether Envoy counts it as a request in flight.
     pub(crate) fn is_active(&self) -> bool {
         !self.cut && (self.undelivered() > 0 || (self.receiver.keeps_open && !self.of_a_helper))
     }
 
-    /// Whether the proxy holds the sender's connection.
+    /// Whether the proxy has the connection of the sender.
     pub(crate) fn is_open(&self) -> bool {
         !self.cut && (self.of_a_helper || self.is_active())
     }
 
-    /// Its sockets, as the kernel's table has them.
+    /// Adds its sockets, as the kernel's table has them.
     pub(crate) fn sockets(&self, table: &mut Vec<Socket>) {
         let sender = Endpoint::new(POD, 40_000 + self.number);
         let upstream = Endpoint::new(POD, 50_000 + self.number);

@@ -1,45 +1,45 @@
-//! What a simulated pod is made of, and what befalls it.
+//! The plan of a simulated pod: its connections and its faults.
 
 use core::net::IpAddr;
 
 use drain::config::SIGNAL_ADDRESSES;
 
-/// All of it follows from the seed.
+/// The seed decides everything in it.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a die of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one roll of the dice")]
 pub struct Plan {
     /// The seed.
     pub seed: u64,
     pub(crate) flows: Vec<FlowPlan>,
     pub(crate) native: bool,
-    /// On which of the signal addresses the filter listens; `None`: there is none.
+    /// The signal address of the filter; `None`: there is no filter.
     pub(crate) filter: Option<IpAddr>,
-    /// Envoy itself answers in the filter's place: the module could not be loaded.
+    /// Envoy itself responds instead of the filter: the module could not be loaded.
     pub(crate) fails_open: bool,
     pub(crate) too_many_clusters: bool,
     /// Whether Envoy's process can be told from others.
     pub(crate) finds_process: bool,
-    /// The longest way of a request, in microseconds.
+    /// The longest latency of a request, in microseconds.
     pub(crate) delay: u64,
-    /// Of a hundred requests, those that get lost, those whose answers get lost, and those of Envoy's admin interface and pilot-agent that
-    /// are answered with an error; until [`Plan::troubled_until`]. (The filter's error is that of its virtual machine.)
+    /// The percentage of requests that are lost, of responses that are lost, and of error responses of Envoy's admin interface and
+    /// pilot-agent; until [`Plan::troubled_until`].
     pub(crate) lost: u64,
     pub(crate) unanswered: u64,
     pub(crate) wrong: u64,
     pub(crate) troubled_until: u64,
     /// From when to when Envoy hangs, in milliseconds.
     pub(crate) hangs: Option<(u64, u64)>,
-    /// When Envoy dies of itself.
+    /// When Envoy crashes.
     pub(crate) crashes: Option<u64>,
-    /// When the filter's configuration is pushed anew, and when its virtual machine crashes.
+    /// When the filter gets a new configuration, and when its virtual machine crashes.
     pub(crate) reloads: Option<u64>,
     pub(crate) vm_crashes: Option<u64>,
-    /// When the agent is killed, and how long kubelet takes to start it again.
+    /// When the agent is killed, and after how long kubelet restarts it.
     pub(crate) kills: Vec<(u64, u64)>,
     /// When the pod is deleted, and its grace period.
     pub(crate) deleted: Option<u64>,
     pub(crate) grace: u64,
-    /// How long after the task's end kubelet ends native sidecars.
+    /// How long after the end of the task kubelet ends native sidecars.
     pub(crate) native_after: u64,
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct FlowPlan {
     pub(crate) of_a_helper: bool,
 }
 
-/// Who takes the bytes.
+/// The receiver of the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receiver {
-    /// Bytes in a millisecond.
+    /// Bytes per millisecond.
     pace: u64,
-    /// From when to when it takes none, in milliseconds.
+    /// From when to when it receives none, in milliseconds.
     stalls: Option<(u64, u64)>,
-    /// It does not close its end when the sender has closed its own.
+    /// Whether it keeps its end open when the sender has closed its own.
     pub(crate) keeps_open: bool,
 }
 
-/// A source of numbers that is the same every time (xorshift64*).
+/// A reproducible random number generator (xorshift64*).
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
@@ -108,9 +108,9 @@ impl FlowPlan {
         let receiver = Receiver {
             pace: 50 + dice.below(fastest),
             stalls: match dice.below(10) {
-                // Dead, from some time on.
+                // Dead from some time on.
                 0 => Some((dice.below(2_000), u64::MAX)),
-                // Slow to wake up: less than the stall timeout, and sometimes more.
+                // It pauses, mostly for less than the stall timeout.
                 1..=3 => Some(dice.span(2_000, 18_000)),
                 _ => None,
             },
@@ -137,7 +137,7 @@ impl Receiver {
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not make neighbouring pods, and zero is the one state it cannot leave.
+        // Similar seeds must not make similar pods, and zero is the one state that it cannot leave.
         Self((seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1)
     }
 

@@ -1,44 +1,45 @@
-//! One pod, from its task's end to its own.
+//! One pod, from the end of its task to its own.
 
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use agent::options::{Invocation, Options};
+use agent::proxy::Sidecar;
+use agent::shutdown::{Context, MARGIN, Patience, TaskEnd, sequence};
+use log::{LevelFilter, Log, Metadata, Record};
 use pod::pidfd::Exit;
 
-use crate::clock::Clock;
-use crate::ending::Ending;
-use crate::farewell;
-use crate::ladder::Patience;
-use crate::options::{Invocation, Options};
+use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::sidecar::Sidecar;
-use crate::termination::{MARGIN, Termination};
 use crate::world::{self, Interruption, World};
 
 /// How a pod has ended.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// When, after its task.
+    /// The time since the end of its task.
     pub after: Duration,
-    /// From the last byte's delivery to Envoy's end, where the one followed the other.
+    /// From the delivery of the last byte to the end of Envoy, if Envoy ended after it.
     pub lateness: Option<Duration>,
-    /// Whatever should not have been.
+    /// What is wrong.
     pub wrongs: Vec<String>,
     /// What happened.
     pub log: Vec<String>,
 }
 
-/// Lets the pod of `plan` end.
+/// Runs the pod of `plan` to its end.
 ///
 /// # Panics
-/// Where the agent's own code does.
+/// Where the code of the agent panics.
 #[must_use]
 pub fn run(plan: &Plan) -> End {
+    // An error means that an earlier pod has set it.
+    let _ = log::set_logger(&WorldLog);
+    log::set_max_level(LevelFilter::Debug);
     World::new(plan.clone()).begin();
     let (mut restless, mut all_have_left, mut speechless) = (false, false, false);
     loop {
         let began = world::now();
-        let interruption = match catch_unwind(AssertUnwindSafe(|| see_out(plan.native))) {
+        let interruption = match catch_unwind(AssertUnwindSafe(|| shut_down(plan))) {
             Ok(()) => {
                 all_have_left = true;
                 break;
@@ -54,7 +55,7 @@ pub fn run(plan: &Plan) -> End {
                 restless = true;
                 break;
             }
-            // Kills that come meanwhile find nobody.
+            // A kill in this time finds no agent.
             Interruption::Killed(pause) => {
                 if world::with(|world| world.run(pause, false)) == Some(Interruption::PodIsOver) {
                     break;
@@ -66,23 +67,39 @@ pub fn run(plan: &Plan) -> End {
         world.end(all_have_left);
         let mut wrongs = world.wrongs().to_vec();
         if restless {
-            wrongs.push("it does not come to rest".to_owned());
+            wrongs.push("it does not end".to_owned());
         }
         if speechless {
-            wrongs.push("the grace period is over, and the agent has said no verdict".to_owned());
+            wrongs.push("the grace period is over, and the agent has written no verdict".to_owned());
         }
         End { after: world.now().since_zero(), lateness: world.lateness(), wrongs, log: world.log().to_vec() }
     })
 }
 
 /// What the agent does once it has seen the task end.
-fn see_out(native: bool) {
-    let Some(options) = options(native) else { return };
-    let clock = Clock;
-    let termination = Termination;
-    let mut ending = Ending::new(&options, Sidecar::new(&options, None), clock, clock.now(), Exit::Code(0)).within(&termination);
-    let verdict = farewell::see_out(&mut ending, Patience::Endless);
+fn shut_down(plan: &Plan) {
+    let Some(options) = options(plan.native) else { return };
+    let world = Machine;
+    let task = TaskEnd::told(options.container(), Exit::Code(0), world::now());
+    let grace = world::with(|world| world.grace());
+    let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace };
+    let verdict = sequence::run(&context, Sidecar::new(&world, &options, None));
     world::with(|world| world.note(&format!("agent: the verdict is {verdict:?}")));
+}
+
+/// Keeps the log of the agent in the world of its thread, for a pod that goes wrong.
+struct WorldLog;
+
+impl Log for WorldLog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        world::with(|world| world.note(&format!("agent: {}", record.args())));
+    }
+
+    fn flush(&self) {}
 }
 
 fn options(native: bool) -> Option<Options> {

@@ -1,4 +1,4 @@
-//! The world around an agent: kernel, Envoy with the filter in it, pilot-agent, kubelet. Its time passes while the agent waits.
+//! The world of one agent: the kernel, Envoy with the filter, pilot-agent, kubelet. Its time passes while the agent waits.
 
 use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 
+use agent::os::http::Request;
+use agent::shutdown::MARGIN;
 use drain::admin::{Answer, Call, CallId, Callee, Failure};
 use drain::limits::Limits;
 use drain::machine::{Effect, Event, Machine};
@@ -15,40 +17,38 @@ use pod::ports;
 use pod::sockets::{Endpoint, Socket, State as SocketState};
 
 use crate::flow::{CAPTURE, Flow, PROXY_UID};
-use crate::http::Request;
 use crate::plan::{Dice, Plan};
-use crate::termination::MARGIN;
 
 const MILLISECOND: u64 = 1_000;
-/// From the call to quit to Envoy's end, as on a real one.
+/// From the call to quit to the end of Envoy, as measured on a real one.
 const LEAVING: u64 = 17 * MILLISECOND;
-/// Where the filter's virtual machine has crashed, Envoy answers itself until there is a new one.
+/// After a crash of the filter's virtual machine, Envoy itself responds until there is a new one.
 const NEW_VM: u64 = 300 * MILLISECOND;
-/// On SIGTERM pilot-agent waits so long, then looks every second whether connections are left (`EXIT_ON_ZERO_ACTIVE_CONNECTIONS`).
+/// After SIGTERM, pilot-agent waits for this time, then looks every second whether there are connections
+/// (`EXIT_ON_ZERO_ACTIVE_CONNECTIONS`).
 const MINIMUM_DRAIN: u64 = 5_000 * MILLISECOND;
-/// Movement is reported four times a second, a queue may then be as long as it was before, and what is in Envoy's own buffers shows in
-/// none; and while Envoy hangs, a request to it takes the agent two seconds, in which it reports nothing. So much sooner a stall may
-/// seem to begin, or later to end.
+/// How much earlier a stall can seem to begin, or later to end. Movement is reported four times a second, a queue can then be as long as
+/// before, and Envoy's own buffers show in no queue. While Envoy hangs, a request to it costs the agent two seconds without a report.
 const RESOLUTION: Duration = Duration::from_secs(3);
-/// A pod that has not come to rest by then never will.
+/// A pod that has not ended by then never will.
 const PATIENCE: u64 = 3_600_000 * MILLISECOND;
 
 thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::new(Plan::of(0)));
 }
 
-/// Why the agent's own time is over.
+/// Why the agent stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interruption {
-    /// It is killed; kubelet starts another one so much later.
+    /// It is killed. Kubelet restarts it after this time.
     Killed(Duration),
     /// The pod's grace period is over.
     PodIsOver,
-    /// It goes on for ever.
+    /// It runs for ever.
     Restless,
 }
 
-/// What becomes of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) enum Service {
     Answered {
@@ -58,7 +58,7 @@ pub(crate) enum Service {
     },
     /// The connection is cut.
     Broken,
-    /// Nothing comes back.
+    /// There is no response.
     Silence,
 }
 
@@ -102,12 +102,12 @@ pub(crate) struct World {
     filter_sleeps: u64,
     vm_is_down_until: u64,
     kills: Vec<(u64, u64)>,
-    /// Bytes that are lost, and nothing excuses it.
+    /// What is wrong, such as bytes that are lost without an excuse.
     wrongs: Vec<String>,
     log: Vec<String>,
 }
 
-/// Does `work` on this thread's world.
+/// Does `work` with the world of this thread.
 pub(crate) fn with<T>(work: impl FnOnce(&mut World) -> T) -> T {
     WORLD.with_borrow_mut(work)
 }
@@ -117,18 +117,18 @@ pub(crate) fn now() -> Instant {
     with(|world| world.now())
 }
 
-/// Lets `time` pass, and with it whatever happens meanwhile.
+/// Lets `time` pass, with all events in it.
 pub(crate) fn pass(time: Duration) {
     interrupt(with(|world| world.run(time, false)));
 }
 
-/// The same, but at most until Envoy's end. Whether that has come.
+/// The same, but at most until the end of Envoy. Returns whether Envoy has ended.
 pub(crate) fn pass_until_envoy_ends(time: Duration) -> bool {
     interrupt(with(|world| world.run(time, true)));
     with(|world| !world.envoy_lives)
 }
 
-/// Ends the agent where it stands, as SIGKILL would.
+/// Stops the agent, as SIGKILL would.
 fn interrupt(interruption: Option<Interruption>) {
     if let Some(interruption) = interruption {
         resume_unwind(Box::new(interruption));
@@ -138,7 +138,7 @@ fn interrupt(interruption: Option<Interruption>) {
 // === impl World ===
 
 impl World {
-    /// The world of `plan` at the moment of the task's end.
+    /// The world of `plan` when the task ends.
     pub(crate) fn new(plan: Plan) -> Self {
         let flows =
             plan.flows.iter().zip(0..).map(|(flow, number)| Flow::new(number, flow.bytes, flow.receiver, flow.of_a_helper));
@@ -179,7 +179,7 @@ impl World {
         world
     }
 
-    /// Makes it this thread's.
+    /// Makes it the world of this thread.
     pub(crate) fn begin(self) {
         with(|world| *world = self);
     }
@@ -188,17 +188,13 @@ impl World {
         Instant::at(Duration::from_micros(self.now))
     }
 
-    /// When SIGTERM comes: to a native sidecar soon after the task's end, else with the pod's deletion.
+    /// When SIGTERM comes: for a native sidecar soon after the end of the task, else with the deletion of the pod.
     pub(crate) fn terminated_at(&self) -> Option<Instant> {
         self.terminated().map(|at| Instant::at(Duration::from_micros(at)))
     }
 
     pub(crate) const fn grace(&self) -> Duration {
         Duration::from_millis(self.plan.grace)
-    }
-
-    pub(crate) const fn envoy_lives(&self) -> bool {
-        self.envoy_lives
     }
 
     pub(crate) const fn shows_envoys_process(&self) -> bool {
@@ -217,31 +213,31 @@ impl World {
         &self.wrongs
     }
 
-    /// From the last byte's delivery to Envoy's end, where the one followed the other.
+    /// From the delivery of the last byte to the end of Envoy, if Envoy ended after it.
     pub(crate) fn lateness(&self) -> Option<Duration> {
         let delivered = self.delivered.or_else(|| self.flows.iter().all(|flow| flow.undelivered() == 0).then_some(0))?;
         self.envoy_ended.and_then(|ended| ended.checked_sub(delivered)).map(Duration::from_micros)
     }
 
-    /// The way of a request or of its answer.
-    pub(crate) fn way(&mut self) -> Duration {
+    /// The time that a request or its response is under way.
+    pub(crate) fn latency(&mut self) -> Duration {
         Duration::from_micros(50 + self.dice.below(self.plan.delay))
     }
 
-    /// Whether a connection to `to` comes about.
+    /// Whether a connection to `to` is accepted.
     pub(crate) fn accepts(&self, to: SocketAddr) -> bool {
         if !self.envoy_lives {
-            // pilot-agent leaves with Envoy, and what is captured has nowhere to go.
+            // pilot-agent ends with Envoy, and captured connections are refused.
             return false;
         }
         match to.port() {
             ports::ADMIN | ports::STATUS => to.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST),
-            // Whatever is not loopback is captured: Envoy takes it, wherever it leads.
+            // Envoy accepts everything that is captured, which is all but loopback.
             _ => !to.ip().is_loopback() || self.plan.filter == Some(to.ip()),
         }
     }
 
-    /// Takes a request that has just arrived at `to`.
+    /// Serves a request that has arrived at `to`.
     pub(crate) fn serve(&mut self, to: SocketAddr, request: &Request<'_>) -> Service {
         if !self.envoy_lives {
             return Service::Broken;
@@ -285,17 +281,17 @@ impl World {
         }
     }
 
-    /// The pod is over: what is not delivered now never will be. `all_have_left`: nobody had to be killed for it.
+    /// Ends the pod: what is not delivered now never will be. `all_have_left`: nothing had to be killed.
     pub(crate) fn end(&mut self, all_have_left: bool) {
         let left: u64 = self.flows.iter().map(Flow::undelivered).sum();
         self.judge(left, "with the pod");
-        // Kubelet has an end to every grace period.
+        // After SIGTERM, kubelet ends the proxy at the end of the grace period.
         if all_have_left && self.envoy_lives && self.terminated().is_none() {
             self.wrongs.push("the agent has left, and the proxy has not".to_owned());
         }
     }
 
-    /// Lets `time` pass; with `until_gone` at most until Envoy's end.
+    /// Lets `time` pass, with `until_gone` at most until the end of Envoy.
     pub(crate) fn run(&mut self, time: Duration, until_gone: bool) -> Option<Interruption> {
         let end = self.now.saturating_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).min(PATIENCE);
         let over = self.terminated().map(|at| at + self.plan.grace * MILLISECOND);
@@ -334,13 +330,13 @@ impl World {
             Happening::FilterIsAnswered(id, answer) if self.envoy_lives => self.tell_filter(Event::Answer(*id, *answer)),
             Happening::EnvoyEnds(cause) if self.envoy_lives => self.end_envoy(*cause),
             Happening::FilterReloads if self.envoy_lives => {
-                self.note("the filter's configuration is pushed anew");
+                self.note("the filter gets a new configuration");
                 let snapshot = self.filter.snapshot(self.now());
                 self.filter = Machine::resume(Limits::default(), &snapshot, Duration::ZERO, self.now());
                 self.tell_filter(Event::Tick);
             }
             Happening::VmCrashes if self.envoy_lives => {
-                self.note("the filter's virtual machine crashes, and knows nothing any more");
+                self.note("the virtual machine of the filter crashes");
                 self.filter = Machine::new(Limits::default(), self.now());
                 self.vm_is_down_until = self.now + NEW_VM;
             }
@@ -409,12 +405,12 @@ impl World {
         self.keep_moving();
     }
 
-    /// Bytes may be lost when a limit has passed, and else not.
+    /// Bytes may be lost after a limit only.
     fn judge(&mut self, lost: u64, how: &str) {
         let limits = Limits::default();
         let since = |at: u64| Duration::from_micros(self.now.saturating_sub(at));
         let deadline = since(0) >= limits.drain_timeout;
-        // Also where Envoy has stood still for that long and goes on just then: nobody can know.
+        // Also if Envoy has hung for that long and continues just then: nothing can tell.
         let stalled = since(self.moved).max(Duration::from_micros(self.longest_stall)) + RESOLUTION >= limits.stall_timeout;
         let grace = self.terminated().is_some_and(|at| since(at) + MARGIN >= self.grace());
         if lost > 0 && !deadline && !stalled && !grace {
@@ -474,7 +470,7 @@ impl World {
 
     /// Makes the filter's call.
     fn make(&mut self, Effect { id, call }: Effect) {
-        let way = u64::try_from(self.way().as_micros()).unwrap_or(MILLISECOND);
+        let way = u64::try_from(self.latency().as_micros()).unwrap_or(MILLISECOND);
         if self.goes_wrong(self.plan.lost) {
             return;
         }
@@ -509,13 +505,13 @@ impl World {
         at.map(|at| at * MILLISECOND)
     }
 
-    /// Until when Envoy hangs, if it does.
+    /// Until when Envoy hangs, if it hangs now.
     fn hangs_until(&self) -> Option<u64> {
         let (from, to) = self.plan.hangs?;
         (from * MILLISECOND..to * MILLISECOND).contains(&self.now).then_some(to * MILLISECOND)
     }
 
-    /// Whether something goes wrong that does so in `percent` of all cases.
+    /// Whether a fault happens that has a probability of `percent`.
     fn goes_wrong(&mut self, percent: u64) -> bool {
         self.now < self.plan.troubled_until * MILLISECOND && self.dice.below(100) < percent
     }

@@ -67,7 +67,7 @@ def _script(run: ScenarioRun) -> None:
 
 
 def _wrapped(istio: Istio, code: int, run: ScenarioRun) -> None:
-    words = (_AGENT_BINARY, "exec", "--log", "all", "--", "python3", "/e2e/task.py", *upload("--exit", str(code)))
+    words = (_AGENT_BINARY, "exec", "--log", "info", "--", "python3", "/e2e/task.py", *upload("--exit", str(code)))
     run.start(Shape(istio=istio, agent="none", unpacks_agent=True, tasks=(Task(command=words),)))
     run.wait_ended()
     run.wait_received()

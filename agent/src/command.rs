@@ -1,0 +1,66 @@
+//! The verbs of the command line.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use log::{LevelFilter, error};
+
+mod complete;
+mod explain;
+mod preflight;
+mod wait;
+mod watch;
+
+use crate::exec;
+use crate::options::{self, Invocation, LogLevel, Options, Refusal, Verb};
+use crate::os::log::set_level;
+
+// From sysexits(3).
+const EX_USAGE: u8 = 64;
+const EX_UNAVAILABLE: u8 = 69;
+
+/// Does what `arguments`, without the name of the program, and the environment ask for. `variable` looks up a variable.
+pub fn run(mut arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<String>) -> ExitCode {
+    if arguments == ["--explain"] {
+        arguments.extend(explain::arguments_of_running_agent());
+    }
+    match Invocation::parse(arguments, variable) {
+        Ok(Invocation::Help(verb)) => print(&options::help(verb)),
+        Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
+        Ok(Invocation::Explain(options)) => print(&explain::plan(&options)),
+        Ok(Invocation::Run(options)) => return run_verb(&options),
+        Err(refusal @ Refusal { verb: Verb::Watch, explain: false, .. }) => watch::refuse(&refusal),
+        Err(Refusal { mistakes, .. }) => {
+            for mistake in mistakes {
+                error!("{mistake}");
+            }
+            return ExitCode::from(EX_USAGE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run_verb(options: &Options) -> ExitCode {
+    set_level(match options.log {
+        LogLevel::Trouble => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    });
+    let succeeds = match options.verb {
+        Verb::Watch => {
+            watch::run(options);
+            true
+        }
+        Verb::Exec => return ExitCode::from(exec::run(options)),
+        Verb::Wait => wait::run(options),
+        Verb::Complete => complete::run(options),
+    };
+    if succeeds { ExitCode::SUCCESS } else { ExitCode::from(EX_UNAVAILABLE) }
+}
+
+/// Writes `text` to stdout, which only an answer to a question may use.
+fn print(text: &str) {
+    // Write errors are ignored: the reader is gone.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,153 @@
+//! `--explain`: what the agent would do in this pod, and why. It does nothing.
+
+use core::fmt::Write as _;
+use core::net::SocketAddr;
+use std::ffi::OsString;
+use std::fs;
+
+use drain::duration;
+use drain::wire::{self, Action};
+use pod::delivery::Held;
+use pod::ports;
+use pod::procfs::Procfs;
+
+use super::preflight;
+use crate::options::{Form, Options, Placement, Verb, form};
+use crate::os::call;
+use crate::os::http::Request;
+use crate::os::linux::own_pid;
+use crate::os::{Linux, World};
+use crate::proxy::{Sidecar, State};
+
+/// Timeout for a call to another process in the pod, which responds within a millisecond.
+const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(1);
+
+/// The plan, one line for each item.
+pub(super) fn plan(options: &Options) -> String {
+    let mut text = String::new();
+    let mut say = |name: &str, what: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<16}{what}");
+    };
+    say("agent", &format!("{} {}, {}", drain::VERSION, options.verb.name(), placement(options)));
+    for reason in preflight::refusals(options) {
+        say("refused", &reason);
+    }
+    for line in main_containers(options) {
+        say("main container", &line);
+    }
+    say("restart policy", &restarts(options));
+    let world = Linux::new();
+    let mut sidecar = Sidecar::new(&world, options, None);
+    say("proxy", &proxy(&mut sidecar, options));
+    say("action", action(&sidecar, options));
+    if !sidecar.is_ztunnel() {
+        for at in &options.signal {
+            say("filter", &format!("{at}: {}", filter(&world, *at)));
+        }
+        say("then", &format!("Envoy's admin interface, port {}: {}", options.admin_port, listens(&world, options.admin_port)));
+        say("then", &format!("pilot-agent, port {}: {}", options.status_port, listens(&world, options.status_port)));
+        if options.action == Action::Quit {
+            say("then", "SIGTERM to pilot-agent, if the uid of the agent may");
+        }
+    }
+    let limits = [options.drain_timeout, options.stall_timeout, options.grace_period].map(duration::display);
+    let [drain, stall, grace] = limits;
+    say("limits", &format!("{drain} in all, {stall} while no byte moves, {grace} after SIGTERM"));
+    say("state-dir", &state_dir(options));
+    text
+}
+
+/// The arguments of the agent that runs in this container, where `kubectl exec` has started this process: its plan is of interest, not
+/// that of an agent without options.
+pub(super) fn arguments_of_running_agent() -> Vec<OsString> {
+    let proc = Procfs::default();
+    let ours = own_pid();
+    let root = proc.container(ours).and_then(|container| proc.root_of(&container.name));
+    let comm = proc.process(ours).map(|process| process.comm);
+    let agent = root.filter(|root| root.pid != ours && Some(&root.comm) == comm.as_ref());
+    let arguments = agent.and_then(|root| proc.arguments(root.pid)).unwrap_or_default();
+    arguments.into_iter().skip(1).map(OsString::from).collect()
+}
+
+fn placement(options: &Options) -> &'static str {
+    match (options.verb, options.placement) {
+        (Verb::Watch, Placement::Regular) => "a regular container",
+        (Verb::Watch, Placement::Native) => "a native sidecar",
+        (Verb::Exec, _) => "around the command of the main container",
+        (Verb::Wait | Verb::Complete, _) => "called once",
+    }
+}
+
+/// Each main container, with its process.
+fn main_containers(options: &Options) -> Vec<String> {
+    if options.verb != Verb::Watch {
+        return Vec::new();
+    }
+    let proc = Procfs::default();
+    let line = |name: &String| {
+        let pid = options.pid.or_else(|| proc.root_of(name).map(|root| root.pid));
+        pid.map_or_else(|| format!("{name}: not running"), |pid| format!("{name}: process {pid}"))
+    };
+    options.containers.iter().map(line).collect()
+}
+
+fn restarts(options: &Options) -> String {
+    let late = duration::display(options.late_start);
+    match options.verb {
+        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restart_policy.name()),
+        Verb::Exec | Verb::Wait | Verb::Complete => options.restart_policy.name().to_owned(),
+    }
+}
+
+fn proxy(sidecar: &mut Sidecar<'_, Linux>, options: &Options) -> String {
+    sidecar.find();
+    let state = match sidecar.state() {
+        State::Running(_) | State::Ztunnel => format!("runs, known {}", sidecar.known_by()),
+        State::NotYet | State::Gone if sidecar.is_captured() => "has not started: the pod's traffic is captured".to_owned(),
+        State::NotYet | State::Gone => "does not run".to_owned(),
+    };
+    let reason = if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { options.reason() };
+    let known = if sidecar.is_known() { "" } else { ", its sockets cannot be told from others" };
+    let undelivered = |held: Held| format!("; undelivered now: {} bytes", held.bytes);
+    format!("{state} ({reason}){known}{}", sidecar.reading().map_or_else(String::new, undelivered))
+}
+
+fn action(sidecar: &Sidecar<'_, Linux>, options: &Options) -> &'static str {
+    if sidecar.is_ztunnel() {
+        return "wait until everything is delivered: ztunnel belongs to the node";
+    }
+    match (options.form, options.action) {
+        (Some(Form::Absent), _) => "nothing: there is no proxy to end",
+        (_, Action::Quit) => "quit: drain the proxy, then end it",
+        (_, Action::Drain) => "drain: drain the proxy; kubelet ends it",
+    }
+}
+
+/// What responds at a signal address.
+fn filter(world: &impl World, at: SocketAddr) -> String {
+    let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
+    match call::exchange(world, at, &request, &mut |_| {}) {
+        Ok(head) if head.is_filters => "the filter answers".to_owned(),
+        Ok(head) => format!("not the filter's answer ({})", head.status),
+        Err(problem) => problem.to_string(),
+    }
+}
+
+fn listens(world: &impl World, port: u16) -> &'static str {
+    let open = ports::LOCALHOST.into_iter().any(|ip| call::listens(world, SocketAddr::new(ip, port), TIMEOUT));
+    if open { "listens" } else { "does not listen" }
+}
+
+fn state_dir(options: &Options) -> String {
+    let Some(folder) = &options.state_dir else { return "none: a restarted agent begins anew".to_owned() };
+    let name = folder.display();
+    match fs::read_dir(folder) {
+        Ok(files) => {
+            let mut known: Vec<_> = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+            known.sort();
+            if known.is_empty() { format!("{name}: empty") } else { format!("{name}: {}", known.join(", ")) }
+        }
+        Err(error) => format!("{name}: {error}"),
+    }
+}

@@ -1,0 +1,108 @@
+//! Preflight: pods that the agent refuses to handle.
+
+use std::fs;
+use std::process;
+
+use pod::procfs::Procfs;
+
+use crate::options::Options;
+use crate::os::linux::own_pid;
+
+/// Kubelet writes this file in every container that does not have its own.
+const HOSTS: &str = "/etc/hosts";
+/// Its first line in a pod with the network of the node (Kubernetes, `pkg/kubelet/kubelet_pods.go`,
+/// `managedHostsHeaderWithHostNetwork`).
+const HOST_NETWORK: &str = "# Kubernetes-managed hosts file (host network).";
+
+/// Why the agent refuses to handle this pod: all reasons. Empty if it does not refuse.
+pub(super) fn refusals(options: &Options) -> Vec<String> {
+    // With --proxy-pid the agent is on a shared host, and meant to be.
+    let hosts = if options.proxy_pid.is_none() { fs::read_to_string(HOSTS).unwrap_or_default() } else { String::new() };
+    let proc = Procfs::default();
+    let own = proc.container(own_pid()).map(|container| container.name);
+    let itself = own.and_then(|own| itself(options, &own));
+    let host_processes = host_processes(options, &proc);
+    host_network(&hosts).into_iter().chain(alone(options, process::id())).chain(host_processes).chain(itself).collect()
+}
+
+/// With the processes of the node, the first process of a container cannot be told from the others, because its parent, the runtime, is
+/// there too. Only the node has the threads of the kernel, and process 2 is always their parent (Linux, `init/main.c`, `rest_init`).
+fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
+    let told = options.pid.is_some() || options.proxy_pid.is_some();
+    let node = !told && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
+    node.then(|| {
+        "hostPID: true is not supported: use shareProcessNamespace: true instead, or start the command of the main container with \
+         exeunt-agent exec"
+            .to_owned()
+    })
+}
+
+/// In a shared PID namespace, process 1 is `pause`.
+fn alone(options: &Options, pid: u32) -> Option<String> {
+    (options.pid.is_none() && pid == 1).then(|| {
+        "shareProcessNamespace: true is missing in the pod: without it the agent cannot see the main container; or start its command \
+         with exeunt-agent exec"
+            .to_owned()
+    })
+}
+
+fn host_network(hosts: &str) -> Option<String> {
+    let told = hosts.starts_with(HOST_NETWORK);
+    told.then(|| {
+        "hostNetwork: true is not supported: Istio injects no proxy there, and the listeners are those of the node".to_owned()
+    })
+}
+
+fn itself(options: &Options, own: &str) -> Option<String> {
+    let waits = options.pid.is_none() && options.containers.iter().any(|name| name == own);
+    waits.then(|| format!("--container: {own:?} is not allowed: the agent runs in this container and cannot wait for its end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::options::Invocation;
+
+    fn options(line: &str) -> Options {
+        match Invocation::parse(line.split(' ').map(OsString::from), |_| None) {
+            Ok(Invocation::Run(options)) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_agent_cannot_wait_for_its_own_container() {
+        let reason = itself(&options("watch --container exeunt"), "exeunt").unwrap();
+        assert!(reason.starts_with("--container: \"exeunt\" is not allowed"), "{reason}");
+        assert_eq!(itself(&options("watch --container base"), "exeunt"), None);
+    }
+
+    #[test]
+    fn process_1_cannot_see_the_main_container() {
+        assert!(alone(&options("watch"), 1).unwrap().starts_with("shareProcessNamespace: true is missing"));
+        assert_eq!((alone(&options("watch"), 7), alone(&options("watch --pid 7"), 1)), (None, None));
+    }
+
+    #[test]
+    fn the_processes_of_the_node_are_known_by_those_of_the_kernel() {
+        let root = std::env::temp_dir().join(format!("exeunt-refusal-{}", process::id()));
+        fs::create_dir_all(root.join("2")).unwrap();
+        for (comm, parent, refused) in [("kthreadd", 0, true), ("pause", 0, false), ("kthreadd", 1, false)] {
+            fs::write(root.join("2/stat"), format!("2 ({comm}) S {parent} {}9 0 0\n", "0 ".repeat(17))).unwrap();
+            let proc = Procfs::at(&root);
+            assert_eq!(host_processes(&options("watch"), &proc).is_some(), refused, "{comm}, child of {parent}");
+            assert_eq!(host_processes(&options("watch --pid 7"), &proc), None, "the process was given");
+        }
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn the_network_of_the_node_is_known_by_the_hosts_file() {
+        assert!(host_network("# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n").is_some());
+        for hosts in ["# Kubernetes-managed hosts file.\n127.0.0.1 localhost\n", "127.0.0.1 localhost\n", ""] {
+            assert_eq!(host_network(hosts), None, "{hosts}");
+        }
+    }
+}

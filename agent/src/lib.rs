@@ -1,0 +1,27 @@
+//! The agent of exeunt, as a library: it sees the main containers of a pod end, and ends the Istio proxy beside them once
+//! everything is delivered.
+//!
+//! One thread, no timer while the task runs, no rights in the pod; and whatever fails, the pod ends.
+//!
+//! The rooms, from the top down. Each uses only rooms below it.
+//!
+//! - [`command`]: the verbs of the command line, and the refusal of pods that the agent cannot handle
+//! - [`exec`]: the verb `exec`, an init process around the command of the task
+//! - [`task`]: when the task has ended for good
+//! - [`shutdown`]: from the end of the task to the verdict
+//! - [`proxy`]: the proxy beside the task: its sockets, its process, its readiness
+//! - [`options`]: the command line and the environment
+//! - [`os`]: the machine: time, network, processes, signals, log
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on stops at the line")
+)]
+
+pub mod command;
+pub mod exec;
+pub mod options;
+pub mod os;
+pub mod proxy;
+pub mod shutdown;
+pub mod task;

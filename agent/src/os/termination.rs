@@ -1,0 +1,70 @@
+//! SIGTERM as a message: blocked, and read from a file descriptor, so that it interrupts nothing.
+//!
+//! Kubelet sends it when a pod is deleted, and to a native sidecar when the last main container has ended. From then on the grace
+//! period of the pod runs.
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::sys;
+use super::world::Source;
+
+/// The blocked signal.
+#[derive(Debug)]
+pub struct Termination {
+    /// Readable once the signal has come. `None` if it could not be blocked.
+    fd: Option<OwnedFd>,
+    came: Cell<Option<Instant>>,
+}
+
+// === impl Termination ===
+
+impl Termination {
+    /// Blocks SIGTERM from now on.
+    #[must_use]
+    pub fn block() -> Self {
+        Self { fd: sys::block_termination().ok(), came: Cell::new(None) }
+    }
+
+    /// A file descriptor that is readable once SIGTERM has come. `None` after that.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().filter(|_| self.came.get().is_none()).map(AsFd::as_fd)
+    }
+
+    /// Whether SIGTERM has come.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        self.came(Source::Kernel).is_some()
+    }
+
+    /// When SIGTERM came.
+    #[must_use]
+    pub fn came(&self, source: Source) -> Option<Instant> {
+        if source == Source::Kernel
+            && let Some(fd) = self.fd()
+        {
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let ready = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now));
+            if ready.is_ok_and(|ready| ready > 0) {
+                self.came.set(Some(Instant::now()));
+            }
+        }
+        self.came.get()
+    }
+
+    /// Sleeps until SIGTERM has come.
+    pub fn wait(&self) {
+        while let Some(fd) = self.fd() {
+            let ready = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], None);
+            if ready.is_err_and(|error| error != Errno::INTR) {
+                return;
+            }
+            let _ = self.has_come();
+        }
+    }
+}

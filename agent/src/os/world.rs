@@ -1,0 +1,120 @@
+//! What the agent asks of the machine it runs on.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+
+use drain::time::Instant;
+use pod::sockets::Socket;
+use pod::stat::Stat;
+
+use super::http::{Head, Problem, Request};
+
+/// The machine: the real one is [`super::Linux`], and the simulation has one in virtual time.
+pub trait World: fmt::Debug {
+    /// A TCP connection.
+    type Connection: Connection;
+    /// A handle of a process.
+    type Process: Process;
+
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// Sleeps for `time`.
+    fn sleep(&self, time: Duration);
+
+    /// When SIGTERM came; `None` if it has not.
+    fn terminated_at(&self, source: Source) -> Option<Instant>;
+
+    /// Connects to `to` within `timeout`.
+    ///
+    /// # Errors
+    /// Those of `connect(2)`.
+    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Self::Connection>;
+
+    /// Replaces `sockets` with the TCP sockets of the network namespace, except those in TIME-WAIT.
+    ///
+    /// # Errors
+    /// Where the kernel's table cannot be read.
+    fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()>;
+
+    /// The processes of the PID namespace.
+    fn processes(&self) -> Vec<Stat>;
+
+    /// Who `pid` is.
+    fn identity(&self, pid: i32) -> Identity;
+
+    /// Adds the inodes of the sockets of `pid` to `inodes`. `false` if the agent may not read them.
+    fn socket_inodes(&self, pid: i32, inodes: &mut Vec<u64>) -> bool;
+
+    /// A handle of the process `pid`; `None` if there is no such process.
+    fn open(&self, pid: i32) -> Option<Self::Process>;
+}
+
+/// How to find out whether SIGTERM has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Ask the kernel: one system call.
+    Kernel,
+    /// Use the last answer of the kernel: no system call, for the moments before the signal to the filter.
+    LastAnswer,
+}
+
+/// The user and the network namespace of a process, as far as the agent may read them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The real uid.
+    pub uid: Option<u32>,
+    /// The name of the network namespace.
+    pub network: Option<PathBuf>,
+}
+
+/// A TCP connection. It serves one request.
+pub trait Connection {
+    /// The address of this end.
+    fn local_end(&self) -> Option<SocketAddr>;
+
+    /// Sends `request` to `to`, the other end, and passes the body of the response to `body`, piece by piece.
+    ///
+    /// # Errors
+    /// Where there is no usable response in time.
+    fn exchange(self, to: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem>;
+}
+
+/// A handle of one process. A PID can be given to another process, a handle cannot.
+pub trait Process: fmt::Debug {
+    /// Its PID.
+    fn pid(&self) -> i32;
+
+    /// Waits until the process has ended, at most for `timeout`. Returns whether it has ended.
+    fn wait(&self, timeout: Duration) -> bool;
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// Where it was not sent.
+    fn terminate(&self) -> Result<(), NotTerminated>;
+}
+
+/// Why SIGTERM was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTerminated {
+    /// The kernel has no pidfd, and a PID alone can belong to another process by now.
+    NoPidfd,
+    /// The agent has neither the uid of the process nor root.
+    NotPermitted,
+    /// Another error, by its number.
+    Other(i32),
+}
+
+impl fmt::Display for NotTerminated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPidfd => f.write_str("skipped: the kernel has no pidfd, and a PID alone can belong to another process"),
+            Self::NotPermitted => f.write_str("skipped: only root and the uid of the proxy may send it"),
+            Self::Other(number) => write!(f, "failed: {}", io::Error::from_raw_os_error(*number)),
+        }
+    }
+}

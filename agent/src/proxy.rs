@@ -1,0 +1,9 @@
+//! The proxy beside the task: whether it is there, what the kernel still holds for it, and when it has ended.
+
+pub mod readiness;
+pub mod sidecar;
+mod state;
+mod times;
+
+pub use self::sidecar::Sidecar;
+pub use self::state::State;

@@ -1,0 +1,20 @@
+//! From the end of the task to the verdict: find the proxy, drain and end it, and send its last bytes.
+//!
+//! [`sequence`] has the order of the steps. [`presence`] finds the proxy, [`ladder`] tries the routes to it, [`flush`] waits for the last
+//! bytes, [`verdict`] tells what happened. All of them read one [`Context`].
+
+pub mod attempts;
+pub mod context;
+mod flush;
+mod ladder;
+mod loss;
+mod presence;
+mod reporter;
+mod route;
+pub mod sequence;
+mod times;
+pub mod verdict;
+
+pub use self::context::{Context, Patience, TaskEnd};
+pub use self::times::MARGIN;
+pub use self::verdict::{ProxyOutcome, Verdict};

@@ -1,0 +1,141 @@
+//! What all steps of a shutdown read and none writes.
+
+use core::time::Duration;
+
+use drain::limits::Limits;
+use drain::time::Instant;
+use drain::wire::{Action, Completion, Unsent};
+use pod::delivery::Held;
+use pod::pidfd::Exit;
+
+use super::times;
+use crate::options::{Form, Options, form};
+use crate::os::World;
+use crate::os::world::Source;
+use crate::proxy::Sidecar;
+
+/// The end of the task.
+#[derive(Clone, Debug)]
+pub struct TaskEnd {
+    /// The main container that the verdict names: the first that failed, else the first.
+    pub container: String,
+    /// How it has ended.
+    pub exit: Exit,
+    /// How its end is known, as a clause of the verdict.
+    pub evidence: String,
+    /// When the agent saw it.
+    pub at: Instant,
+}
+
+/// How often the agent tries to end the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Once: another program waits for the exit code of the agent.
+    Once,
+    /// Until the proxy has ended.
+    Endless,
+}
+
+/// What all steps of a shutdown read.
+#[derive(Debug)]
+pub struct Context<'a, W: World> {
+    /// The machine.
+    pub world: &'a W,
+    /// The command line.
+    pub options: &'a Options,
+    /// The end of the task.
+    pub task: &'a TaskEnd,
+    /// How often to try.
+    pub patience: Patience,
+    /// What is left of the pod's grace period when SIGTERM comes.
+    pub grace: Duration,
+}
+
+// === impl TaskEnd ===
+
+impl TaskEnd {
+    /// The end of `container`, as it was told on the command line.
+    #[must_use]
+    pub fn told(container: &str, exit: Exit, at: Instant) -> Self {
+        Self { container: container.to_owned(), exit, evidence: "told".to_owned(), at }
+    }
+
+    /// The exit code and the signal. At most one of them is known.
+    #[must_use]
+    pub const fn exit_status(&self) -> (Option<u8>, Option<u8>) {
+        match self.exit {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal(signal) => (None, Some(signal)),
+            Exit::Unknown => (None, None),
+        }
+    }
+}
+
+// === impl Context ===
+
+impl<W: World> Context<'_, W> {
+    /// The time since the end of the task.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.world.now().since(self.task.at)
+    }
+
+    /// Whether SIGTERM has come.
+    #[must_use]
+    pub fn is_asked_to_leave(&self) -> bool {
+        self.world.terminated_at(Source::Kernel).is_some()
+    }
+
+    /// Whether SIGTERM has come and the grace period is nearly over.
+    #[must_use]
+    pub fn must_leave(&self) -> bool {
+        self.grace_left(Source::Kernel).is_some_and(|left| left.is_zero())
+    }
+
+    /// What is left of the grace period, without the time for a verdict. `None` before SIGTERM.
+    #[must_use]
+    pub fn grace_left(&self, source: Source) -> Option<Duration> {
+        let end = self.world.terminated_at(source)? + self.grace.saturating_sub(times::MARGIN);
+        Some(end.since(self.world.now()))
+    }
+
+    /// `timeout`, or less if the grace period ends before: an agent that must leave does not wait for a proxy that hangs.
+    #[must_use]
+    pub fn time_for(&self, timeout: Duration) -> Duration {
+        self.grace_left(Source::LastAnswer).map_or(timeout, |left| timeout.min(left.max(times::LAST_CALL)))
+    }
+
+    /// What to do with the proxy.
+    pub fn action(&self, sidecar: &Sidecar<'_, W>) -> Action {
+        if sidecar.is_ztunnel() { form::action(Form::Ambient) } else { self.options.action }
+    }
+
+    /// The reason for the action, as a clause of the verdict.
+    pub fn reason(&self, sidecar: &Sidecar<'_, W>) -> &'static str {
+        if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { self.options.reason() }
+    }
+
+    /// The completion, with `held`, what the kernel holds.
+    pub fn completion(&self, sidecar: &Sidecar<'_, W>, held: Option<Held>) -> Completion {
+        let (exit_code, signal) = self.task.exit_status();
+        // If the sockets of the proxy cannot be told from others, no socket does not mean no connection.
+        let known = sidecar.is_known();
+        let unsent = held.map(|Held { connections, bytes, downstream }| Unsent {
+            connections,
+            bytes,
+            downstream: known.then_some(downstream),
+        });
+        Completion { container: self.task.container.clone(), exit_code, signal, action: self.action(sidecar), unsent }
+    }
+
+    /// The limits that are left. All routes share them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let left = self.options.drain_timeout.saturating_sub(self.age());
+        Limits {
+            drain_timeout: self.grace_left(Source::Kernel).map_or(left, |grace| left.min(grace)),
+            stall_timeout: self.options.stall_timeout,
+            ..Limits::default()
+        }
+    }
+}

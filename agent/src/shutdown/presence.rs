@@ -1,0 +1,70 @@
+//! Whether there is a proxy to shut down: it runs, it starts after its task has ended, or kubelet has started it again.
+
+use core::time::Duration;
+
+use log::info;
+
+use super::attempts::{Attempts, Outcome};
+use super::context::{Context, Patience};
+use super::times;
+use crate::options::RestartPolicy;
+use crate::os::World;
+use crate::proxy::{Sidecar, State};
+
+/// Whether the proxy runs, or will. `last` is the outcome of the ladder so far: a proxy that ended by itself can run again.
+pub(super) fn is_here<'w, W: World>(
+    context: &Context<'w, W>,
+    sidecar: &mut Sidecar<'w, W>,
+    attempts: &Attempts,
+    last: Option<&Outcome>,
+) -> bool {
+    if last.is_none() {
+        sidecar.find();
+    }
+    match (last, sidecar.state()) {
+        (Some(Outcome::Gone), _) | (None, State::Gone) => restarts(context, sidecar, attempts),
+        (Some(Outcome::Left | Outcome::Failed(_)), _) => false,
+        (None, State::Running(_) | State::Ztunnel) => true,
+        (None, State::NotYet) => starts(context, sidecar),
+    }
+}
+
+/// Whether the proxy starts after all. A task can end before kubelet starts the container listed after it, and a pod whose proxy starts
+/// after the agent has left stays for ever.
+fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> bool {
+    if context.patience == Patience::Once || !sidecar.is_captured() {
+        return false;
+    }
+    info!("the pod's traffic is captured, but its proxy has not started yet; waiting for it");
+    waits(context, sidecar, times::START)
+}
+
+/// Whether kubelet starts the proxy again, if it ended by itself: under `OnFailure` kubelet restarts a crashed proxy, and the pod would
+/// stay for the new one.
+fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
+    // With undelivered data, the decider ends the proxy only after its limits.
+    let by_itself = attempts.success().is_none() || attempts.last_reported().is_some_and(|reported| !reported.is_idle());
+    let kubelet_restarts = context.options.restart_policy == RestartPolicy::OnFailure && sidecar.is_in_a_pod();
+    if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
+        return false;
+    }
+    let mut next = Sidecar::new(context.world, context.options, None);
+    let restarted = waits(context, &mut next, times::RESTART);
+    if restarted {
+        info!("the proxy ended by itself and was started again");
+        *sidecar = next;
+    }
+    restarted
+}
+
+/// Waits until the proxy runs, at most for `time` and until SIGTERM, after which kubelet starts nothing. Returns whether it runs.
+fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
+    let start = context.world.now();
+    while context.world.now().since(start) < time && !context.is_asked_to_leave() {
+        if sidecar.is_here() {
+            return true;
+        }
+        context.world.sleep(times::LOOK);
+    }
+    false
+}

@@ -1,0 +1,231 @@
+//! The best route: the filter in Envoy accepts the completion and every new reading, and decides.
+
+use core::net::SocketAddr;
+
+use drain::machine::State;
+use drain::time::Instant;
+use drain::wire::{self, Action, Status};
+use log::{debug, info};
+use pod::delivery::Held;
+
+use crate::os::World;
+use crate::os::http::{self, Body, Problem, Request};
+use crate::os::world::Connection;
+use crate::proxy::Sidecar;
+use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
+use crate::shutdown::context::Context;
+use crate::shutdown::reporter::Reporter;
+use crate::shutdown::times;
+
+/// The longest response, in bytes. A status has 300; the rest is room for a newer filter.
+const MAX_RESPONSE: usize = 64 * 1024;
+/// After this many failures in a row, the filter counts as gone.
+const MAX_FAILURES: u32 = 3;
+
+/// The session with a filter that has accepted the completion.
+#[derive(Debug)]
+struct Session<'c, W: World> {
+    context: &'c Context<'c, W>,
+    at: SocketAddr,
+    reporter: Reporter,
+    failures: u32,
+    /// Whether the filter no longer knows of the completion.
+    lost: bool,
+    /// When the next report is allowed.
+    report_from: Instant,
+    /// When to ask for the status if nothing else is sent.
+    check_at: Instant,
+    /// When the session fails.
+    give_up: Instant,
+}
+
+/// Signals the completion to the filter at `at`, and stays until the proxy has ended or was drained, or the filter has failed.
+pub(in crate::shutdown) fn signal<W: World>(
+    context: &Context<'_, W>,
+    sidecar: &mut Sidecar<'_, W>,
+    attempts: &mut Attempts,
+    at: SocketAddr,
+) -> Outcome {
+    let mut session = Session::new(context, at);
+    let held = sidecar.fresh();
+    let outcome = match session.report(sidecar, held) {
+        Ok(status) => {
+            info!("the filter on {at} has accepted the completion: {}{}", status.state, clause(held));
+            attempts.remove_silent(at);
+            sidecar.hold_process();
+            session.accepted(sidecar, attempts, held);
+            session.check_later(sidecar);
+            session.run(sidecar, attempts)
+        }
+        Err(failure) => {
+            if matches!(failure, Failure::NoResponse(Problem::NoAnswer(_) | Problem::NotUnderstood)) {
+                attempts.add_silent(at);
+            }
+            Outcome::Failed(failure)
+        }
+    };
+    attempts.record(Route::Filter(at), outcome.clone());
+    outcome
+}
+
+/// Whether a silent filter responds again. It may have accepted the completion. Then it still drains with the last report, and only new
+/// reports keep it from mistaking silence for a stall.
+pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &Attempts) -> bool {
+    let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::SILENT_CALL };
+    attempts.silent().iter().any(|at| Session::new(context, *at).exchange(sidecar, &request).is_ok())
+}
+
+// === impl Session ===
+
+impl<'c, W: World> Session<'c, W> {
+    fn new(context: &'c Context<'c, W>, at: SocketAddr) -> Self {
+        let now = context.world.now();
+        let limits = context.options.drain_timeout + context.options.stall_timeout + times::FILTER_QUIT;
+        Self {
+            context,
+            at,
+            reporter: Reporter::new(now),
+            failures: 0,
+            lost: false,
+            report_from: now,
+            check_at: now,
+            give_up: (context.task.at + limits).max(now + 2 * times::FILTER_QUIT),
+        }
+    }
+
+    /// Reports every new reading, until the proxy has ended or was drained, or the filter has failed.
+    fn run(&mut self, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
+        loop {
+            if let Some(outcome) = self.step(sidecar, attempts) {
+                return outcome;
+            }
+        }
+    }
+
+    /// Waits for one pause, reads the sockets, and sends what is due.
+    fn step(&mut self, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Option<Outcome> {
+        let pause = if self.reporter.awaits_confirmation() { sidecar.pause_to_confirm() } else { sidecar.pause() };
+        if sidecar.wait(pause) {
+            return Some(Outcome::Gone);
+        }
+        let held = sidecar.look();
+        let now = self.context.world.now();
+        if sidecar.has_ended() {
+            return Some(Outcome::Gone);
+        }
+        if self.context.must_leave() {
+            return Some(Outcome::Failed(Failure::GracePeriodOver(Progress::Accepted)));
+        }
+        if now >= self.give_up {
+            return Some(Outcome::Failed(Failure::StillRuns(Progress::Accepted)));
+        }
+        let reports = now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
+        let response = if reports {
+            self.report(sidecar, held)
+        } else if now >= self.check_at {
+            self.ask(sidecar)
+        } else {
+            return None;
+        };
+        match response {
+            Ok(status) => {
+                if reports {
+                    self.accepted(sidecar, attempts, held);
+                }
+                self.on_status(sidecar, &status, now)
+            }
+            Err(failure) => {
+                attempts.add_silent(self.at);
+                self.on_failure(sidecar, failure, now)
+            }
+        }
+    }
+
+    fn on_status(&mut self, sidecar: &Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
+        self.failures = 0;
+        match State::named(&status.state) {
+            // By the action, or by its configuration, it does not quit Envoy.
+            Some(State::Drained) => return Some(Outcome::Left),
+            // Its virtual machine was replaced, and the completion is lost.
+            Some(State::Serving) => {
+                self.lost = true;
+                self.report_from = now + times::RETRY;
+            }
+            Some(State::Draining | State::Quitting) | None => {}
+        }
+        self.check_later(sidecar);
+        None
+    }
+
+    fn on_failure(&mut self, sidecar: &mut Sidecar<'_, W>, failure: Failure, now: Instant) -> Option<Outcome> {
+        if sidecar.has_ended() {
+            return Some(Outcome::Gone);
+        }
+        self.failures += 1;
+        self.report_from = now + times::RETRY;
+        self.check_at = now + times::RETRY;
+        let fails = !matches!(failure, Failure::NoResponse(_)) || self.failures >= MAX_FAILURES;
+        fails.then(|| Outcome::Failed(Failure::Later(Box::new(failure))))
+    }
+
+    fn check_later(&mut self, sidecar: &Sidecar<'_, W>) {
+        let idle = sidecar.reading().is_none_or(|held| held.is_idle());
+        let eager = self.context.action(sidecar) == Action::Drain && idle;
+        self.check_at = self.context.world.now() + if eager { times::EAGER_CHECK } else { times::CHECK };
+    }
+
+    fn accepted(&mut self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts, held: Option<Held>) {
+        if let Some(held) = held {
+            debug!("reported to the filter{}", clause(Some(held)));
+            self.reporter.reported(held, sidecar.read_at());
+        }
+        self.lost = false;
+        attempts.report(held);
+    }
+
+    /// Sends the completion with the reading `held`.
+    fn report(&self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
+        let completion = self.context.completion(sidecar, held).to_json();
+        let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
+        let timeout = self.context.time_for(times::FILTER_CALL);
+        self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
+    }
+
+    /// Asks for the status.
+    fn ask(&self, sidecar: &mut Sidecar<'_, W>) -> Result<Status, Failure> {
+        let timeout = self.context.time_for(times::FILTER_CALL);
+        self.exchange(sidecar, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
+    }
+
+    fn exchange(&self, sidecar: &mut Sidecar<'_, W>, request: &Request<'_>) -> Result<Status, Failure> {
+        let connection = self.context.world.connect(self.at, self.context.time_for(http::CONNECT_TIMEOUT));
+        let connection = connection.map_err(|error| Failure::NoResponse(Problem::NotSent(error.kind())))?;
+        if !self.at.ip().is_loopback() {
+            // Istio captures this connection, so the proxy holds it.
+            connection.local_end().into_iter().for_each(|end| sidecar.disregard(end));
+        }
+        let mut body = Body::up_to(MAX_RESPONSE);
+        let head = connection.exchange(self.at, request, &mut |piece| body.take(piece)).map_err(Failure::NoResponse)?;
+        match head.status {
+            status if !head.is_filters => Err(Failure::NotTheFilter(status)),
+            200 | 202 => Status::parse(body.bytes()).map_err(|_| Failure::NoResponse(Problem::NotUnderstood)),
+            status => Err(Failure::Refused { status, reason: first_line(body.bytes()) }),
+        }
+    }
+}
+
+/// The first line of an error response, truncated.
+fn first_line(text: &[u8]) -> String {
+    const LONGEST: usize = 120;
+    let text = String::from_utf8_lossy(text);
+    text.lines().next().unwrap_or_default().chars().take(LONGEST).collect()
+}
+
+/// What the kernel holds, as a clause of a message.
+fn clause(held: Option<Held>) -> String {
+    match held {
+        None => String::new(),
+        Some(held) if held.is_idle() => ", nothing undelivered".to_owned(),
+        Some(held) => format!(", {} bytes in {} connections undelivered", held.bytes, held.connections),
+    }
+}

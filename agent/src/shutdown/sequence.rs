@@ -1,0 +1,70 @@
+//! The order of a shutdown: find the proxy, drain and end it, send its last bytes, tell what happened.
+
+use core::time::Duration;
+
+use drain::wire::Action;
+use log::{info, warn};
+use pod::delivery::Held;
+
+use super::attempts::{Attempts, Outcome};
+use super::context::Context;
+use super::loss::undelivered;
+use super::verdict::{ProxyOutcome, Verdict};
+use super::{flush, ladder, presence};
+use crate::os::World;
+use crate::proxy::{Sidecar, State};
+
+/// Shuts the proxy down, and returns the verdict.
+pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) -> Verdict {
+    let mut attempts = Attempts::default();
+    let mut known_by = "by its process, while the task ran".to_owned();
+    let (mut outcome, mut drain) = (None, context.age());
+    while presence::is_here(context, &mut sidecar, &attempts, outcome.as_ref()) {
+        known_by = sidecar.known_by();
+        outcome = Some(ladder::climb(context, &mut sidecar, &mut attempts));
+        drain = context.age();
+    }
+
+    let action = context.action(&sidecar);
+    let proxy = match (&outcome, sidecar.state()) {
+        (Some(Outcome::Gone), _) | (None, State::Gone) => ProxyOutcome::Gone,
+        (Some(Outcome::Left), _) => ProxyOutcome::Left,
+        (Some(Outcome::Failed(_)), _) if action == Action::Drain => ProxyOutcome::Left,
+        (Some(Outcome::Failed(_)), _) => ProxyOutcome::Stays,
+        (None, State::NotYet | State::Running(_) | State::Ztunnel) => ProxyOutcome::None,
+    };
+    match &outcome {
+        Some(Outcome::Failed(why)) if proxy == ProxyOutcome::Left => warn!("{why}: kubelet ends the proxy as it is"),
+        Some(Outcome::Failed(why)) => warn!("{why}"),
+        Some(Outcome::Left) if sidecar.is_ztunnel() => info!("the proxy is drained; the node ends it"),
+        Some(Outcome::Left) => info!("the proxy is drained; kubelet ends it"),
+        Some(Outcome::Gone) | None if proxy == ProxyOutcome::Gone => {
+            info!("the proxy has ended, {} ms after the task", drain.as_millis());
+        }
+        Some(Outcome::Gone) | None => info!("there is no proxy, so there is nothing to end"),
+    }
+
+    let decided = format!("{}; known {known_by}", context.reason(&sidecar));
+    let reported = attempts.last_reported();
+    let verdict = Verdict { proxy, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
+    match proxy {
+        ProxyOutcome::Gone | ProxyOutcome::None => {
+            // If the proxy ended while the task ran, the only reading is from their start, which tells nothing about the end.
+            let alive = outcome.and(sidecar.last_alive());
+            let after = |flushed: flush::Flushed, verdict: Verdict| Verdict {
+                undelivered: undelivered(reported, alive, flushed.first, flushed.last),
+                flush: flushed.took,
+                ..verdict
+            };
+            let early = |so_far| after(so_far, verdict.clone()).write_early(context.task, context.options);
+            after(flush::flush(context, &mut sidecar, early), verdict.clone())
+        }
+        ProxyOutcome::Left => {
+            let undelivered = undelivered(reported, sidecar.reading(), Held::default(), Held::default());
+            Verdict { undelivered, ..verdict }
+        }
+        ProxyOutcome::Stays | ProxyOutcome::Untouched => {
+            Verdict { undelivered: sidecar.reading().unwrap_or_default(), ..verdict }
+        }
+    }
+}
