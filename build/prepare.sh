@@ -39,7 +39,7 @@ in_background() {
     (
         trap interrupted INT TERM
         PREPARING=()
-        renice -n 10 -p "$BASHPID" >/dev/null
+        renice -n "$(($(nice) + 10))" -p "$BASHPID" >/dev/null
         "$2"
     ) >"$LOGS/prepare-$name.log" 2>&1 </dev/null &
     PREPARING[$name]=$!

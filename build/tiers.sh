@@ -126,7 +126,8 @@ run_pytest() {
     local name=$1 label=$2 code=0 report=$LOGS/$1.xml
     shift 2
     rm -f "$report"
-    step "$name" "$label" env --chdir="${PYTEST_FOLDER:-.}" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" || code=$?
+    # A script that starts build.sh in the background makes it ignore interrupts, but some tests send them.
+    step "$name" "$label" env --default-signal=INT --chdir="${PYTEST_FOLDER:-.}" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" || code=$?
     # shellcheck disable=SC2046 # three numbers
     count_checked "$name" "$code" $(junit_counts "$report")
     mapfile -t -O "${#SKIPS[@]}" SKIPS < <(

@@ -14,7 +14,8 @@ tier_e2e() {
     if [[ -z $THOROUGH ]]; then
         some=(-k "$(newest_envoy_alone)")
     fi
-    run_pytest e2e "end to end, on real Envoys" --numprocesses 2 "${some[@]}" "$@" tests/e2e
+    # The tests mostly wait, so more of them than processors run at once.
+    run_pytest e2e "end to end, on real Envoys" --numprocesses 4 "${some[@]}" "$@" tests/e2e
 }
 
 # The expression that leaves out the tests on all but the newest Envoy.
