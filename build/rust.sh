@@ -40,7 +40,7 @@ use_own_rustup() {
             --target "$CACHE/rustup" "$RUSTUP_WHEEL" || return
     fi
     PATH=$bin:$PATH
-    if ! rustup which cargo >/dev/null 2>&1; then
+    if ! RUSTUP_AUTO_INSTALL=0 rustup which cargo >/dev/null 2>&1; then
         attempt rustup "rustup toolchain install" rustup toolchain install stable --profile minimal --component clippy,rustfmt \
             --no-self-update || return
     fi

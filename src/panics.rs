@@ -1,5 +1,6 @@
-//! A way to make the filter panic, for the tests of what Envoy's log says then. Only the feature `panics` compiles it: the shipped module
-//! does not contain it.
+//! A way to make the filter panic, for the tests of what Envoy's log says then: `tests/host/log.test.mjs` in V8, and
+//! `tests/e2e/test_panic.py` on real Envoys. Both use `target/exeunt-panics.wasm`, which `./build.sh test host` builds with the feature
+//! `panics`. The shipped module is built without it.
 
 /// A request with this path on the signal listener makes the filter panic.
 pub(crate) const PATH: &str = "/v1/panic";

@@ -3,6 +3,7 @@
 pub mod readiness;
 pub mod sidecar;
 mod state;
+mod times;
 
 pub use self::sidecar::Sidecar;
 pub use self::state::State;

@@ -12,7 +12,9 @@ mod presence;
 mod reporter;
 mod route;
 pub mod sequence;
+mod times;
 pub mod verdict;
 
 pub use self::context::{Context, Patience, TaskEnd};
+pub use self::times::MARGIN;
 pub use self::verdict::{ProxyOutcome, Verdict};

@@ -7,6 +7,7 @@ pub mod containers;
 mod missed_task;
 mod restart;
 pub mod state_dir;
+mod times;
 
 pub use self::containers::{Containers, Waited};
 pub use self::state_dir::StateDir;

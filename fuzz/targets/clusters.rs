@@ -1,4 +1,4 @@
-//! Envoy's `/clusters`, wherever its pieces are cut.
+//! Envoy's `/clusters`, cut into pieces anywhere.
 #![no_main]
 
 use drain::admin::{Answer, Failure};

@@ -1,4 +1,4 @@
-//! The signal as the filter takes it, from the header or from the body: both are read by the same function.
+//! The completion, as the filter reads it from the header or from the body.
 #![no_main]
 
 use drain::wire::{Action, Completion, MAX_BODY};
@@ -7,18 +7,18 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|data: &[u8]| {
-    // The filter refuses a longer one unread.
+    // The filter refuses a longer one without reading it.
     let data = &data[..data.len().min(MAX_BODY)];
     match Completion::parse(data) {
         Ok(completion) => {
             check_document(&completion, data);
             let text = completion.to_json();
-            assert!(text.len() <= MAX_BODY, "what was taken could not be sent");
+            assert!(text.len() <= MAX_BODY, "what was accepted could not be sent");
             assert_eq!(Completion::parse(text.as_bytes()).as_ref(), Ok(&completion), "{text}");
             assert!((1..=63).contains(&completion.container.len()));
             assert!(completion.exit_code.is_none() || completion.signal.is_none());
             assert!(completion.signal.is_none_or(|signal| (1..=64).contains(&signal)));
-            // A repetition changes nothing, and no later signal takes a drain back.
+            // A repetition changes nothing, and no later signal cancels a drain.
             assert_eq!(completion.clone().after(&completion), completion);
             let later = Completion { action: Action::Quit, ..completion.clone() };
             assert_eq!(later.after(&completion).action, completion.action);
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// What was read is what the document says to a reader that takes everything.
+/// Compares what was read with the tree that `serde_json` makes of the same text.
 fn check_document(completion: &Completion, data: &[u8]) {
     let document: Value = serde_json::from_slice(data).expect("it was read as JSON");
     check_names(&document, &["container", "exitCode", "signal", "action", "unsent"]);

@@ -1,4 +1,4 @@
-//! The plugin configuration, which anybody who may write a WasmPlugin has written.
+//! The plugin configuration. Every user who can write a WasmPlugin can write it.
 #![no_main]
 
 use drain::config::Config;
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| match Config::parse(data) {
     Err(mistakes) => check_refusal(&mistakes, data),
 });
 
-/// What was read is what the document says to a reader that takes everything.
+/// Compares what was read with the tree that `serde_json` makes of the same text.
 fn check_document(config: &Config, document: &Value) {
     if document.is_null() {
         return assert_eq!(config, &Config::default());

@@ -1,4 +1,4 @@
-//! Durations, which read back what they write.
+//! Durations: what is written is read back.
 #![no_main]
 
 use core::time::Duration;
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     {
         assert_eq!(parse(&display(duration)), Ok(duration), "{text}");
         assert_eq!(Duration::from_millis(milliseconds(duration)), duration);
-        // The digit is what makes it one.
+        // Every duration has a digit.
         assert!(text.bytes().any(|byte| byte.is_ascii_digit()), "{text}");
     }
 });

@@ -1,4 +1,4 @@
-//! The annotation `sidecar.istio.io/status`, which anybody who may write a pod can write.
+//! The annotation `sidecar.istio.io/status`. Every user who can write a pod can write it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,8 +9,8 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let form = Form::of_status(text);
     assert_ne!(form, Form::Ambient, "the annotation does not show this");
-    // Kubelet restarts the Envoy of a native sidecar that anything else has ended: only the proxy's name among the init containers makes
-    // a proxy native. A reader that takes everything says the same.
+    // Kubelet restarts the Envoy of a native sidecar if anything else ends it. So a proxy is native exactly if its name is among the init
+    // containers. Compared with the tree that `serde_json` makes of the same text.
     let Ok(document) = serde_json::from_str::<Value>(text) else { return };
     let has_proxy = |list: &str| document[list].as_array().is_some_and(|names| names.iter().any(|name| name == PROXY));
     if document.is_object() {

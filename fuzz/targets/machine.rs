@@ -1,5 +1,5 @@
-//! The drain machine under any sequence of events, as a hostile pod could send them: it never goes back, never asks without end, and
-//! never quits once it was told to drain only.
+//! The drain machine under any sequence of events, as a hostile pod could send them: it never goes back, never makes calls without end,
+//! and never quits after it was told to drain only.
 #![no_main]
 
 use core::time::Duration;
@@ -13,7 +13,7 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    // Whatever bytes there are suffice; where they end, so does the sequence.
+    // The sequence ends where the bytes end.
     let _ = run(&mut Unstructured::new(data));
 });
 
@@ -33,7 +33,7 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
         assert!(!(quits && told_to_drain));
         let after = machine.state();
         assert!(place(after) >= place(before) || (before, after) == (State::Quitting, State::Drained), "{before:?} => {after:?}");
-        assert!(machine.next_wake().is_none_or(|wake| wake > now), "it would be woken for ever: {after:?}");
+        assert!(machine.next_wake().is_none_or(|wake| wake > now), "it would be woken without end: {after:?}");
         let _ = (machine.status(now), machine.take_transitions());
     }
     Ok(())
@@ -53,7 +53,7 @@ fn event(bytes: &mut Unstructured<'_>, calls: u32) -> Result<Event> {
             action: if bytes.ratio(1, 8)? { Action::Drain } else { Action::Quit },
             unsent: if bytes.arbitrary()? { Some(unsent(bytes)?) } else { None },
         }),
-        // Also to calls that were never made, or were answered already.
+        // Also for calls that were never made, or were answered before.
         _ => Event::Answer(CallId(bytes.int_in_range(0..=calls.saturating_add(1))?), answer(bytes)?),
     })
 }

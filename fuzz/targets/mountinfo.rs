@@ -1,4 +1,4 @@
-//! `/proc/PID/mountinfo`: whatever a container has mounted, the name it is known by is one that Kubernetes could have given.
+//! `/proc/PID/mountinfo`: whatever a container has mounted, its name is one that Kubernetes allows.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

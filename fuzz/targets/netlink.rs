@@ -1,10 +1,10 @@
-//! The kernel's answer to a `sock_diag` request, one datagram of it.
+//! One datagram of the kernel's answer to a `sock_diag` request.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use pod::diag::{Progress, messages};
 
-/// A header, and a socket as the kernel describes it.
+/// A header, and the description of a socket.
 const SHORTEST: usize = 16 + 72;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! What a worker finds in Envoy's shared data, left there by another version perhaps, and the machine that it resumes from it.
+//! The snapshot in Envoy's shared data, perhaps written by another version, and the machine that a worker resumes from it.
 #![no_main]
 
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! `/proc/net/tcp`, wherever its pieces are cut, and the rule of delivery over whatever it says.
+//! `/proc/net/tcp`, cut into pieces anywhere, and the rule of delivery for the sockets in it.
 #![no_main]
 
 use exeunt_fuzz::piece_and_rest;
@@ -8,7 +8,7 @@ use pod::proxy::{Proxy, Scope};
 use pod::sockets::Socket;
 use pod::table::each_line;
 
-/// As small as a line, so that it is often too small.
+/// About as long as a line, so it is often too small.
 const BUFFER: usize = 256;
 
 fuzz_target!(|data: &[u8]| {
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(length)
     };
     each_line(read, &mut [0; BUFFER], |line| cut.extend(Socket::parse(line))).expect("no read fails");
-    // A line that fills the buffer is passed over.
+    // A line that fills the buffer is skipped.
     let lines = text.split(|byte| *byte == b'\n').filter(|line| line.len() < BUFFER);
     assert_eq!(cut, lines.filter_map(Socket::parse).collect::<Vec<_>>(), "in pieces of {piece}");
 
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let (all, left) = (held(&cut, &proxy), left_behind(&cut, &proxy));
     assert!(all.bytes == 0 || all.connections > 0, "bytes of no connection");
     assert!(left.connections <= all.connections && left.bytes <= all.bytes);
-    // With every socket the proxy's own, by its inodes.
+    // All sockets belong to the proxy, by their inodes.
     let mut proxy = Proxy::new(Scope::Process, &[15190], &[]);
     let inodes: Vec<u64> = cut.iter().map(|socket| socket.inode).collect();
     proxy.observe(&cut, Some(&inodes));

@@ -1,4 +1,4 @@
-//! `/proc/PID/stat`, `status` and `cmdline`: a process chooses its name and its arguments itself.
+//! `/proc/PID/stat`, `status` and `cmdline`. A process chooses its name and its arguments.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ fuzz_target!(|data: &[u8]| {
     if let Some(stat) = parse(data) {
         let zeros = "0 ".repeat(17);
         let text = format!("{} ({}) {} {} {zeros}{}", stat.pid, stat.comm, char::from(stat.state), stat.parent, stat.start);
-        // A state is one ASCII letter; anything else would be two bytes as text.
+        // A state is one ASCII letter; another byte would be two bytes of text.
         if stat.state.is_ascii_alphabetic() {
             assert_eq!(parse(text.as_bytes()), Some(stat), "{text}");
         }
@@ -18,6 +18,6 @@ fuzz_target!(|data: &[u8]| {
     }
     let words = arguments(data);
     assert!(words.len() <= data.len());
-    // A byte that is no UTF-8 becomes three.
+    // A byte that is not UTF-8 becomes three bytes.
     assert!(words.iter().map(String::len).sum::<usize>() <= 3 * data.len());
 });

@@ -1,4 +1,4 @@
-//! The filter's answer as the agent takes it.
+//! The filter's answer, as the agent reads it.
 #![no_main]
 
 use drain::wire::Status;
@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| match Status::parse(data) {
     Ok(status) => {
         let text = status.to_json();
         assert_eq!(Status::parse(text.as_bytes()).as_ref(), Ok(&status), "{text}");
-        // Whatever a newer filter adds is passed over and takes no room; the rest is the fields' names and numbers.
+        // What a newer filter adds is ignored and takes no memory; the rest are the names of the fields and numbers.
         assert!(text.len() <= 6 * data.len() + 512);
     }
     Err(mistake) => check_refusal(&[mistake], data),

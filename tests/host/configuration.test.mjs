@@ -5,7 +5,7 @@ import { Admin } from './envoy/admin.mjs';
 import { Envoy } from './envoy/envoy.mjs';
 import { QUIT, STATUS, signal, status } from './filter.mjs';
 
-// The lines that a refused configuration is logged with.
+// The log lines for a configuration that is refused.
 function mistakesIn(configuration) {
   const lines = [];
   class Watched extends Envoy {
@@ -17,7 +17,7 @@ function mistakesIn(configuration) {
   return lines;
 }
 
-test('without a configuration the defaults hold: three signal addresses, and a quiet start', () => {
+test('without a configuration the defaults apply: three signal addresses, and nothing in the log', () => {
   for (const configuration of ['', '{}', 'null']) {
     const envoy = new Envoy({ configuration });
     for (const address of ['127.0.0.1:15190', '[::1]:15190', '192.0.2.190:15190']) {
@@ -27,7 +27,7 @@ test('without a configuration the defaults hold: three signal addresses, and a q
   }
 });
 
-test('every field may be set', () => {
+test('every field can be set', () => {
   const configuration = {
     signal: { port: 9999, addresses: ['127.0.0.2', '::1'] },
     drainTimeout: '1m30s',
@@ -44,7 +44,7 @@ test('every field may be set', () => {
   assert.equal(envoy.request({ address: '127.0.0.1:15190', path: STATUS }).response, undefined);
 });
 
-test('every mistake in a configuration is logged in a line of its own, and the plugin is refused', () => {
+test('every mistake in a configuration is logged in its own line, and the plugin is refused', () => {
   const lines = mistakesIn({
     signal: { port: 70000, addresses: ['localhost'], prot: 1 },
     drainTimeout: 25,
@@ -69,7 +69,7 @@ test('what is not a JSON object is refused with one line', () => {
   }
 });
 
-test('the clusters of admin interface and pilot-agent go by the configured names', () => {
+test('calls go to the configured clusters of the admin interface and of pilot-agent', () => {
   const envoy = new Envoy({ configuration: { adminCluster: 'admin', agentCluster: 'pilot' }, clusters: ['admin', 'pilot'] });
   const called = new Set();
   envoy.onCall = (call) => {
@@ -81,7 +81,7 @@ test('the clusters of admin interface and pilot-agent go by the configured names
   assert.deepEqual(called, new Set(['admin', 'pilot']));
 });
 
-test('with quit: never Envoy is left running whatever the signal says', () => {
+test('with quit: never Envoy stays running, whatever the signal says', () => {
   const envoy = new Envoy({ configuration: { quit: 'never' } });
   const admin = new Admin(envoy);
   signal(envoy, { action: 'quit' });

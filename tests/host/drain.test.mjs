@@ -10,7 +10,7 @@ function begin(options) {
   return { envoy, admin: new Admin(envoy) };
 }
 
-test('there is no tick while serving, nor after an answered request', () => {
+test('there is no tick while serving, and none after a request', () => {
   const { envoy } = begin();
   assert.equal(envoy.ticking, false);
   status(envoy);
@@ -36,14 +36,14 @@ test('the two readings are at least settle apart', () => {
   assert.ok(took >= 200 && took < 250, `${took} ms`);
 });
 
-test('with the agent\'s facts a pod that has nothing in flight is let go within 20 ms', () => {
+test('with the agent\'s facts and nothing in flight, Envoy quits within 20 ms', () => {
   const { envoy, admin } = begin();
   signal(envoy, { unsent: NOTHING_UNSENT });
   const took = envoy.advanceUntil(() => admin.quitBy, 1_000);
   assert.ok(took <= 20, `${took} ms`);
 });
 
-test('two quiet reports of the agent suffice where no connection of the pod is left', () => {
+test('two idle reports of the agent are enough if the pod has no connection left', () => {
   const { envoy, admin } = begin();
   signal(envoy, { unsent: NOTHING_UNSENT });
   envoy.advance(4);
@@ -52,7 +52,7 @@ test('two quiet reports of the agent suffice where no connection of the pod is l
   assert.equal(admin.count(CLUSTERS) <= 1, true);
 });
 
-test('while a request is in flight Envoy is left alone, and quits within 40 ms of its end', () => {
+test('Envoy does not quit while a request is in flight, and quits within 40 ms after its end', () => {
   const { envoy, admin } = begin();
   admin.inFlight[WORKLOAD] = 1;
   signal(envoy);
@@ -64,7 +64,7 @@ test('while a request is in flight Envoy is left alone, and quits within 40 ms o
   assert.ok(took <= 40, `${took} ms`);
 });
 
-test('a single quiet reading between two busy ones is not believed', () => {
+test('one idle reading between two busy ones does not count', () => {
   const { envoy, admin } = begin();
   let reading = 0;
   admin.instead[CLUSTERS] = (call) => {
@@ -78,7 +78,7 @@ test('a single quiet reading between two busy ones is not believed', () => {
   assert.equal(admin.quitBy, undefined);
 });
 
-test('while the kernel holds bytes Envoy is not asked, and not quit', () => {
+test('while the kernel holds bytes, Envoy is not asked and does not quit', () => {
   const { envoy, admin } = begin();
   for (let left = 10; left > 0; left -= 1) {
     signal(envoy, { unsent: { connections: 1, bytes: left * 1000, downstream: 1 } }, left % 2);
@@ -90,11 +90,11 @@ test('while the kernel holds bytes Envoy is not asked, and not quit', () => {
   envoy.advanceUntil(() => admin.quitBy, 40);
 });
 
-test('when no byte has moved for the stall timeout Envoy quits, and the log says what is lost', () => {
+test('after the stall timeout without a moving byte Envoy quits, and the log says what is lost', () => {
   const { envoy, admin } = begin({ configuration: { stallTimeout: '7s' } });
   const began = envoy.nowMs;
   while (!admin.quitBy && envoy.nowMs < began + 20_000) {
-    // An agent that is alive repeats what it has to say.
+    // A running agent repeats its report.
     signal(envoy, { unsent: { connections: 3, bytes: 4711, downstream: 1 } });
     envoy.advance(500);
   }
@@ -104,34 +104,34 @@ test('when no byte has moved for the stall timeout Envoy quits, and the log says
   assert.equal(envoy.metrics.toObject()['wasmcustom.exeunt_undelivered_bytes'], 4711);
 });
 
-test('an agent that is killed leaves Envoy to its own count, and the kernel the time of a stall', () => {
+test('without the agent Envoy\'s own count decides, but not before the stall timeout', () => {
   const { envoy, admin } = begin({ configuration: { stallTimeout: '7s' } });
   admin.inFlight[WORKLOAD] = 1;
   signal(envoy, { unsent: { connections: 3, bytes: 4711, downstream: 1 } });
   envoy.advance(60_000);
-  assert.equal(admin.quitBy, undefined, 'a stream is in flight, and nobody knows whether its bytes move');
+  assert.equal(admin.quitBy, undefined, 'a stream is in flight, and nothing shows whether its bytes move');
   admin.inFlight[WORKLOAD] = 0;
   const took = envoy.advanceUntil(() => admin.quitBy, 20_000);
   assert.ok(took >= 7_000 && took < 7_600, `${took} ms`);
 });
 
-test('when the drain timeout has passed Envoy quits, however much still moves', () => {
+test('after the drain timeout Envoy quits, even if bytes still move', () => {
   const { envoy, admin } = begin({ configuration: { drainTimeout: '30s' } });
   for (let bytes = 1000; !admin.quitBy; bytes -= 1) {
     signal(envoy, { unsent: { connections: 1, bytes, downstream: 1 } });
     envoy.advance(100);
-    assert.ok(envoy.nowMs < 31_000, 'the deadline is overrun');
+    assert.ok(envoy.nowMs < 31_000, 'the deadline has passed');
   }
   assert.ok(envoy.nowMs >= 30_000, `${envoy.nowMs} ms`);
 });
 
-test('action drain never quits, and comes to rest as drained', () => {
+test('the action drain never quits, and ends in the state drained', () => {
   const { envoy, admin } = begin();
   signal(envoy, { action: 'drain' });
   envoy.advance(3_600_000);
   assert.equal(status(envoy).state, 'drained');
   assert.equal(admin.count(QUIT), 0);
-  assert.equal(envoy.ticking, false, 'and nothing ticks any more');
+  assert.equal(envoy.ticking, false, 'nothing ticks any more');
 });
 
 test('a drain outranks a quit, before and after it', () => {
@@ -145,13 +145,13 @@ test('a drain outranks a quit, before and after it', () => {
   }
 });
 
-test('a quit that does not end Envoy is repeated, by pilot-agent too', () => {
+test('a quit that does not end Envoy is repeated, also through pilot-agent', () => {
   const { envoy, admin } = begin();
   signal(envoy);
   envoy.advance(60_000);
   assert.ok(admin.count(QUIT) > 1, admin.requests.join(', '));
   assert.ok(admin.count(`agent: ${QUIT}`) >= 1, admin.requests.join(', '));
-  assert.ok(admin.requests.length < 60, 'but not without pause');
+  assert.ok(admin.requests.length < 60, 'with pauses');
 });
 
 test('control-plane clusters and ignored ones do not count', () => {
@@ -161,12 +161,12 @@ test('control-plane clusters and ignored ones do not count', () => {
   envoy.advanceUntil(() => admin.quitBy, 1_000);
 });
 
-test('with more clusters than maxClusters the page is not asked for: the agent confirms its own report', () => {
+test('with more clusters than maxClusters Envoy is not asked: the agent confirms its own report', () => {
   const { envoy, admin } = begin({ configuration: { maxClusters: 100 } });
   admin.clusterCount = 101;
   signal(envoy, { unsent: NOTHING_UNSENT });
   envoy.advance(1_000);
-  assert.equal(admin.quitBy, undefined, 'one quiet reading is none');
+  assert.equal(admin.quitBy, undefined, 'one idle reading is not enough');
   signal(envoy, { unsent: NOTHING_UNSENT });
   assert.equal(admin.quitBy, 'prometheus_stats');
   assert.equal(admin.count(CLUSTERS), 0);
@@ -189,7 +189,7 @@ test('there is one info line per transition, and none per request', () => {
   assert.deepEqual(envoy.lines.map(({ level }) => level), ['info', 'info']);
 });
 
-test('the metrics tell state, duration and what is in flight', () => {
+test('the metrics show the state, the duration and what is in flight', () => {
   const { envoy, admin } = begin();
   assert.equal(envoy.metrics.toObject()['wasmcustom.exeunt_state'], 0);
   admin.inFlight[WORKLOAD] = 2;

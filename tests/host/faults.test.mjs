@@ -13,23 +13,23 @@ function begin(options) {
 }
 
 function assertAlive(envoy) {
-  assert.deepEqual(envoy.logged('critical'), [], 'a machine has trapped');
+  assert.deepEqual(envoy.logged('critical'), [], 'a virtual machine has trapped');
 }
 
-// What can go wrong with a call out.
+// What can go wrong with a call.
 const FAILURES = {
   'is answered with 500': (call) => call.answer(500, 'internal error'),
-  'is answered with 503, as by Envoy for a dead upstream': (call) => call.answer(503, 'upstream connect error'),
+  'is answered with 503, as by Envoy if an upstream is down': (call) => call.answer(503, 'upstream connect error'),
   'is reset': (call) => call.reset(),
   'is never answered': () => {},
-  'is answered with a page of something else': (call) => call.answer(200, '<html>hello</html>'),
+  'is answered with another page': (call) => call.answer(200, '<html>hello</html>'),
   'is answered with an empty page': (call) => call.answer(200, ''),
   'is answered with bytes that are no text': (call) => call.answer(200, Buffer.alloc(100_000, 0xff)),
   'is answered without a status': (call) => call.answer('', ''),
 };
 
 for (const [how, fail] of Object.entries(FAILURES)) {
-  test(`when everything that is asked ${how}, Envoy is still told to quit, within the stall timeout and ten seconds`, () => {
+  test(`if every call ${how}, Envoy is still told to quit, within the stall timeout and ten seconds`, () => {
     const { envoy, admin } = begin();
     admin.instead['*'] = fail;
     signal(envoy);
@@ -37,13 +37,13 @@ for (const [how, fail] of Object.entries(FAILURES)) {
     assertAlive(envoy);
   });
 
-  test(`when /clusters ${how}, the agent's facts alone decide`, () => {
+  test(`if /clusters ${how}, the agent's facts alone decide`, () => {
     const { envoy, admin } = begin();
     admin.instead[CLUSTERS] = fail;
     signal(envoy, { unsent: { connections: 1, bytes: 5, downstream: 1 } });
     envoy.advance(10_000);
     assert.equal(admin.quitBy, undefined);
-    // The pod still holds a connection through the proxy, so that Envoy is asked whether it is idle.
+    // The pod still has a connection through the proxy, so Envoy is asked whether it is idle.
     while (!admin.quitBy && envoy.nowMs < 40_000) {
       signal(envoy, { unsent: { connections: 0, bytes: 0, downstream: 1 } });
       envoy.advance(250);
@@ -53,7 +53,7 @@ for (const [how, fail] of Object.entries(FAILURES)) {
     assertAlive(envoy);
   });
 
-  test(`when the admin interface's quit ${how}, pilot-agent is the second way`, () => {
+  test(`if the quit of the admin interface ${how}, pilot-agent is asked`, () => {
     const { envoy, admin } = begin();
     admin.instead[QUIT] = (call) => (call.cluster === 'agent' ? call.answer(200, 'OK') : fail(call));
     signal(envoy, { unsent: NOTHING_UNSENT });
@@ -72,17 +72,17 @@ test('without the admin cluster pilot-agent is asked to quit', () => {
   assertAlive(envoy);
 });
 
-test('without any cluster the drain goes on trying, and the pod\'s agent is told the truth', () => {
+test('without any cluster the drain goes on trying, and the status says so', () => {
   const { envoy } = begin({ clusters: [] });
   signal(envoy);
   envoy.advance(60_000);
   assert.equal(status(envoy).state, 'quitting');
-  assert.ok(envoy.logged('warning').length > 0, 'and says why nothing happens');
+  assert.ok(envoy.logged('warning').length > 0, 'the log says why nothing happens');
   assert.ok(envoy.lines.length < 100, `${envoy.lines.length} lines in a minute`);
   assertAlive(envoy);
 });
 
-test('calls that Envoy refuses to send are no trap', () => {
+test('a call that Envoy refuses to send does not trap', () => {
   const { envoy, admin } = begin();
   envoy.refusesCalls = true;
   signal(envoy);
@@ -92,7 +92,7 @@ test('calls that Envoy refuses to send are no trap', () => {
   assertAlive(envoy);
 });
 
-test('a /clusters of 35 MB is read without holding it', () => {
+test('a /clusters of 35 MB is read without keeping it', () => {
   const { envoy, admin } = begin({ configuration: { maxClusters: 20_000 } });
   admin.clusterCount = 10_000;
   const line = `outbound|443||${'service.namespace.svc.cluster.local'.repeat(3)}::10.1.2.3:443::rq_active::0\n`;
@@ -111,7 +111,7 @@ test('a /clusters of 35 MB is read without holding it', () => {
   assert.ok(grown < MEGABYTE, `the machine has grown by ${grown} bytes`);
 });
 
-test('an Envoy whose answers take long is asked seldom, and one of them is not believed alone', () => {
+test('an Envoy that answers slowly is asked rarely, and one answer is not enough', () => {
   const { envoy, admin } = begin();
   const held = [];
   admin.instead[CLUSTERS] = (call) => held.push(call);
@@ -127,7 +127,7 @@ test('an Envoy whose answers take long is asked seldom, and one of them is not b
   assert.ok(envoy.nowMs >= 40_000, `after ${envoy.nowMs} ms`);
 });
 
-test('a wall clock that is set does not end a drain', () => {
+test('a change of the wall clock does not end a drain', () => {
   for (const skew of [3_600_000, -3_600_000]) {
     const { envoy, admin } = begin();
     admin.inFlight[WORKLOAD] = 1;
@@ -144,13 +144,13 @@ test('a wall clock that is set does not end a drain', () => {
   }
 });
 
-test('the agent dying after its first report does not leave the pod for ever', () => {
+test('if the agent dies after its first report, the pod still ends', () => {
   const { envoy, admin } = begin();
   signal(envoy, { unsent: { connections: 1, bytes: 7, downstream: 1 } });
   envoy.advanceUntil(() => admin.quitBy, 25_000);
 });
 
-test('reports that contradict each other are believed one after the other', () => {
+test('of contradicting reports the last one counts', () => {
   const { envoy, admin } = begin();
   for (let number = 0; number < 100; number += 1) {
     signal(envoy, { unsent: number % 2 === 0 ? NOTHING_UNSENT : { connections: 1, bytes: number, downstream: 1 } }, number % 2);
@@ -159,7 +159,7 @@ test('reports that contradict each other are believed one after the other', () =
   assert.equal(admin.quitBy, undefined);
 });
 
-test('ten thousand signals make no line, no growth and no second drain', () => {
+test('ten thousand signals make no second log line, no growth and no second drain', () => {
   const { envoy, admin } = begin();
   admin.inFlight[WORKLOAD] = 1;
   signal(envoy);

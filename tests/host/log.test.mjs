@@ -10,7 +10,7 @@ import { CLUSTERS, COMPLETE, NOTHING_UNSENT, signal, status } from './filter.mjs
 const PANICKING = readModule('EXEUNT_PANICS_WASM', 'exeunt-panics.wasm');
 const PANIC_PATH = '/v1/panic';
 
-test('a drain writes one line for each transition, and at debug what led to it', () => {
+test('a drain writes one line for each transition, and at debug what leads to it', () => {
   for (const logLevel of ['info', 'debug']) {
     const envoy = new Envoy({ logLevel });
     const admin = new Admin(envoy);
@@ -32,14 +32,14 @@ test('a refused request is logged at debug only, in one line, with the reason', 
   assert.match(lines[0].message, /^a request is refused with status 400: .*container.*action/);
 });
 
-test('a call that fails is a warning, and a timer that Envoy refuses an error', () => {
+test('a call that fails is a warning', () => {
   const { envoy, admin } = begin();
   admin.instead['POST /healthcheck/fail'] = { status: 503, body: '' };
   signal(envoy, { unsent: NOTHING_UNSENT });
   assert.deepEqual(envoy.logged('warning'), ['POST /healthcheck/fail was answered with 503']);
 });
 
-// Where a panic happened, as the first line of the message says it.
+// The message of a panic: its place, and in the next line its text.
 const PLACE = /^panicked at ([\w./-]+):\d+:\d+:\n(.*)$/;
 
 test('a panic names its place and its message, and ends its own virtual machine only', () => {
@@ -63,7 +63,7 @@ test('the shipped module contains no way to make it panic', () => {
   assert.equal(status(envoy).state, 'serving');
 });
 
-test('the shipped module, too, names the place of a panic', () => {
+test('the shipped module also names the place of a panic', () => {
   const { envoy } = begin();
   // The SDK panics on a status that Envoy never returns from this function.
   envoy.statuses.proxy_set_tick_period_milliseconds = Status.InternalFailure;

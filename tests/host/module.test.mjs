@@ -7,7 +7,7 @@ import { imports } from './envoy/imports.mjs';
 
 const MODULE = new WebAssembly.Module(BYTES);
 
-// Every pod pulls the module, so the README promises how large it is at most.
+// Every pod downloads the module; the README promises these limits.
 const MAX_BYTES = 170_000;
 const MAX_GZIPPED = 75_000;
 
@@ -22,7 +22,7 @@ test('every import is a host function of Proxy-Wasm that Envoy has', () => {
   assert.deepEqual(unknown, []);
 });
 
-test('the module says which ABI it speaks, and lets the host allocate', () => {
+test('the module exports its ABI version, its memory and an allocator', () => {
   const exported = WebAssembly.Module.exports(MODULE).map(({ name }) => name);
   assert.ok(exported.some((name) => name === 'proxy_abi_version_0_2_0' || name === 'proxy_abi_version_0_2_1'), exported.join(' '));
   assert.ok(exported.includes('malloc') && exported.includes('memory'), exported.join(' '));
@@ -34,14 +34,14 @@ test(`the module has at most ${MAX_BYTES} bytes, and ${MAX_GZIPPED} when gzipped
   assert.ok(gzipped <= MAX_GZIPPED, `${gzipped} bytes`);
 });
 
-test('the module names no folder of the machine that built it', () => {
+test('the module contains no path of the machine that built it', () => {
   const paths = BYTES.toString('latin1').match(/\/(?:root|home|usr|tmp|work|rustc)\/[\w./-]+/g) ?? [];
-  // The standard library comes compiled, and names its files by the commit of Rust.
+  // The precompiled standard library names its files by the commit of Rust.
   assert.deepEqual(paths.filter((path) => !/^\/rustc\/[0-9a-f]{40}\/library\//.test(path)), []);
 });
 
-test('while it starts the module calls nothing that Envoy does not allow yet', () => {
-  // The host throws otherwise, and a machine that has thrown is dead.
+test('while it starts, the module calls nothing that Envoy does not allow yet', () => {
+  // Otherwise the host throws, and the virtual machine fails.
   const envoy = new Envoy();
   assert.deepEqual(envoy.vms.map((vm) => vm.failure), [undefined, undefined, undefined]);
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Envoy } from './envoy/envoy.mjs';
 import { COMPLETE, completion, signal, signalHeaders, status } from './filter.mjs';
 
-// The plugin may be matched on every listener by mistake: all of a pod's traffic then passes through the filter.
+// By mistake a plugin may match every listener. Then all traffic of the pod passes through the filter.
 const ELSEWHERE = ['10.0.0.5:8080', '127.0.0.1:8080', '127.0.0.1:1519', '127.0.0.2:15190', '[fd00::5]:15190', '192.0.2.191:15190'];
 
 function upload(envoy, address) {
@@ -19,19 +19,19 @@ function upload(envoy, address) {
 }
 
 for (const address of ELSEWHERE) {
-  test(`a stream that was accepted on ${address} passes through untouched, piece by piece`, () => {
+  test(`a stream that was accepted on ${address} passes through unchanged, piece by piece`, () => {
     const envoy = new Envoy();
     const { upstream, response } = upload(envoy, address);
     assert.equal(response, undefined);
     assert.equal(upstream.headers.get(':path'), '/upload?x=1');
     assert.deepEqual(upstream.headers.bytes('x-bytes'), Buffer.of(0xff, 0x00, 0x80));
-    assert.deepEqual(upstream.pieces.map((piece) => piece.length), [65536, 3, 0, 1], 'each piece goes on by itself');
+    assert.deepEqual(upstream.pieces.map((piece) => piece.length), [65536, 3, 0, 1], 'each piece is forwarded by itself');
     assert.deepEqual(upstream.trailers.toObject(), { 'x-checksum': '7' });
     assert.ok(upstream.ended);
   });
 }
 
-test('of another stream the filter asks the address it came in on, once, and nothing else', () => {
+test('for another stream the filter asks for the address of its listener, once, and for nothing else', () => {
   const envoy = new Envoy();
   const stream = upload(envoy, '10.0.0.5:8080');
   stream.answerFromUpstream(200, { server: 'backend' }, 'x'.repeat(70_000));
@@ -41,7 +41,7 @@ test('of another stream the filter asks the address it came in on, once, and not
   assert.equal(stream.response.body.length, 70_000);
 });
 
-test('a signal on another listener is none, whatever its headers claim', () => {
+test('a signal on another listener is ignored, whatever its headers say', () => {
   const envoy = new Envoy();
   for (const address of ELSEWHERE) {
     const claims = { 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1', 'x-envoy-original-dst-host': '127.0.0.1:15190' };
@@ -54,14 +54,14 @@ test('a signal on another listener is none, whatever its headers claim', () => {
   assert.deepEqual(envoy.lines, []);
 });
 
-test('a stream whose address Envoy does not tell passes through', () => {
+test('a stream without a known address passes through', () => {
   const envoy = new Envoy();
   for (const address of [null, '', 'not an address', '/run/envoy.sock', '127.0.0.1']) {
     assert.ok(envoy.request({ address, path: COMPLETE }).upstream, String(address));
   }
 });
 
-test('other streams pass through during a drain, too', () => {
+test('other streams also pass through during a drain', () => {
   const envoy = new Envoy();
   signal(envoy, { unsent: { connections: 1, bytes: 9 } });
   const { upstream, response } = upload(envoy, '10.0.0.5:8080');
@@ -69,7 +69,7 @@ test('other streams pass through during a drain, too', () => {
   assert.ok(upstream.ended);
 });
 
-test('a thousand other streams write no line into the log, at whatever level', () => {
+test('a thousand other streams write nothing to the log, at any level', () => {
   const envoy = new Envoy({ logLevel: 'trace' });
   for (let number = 0; number < 1000; number += 1) {
     envoy.request({ address: '10.0.0.5:8080', worker: number % 2 });

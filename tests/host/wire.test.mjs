@@ -6,7 +6,7 @@ import { COMPLETE, STATUS, completion, signal, signalHeaders, status } from './f
 
 const GOOD = JSON.stringify(completion());
 
-// What is asked, the status that comes back, and what its body must say.
+// A request, the status of its answer, and what the body must contain.
 const TABLE = [
   ['the status', { path: STATUS }, 200, /"state":"serving"/],
   ['the status with a query', { path: `${STATUS}?pretty` }, 200, /"state":"serving"/],
@@ -39,23 +39,23 @@ for (const [what, request, code, body] of TABLE) {
     assert.equal(response?.status, code);
     assert.match(response.headers.get('x-exeunt'), /^\d+\.\d+\.\d+$/, 'every answer carries x-exeunt');
     assert.match(response.body.toString(), body);
-    assert.equal(upstream, undefined, 'nothing goes on to an upstream');
+    assert.equal(upstream, undefined, 'nothing is forwarded to an upstream');
   });
 }
 
-test('405 says what is allowed', () => {
+test('405 says which methods are allowed', () => {
   const envoy = new Envoy();
   assert.equal(envoy.request({ path: COMPLETE }).response.headers.get('allow'), 'POST');
   assert.equal(envoy.request({ method: 'DELETE', path: STATUS }).response.headers.get('allow'), 'GET');
 });
 
-test('answers are JSON where they tell a status, and plain text where they tell a reason', () => {
+test('a status is JSON, and the reason of a refusal is plain text', () => {
   const envoy = new Envoy();
   assert.equal(envoy.request({ path: STATUS }).response.headers.get('content-type'), 'application/json');
   assert.equal(envoy.request({ path: '/' }).response.headers.get('content-type'), 'text/plain');
 });
 
-test('the status has every field, and null for what nobody knows', () => {
+test('the status has every field, with null for what is not known', () => {
   const { version, ...rest } = status(new Envoy());
   assert.match(version, /^\d+\.\d+\.\d+$/);
   assert.deepEqual(rest, { state: 'serving', container: null, inFlight: null, unsent: null, sinceMs: 0, deadlineMs: null });
@@ -85,30 +85,30 @@ test('accepted and refused signals are counted', () => {
 
 const IN_BODY = { method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1' } };
 
-test('a completion may come in a body, in pieces', () => {
+test('a completion can come in a body, in pieces', () => {
   const envoy = new Envoy();
   const { response } = envoy.request({ ...IN_BODY, body: [GOOD.slice(0, 7), GOOD.slice(7, 30), GOOD.slice(30)] });
   assert.equal(response?.status, 202);
   assert.equal(status(envoy).state, 'draining');
 });
 
-test('a completion may come in a body that ends with trailers', () => {
+test('a completion can come in a body that ends with trailers', () => {
   const envoy = new Envoy();
   assert.equal(envoy.request({ ...IN_BODY, body: GOOD, trailers: { 'x-checksum': '1' } }).response?.status, 202);
 });
 
-test('the head of a completion in a body waits on the signal listener itself, and carries nothing out of the pod', () => {
+test('the head of a completion in a body is held on the signal listener, and nothing leaves the pod', () => {
   const envoy = new Envoy();
   const stream = envoy.begin({ ...IN_BODY, address: '192.0.2.190:15190', body: GOOD });
   assert.equal(stream.filterState.get('envoy.network.transport_socket.original_dst_address'), '192.0.2.190:15190');
   assert.equal(stream.upstream.headers.get(':authority'), '192.0.2.190:15190');
-  assert.deepEqual(stream.upstream.pieces, [], 'no byte of the body goes on');
+  assert.deepEqual(stream.upstream.pieces, [], 'no byte of the body is forwarded');
   const { response, upstream } = envoy.request({ method: 'POST', path: stream.upstream.headers.get(':path') });
-  assert.equal(response, undefined, 'it is held until its other half is answered');
+  assert.equal(response, undefined, 'it is held until the completion is answered');
   assert.equal(upstream, undefined);
 });
 
-test('a body that grows too long is refused while it grows', () => {
+test('a body that grows too long is refused before its end', () => {
   const envoy = new Envoy();
   const pieces = Array.from({ length: 40 }, () => 'x'.repeat(128));
   const { response } = envoy.request({ ...IN_BODY, body: pieces });
@@ -116,12 +116,12 @@ test('a body that grows too long is refused while it grows', () => {
   assert.match(response.headers.get('x-exeunt'), /./);
 });
 
-test('where the head cannot wait the answer says to use the header', () => {
-  // Envoy before 1.29 has no way to say where the head shall go.
+test('if the head cannot be held, the answer says to use the header', () => {
+  // Envoy before 1.29 cannot set where the head goes.
   const old = new Envoy();
   old.foreignFunctions = {};
   const refused = old.request({ ...IN_BODY, body: GOOD });
-  // REGISTRY_ONLY: Istio's BlackHoleCluster answers before any body has come.
+  // REGISTRY_ONLY: Istio's BlackHoleCluster answers before the body has come.
   const blackhole = new Envoy().begin({ ...IN_BODY, body: GOOD.slice(0, 7), unfinished: true });
   blackhole.answerFromUpstream(502);
   for (const { response } of [refused, blackhole]) {

@@ -12,13 +12,13 @@ function begin({ inFlight = 0, ...options } = {}) {
   return { envoy, admin };
 }
 
-// Longer than the driver's claim holds without being renewed.
+// After this time without renewal the driver's claim has expired.
 const LEASE_MS = 2_000;
 
-test('every worker tells the same state at every moment of a drain', () => {
+test('every worker reports the same state at every moment of a drain', () => {
   const { envoy, admin } = begin({ workers: 4, inFlight: 3 });
-  const told = () => envoy.workers.map((_, worker) => status(envoy, worker));
-  const check = () => told().forEach((one) => assert.deepEqual(one, told()[0]));
+  const reported = () => envoy.workers.map((_, worker) => status(envoy, worker));
+  const check = () => reported().forEach((one) => assert.deepEqual(one, reported()[0]));
   check();
   signal(envoy, { unsent: { connections: 2, bytes: 99, downstream: 1 } }, 2);
   for (let step = 0; step < 20; step += 1) {
@@ -29,17 +29,17 @@ test('every worker tells the same state at every moment of a drain', () => {
   admin.inFlight[WORKLOAD] = 0;
   envoy.advanceUntil(() => admin.quitBy, 1_000);
   check();
-  assert.equal(told()[0].state, 'quitting');
+  assert.equal(reported()[0].state, 'quitting');
 });
 
-test('a worker tells of a signal that another one took before its driver has come round to it', () => {
+test('a worker reports a signal that another worker has taken, even before the driver has handled it', () => {
   const { envoy } = begin();
   envoy.begin({ worker: 0, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion())) });
-  const told = envoy.begin({ worker: 1, path: '/v1/status' }).response.body.toString();
-  assert.match(told, /"state":"draining","container":"base"/);
+  const reported = envoy.begin({ worker: 1, path: '/v1/status' }).response.body.toString();
+  assert.match(reported, /"state":"draining","container":"base"/);
 });
 
-test('signals on all workers make one drain, driven once', () => {
+test('signals on all workers make one drain with one driver', () => {
   const { envoy, admin } = begin({ workers: 4, inFlight: 1 });
   for (let number = 0; number < 16; number += 1) {
     signal(envoy, {}, number % 4);
@@ -51,9 +51,9 @@ test('signals on all workers make one drain, driven once', () => {
   assert.equal(envoy.logged('info').length, 2, envoy.shownLog);
 });
 
-test('two agents that signal in the very same moment make one drain, and drain outranks quit', () => {
+test('two signals at the same moment make one drain, and drain outranks quit', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
-  // The other worker handles its whole request between this one's reading and its writing of shared data.
+  // The other worker handles a whole request between the moments when this worker reads and writes the shared data.
   const set = envoy.data.set.bind(envoy.data);
   let others = 0;
   envoy.data.set = (...parts) => {
@@ -73,7 +73,7 @@ test('two agents that signal in the very same moment make one drain, and drain o
   assert.equal(admin.count(QUIT), 0);
 });
 
-test('a worker that dies in the middle of a drain is replaced by another with the next signal', () => {
+test('if the driver dies during a drain, another worker takes over at the next signal', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, {}, 0);
   envoy.advance(1_000);
@@ -85,7 +85,7 @@ test('a worker that dies in the middle of a drain is replaced by another with th
   assert.equal(status(envoy, 1).state, 'quitting');
 });
 
-test('a worker that dies in the middle of a drain is replaced by another that is asked for the status', () => {
+test('if the driver dies during a drain, another worker takes over when it is asked for the status', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, {}, 0);
   envoy.advance(1_000);
@@ -96,7 +96,7 @@ test('a worker that dies in the middle of a drain is replaced by another that is
   envoy.advanceUntil(() => admin.quitBy, 1_000);
 });
 
-test('a worker that dies between signal and drain is replaced by another with the next signal', () => {
+test('if a worker dies between signal and drain, another worker takes over at the next signal', () => {
   const { envoy, admin } = begin();
   envoy.begin({ worker: 0, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion())) });
   envoy.workers[0].die(new Error('the thread is gone'));
@@ -106,7 +106,7 @@ test('a worker that dies between signal and drain is replaced by another with th
   envoy.advanceUntil(() => admin.quitBy, 1_000);
 });
 
-test('a worker that comes back after it died takes its drain up again by itself', () => {
+test('a worker that is started again continues its drain by itself', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, {}, 0);
   envoy.advance(1_000);
@@ -117,7 +117,7 @@ test('a worker that comes back after it died takes its drain up again by itself'
   assert.ok(took <= 2 * LEASE_MS, `${took} ms`);
 });
 
-test('a new configuration in the middle of a drain goes on with it, and forgets nothing', () => {
+test('a new configuration during a drain continues it, and forgets nothing', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, { unsent: { connections: 1, bytes: 7, downstream: 1 } }, 1);
   envoy.advance(5_000);
@@ -125,11 +125,11 @@ test('a new configuration in the middle of a drain goes on with it, and forgets 
   assert.equal(status(envoy).unsent.bytes, 7);
   assert.equal(status(envoy).container, 'base');
   const took = envoy.advanceUntil(() => admin.quitBy, 20_000);
-  assert.ok(took >= 4_000 && took <= 8_000, `the new deadline is counted from the completion: ${took} ms`);
+  assert.ok(took >= 4_000 && took <= 8_000, `the new deadline counts from the completion: ${took} ms`);
   assert.equal(envoy.logged('info').filter((line) => line.startsWith('serving => ')).length, 1, envoy.shownLog);
 });
 
-test('the death of a worker that does not drive changes nothing', () => {
+test('the end of a worker that is not the driver changes nothing', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, {}, 0);
   envoy.workers[1].die(new Error('the thread is gone'));
@@ -140,7 +140,7 @@ test('the death of a worker that does not drive changes nothing', () => {
   assert.equal(admin.count('POST /healthcheck/fail'), 1);
 });
 
-test('a drive that changes hands makes no second line and no second quit', () => {
+test('a change of the driver makes no second log line and no second quit', () => {
   const { envoy, admin } = begin({ workers: 3, inFlight: 1 });
   for (let worker = 0; worker < 2; worker += 1) {
     signal(envoy, {}, worker);
@@ -155,7 +155,7 @@ test('a drive that changes hands makes no second line and no second quit', () =>
   assert.equal(envoy.logged('info').length, 2, envoy.shownLog);
 });
 
-test('a drain that has come to rest is not begun again by new workers', () => {
+test('new workers do not begin a drain again that has ended', () => {
   const { envoy, admin } = begin();
   signal(envoy, { action: 'drain' });
   envoy.advance(60_000);

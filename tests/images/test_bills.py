@@ -58,6 +58,8 @@ def test_a_bill_names_what_the_linker_was_given_and_nothing_that_only_tests_use(
         assert own in names
         only_tests = document.get("dev-dependencies", {}).keys() - wanted.keys()
         assert not names & ({"proptest", "wasm-bindgen-test"} | only_tests)
+        # A derive macro runs in the compiler.
+        assert not names & {"serde_derive", "syn"}
 
 
 def test_a_bill_names_rusts_library_and_the_agents_the_c_library(made: Made) -> None:

@@ -12,16 +12,11 @@ use crate::proxy::Sidecar;
 use crate::shutdown::{Context, Patience, TaskEnd, sequence, verdict};
 use crate::task::{Containers, StateDir, Waited};
 
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts
-    /// the container that is listed after the main one.
-    pub(super) const FIRST_LOOK: Duration = Duration::from_millis(10);
-    /// The longest pause.
-    pub(super) const LAST_LOOK: Duration = Duration::from_secs(5);
-}
+/// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
+/// container that is listed after the main one.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+/// The longest pause.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Watches the main containers, and shuts the proxy down once they have ended. It never fails: a pod whose agent fails has failed, and
 /// nobody could do anything about it.
@@ -87,14 +82,14 @@ fn watch(world: &Linux, termination: &Termination, options: &Options, state_dir:
 /// Gets a handle of the proxy's process while the task runs, then sleeps until the task has ended. If the proxy was seen and is not there
 /// when the task ends, it has ended. If it was never seen, it may still start.
 fn attach(sidecar: &mut Sidecar<'_, Linux>, containers: &mut Containers<'_>, state_dir: &StateDir) -> Waited {
-    let mut pause: Duration = times::FIRST_LOOK;
+    let mut pause = FIRST_LOOK;
     loop {
         sidecar.find();
         sidecar.hold_process();
         if sidecar.has_envoy() {
             state_dir.record_proxy();
         }
-        if sidecar.has_envoy() || pause > times::LAST_LOOK {
+        if sidecar.has_envoy() || pause > LAST_LOOK {
             return containers.wait(None);
         }
         match containers.wait(Some(pause)) {

@@ -129,7 +129,7 @@ fn a_refusal_has_the_verb_because_watch_never_keeps_a_pod() {
 }
 
 #[test]
-fn the_log_is_quiet_beside_the_command_and_has_every_step_elsewhere() {
+fn the_log_is_idle_beside_the_command_and_has_every_step_elsewhere() {
     assert_eq!(options("exec job", &[]).log, LogLevel::Trouble);
     assert_eq!(options("watch", &[]).log, LogLevel::Info);
     assert_eq!(options("complete --log debug", &[]).log, LogLevel::Debug);

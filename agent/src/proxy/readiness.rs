@@ -9,6 +9,7 @@ use drain::time::Instant;
 use pod::ports;
 
 use super::sidecar::Sidecar;
+use super::times;
 use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::call;
@@ -22,20 +23,6 @@ const HEALTH_PATH: &str = "/healthz/ready";
 /// listener, as with `status.sidecar.istio.io/port: "0"`. The health listener is in Envoy's bootstrap, so an Envoy that lacks it never
 /// gets one.
 const ADMIN_PATH: &str = "/ready";
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// The time for a response. While Envoy starts, its main thread can be busy with its configuration.
-    pub(super) const RESPONSE: Duration = Duration::from_secs(2);
-    /// The first pause between two questions. A proxy needs one to several seconds to start, so this delays the task by a twentieth.
-    pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
-    /// The pauses double up to this one.
-    pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-    /// The time for a connect to another process in the pod, which the kernel accepts or refuses within microseconds.
-    pub(super) const CONNECT: Duration = Duration::from_millis(100);
-}
 
 /// Why the proxy is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +58,7 @@ pub fn wait<W: World>(world: &W, sidecar: &Sidecar<'_, W>, options: &Options) ->
         return Ok(());
     }
     let deadline = world.now() + options.ready_timeout;
-    let mut pause = times::FIRST_PAUSE;
+    let mut pause = times::FIRST_READY_PAUSE;
     loop {
         let Err(last) = ask(world, options, deadline) else { return Ok(()) };
         let left = deadline.since(world.now());
@@ -79,7 +66,7 @@ pub fn wait<W: World>(world: &W, sidecar: &Sidecar<'_, W>, options: &Options) ->
             return Err(TimedOut { port: options.ready_port, timeout: options.ready_timeout, last });
         }
         world.sleep(pause.min(left));
-        pause = (pause * 2).min(times::LONGEST_PAUSE);
+        pause = (pause * 2).min(times::LONGEST_READY_PAUSE);
     }
 }
 
@@ -110,7 +97,7 @@ fn ask_on(world: &impl World, port: u16, path: &'static str, deadline: Instant) 
 
 fn ask_at(world: &impl World, at: SocketAddr, path: &'static str, deadline: Instant) -> Result<u16, Problem> {
     // The last question gets some time too.
-    let left = deadline.since(world.now()).max(times::FIRST_PAUSE);
+    let left = deadline.since(world.now()).max(times::FIRST_READY_PAUSE);
     let connection = world.connect(at, CONNECT_TIMEOUT.min(left)).map_err(|error| Problem::NotSent(error.kind()))?;
     let request = Request { method: "GET", path, headers: &[], timeout: times::RESPONSE.min(left) };
     connection.exchange(at, &request, &mut |_| {}).map(|head| head.status)

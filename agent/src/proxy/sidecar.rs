@@ -14,24 +14,11 @@ use pod::proxy::{Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
 use super::state::{Known, State};
+use super::times;
 use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::linux::own_pid;
 use crate::os::world::{NotTerminated, Process};
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// The shortest pause between two readings of the socket table: the end of a delivery is seen within milliseconds.
-    pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-    /// The longest: with tens of thousands of sockets, a reading takes milliseconds itself.
-    pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-    /// The time for a connect that the kernel of the pod itself refuses, within microseconds.
-    pub(super) const REFUSAL: Duration = Duration::from_millis(100);
-    /// How often a long wait asks whether it may go on.
-    pub(super) const ASK: Duration = Duration::from_secs(1);
-}
 
 /// An address of TEST-NET-1 (RFC 5737), which has no route: a connection to it is refused only if Istio captures it.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
@@ -142,7 +129,11 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// The last reading, or a new one if that is older than a pause.
     pub fn fresh(&mut self) -> Option<Held> {
-        if self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_PAUSE) { self.look() } else { self.reading }
+        if self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_READING_PAUSE) {
+            self.look()
+        } else {
+            self.reading
+        }
     }
 
     /// The last reading.
@@ -177,7 +168,7 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// How long to wait between two readings.
     pub fn pause(&self) -> Duration {
-        (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_PAUSE, times::LONGEST_PAUSE)
+        (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
 
     /// How long to wait for the reading that confirms a quiet one.
@@ -217,7 +208,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// Whether Istio redirects the connections of this pod to a proxy that does not listen.
     pub fn is_captured(&self) -> bool {
         let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        self.is_in_a_pod() && self.world.connect(NOWHERE, times::REFUSAL).is_err_and(refused)
+        self.is_in_a_pod() && self.world.connect(NOWHERE, times::CONNECT).is_err_and(refused)
     }
 
     /// Whether the agent has a handle of Envoy's own process.
@@ -275,7 +266,7 @@ impl<'w, W: World> Sidecar<'w, W> {
                 }
                 asked = Some(now);
             }
-            let left = end.since(now).min(if self.state.process().is_some() { times::ASK } else { times::LONGEST_PAUSE });
+            let left = end.since(now).min(if self.state.process().is_some() { times::ASK } else { times::LONGEST_READING_PAUSE });
             if left.is_zero() {
                 return false;
             }

@@ -8,20 +8,11 @@ use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 
+use super::times;
 use crate::options::{Form, Options, form};
 use crate::os::World;
 use crate::os::world::Source;
 use crate::proxy::Sidecar;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// Kept of the grace period for the verdict: kubelet's SIGKILL leaves no time for one.
-    pub(super) const MARGIN: Duration = Duration::from_secs(2);
-    /// Timeout for a call to another process in the pod once the grace period is over.
-    pub(super) const LAST_CALL: Duration = Duration::from_millis(100);
-}
 
 /// The end of the task.
 #[derive(Clone, Debug)]

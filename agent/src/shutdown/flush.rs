@@ -6,12 +6,9 @@ use core::time::Duration;
 use pod::delivery::Held;
 
 use super::context::Context;
+use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
-
-/// How long to wait if no bytes are left and only a FIN is not acknowledged: time for several retransmissions (0.2 s, doubling). To wait
-/// longer is useless: an idle connection to a machine that is gone would cost the whole stall timeout.
-const FIN: Duration = Duration::from_secs(1);
 
 /// The result of a flush.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +28,7 @@ pub(super) struct Flushed {
 pub(super) fn flush<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, on_sigterm: impl Fn(Flushed)) -> Flushed {
     let start = context.world.now();
     let mut called = false;
-    let limit = context.limits().drain_timeout.max(FIN);
+    let limit = context.limits().drain_timeout.max(times::FIN);
     let first = sidecar.look_behind();
     let (mut last, mut moved) = (first, start);
     loop {
@@ -41,11 +38,11 @@ pub(super) fn flush<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_
             called = true;
             on_sigterm(so_far);
         }
-        let only_fin = last.bytes == 0 && so_far.took >= FIN;
+        let only_fin = last.bytes == 0 && so_far.took >= times::FIN;
         let stalled = now.since(moved) >= context.options.stall_timeout;
         // SIGTERM may have come during the flush. The margin of the grace period has time for the FINs.
-        let must_leave = context.must_leave() && so_far.took >= FIN;
-        if last.is_quiet() || only_fin || stalled || must_leave || so_far.took >= limit {
+        let must_leave = context.must_leave() && so_far.took >= times::FIN;
+        if last.is_idle() || only_fin || stalled || must_leave || so_far.took >= limit {
             return so_far;
         }
         context.world.sleep(sidecar.pause());

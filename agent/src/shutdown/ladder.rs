@@ -2,7 +2,6 @@
 //! climbs the ladder again and again.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use drain::wire::Action;
 use log::{info, warn};
@@ -10,22 +9,13 @@ use log::{info, warn};
 use super::attempts::{Attempts, Failure, Outcome, Progress};
 use super::context::{Context, Patience};
 use super::route::{driver, filter, terminate};
+use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
 
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// The first pause before the ladder is climbed again. The pauses double: what is in the way may pass.
-    pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
-    /// The longest pause: a pod that could end stays no longer than this.
-    pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-}
-
 /// Ends the proxy, or drains it if kubelet or the node ends it. Fails only if the ladder is climbed once or the grace period is over.
 pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
-    let mut pause: Duration = times::FIRST_PAUSE;
+    let mut pause = times::FIRST_PAUSE;
     loop {
         match climb_once(context, sidecar, attempts) {
             outcome @ (Outcome::Gone | Outcome::Left) => return outcome,

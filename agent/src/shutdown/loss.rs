@@ -7,9 +7,9 @@ use pod::delivery::Held;
 /// `reported` is the last reading that the decider has accepted, `reading` the last one of the living proxy, `left_first` and `left_last`
 /// what the kernel held just after the end of the proxy and at the end of the flush.
 pub(super) fn undelivered(reported: Option<Held>, reading: Option<Held>, left_first: Held, left_last: Held) -> Held {
-    let in_order = reported.is_some_and(|reported| reported.is_quiet());
+    let in_order = reported.is_some_and(|reported| reported.is_idle());
     // A quiet reading that was not reported was taken while the proxy ended.
-    let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_quiet());
+    let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_idle());
     let before = held(reading).or_else(|| held(reported)).unwrap_or_default();
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;

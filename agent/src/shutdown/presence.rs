@@ -6,21 +6,10 @@ use log::info;
 
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
+use super::times;
 use crate::options::RestartPolicy;
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// How long to wait for a proxy that has not started: kubelet starts it next, unless its image has to be pulled.
-    pub(super) const START: Duration = Duration::from_mins(5);
-    /// How long to wait for the restart of a proxy that ended by itself: kubelet's first restart comes within a second.
-    pub(super) const RESTART: Duration = Duration::from_secs(3);
-    /// Between two looks for it.
-    pub(super) const LOOK: Duration = Duration::from_millis(10);
-}
 
 /// Whether the proxy runs, or will. `last` is the outcome of the ladder so far: a proxy that ended by itself can run again.
 pub(super) fn is_here<'w, W: World>(
@@ -54,7 +43,7 @@ fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> b
 /// stay for the new one.
 fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
     // With undelivered data, the decider ends the proxy only after its limits.
-    let by_itself = attempts.success().is_none() || attempts.last_reported().is_some_and(|reported| !reported.is_quiet());
+    let by_itself = attempts.success().is_none() || attempts.last_reported().is_some_and(|reported| !reported.is_idle());
     let kubelet_restarts = context.options.restart_policy == RestartPolicy::OnFailure && sidecar.is_in_a_pod();
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;

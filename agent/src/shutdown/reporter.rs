@@ -3,16 +3,7 @@
 use drain::time::Instant;
 use pod::delivery::Held;
 
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// Between reports of progress: much shorter than the stall timeout, much longer than a report takes.
-    pub(super) const PROGRESS: Duration = Duration::from_millis(250);
-    /// Between reports of the same reading: a worker of Envoy that takes over the drain uses only reports that it got itself, and an
-    /// agent that reports nothing for five seconds counts as dead.
-    pub(super) const REPEAT: Duration = Duration::from_secs(1);
-}
+use super::times;
 
 /// The kind of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +30,7 @@ pub(super) struct Reporter {
 
 impl Grade {
     const fn of(held: &Held) -> Self {
-        match (held.is_quiet(), held.downstream) {
+        match (held.is_idle(), held.downstream) {
             (false, _) => Self::Held,
             (true, 0) => Self::Clear,
             (true, _) => Self::Quiet,
@@ -62,7 +53,7 @@ impl Reporter {
     pub(super) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
         let changed = Grade::of(last) != Grade::of(held);
-        let confirms = held.is_quiet() && !self.confirmed;
+        let confirms = held.is_idle() && !self.confirmed;
         let repeats = now.since(self.at) >= times::REPEAT;
         let progress = held != last && now.since(self.at) >= times::PROGRESS;
         changed || confirms || repeats || progress
@@ -70,13 +61,13 @@ impl Reporter {
 
     /// Whether the next quiet reading is the second one, which the decider waits for.
     pub(super) fn awaits_confirmation(&self) -> bool {
-        !self.confirmed && self.last.is_some_and(|last| last.is_quiet())
+        !self.confirmed && self.last.is_some_and(|last| last.is_idle())
     }
 
     /// Records that a report of `held`, read at `at`, was accepted.
     pub(super) fn reported(&mut self, held: Held, at: Instant) {
         let again = self.last.is_some_and(|last| Grade::of(&last) == Grade::of(&held));
-        self.confirmed = again && held.is_quiet();
+        self.confirmed = again && held.is_idle();
         self.last = Some(held);
         self.at = at;
     }

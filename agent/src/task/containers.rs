@@ -11,26 +11,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::missed_task::{Judgement, MissedTask};
 use super::restart::{self, Next};
 use super::state_dir::{Record, StateDir};
+use super::times;
 use crate::options::{Options, RestartPolicy};
 use crate::os::Linux;
 use crate::os::log::DEFERRED;
 use crate::os::sys;
 use crate::os::termination::Termination;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// How often the agent looks for a main container that has not started. Even `true` is there for 40 ms.
-    pub(super) const LOOK: Duration = Duration::from_millis(10);
-    /// Without pidfd: how often the agent looks in `/proc` whether a process is still there.
-    pub(super) const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
-    /// How long to wait for the exit status, which the kernel has once the runtime has reaped the process. That takes 2 ms, longer on a
-    /// busy node. Where the status is only for the verdict, it is not worth more.
-    pub(super) const REAPING: Duration = Duration::from_millis(20);
-    /// The same where the restart depends on it: an unknown status costs kubelet's back-off of ten seconds and more.
-    pub(super) const REAPING_TO_DECIDE: Duration = Duration::from_secs(1);
-}
 
 /// The phase of a main container.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use pod::ports;
 use pod::procfs::Procfs;
 use serde::Deserialize;
 
+use super::times;
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::call;
 use crate::os::http::{Body, Request};
@@ -30,22 +31,6 @@ const SERVER_INFO: &str = "/server_info";
 const MAX_SERVER_INFO: usize = 1024 * 1024;
 /// The longest status of the filter, in bytes.
 const MAX_STATUS: usize = 4096;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// The first pause between two judgements. The pauses double: each judgement looks at every process and asks Envoy.
-    pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(15);
-    /// The longest pause.
-    pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-    /// After this time no image is still being pulled. Where kubelet ends the proxy, only the agent's own container keeps the pod.
-    pub(super) const LONGEST_PULL: Duration = Duration::from_mins(30);
-    /// Timeout for a call to Envoy.
-    pub(super) const ENVOY: Duration = Duration::from_secs(2);
-    /// Timeout for a call to the filter, which responds within a millisecond if it is there.
-    pub(super) const FILTER: Duration = Duration::from_millis(100);
-}
 
 /// What to do about a main container that was never seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +153,7 @@ impl<'a> MissedTask<'a> {
     /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. The agent
     /// asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
     fn filter_knows(&self) -> bool {
-        let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER };
+        let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER_CALL };
         let state = |at: &SocketAddr| {
             let mut body = Body::up_to(MAX_STATUS);
             let head = call::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
@@ -189,7 +174,7 @@ fn started_before(proc: &Procfs, pid: i32) -> Option<Vec<String>> {
 
 /// The response of the Envoy at `admin` to `/server_info`.
 fn server_info(world: &impl World, admin: SocketAddr) -> Option<Body> {
-    let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout: times::ENVOY };
+    let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout: times::ENVOY_CALL };
     let mut body = Body::up_to(MAX_SERVER_INFO);
     let head = call::exchange(world, admin, &request, &mut |piece| body.take(piece));
     (head.ok()?.status == 200).then_some(body)

@@ -4,20 +4,8 @@ use core::time::Duration;
 
 use pod::pidfd::Exit;
 
+use super::times;
 use crate::options::RestartPolicy;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// Kubelet's back-off before the second restart. It doubles before each further one; the first restart comes at once (Kubernetes,
-    /// `pkg/kubelet/kubelet.go`, `backOffPeriod`).
-    pub(super) const BACK_OFF: Duration = Duration::from_secs(10);
-    /// The longest back-off (`MaxContainerBackOff`).
-    pub(super) const MAX_BACK_OFF: Duration = Duration::from_mins(5);
-    /// How much later than its back-off a container can start: kubelet looks every ten seconds.
-    pub(super) const LATENESS: Duration = Duration::from_secs(10);
-}
 
 /// What follows the end of an instance of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

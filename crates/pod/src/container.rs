@@ -1,12 +1,13 @@
-//! Which container of the pod a process lives in, told by its mounts alone: readable by any uid, no API, no runtime's socket.
+//! Finds out in which container of the pod a process runs. The mounts of the process show it, and every uid can read them: neither the
+//! API nor the container runtime is needed.
 //!
-//! Kubelet keeps a file per container and instance for its termination message and bind-mounts it into the container:
-//! `<root>/pods/<pod uid>/containers/<name>/<eight hex digits>` (kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeUID`). Where it
-//! is mounted is the pod's choice (`terminationMessagePath`); where it comes from is not.
+//! Kubelet keeps a file for the termination message of each instance of a container, and mounts it into the container:
+//! `<root>/pods/<pod uid>/containers/<name>/<eight hex digits>` (kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeUID`). The pod can choose
+//! where the file is mounted (`terminationMessagePath`), but not where it comes from.
 
 use crate::stat::fields;
 
-/// One instance of a container: a restarted one has the same name and another id.
+/// One instance of a container. After a restart the name is the same and the id is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     /// Its name in the pod.
@@ -15,9 +16,9 @@ pub struct Container {
     pub instance: String,
 }
 
-/// Reads a `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`): the 4th field of a line is the mount's root within its file system.
+/// Reads `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`). The 4th field of a line is the root of the mount in its file system.
 ///
-/// A task cannot forge it without the right to mount. `None` outside of Kubernetes, and for the pod's own pause process.
+/// A task cannot change it without the right to mount. `None` outside Kubernetes, and for the pause process of the pod.
 #[must_use]
 pub fn parse(mountinfo: &[u8]) -> Option<Container> {
     mountinfo.split(|byte| *byte == b'\n').find_map(|line| of_source(fields(line).nth(3)?))
@@ -27,13 +28,13 @@ fn of_source(source: &[u8]) -> Option<Container> {
     let mut parts = source.rsplit(|byte| *byte == b'/');
     let (instance, name) = (parts.next()?, parts.next()?);
     let (containers, uid, pods) = (parts.next()?, parts.next()?, parts.next()?);
-    // Docker keeps /etc/hostname in `/var/lib/docker/containers/<id>/hostname`: the same shape but for the pod and the digits.
+    // Docker keeps /etc/hostname in `/var/lib/docker/containers/<id>/hostname`: similar, but without the pod and the hex digits.
     let ours = pods == b"pods" && !uid.is_empty() && containers == b"containers" && is_label(name) && is_instance(instance);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     ours.then(|| Container { name: text(name), instance: text(instance) })
 }
 
-/// An RFC 1123 label, as the API server demands of a container's name.
+/// Whether it is an RFC 1123 label, as the API server requires for the name of a container.
 fn is_label(name: &[u8]) -> bool {
     (1..=63).contains(&name.len()) && name.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
@@ -67,13 +68,13 @@ mod tests {
     }
 
     #[test]
-    fn a_termination_message_path_of_the_pods_own_makes_no_difference() {
+    fn another_termination_message_path_makes_no_difference() {
         let moved = CONTAINERD.replace("/dev/termination-log", "/var/run/my\\040message");
         assert_eq!(parse(moved.as_bytes()), Some(container("base", "5b1c0f9e")));
     }
 
     #[test]
-    fn a_kubelet_directory_on_a_file_system_of_its_own_makes_no_difference() {
+    fn a_kubelet_directory_on_another_file_system_makes_no_difference() {
         for prefix in ["", "/@/var/lib/kubelet", "/data/my\\040kubelet"] {
             let line = format!(
                 "9 8 254:2 {prefix}/pods/aa-bb/containers/istio-proxy/00c0ffee /dev/termination-log rw - ext4 /dev/vdb rw\n"
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn other_mounts_of_a_like_shape_name_nothing() {
+    fn similar_mounts_name_no_container() {
         let sources = [
             "/var/lib/docker/containers/0123456789abcdef/hostname",
             "/var/lib/docker/containers/0123456789abcdef/01234567",

@@ -1,30 +1,30 @@
-//! The rule of delivery: what of the pod's data the kernel still holds, read from its table of sockets.
+//! The rule of delivery: how much data of the pod the kernel still holds, by its table of sockets.
 //!
-//! Three hold a dead task's last bytes: its own closed sockets, the proxy's connections to it (unread), and the proxy's
-//! connections to the destination (not acknowledged). Each shows in the table; idle connections, probes and configuration do not
-//! count.
+//! The last bytes of a task that has ended are in three places: in its own closed sockets, in the proxy's connections to it (unread), and
+//! in the proxy's connections to the destination (not acknowledged). The table shows all three. Idle connections, probes and
+//! configuration do not count.
 
 use crate::proxy::{Proxy, Role};
 use crate::sockets::{Socket, State};
 
-/// What the kernel holds.
+/// Undelivered data that the kernel holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Connections that are not yet delivered.
     pub connections: u32,
-    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the far end.
+    /// Bytes in their queues: written and not yet read by the proxy, or not yet acknowledged by the receiver.
     pub bytes: u64,
-    /// Connections of the pod's own processes that the proxy still holds and that are not known to be delivered; idle ones count.
-    /// With none of them no request of the pod can be in flight.
+    /// Connections from the pod's own processes that the proxy still holds, without those that are known to be delivered. Idle ones count.
+    /// If there are none, no request of the pod is in flight.
     pub downstream: u32,
 }
 
 // === impl Held ===
 
 impl Held {
-    /// Whether nothing is on its way: idle connections may stand.
+    /// Whether no data is undelivered. There may be idle connections.
     #[must_use]
-    pub const fn is_quiet(&self) -> bool {
+    pub const fn is_idle(&self) -> bool {
         self.connections == 0 && self.bytes == 0
     }
 
@@ -34,19 +34,19 @@ impl Held {
     }
 }
 
-/// What the kernel holds while the proxy lives, by the whole table `sockets`.
+/// What the kernel holds while the proxy runs. `sockets` is the whole table.
 #[must_use]
 pub fn held(sockets: &[Socket], proxy: &Proxy) -> Held {
     let mut held = Held::default();
-    // Connections whose task side is done and whose bytes the proxy has read, and connections that it has passed on in full.
+    // Connections that the task has closed and the proxy has read to their end, and connections whose data it has delivered in full.
     let (mut read_out, mut passed_on) = (0u32, 0u32);
     for socket in sockets {
         let Some(role) = proxy.role(socket) else { continue };
-        // A connection that is only asked for (SYN-SENT) holds nothing itself: what waits for it is on the captured side.
+        // A connection in SYN-SENT holds nothing: its data is still on the captured side.
         let unsent = if socket.tx_queue > 0 && socket.state != State::SynSent { Some(socket.unsent()) } else { None };
         let unread = if socket.rx_queue > 0 { Some(socket.unread()) } else { None };
         match role {
-            // To anyone: the task may have ports that are not captured, and the pod's network ends with its last container.
+            // To any destination: some ports may not be captured, and the pod's network ends with its last container.
             Role::Orphan => held.add(socket.unsent()),
             Role::Waiting => {
                 held.add(socket.unread());
@@ -61,12 +61,12 @@ pub fn held(sockets: &[Socket], proxy: &Proxy) -> Held {
                     (unread, unsent) => held.add(unread.unwrap_or(0).saturating_add(unsent.unwrap_or(0))),
                 }
             }
-            // What is unread is the task's answer to a remote client.
+            // The unread bytes are the task's answer to a remote client.
             Role::ToPod => match (unread, unsent) {
                 (None, None) => {}
                 (unread, unsent) => held.add(unread.unwrap_or(0).saturating_add(unsent.unwrap_or(0))),
             },
-            // What is unread there is the far end's: a request that comes too late, or an answer that nobody is left to read.
+            // The unread bytes come from outside: a request that is too late, or an answer that no process will read.
             Role::Inbound | Role::Upstream => {
                 if let Some(unsent) = unsent {
                     held.add(unsent);
@@ -76,17 +76,19 @@ pub fn held(sockets: &[Socket], proxy: &Proxy) -> Held {
             }
         }
     }
-    // The proxy half-closes a connection to a destination only when it has read the task's end of it. In FIN-WAIT-2 all of that,
-    // the FIN included, is acknowledged; only the far end's own close is missing. So each of them excuses one connection that is
-    // read out.
+    // The proxy half-closes a connection to a destination only after it has read the task's connection to its end. In FIN-WAIT-2 all of
+    // that is acknowledged, with the FIN; only the destination has not closed. So for each of them, one connection that was read to its
+    // end is delivered.
     let excused = read_out.min(passed_on);
     held.connections = held.connections.saturating_add(read_out - excused);
     held.downstream = held.downstream.saturating_sub(excused);
     held
 }
 
-/// What the kernel still has to send once the proxy has gone, by the whole table `sockets`: the orphans, but for those that the proxy
-/// would have had to read. The kernel resets them when they next try, which must not look like a delivery.
+/// What the kernel still has to send after the proxy has ended: the orphans. `sockets` is the whole table.
+///
+/// Orphans whose data the proxy would have had to read do not count. The kernel resets them at their next attempt, which must not look
+/// like a delivery.
 #[must_use]
 pub fn left_behind(sockets: &[Socket], proxy: &Proxy) -> Held {
     let mut held = Held::default();
@@ -97,7 +99,7 @@ pub fn left_behind(sockets: &[Socket], proxy: &Proxy) -> Held {
     held
 }
 
-/// Whether the proxy may still read from a captured connection in this state, or write to it.
+/// Whether the proxy may still read from or write to a captured connection in this state.
 const fn holds_task(state: State) -> bool {
     matches!(state, State::Established | State::CloseWait | State::FinWait1 | State::FinWait2)
 }

@@ -1,8 +1,8 @@
-//! The kernel's sockets by netlink (`sock_diag(7)`): the same facts as in `/proc/net/tcp`, some fifty times cheaper.
+//! Reads the kernel's sockets by netlink (`sock_diag(7)`): the same facts as in `/proc/net/tcp`, about fifty times faster.
 //!
-//! The files visit every bucket of a hash table that is the whole machine's (262,144 of them on 24 GB), with a chance for the
-//! scheduler at each: 5 ms a file, for a pod of ten sockets. The dump skips empty buckets and takes both families in one walk:
-//! 0.2 ms.
+//! To read one of these files, the kernel visits every bucket of the hash table of the whole machine (262,144 with 24 GB of memory), and
+//! may be interrupted at each: 5 ms for each file in a pod with ten sockets. The dump skips empty buckets and reads both address families
+//! at once: 0.2 ms.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io;
@@ -12,47 +12,47 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 use crate::sockets::{Endpoint, Socket, State};
 
-/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): the request for TCP sockets of every family at once. Its successor
-/// `SOCK_DIAG_BY_FAMILY` wants one walk a family.
+/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): the request for the TCP sockets of all address families at once. The newer
+/// `SOCK_DIAG_BY_FAMILY` needs one request for each family.
 const GET_SOCKETS: u16 = 18;
 /// `NLM_F_REQUEST | NLM_F_DUMP` (`netlink(7)`).
 const DUMP: u16 = 0x301;
 /// `NLMSG_ERROR` and `NLMSG_DONE`.
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
-/// The length of `struct nlmsghdr`, and of one with a `struct inet_diag_req`.
+/// The length of `struct nlmsghdr`, and of a request: that with a `struct inet_diag_req`.
 const HEADER: usize = 16;
 const REQUEST: u8 = 76;
-/// Where `struct inet_diag_req` has the set of states, a bit for each.
+/// The offset of the set of states in `struct inet_diag_req`, with a bit for each state.
 const STATES_AT: usize = 52;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// What a datagram says of the dump.
+/// How the dump goes on after a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is more.
+    /// More datagrams follow.
     More,
-    /// That was all.
+    /// The dump is complete.
     Complete,
-    /// The kernel refuses, or speaks of something else.
+    /// The kernel refuses, or the datagram is not an answer.
     Failed,
 }
 
-/// Where the kernel is asked.
+/// The netlink socket.
 #[derive(Debug)]
 pub(crate) struct Diag(OwnedFd);
 
 // === impl Diag ===
 
 impl Diag {
-    /// Opens it. That it opens says little: the kernel may lack the part that answers.
+    /// Opens the socket. This also succeeds if the kernel lacks the module that answers.
     pub(crate) fn open() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         Ok(Self(socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?))
     }
 
-    /// Hands every socket but those in TIME-WAIT to `each`. After an error nothing more can be asked.
+    /// Calls `each` with every socket that is not in TIME-WAIT. After an error the netlink socket cannot be used again.
     pub(crate) fn read(&self, buffer: &mut [u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
         send(&self.0, &request(), SendFlags::empty())?;
         loop {
@@ -86,7 +86,7 @@ fn request() -> [u8; REQUEST as usize] {
     request
 }
 
-/// Reads the messages of one datagram, and hands every socket in it to `each`.
+/// Reads the messages of one datagram, and calls `each` with every socket in it.
 #[must_use]
 pub fn messages(mut datagram: &[u8], each: &mut impl FnMut(Socket)) -> Progress {
     while !datagram.is_empty() {
@@ -103,14 +103,14 @@ pub fn messages(mut datagram: &[u8], each: &mut impl FnMut(Socket)) -> Progress 
             }
             _ => {}
         }
-        // Messages begin at multiples of four.
+        // Each message begins at a multiple of four bytes.
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     Progress::More
 }
 
-/// Reads a `struct inet_diag_msg`: family, state, timer, retransmissions; ports, addresses, interface, cookie; timer, queues,
-/// uid, inode.
+/// Reads a `struct inet_diag_msg`: family, state, timer, retransmissions; ports, addresses, interface, cookie; timer, queues, uid,
+/// inode.
 fn socket(body: &[u8]) -> Option<Socket> {
     let family = *body.first()?;
     let end = |port: usize, address: usize| {
@@ -151,8 +151,8 @@ mod tests {
         [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10]].concat()
     }
 
-    /// A datagram that tells of one socket, 10.99.0.2:43932 to 10.99.0.10:9000.
-    fn told(family: u8, state: u8) -> Vec<u8> {
+    /// A datagram with one socket, from 10.99.0.2:43932 to 10.99.0.10:9000.
+    fn datagram_of(family: u8, state: u8) -> Vec<u8> {
         let mut body = vec![family, state, 0, 0];
         body.extend([43932u16.to_be_bytes(), 9000u16.to_be_bytes()].concat());
         body.extend([&[10, 99, 0, 2][..], &[0; 12], &[10, 99, 0, 10], &[0; 12], &[0; 12]].concat());
@@ -167,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_told() {
-        let (sockets, progress) = read(&[told(AF_INET, 4), told(AF_INET, 1)].concat());
+    fn sockets_are_read() {
+        let (sockets, progress) = read(&[datagram_of(AF_INET, 4), datagram_of(AF_INET, 1)].concat());
         let [first, second] = sockets[..] else { panic!("{sockets:?}") };
         assert_eq!(first.local, Endpoint::new("10.99.0.2".parse().unwrap(), 43932));
         assert_eq!(first.remote, Endpoint::new("10.99.0.10".parse().unwrap(), 9000));
@@ -177,15 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_passed_over() {
-        let datagram = [told(1, 1), told(AF_INET, 77), header(16, 99), told(AF_INET6, 1), header(20, DONE), vec![0; 4]].concat();
+    fn what_is_unknown_is_skipped() {
+        let datagram =
+            [datagram_of(1, 1), datagram_of(AF_INET, 77), header(16, 99), datagram_of(AF_INET6, 1), header(20, DONE), vec![0; 4]]
+                .concat();
         let (sockets, progress) = read(&datagram);
         assert_eq!((sockets.len(), progress), (1, Progress::Complete));
     }
 
     #[test]
     fn an_error_or_a_datagram_cut_short_is_no_answer() {
-        let whole = told(AF_INET, 1);
+        let whole = datagram_of(AF_INET, 1);
         assert_eq!(read(&header(16, ERROR)).1, Progress::Failed);
         for length in 1..whole.len() {
             assert_eq!(read(&whole[..length]).1, Progress::Failed, "{length} bytes");
@@ -199,7 +201,7 @@ mod tests {
         }
 
         #[test]
-        fn no_message_makes_it_panic_or_turn_for_ever(length in 0u32..200, kind in 0u16..25, body: Vec<u8>) {
+        fn no_message_makes_it_panic_or_loop_for_ever(length in 0u32..200, kind in 0u16..25, body: Vec<u8>) {
             let _ = read(&[header(length, kind), body].concat());
         }
     }

@@ -1,16 +1,11 @@
-//! What `/proc` and pidfd tell about a pod, from inside it.
+//! Reads the containers, processes and sockets of a pod from inside, in `/proc` and by pidfd.
 //!
-//! The law of this crate: the parsers are pure and take any bytes; the readers are thin, need no rights, and take the place of
-//! `/proc` as an argument; the rule of delivery sees sockets only, never a file.
+//! The parsers are pure and accept any bytes. The readers are thin, need no rights, and take the path of `/proc` as an argument. The rule
+//! of delivery works on sockets only and reads no file.
 
 #![cfg_attr(
     test,
-    allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        reason = "a test that cannot go on should stop at the line"
-    )
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where something is wrong")
 )]
 
 pub mod container;

@@ -1,4 +1,4 @@
-//! A process that is not our child: when it ends, and how it has ended.
+//! Watches a process that is not a child of this one: when it ends, and how.
 
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::procfs::Procfs;
 
-/// Without pidfd: how often `/proc` is asked whether the process is still the same.
+/// Without pidfd: how often to check in `/proc` whether the process still runs.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How a process has ended.
@@ -20,17 +20,17 @@ pub enum Exit {
     Code(u8),
     /// This signal ended it.
     Signal(u8),
-    /// The kernel does not tell.
+    /// The kernel does not show it.
     Unknown,
 }
 
-/// A hold on one process: its pid may be given to another, this may not.
+/// One certain process. The kernel may give its pid to another process later; this never means another one.
 #[derive(Debug)]
 pub struct Process {
     pid: i32,
-    /// When it started: what tells it from a later bearer of its pid.
+    /// When it started: a later process with the same pid has another start time.
     start: u64,
-    /// `None` where the kernel has no pidfd.
+    /// `None` if the kernel has no pidfd.
     fd: Option<OwnedFd>,
     proc: Procfs,
 }
@@ -38,13 +38,13 @@ pub struct Process {
 // === impl Exit ===
 
 impl Exit {
-    /// Reads a status as `wait(2)` gives it.
+    /// Reads a status as `wait(2)` returns it.
     #[must_use]
     pub fn from_wait_status(status: i32) -> Self {
         let [low, high, ..] = status.to_le_bytes();
         match low & 0x7f {
             0 => Self::Code(high),
-            // Stopped (0x7f) is no end; the kernel never gives it as one.
+            // 0x7f means stopped, not ended; the kernel never reports it here.
             0x7f => Self::Unknown,
             signal => Self::Signal(signal),
         }
@@ -54,10 +54,9 @@ impl Exit {
 // === impl Process ===
 
 impl Process {
-    /// Takes hold of `pid`. `None` if there is no such process.
+    /// Opens the process `pid`; `None` if it does not exist.
     ///
-    /// Where the kernel has no pidfd (Linux before 5.3, gVisor) or seccomp denies it, the process is looked at every 100 ms
-    /// instead.
+    /// If the kernel has no pidfd (Linux before 5.3, gVisor) or seccomp denies it, the process is checked every 100 ms instead.
     #[must_use]
     pub fn open(proc: &Procfs, pid: i32) -> Option<Self> {
         let before = proc.process(pid)?;
@@ -66,7 +65,7 @@ impl Process {
             Err(rustix::io::Errno::SRCH) => return None,
             Err(_) => None,
         };
-        // Between the look and the hold the pid may have changed hands.
+        // Between the two calls the kernel may have given the pid to another process.
         let same = proc.process(pid).is_some_and(|now| now.start == before.start);
         same.then(|| Self { pid, start: before.start, fd, proc: proc.clone() })
     }
@@ -77,25 +76,25 @@ impl Process {
         self.pid
     }
 
-    /// The pidfd, where the kernel has them.
+    /// The pidfd; `None` if the kernel has none.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.fd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Sleeps until the process has ended, at most for `timeout`; `None` is for ever. Whether it has ended; a zombie has.
+    /// Sleeps until the process has ended, at most for `timeout`; with `None`, without a limit. True: it has ended. A zombie has ended.
     #[must_use]
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        // Readable once every thread has ended, reaped or not (pidfd_open(2)).
+        // A pidfd is readable once every thread has ended, even if the process is not reaped yet (pidfd_open(2)).
         let ended = self.fd().and_then(|fd| poll_for(fd, PollFlags::IN, timeout).ok());
         ended.unwrap_or_else(|| self.look(timeout))
     }
 
-    /// Sleeps until the process has been reaped by its parent, at most for `timeout`: from then on the kernel tells its exit
-    /// status. Before Linux 6.9 the whole timeout passes: a pidfd shows no hang-up there.
+    /// Sleeps until the parent has reaped the process, at most for `timeout`. After that the kernel shows the exit status. Before Linux
+    /// 6.9 this always takes the whole timeout, because a pidfd shows no hang-up there.
     pub fn wait_reaped(&self, timeout: Duration) {
         if let Some(fd) = self.fd() {
-            // Whatever comes of it, the exit status is asked for next.
+            // The result does not matter: the caller asks for the exit status next.
             let _ = poll_for(fd, PollFlags::empty(), Some(timeout));
         }
     }
@@ -116,7 +115,7 @@ impl Process {
     }
 }
 
-/// Whether `fd` has shown one of `events`, or a hang-up, within `timeout`.
+/// Waits for one of `events`, or a hang-up, at most for `timeout`. True: it has come.
 fn poll_for(fd: BorrowedFd<'_>, events: PollFlags, timeout: Option<Duration>) -> rustix::io::Result<bool> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {
@@ -124,7 +123,7 @@ fn poll_for(fd: BorrowedFd<'_>, events: PollFlags, timeout: Option<Duration>) ->
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut [PollFd::from_borrowed_fd(fd, events)], left.as_ref()) {
             Ok(ready) => return Ok(ready > 0),
-            // A signal that is not ignored, or a debugger.
+            // A signal, or a debugger.
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error),
         }
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_process_is_seen_and_then_its_reaping() {
+    fn the_end_of_a_process_is_seen_before_and_after_it_is_reaped() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let proc = Procfs::default();

@@ -1,5 +1,5 @@
-//! A thin reader of `/proc`. Whatever cannot be read is absent: a process may end between two looks, and other uids' are partly
-//! closed.
+//! A thin reader of `/proc`. What cannot be read counts as absent: a process may end at any time, and some files of other uids cannot be
+//! read.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::container::{self, Container};
 use crate::stat::{self, Stat, number};
 
-/// A `/proc`.
+/// A mounted `/proc`.
 #[derive(Clone, Debug)]
 pub struct Procfs {
     root: PathBuf,
@@ -32,7 +32,7 @@ impl Default for Procfs {
 }
 
 impl Procfs {
-    /// The one mounted at `root`.
+    /// The `/proc` that is mounted at `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -43,7 +43,7 @@ impl Procfs {
         &self.root
     }
 
-    /// Every process of this pid namespace, in no order.
+    /// All processes of this pid namespace, in no order.
     pub fn processes(&self) -> impl Iterator<Item = Stat> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         entries.filter_map(|entry| self.process(number(entry.file_name().as_encoded_bytes())?))
@@ -67,7 +67,7 @@ impl Procfs {
         Some(stat::arguments(&self.read(pid, "cmdline")?))
     }
 
-    /// The container that `pid` lives in.
+    /// The container that `pid` runs in.
     #[must_use]
     pub fn container(&self, pid: i32) -> Option<Container> {
         container::parse(&self.read(pid, "mountinfo")?)
@@ -100,7 +100,7 @@ impl Procfs {
         instances.into_iter().max_by_key(|instance| instance.root.start)
     }
 
-    /// Adds the inodes of the sockets that `pid` holds to `inodes`. Only its own uid and root may know; `false` where we may not.
+    /// Adds the inodes of the sockets of `pid` to `inodes`. False: this process may not read them; only root and the same uid may.
     pub fn socket_inodes(&self, pid: i32, inodes: &mut Vec<u64>) -> bool {
         let Ok(entries) = fs::read_dir(self.root.join(pid.to_string()).join("fd")) else { return false };
         for entry in entries.flatten() {
@@ -110,7 +110,7 @@ impl Procfs {
         true
     }
 
-    /// The network namespace of `pid`. Only its own uid and root may know.
+    /// The network namespace of `pid`. Only root and the same uid may read it.
     #[must_use]
     pub fn network(&self, pid: i32) -> Option<PathBuf> {
         fs::read_link(self.root.join(pid.to_string()).join("ns/net")).ok()
@@ -118,14 +118,14 @@ impl Procfs {
 
     fn read(&self, pid: i32, file: &str) -> Option<Vec<u8>> {
         let mut file = File::open(self.root.join(pid.to_string()).join(file)).ok()?;
-        // A file of procfs has no size to go by, and std would begin with 32 bytes; these are what all but a few fit in.
+        // A file in procfs shows no size, and std would begin with 32 bytes. Almost every file fits into these 4096.
         let (mut text, mut filled) = (vec![0; 4096], 0);
         loop {
             match file.read(text.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(length) => filled += length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The process has ended in between.
+                // The process has ended.
                 Err(_) => return None,
             }
             if filled == text.len() {
@@ -137,7 +137,7 @@ impl Procfs {
     }
 }
 
-/// The inode in a link of `/proc/PID/fd`: `socket:[31337]` (`proc_pid_fd(5)`).
+/// The inode in a link of `/proc/PID/fd`, such as `socket:[31337]` (`proc_pid_fd(5)`).
 fn socket_inode(target: &[u8]) -> Option<u64> {
     number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// A pod as its `/proc` shows it: pause, the task with two children of the runtime in it, and the proxy.
+    /// The `/proc` of a pod: pause, the task with processes of an earlier instance, and the proxy.
     fn pod() -> Pod {
         let root = std::env::temp_dir().join(format!("exeunt-procfs-{}-{:?}", std::process::id(), std::thread::current().id()));
         let _ = fs::remove_dir_all(&root);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_tells_its_uid_arguments_and_sockets() {
+    fn uid_arguments_and_sockets_of_a_process_are_read() {
         let made_up = pod();
         let pod = &made_up.0;
         assert_eq!(pod.uid(31), Some(1000));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_gone_is_absent() {
+    fn a_process_that_has_ended_is_absent() {
         let made_up = pod();
         let pod = &made_up.0;
         assert_eq!((pod.process(999), pod.uid(999), pod.container(999)), (None, None, None));

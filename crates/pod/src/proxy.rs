@@ -1,78 +1,77 @@
-//! Which sockets are the proxy's, and which of those are its listeners.
+//! Recognizes the proxy's sockets in the table, and what each of them is for.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ports;
 use crate::sockets::{Endpoint, Socket, State};
 
-/// From where Envoy connects to the pod's own ports, for an inbound request (Istio,
+/// The source addresses of Envoy's connections to the pod's own ports, for inbound requests (Istio,
 /// `pilot/pkg/networking/core/listener_inbound.go`).
 const INBOUND_SOURCES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6))];
 
-/// Whose sockets are in the table.
+/// Which sockets are in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A pod's network namespace: everything in it is the pod's.
+    /// Those of a pod's network namespace: all of them belong to the pod.
     Pod,
-    /// A shared host: other programs' sockets are in the table, too. Then only what is known to be the proxy's or to lead to it
-    /// counts.
+    /// Those of a shared host, with sockets of other programs. Only sockets of the proxy, and those that lead to it, count.
     Process,
 }
 
-/// What a socket is to the proxy.
+/// What a socket is for the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Closed by its process, the task's or the proxy's, and not yet acknowledged.
+    /// Closed by its process (the task or the proxy), and not yet acknowledged.
     Orphan,
-    /// A connection of the pod's own processes that waits to be accepted by the proxy.
+    /// A connection from one of the pod's processes that the proxy has not accepted yet.
     Waiting,
-    /// Such a connection, accepted.
+    /// The same, accepted.
     Captured,
-    /// The proxy's connection to one of the pod's own ports, on behalf of a remote client.
+    /// The proxy's connection to one of the pod's own ports, for a remote client.
     ToPod,
-    /// Such a remote client's connection.
+    /// The connection of that remote client.
     Inbound,
-    /// The proxy's connection to a destination, on behalf of one of the pod's own processes.
+    /// The proxy's connection to a destination, for one of the pod's processes.
     Upstream,
 }
 
-/// How the proxy's sockets are told from others.
+/// How the proxy's sockets are recognized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
-    /// Not at all yet.
+    /// Not yet known.
     Unknown,
-    /// By uid: the proxy's is its own in a pod, since Istio captures the traffic of every other.
+    /// By uid. In a pod no other container has the proxy's uid, because Istio does not capture the traffic of that uid.
     Uid(u32),
-    /// By the inodes in its `/proc/PID/fd`. Few enough to be looked through, here and below: a tree is 10 KB of a small program.
+    /// By the inodes in its `/proc/PID/fd`. There are few, so a list is fast enough here and below; a tree would be 10 KB of code.
     Inodes(Vec<u64>),
 }
 
-/// The proxy of one pod, as far as its sockets have shown it.
+/// The proxy of one pod, as its sockets show it.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     scope: Scope,
     owner: Owner,
-    /// Whether it is ztunnel; `None` while no listener was seen. Not asked again: a dying Envoy closes its listeners in any order.
+    /// Whether it is ztunnel; `None` before the first listener was seen. Decided once, because an Envoy that shuts down closes its listeners
+    /// in any order.
     ztunnel: Option<bool>,
     signal_ports: Vec<u16>,
-    /// [`ports::CONTROL`] and whatever takes their place.
+    /// [`ports::CONTROL`], the signal ports, and configured replacements.
     control: Vec<u16>,
-    /// Every outbound listener ever seen: a listener may be closed before the connections it has accepted.
+    /// Every outbound listener that was ever seen: a listener may close before the connections that it has accepted.
     outbound: Vec<Endpoint>,
-    /// Our own ends of connections that lead through the proxy, as long as they are in the table.
+    /// The agent's own ends of connections that go through the proxy, as long as they are in the table.
     ours: Vec<Endpoint>,
-    /// The proxy's connections, as long as they are in the table: on a shared host they are recognised by it once they are
-    /// orphans.
+    /// The proxy's connections, as long as they are in the table. On a shared host this recognizes them once they are orphans.
     connections: Vec<(Endpoint, Endpoint)>,
-    /// The far ends of the connections that it has captured, which are the pod's own processes', as long as they are in the table: what
-    /// such an end has not sent when the proxy has gone is lost.
+    /// The other ends of the captured connections, which belong to the pod's processes, as long as they are in the table. Data that such an
+    /// end has not sent when the proxy ends is lost.
     captured: Vec<Endpoint>,
 }
 
 // === impl Proxy ===
 
 impl Proxy {
-    /// A proxy of which nothing is known but where it listens for signals and for commands.
+    /// A proxy of which only the signal ports and the control ports are known.
     #[must_use]
     pub fn new(scope: Scope, signal_ports: &[u16], control_ports: &[u16]) -> Self {
         let control = [&ports::CONTROL[..], signal_ports, control_ports].concat();
@@ -89,17 +88,17 @@ impl Proxy {
         }
     }
 
-    /// The connection whose local end is `end` is our own. Where a signal goes to an address that is captured and nobody answers
-    /// there, the proxy holds it until its own connect times out, and it must not count as the task's.
+    /// The connection with the local end `end` is the agent's own, and does not count as the task's. If the agent sends a signal to a
+    /// captured address where nothing answers, the proxy holds that connection until its own connect times out.
     pub fn disregard(&mut self, end: Endpoint) {
         self.ours.push(end);
     }
 
-    /// Learns from `sockets`, the whole table of now. `inodes` are those of the proxy's `/proc/PID/fd` where they can be read:
-    /// needed on a shared host and where the task has the proxy's uid.
+    /// Updates the proxy from `sockets`, the whole table. `inodes` are those in the proxy's `/proc/PID/fd`, if they can be read. They are
+    /// needed on a shared host, and if the task has the proxy's uid.
     pub fn observe(&mut self, sockets: &[Socket], inodes: Option<&[u64]>) {
         match (inodes, &mut self.owner) {
-            // The table and the list were read one after the other; a socket that was in either list is the proxy's.
+            // The table and the inodes were read one after the other. A socket that is in the old or the new list belongs to the proxy.
             (Some(fresh), Owner::Inodes(known)) => {
                 let still_there = sockets.iter().map(|socket| socket.inode).filter(|inode| known.contains(inode));
                 *known = still_there.chain(fresh.iter().copied()).collect();
@@ -116,7 +115,7 @@ impl Proxy {
             self.ztunnel = Some(self.scope == Scope::Pod && self.listens_as_ztunnel(sockets));
         }
         for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
-            // ztunnel is root, and so may be whoever else listens in the pod.
+            // ztunnel is root, and other listeners of the pod may be, too.
             let elsewhere = self.is_ztunnel() && socket.local.port != ports::OUTBOUND;
             let outbound =
                 self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
@@ -131,19 +130,20 @@ impl Proxy {
         }
     }
 
-    /// Whether its sockets can be told from others. Before that, nothing follows from their absence.
+    /// Whether the proxy's sockets can be recognized. Before that, their absence means nothing.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.owner != Owner::Unknown
     }
 
-    /// Whether it is ztunnel, which carries the pod's traffic in an ambient mesh: the node's own, in the pod by its sockets alone.
+    /// Whether it is ztunnel, which carries the pod's traffic in an ambient mesh. ztunnel belongs to the node; only its sockets are in the
+    /// pod.
     #[must_use]
     pub fn is_ztunnel(&self) -> bool {
         self.ztunnel == Some(true)
     }
 
-    /// The socket by which the proxy is known in a pod: one of [`ports::OF_ENVOY`], or the signal's.
+    /// The listener that shows the proxy in a pod: one of [`ports::OF_ENVOY`], or the signal listener.
     #[must_use]
     pub fn listener<'a>(&self, sockets: &'a [Socket]) -> Option<&'a Socket> {
         let ports = ports::OF_ENVOY.iter().chain(&self.signal_ports);
@@ -151,19 +151,19 @@ impl Proxy {
         ports.copied().find_map(on)
     }
 
-    /// Whether Envoy still listens anywhere. pilot-agent has the same uid and does not count.
+    /// Whether Envoy still has a listener. Those of pilot-agent, which has the same uid, do not count.
     #[must_use]
     pub fn listens(&self, sockets: &[Socket]) -> bool {
         let mut listeners = sockets.iter().filter(|socket| socket.state == State::Listen);
         listeners.any(|socket| self.owns(socket) && !ports::OF_PILOT_AGENT.contains(&socket.local.port))
     }
 
-    /// What `socket` is to the proxy; `None` for a listener, for control traffic, and for what is none of its business.
+    /// What `socket` is for the proxy; `None` for listeners, for control traffic, and for all other sockets.
     pub(crate) fn role(&self, socket: &Socket) -> Option<Role> {
         if socket.state == State::Listen || self.is_control(socket) || self.ours.contains(&socket.remote) {
             None
         } else if socket.is_unsent_orphan() {
-            self.claims_orphan(socket).then_some(Role::Orphan)
+            self.is_its_orphan(socket).then_some(Role::Orphan)
         } else if socket.awaits_accept() {
             self.is_outbound(socket.local).then_some(Role::Waiting)
         } else if !self.owns(socket) {
@@ -179,13 +179,13 @@ impl Proxy {
         }
     }
 
-    /// Whether what `socket` has still to send is for the proxy, whoever it was written for: capture does not show in its remote end.
+    /// Whether the proxy receives what `socket` still has to send. The remote end does not show whether a connection is captured.
     pub(crate) fn is_sent_to(&self, socket: &Socket) -> bool {
         self.captured.contains(&socket.local) || socket.is_local() && self.is_outbound(socket.remote)
     }
 
-    /// ztunnel opens these two in every pod's network, before the pod's containers start (istio/ztunnel, `src/config.rs`). An Envoy that
-    /// has them has its admin interface, its health and its metrics listener before: they are in its bootstrap.
+    /// ztunnel opens these two ports in the network of every pod before the pod's containers start (istio/ztunnel, `src/config.rs`). An Envoy
+    /// opens its admin interface and its health and metrics listeners first, because they are in its bootstrap.
     fn listens_as_ztunnel(&self, sockets: &[Socket]) -> bool {
         let on = |port: u16| sockets.iter().any(|socket| socket.state == State::Listen && socket.local.port == port);
         on(ports::OUTBOUND) && on(ports::HBONE) && !self.control.iter().any(|port| *port != ports::DNS && on(*port))
@@ -200,9 +200,8 @@ impl Proxy {
             }
     }
 
-    /// Whether an orphan is the task's or the proxy's. In a pod there is no other; its uid tells nothing, older kernels make it
-    /// 0.
-    fn claims_orphan(&self, socket: &Socket) -> bool {
+    /// Whether an orphan belongs to the task or to the proxy. In a pod every orphan does. The uid does not help: older kernels show 0.
+    fn is_its_orphan(&self, socket: &Socket) -> bool {
         match self.scope {
             Scope::Pod => true,
             Scope::Process => {
@@ -212,10 +211,10 @@ impl Proxy {
         }
     }
 
-    /// Probes, metrics, commands, configuration and our own signals: none carries a byte of the task's.
+    /// Whether it is a probe, metrics, a command, configuration or a signal: none of these carries data of the task.
     fn is_control(&self, socket: &Socket) -> bool {
-        // A port that is listened on is never given to an outgoing connection, so a local one can only be the listener's. A
-        // remote one means ours only on this machine: elsewhere anybody may listen on 15000.
+        // The kernel gives no port with a listener to an outgoing connection, so a local control port belongs to the listener. A remote
+        // one is a control port only on this machine: elsewhere any program may listen on 15000.
         self.is_control_port(socket.local.port)
             || socket.is_local() && self.is_control_port(socket.remote.port)
             || ports::ISTIOD.contains(&socket.remote.port)
@@ -250,7 +249,7 @@ impl Proxy {
     }
 }
 
-/// Whether connections that come from elsewhere are redirected to this port.
+/// Whether connections from outside are redirected to this port.
 const fn is_inbound(port: u16) -> bool {
     matches!(port, ports::INBOUND | ports::HBONE)
 }

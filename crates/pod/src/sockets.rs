@@ -10,34 +10,34 @@ use crate::stat::{fields, number};
 pub enum State {
     /// Open in both directions.
     Established = 1,
-    /// The connection was asked for and is not yet answered.
+    /// A connection was requested here; there is no answer yet.
     SynSent = 2,
-    /// It was asked for by the far end.
+    /// A connection was requested by the other end.
     SynReceived = 3,
     /// Closed here; the FIN, and perhaps data before it, is not acknowledged.
     FinWait1 = 4,
-    /// closed here and acknowledged in full; the far end has not closed.
+    /// Closed here, and everything is acknowledged; the other end has not closed.
     FinWait2 = 5,
-    /// Closed on both ends; the kernel keeps the name a while.
+    /// Closed on both ends; the kernel keeps the addresses for a while.
     TimeWait = 6,
     /// Not connected.
     Close = 7,
-    /// Closed by the far end, not here.
+    /// Closed by the other end, not here.
     CloseWait = 8,
-    /// Closed by the far end and then here; our FIN is not acknowledged.
+    /// Closed by the other end, then here; the FIN is not acknowledged.
     LastAck = 9,
     /// A listener.
     Listen = 10,
-    /// Closed on both ends at once; our FIN is not acknowledged.
+    /// Closed on both ends at once; the FIN is not acknowledged.
     Closing = 11,
-    /// A request for a connection that has no socket yet.
+    /// A requested connection without a socket yet.
     NewSynReceived = 12,
 }
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
-    /// The address; an IPv4 address that an IPv6 socket uses (`::ffff:10.0.0.1`) is given as IPv4.
+    /// The address. An IPv4 address of an IPv6 socket (`::ffff:10.0.0.1`) is given as IPv4.
     pub ip: IpAddr,
     /// The port.
     pub port: u16,
@@ -48,24 +48,24 @@ pub struct Endpoint {
 pub struct Socket {
     /// The end in this network namespace.
     pub local: Endpoint,
-    /// The far end; all zeros for a listener.
+    /// The other end; all zeros for a listener.
     pub remote: Endpoint,
     /// Its state.
     pub state: State,
-    /// Sequence numbers used and not acknowledged by the far end. See [`Socket::unsent`].
+    /// Sequence numbers used and not yet acknowledged; see [`Socket::unsent`].
     pub tx_queue: u32,
-    /// Sequence numbers received and not read; in a listener, connections that wait to be accepted. See [`Socket::unread`].
+    /// Sequence numbers received and not yet read; for a listener, connections that are not accepted yet. See [`Socket::unread`].
     pub rx_queue: u32,
-    /// Whose it is. Only for a socket with an inode: an orphan has 0 or its last owner's, depending on the kernel.
+    /// The uid of its owner. An orphan (without an inode) has 0 or its last owner's, depending on the kernel.
     pub uid: u32,
-    /// The number under which `/proc/PID/fd` shows it; 0 where no process holds it: not accepted yet, or closed already.
+    /// The number that `/proc/PID/fd` shows. 0 if no process holds the socket: it is not accepted yet, or closed.
     pub inode: u64,
 }
 
 // === impl State ===
 
 impl State {
-    /// Every state, in the order of its number, the first being 1.
+    /// All states in the order of their numbers, which begin at 1.
     pub const ALL: [Self; 12] = [
         Self::Established,
         Self::SynSent,
@@ -85,7 +85,7 @@ impl State {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// Whether this end has sent its FIN and has no ACK for it.
+    /// Whether this end has sent its FIN, and the FIN is not acknowledged.
     #[must_use]
     pub const fn awaits_ack_of_fin(self) -> bool {
         matches!(self, Self::FinWait1 | Self::LastAck | Self::Closing)
@@ -101,7 +101,7 @@ impl Endpoint {
         Self { ip, port }
     }
 
-    /// Reads `0100007F:3A99`: the address as 32-bit words in the machine's own byte order, the port as a number.
+    /// Reads for example `0100007F:3A99`: the address as 32-bit words in the byte order of the machine, and the port as a number.
     fn parse(field: &[u8]) -> Option<Self> {
         let (address, port) = field.split_at_checked(field.len().checked_sub(5)?)?;
         let port = u16::try_from(hexadecimal(port.strip_prefix(b":")?)?).ok()?;
@@ -121,25 +121,24 @@ impl Endpoint {
 // === impl Socket ===
 
 impl Socket {
-    /// Reads one line; `None` for the heading and for whatever is no socket.
+    /// Reads one line; `None` for the heading and for everything that is no socket.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = fields(line);
-        // The first field is the line's number.
+        // The first field is the number of the line.
         let local = Endpoint::parse(fields.nth(1)?)?;
         let remote = Endpoint::parse(fields.next()?)?;
         let state = State::numbered(u8::try_from(hexadecimal(fields.next()?)?).ok()?)?;
         let queues = fields.next()?;
         let (tx_queue, rx_queue) = queues.split_at_checked(queues.iter().position(|byte| *byte == b':')?)?;
-        // The timer and the retransmissions stand between.
+        // Between them are the timer and the retransmissions.
         let uid = number(fields.nth(2)?)?;
         let inode = number(fields.nth(1)?)?;
         let (tx_queue, rx_queue) = (hexadecimal(tx_queue)?, hexadecimal(rx_queue.get(1..)?)?);
         Some(Self { local, remote, state, tx_queue, rx_queue, uid, inode })
     }
 
-    /// Bytes written here and not acknowledged by the far end. The FIN uses up a sequence number and is no byte of anybody's, nor
-    /// is a SYN.
+    /// Bytes written here and not acknowledged by the other end. FIN and SYN use a sequence number, but are no bytes of data.
     #[must_use]
     pub fn unsent(&self) -> u64 {
         let fin = u32::from(self.state.awaits_ack_of_fin());
@@ -149,30 +148,31 @@ impl Socket {
         }
     }
 
-    /// Bytes received and not read by whoever holds the socket. The far end's FIN counts in the queue until it is read, too.
+    /// Bytes received and not read by the process. The FIN of the other end is in the queue, too, until it is read.
     #[must_use]
     pub fn unread(&self) -> u64 {
         match self.state {
-            // The kernel shows the accept backlog there.
+            // For a listener the kernel shows the accept backlog here.
             State::Listen => 0,
             State::CloseWait | State::LastAck | State::Closing => u64::from(self.rx_queue.saturating_sub(1)),
             _ => u64::from(self.rx_queue),
         }
     }
 
-    /// Whether the process that held it has closed it, while the kernel still has something to send for it.
+    /// Whether its process has closed it, and the kernel still has something to send.
     #[must_use]
     pub const fn is_unsent_orphan(&self) -> bool {
         self.inode == 0 && self.state.awaits_ack_of_fin() && self.tx_queue > 0
     }
 
-    /// Whether the connection stands and no process has accepted it yet. A socket closed by its process never has these states.
+    /// Whether the connection is established, and no process has accepted it yet. A socket that its process has closed is never in these
+    /// states.
     #[must_use]
     pub const fn awaits_accept(&self) -> bool {
         self.inode == 0 && matches!(self.state, State::Established | State::CloseWait)
     }
 
-    /// Whether the far end is on this machine, as far as its address tells.
+    /// Whether the other end is on this machine, by its address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.remote.ip.is_loopback() || self.remote.ip == self.local.ip
@@ -181,7 +181,7 @@ impl Socket {
 
 /// A hexadecimal number of one to eight digits.
 fn hexadecimal(field: &[u8]) -> Option<u32> {
-    // `from_str_radix` would also take a sign.
+    // `from_str_radix` would also accept a sign.
     let all_digits = field.iter().all(u8::is_ascii_hexdigit);
     u32::from_str_radix(core::str::from_utf8(field).ok()?, 16).ok().filter(|_| all_digits)
 }
@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    // Recorded on Linux 6.18, in a network namespace of its own.
+    // Recorded on Linux 6.18, in a new network namespace.
     const LISTENER: &str = "   1: 0100007F:3AAD 00000000:0000 0A 00000000:00000002 00:00000000 00000000  1337        0 130566 1 0000000000000000 100 0 0 10 0";
     const ORPHAN: &str = "   9: 0100007F:9F80 0A00630A:2328 04 002AD001:00000000 01:00000010 00000000     0        0 0 4 0000000000000000 20 4 30 10 -1";
     const UNREAD: &str =
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_far_ends_fin_is_no_byte() {
+    fn the_fin_of_the_other_end_is_no_byte() {
         assert_eq!(read(UNREAD).unread(), 10);
     }
 

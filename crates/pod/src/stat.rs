@@ -3,19 +3,19 @@
 /// A process's line in `/proc/PID/stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// Its pid, in the pid namespace of whoever mounted this `/proc`.
+    /// Its pid, in the pid namespace of this `/proc`.
     pub pid: i32,
-    /// Its name, at most 15 bytes, chosen by itself.
+    /// Its name, at most 15 bytes. The process chooses it.
     pub comm: String,
-    /// Its state: `Z` is a zombie, ended and not yet reaped.
+    /// Its state. `Z` is a zombie: ended and not yet reaped.
     pub state: u8,
-    /// Its parent's pid; 0 where the parent is outside the pid namespace.
+    /// The pid of its parent; 0 if the parent is outside the pid namespace.
     pub parent: i32,
-    /// When it started, in clock ticks since boot. With the pid it names a process for good.
+    /// When it started, in clock ticks since boot. Pid and start time together identify a process.
     pub start: u64,
 }
 
-/// Reads a `/proc/PID/stat`. The name may itself hold spaces, parentheses and newlines, so it ends at the *last* parenthesis.
+/// Reads `/proc/PID/stat`. The name may contain spaces, parentheses and newlines, so it ends at the *last* parenthesis.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Stat> {
     let open = text.iter().position(|byte| *byte == b'(')?;
@@ -23,7 +23,7 @@ pub fn parse(text: &[u8]) -> Option<Stat> {
     let mut rest = fields(text.get(close + 1..)?);
     let state = *rest.next()?.first()?;
     let parent = number(rest.next()?)?;
-    // `starttime` is the 22nd field of proc_pid_stat(5); state and ppid were the 3rd and the 4th.
+    // `starttime` is the 22nd field in proc_pid_stat(5); state and ppid are the 3rd and the 4th.
     let start = number(rest.nth(17)?)?;
     Some(Stat {
         pid: number(text.get(..open)?.trim_ascii())?,
@@ -34,15 +34,15 @@ pub fn parse(text: &[u8]) -> Option<Stat> {
     })
 }
 
-/// The real uid in a `/proc/PID/status`: who owns the sockets the process opens, unless it has changed its effective one.
+/// The real uid in `/proc/PID/status`. It owns the sockets of the process, unless the process has changed its effective uid.
 #[must_use]
 pub fn uid(status: &[u8]) -> Option<u32> {
     let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
     number(fields(line).next()?)
 }
 
-/// The arguments in a `/proc/PID/cmdline`. Empty for a zombie and for a container runtime's stage before the container's own
-/// program.
+/// The arguments in `/proc/PID/cmdline`. Empty for a zombie, and for a process of the container runtime that has not yet started the
+/// container's program.
 #[must_use]
 pub fn arguments(cmdline: &[u8]) -> Vec<String> {
     let text = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);

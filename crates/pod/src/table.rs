@@ -1,4 +1,4 @@
-//! The kernel's table of TCP sockets, read as a stream through one small buffer, without an allocation per socket.
+//! Reads the kernel's table of TCP sockets as a stream through one small buffer, without an allocation for each socket.
 
 use std::fs::File;
 use std::io;
@@ -8,34 +8,32 @@ use std::path::Path;
 use crate::diag::Diag;
 use crate::sockets::{Socket, State};
 
-/// Larger than what the kernel hands out at a time: 4 KiB of a file (`fs/seq_file.c`), less than 8 KiB of a dump
-/// (`NLMSG_GOODSIZE`).
+/// Larger than what the kernel returns at once: 4 KiB of a file (`fs/seq_file.c`), less than 8 KiB of a dump (`NLMSG_GOODSIZE`).
 const BUFFER: usize = 8 * 1024;
 
 /// The TCP sockets of this network namespace.
 #[derive(Debug)]
 pub struct Table {
     source: Source,
-    /// Empty until the first reading: the agent is resident in every pod.
+    /// Empty until the first reading, because an agent runs in every pod and waits most of the time.
     buffer: Vec<u8>,
 }
 
-/// Where they are read. Whatever it is stays open, so that a reading is two or three system calls and no path look-up.
+/// Where the sockets are read. It stays open, so a reading takes two or three system calls and resolves no path.
 #[derive(Debug)]
 enum Source {
-    /// By netlink, where the kernel answers.
+    /// Netlink, if the kernel answers.
     Diag(Diag),
-    /// In `/proc/net/tcp` and `/proc/net/tcp6`: everywhere, but at a price; see [`crate::diag`].
+    /// `/proc/net/tcp` and `/proc/net/tcp6`. They are on every kernel, but slower; see [`crate::diag`].
     Files(Vec<File>),
 }
 
 // === impl Table ===
 
 impl Table {
-    /// The table of the network namespace that we are in, by the cheapest way there is.
+    /// The table of the current network namespace, from the fastest source.
     ///
-    /// The kernel may have to load a module first; so that this is not done when every millisecond counts, it is asked once
-    /// already.
+    /// This reads the table once, because the kernel may have to load a module for the first reading. Later every millisecond counts.
     pub fn open() -> io::Result<Self> {
         let diag = Diag::open().and_then(|diag| diag.read(&mut [0; BUFFER], |_| {}).map(|()| diag));
         match diag {
@@ -44,7 +42,7 @@ impl Table {
         }
     }
 
-    /// The table under `proc`, usually `/proc`. Where IPv6 is disabled there is no second file.
+    /// The table under `proc`, usually `/proc`. If IPv6 is disabled, there is no second file.
     pub fn open_files(proc: &Path) -> io::Result<Self> {
         let mut files = vec![File::open(proc.join("net/tcp"))?];
         match File::open(proc.join("net/tcp6")) {
@@ -55,7 +53,7 @@ impl Table {
         Ok(Self { source: Source::Files(files), buffer: Vec::new() })
     }
 
-    /// Replaces `sockets` by those of now. One in TIME-WAIT holds nothing of anybody's and is left out: there may be thousands.
+    /// Replaces `sockets` by the current ones, without those in TIME-WAIT: there may be thousands, and they hold no data.
     pub fn read(&mut self, sockets: &mut Vec<Socket>) -> io::Result<()> {
         self.buffer.resize(BUFFER, 0);
         if let Source::Diag(diag) = &self.source {
@@ -81,9 +79,9 @@ impl Table {
     }
 }
 
-/// Calls `each` with every line that `read` brings, wherever its pieces are cut. A line longer than `buffer` is passed over.
+/// Calls `each` with every line. A line that is longer than `buffer` is skipped.
 ///
-/// `read` fills what it is given from an offset on, and says how much it has filled; nothing is the end.
+/// `read` fills a buffer with the bytes from an offset on, and returns how many; zero is the end.
 pub fn each_line(
     mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
     buffer: &mut [u8],
@@ -122,7 +120,7 @@ pub fn each_line(
     Ok(())
 }
 
-/// The line that begins at `start`, and where the next one begins; `None` if its end is not there.
+/// The line that begins at `start`, and the start of the next one; `None` if the line is not complete.
 fn line_at(bytes: &[u8], start: usize) -> Option<(&[u8], usize)> {
     let rest = bytes.get(start..)?;
     let length = rest.iter().position(|byte| *byte == b'\n')?;
@@ -153,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn this_machines_own_sockets_are_found_either_way() {
+    fn the_sockets_of_this_machine_are_found_in_both_sources() {
         let listener = TcpListener::bind("[::1]:0").or_else(|_| TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let mut client = TcpStream::connect(address).unwrap();
         client.write_all(b"five!").unwrap();
         for mut table in [Table::open().unwrap(), Table::open_files(Path::new("/proc")).unwrap()] {
             let mut sockets = Vec::new();
-            // Twice: the second reading must not go on where the first has ended.
+            // Twice: the second reading must begin at the start again.
             for _ in 0..2 {
                 table.read(&mut sockets).unwrap();
                 let found = |ours: &dyn Fn(&Socket) -> bool| sockets.iter().filter(|socket| ours(socket)).count();
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_the_buffer_is_passed_over() {
+    fn a_line_longer_than_the_buffer_is_skipped() {
         assert_eq!(lines(b"one\nlonger than ten\ntwo\n", 3, 10), [b"one".to_vec(), b"two".to_vec()]);
     }
 

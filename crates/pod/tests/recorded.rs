@@ -1,4 +1,4 @@
-//! A recorded pod, and shapes of others written after their source: who is found in them.
+//! Reads a recorded pod, and files of other container runtimes and kernels that were written by hand after their source code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn every_container_of_a_recorded_pod_is_found_by_its_name() {
     let pod = recorded();
     for (name, pid, comm) in [
         ("watcher", 64, "sleep"),
-        // Its termination message has a path of its own, with a space in it.
+        // The path of its termination message is set in the pod, and has a space.
         ("base", BASE, "nc"),
         ("airflow-xcom-sidecar", 78, "sh"),
         ("istio-proxy", ISTIO_PROXY, "pilot-agent"),
@@ -44,11 +44,11 @@ fn neither_the_pause_process_nor_a_zombie_nor_a_volume_makes_a_container() {
     assert_eq!(pod.container(1), None, "pause");
     let zombie = pod.process(76).map(|process| process.state);
     assert_eq!((zombie, pod.container(76)), (Some(b'Z'), None));
-    assert_eq!(pod.root_of("other"), None, "a volume that is mounted on a path like kubelet's");
+    assert_eq!(pod.root_of("other"), None, "a volume that is mounted at a path like kubelet's");
 }
 
 #[test]
-fn every_process_of_a_container_tells_the_same_instance() {
+fn every_process_of_a_container_has_the_same_instance() {
     let pod = recorded();
     assert_eq!(pod.container(ENVOY), pod.container(ISTIO_PROXY));
     assert_eq!(pod.container(BASE).map(|container| container.instance), Some("1e29eed9".to_owned()));
@@ -56,7 +56,7 @@ fn every_process_of_a_container_tells_the_same_instance() {
 }
 
 #[test]
-fn a_recorded_process_tells_its_uid_and_arguments() {
+fn uid_and_arguments_of_a_recorded_process_are_read() {
     let pod = recorded();
     assert_eq!((pod.uid(ENVOY), pod.uid(BASE), pod.uid(1)), (Some(PROXY_UID), Some(1000), Some(0)));
     let arguments = pod.arguments(ISTIO_PROXY).unwrap_or_default();
@@ -79,7 +79,7 @@ fn a_recorded_idle_pod_has_a_proxy_and_holds_nothing() {
 }
 
 #[test]
-fn the_container_is_found_whichever_runtime_has_made_it() {
+fn the_container_is_found_with_every_runtime() {
     for (runtime, instance) in [
         ("containerd-cgroup2", "5b1c0f9e"),
         ("cri-o-cgroup2", "00c0ffee"),
@@ -93,8 +93,8 @@ fn the_container_is_found_whichever_runtime_has_made_it() {
 }
 
 #[test]
-fn an_old_kernels_table_is_read_like_a_new_ones() {
-    // A folder of its own, because the table is looked for as `net/tcp`; there is no `net/tcp6`, as where IPv6 is disabled.
+fn the_table_of_an_old_kernel_is_read_like_a_new_one() {
+    // In a new folder, because the file must be called `net/tcp`. There is no `net/tcp6`, as if IPv6 were disabled.
     let proc = std::env::temp_dir().join(format!("exeunt-tcp-{}", std::process::id()));
     fs::create_dir_all(proc.join("net")).expect("a temporary folder");
     fs::copy(folder("written/tcp-linux-4.4"), proc.join("net/tcp")).expect("it is there");
@@ -105,6 +105,6 @@ fn an_old_kernels_table_is_read_like_a_new_ones() {
 
     let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
     proxy.observe(&sockets, None);
-    // Unread by the proxy 100, unsent by it 5,001, unsent by a task that has ended 1,000: the FINs are no bytes.
+    // 100 are unread by the proxy, 5,001 unsent by it, and 1,000 unsent by a task that has ended. The FINs do not count.
     assert_eq!(held(&sockets, &proxy), Held { connections: 3, bytes: 6_101, downstream: 1 });
 }

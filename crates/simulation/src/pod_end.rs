@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use agent::options::{Invocation, Options};
 use agent::proxy::Sidecar;
-use agent::shutdown::{Context, Patience, TaskEnd, sequence};
+use agent::shutdown::{Context, MARGIN, Patience, TaskEnd, sequence};
 use log::{LevelFilter, Log, Metadata, Record};
 use pod::pidfd::Exit;
 
 use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::world::{self, Interruption, MARGIN, World};
+use crate::world::{self, Interruption, World};
 
 /// How a pod has ended.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 
 use agent::os::http::Request;
+use agent::shutdown::MARGIN;
 use drain::admin::{Answer, Call, CallId, Callee, Failure};
 use drain::limits::Limits;
 use drain::machine::{Effect, Event, Machine};
@@ -19,8 +20,6 @@ use crate::flow::{CAPTURE, Flow, PROXY_UID};
 use crate::plan::{Dice, Plan};
 
 const MILLISECOND: u64 = 1_000;
-/// What the agent keeps of the grace period for its verdict (`shutdown/context.rs`).
-pub(crate) const MARGIN: Duration = Duration::from_secs(2);
 /// From the call to quit to the end of Envoy, as measured on a real one.
 const LEAVING: u64 = 17 * MILLISECOND;
 /// After a crash of the filter's virtual machine, Envoy itself responds until there is a new one.

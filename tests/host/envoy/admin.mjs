@@ -1,15 +1,15 @@
-// Envoy's admin interface and pilot-agent's status server, as the filter's calls meet them.
+// Envoy's admin interface and pilot-agent's status server, as the filter's calls reach them.
 
 export class Admin {
-  // Everything that was asked, in order.
+  // All requests, in order.
   requests = [];
   // Requests in flight by cluster.
   inFlight = { 'outbound|9000||backend.example': 0 };
-  // The number that cluster_manager.active_clusters tells.
+  // The value of cluster_manager.active_clusters.
   clusterCount = 8;
-  // Other answers, by request: { status, body }, or a function of the call; null leaves the call without an answer.
+  // Other answers, by request: { status, body }, or a function of the call. With null there is no answer.
   instead = {};
-  // Whether Envoy was told to shut down.
+  // The cluster through which Envoy was told to shut down.
   quitBy;
 
   constructor(envoy) {

@@ -1,5 +1,5 @@
-// An Envoy as far as a Wasm filter can tell: a main thread and workers, each with a virtual machine of its own, a clock that the test
-// turns, and everything asynchronous delivered only when the test lets it happen.
+// An Envoy as a Wasm filter sees it: a main thread and workers, each with its own virtual machine. The test moves the clock, and decides
+// when asynchronous events are delivered.
 
 import { readFileSync } from 'node:fs';
 
@@ -18,7 +18,7 @@ export function readModule(variable, name) {
   return readFileSync(process.env[variable] || new URL(`../../../target/${name}`, import.meta.url));
 }
 
-// Some day; the filter must not care which.
+// Any date: the filter must work with all of them.
 const START_MS = Date.UTC(2026, 0, 1);
 
 export class Envoy {
@@ -34,11 +34,11 @@ export class Envoy {
   statuses = {};
   // Set: a call out is refused at once, as with a cluster that has no healthy host.
   refusesCalls = false;
-  // Calls on their way.
+  // Calls without an answer.
   calls = [];
   // Lines of the log: { level, message, thread }.
   lines = [];
-  // What is called with every new call; may answer it, now or later.
+  // Called with every new call; may answer it now or later.
   onCall = () => {};
   foreignFunctions = { set_envoy_filter_state: setFilterState };
   main;
@@ -51,13 +51,13 @@ export class Envoy {
   #ticks = new Map();
   #nextToken = 1;
 
-  // Throws where the filter refuses its configuration, as Envoy refuses the resource.
+  // Throws if the filter refuses its configuration, as Envoy refuses the resource.
   constructor({ workers = 2, configuration = '', clusters = ['prometheus_stats', 'agent'], logLevel = 'info', module = MODULE } = {}) {
     this.module = module;
     this.logLevel = logLevel;
     this.#configuration = typeof configuration === 'string' ? configuration : JSON.stringify(configuration);
     this.clusters = new Set(clusters);
-    // A machine is tried out before the others are made (WasmHandleBase::canary).
+    // Envoy tries one machine before it makes the others (WasmHandleBase::canary).
     const canary = new Vm(this, 'canary');
     if (!canary.configure(this.#configuration)) {
       throw new Error('the configuration is refused');
@@ -72,13 +72,13 @@ export class Envoy {
     return [this.main, ...this.workers];
   }
 
-  // A new machine in the place of one that died, as `failStrategy: FAIL_RELOAD` has it.
+  // Replaces a machine that has failed, as with `failStrategy: FAIL_RELOAD`.
   reload(worker) {
     this.workers[worker] = this.#spawn(`worker ${worker}`);
     this.settle();
   }
 
-  // New machines everywhere, and only then the old ones go.
+  // Makes new machines everywhere, and shuts the old ones down after that.
   reconfigure(configuration) {
     const old = this.vms;
     this.#configuration = typeof configuration === 'string' ? configuration : JSON.stringify(configuration);
@@ -90,13 +90,13 @@ export class Envoy {
 
   // === streams ===
 
-  // A stream on a worker, from a connection that was accepted on `address`; with null Envoy does not tell.
+  // A stream on a worker, on a connection that was accepted on `address`; with null the address is not known.
   open(worker, address = '127.0.0.1:15190') {
     const destination = address === null ? {} : { 'destination.address': address };
     return new Stream(this.workers[worker], { 'source.address': '127.0.0.1:40000', ...destination });
   }
 
-  // A request, without what it sets off; with `unfinished` there is more of its body to come.
+  // Sends a request, without the events that follow. With `unfinished` more of its body is to come.
   begin({ worker = 0, address, method = 'GET', path = '/', headers = {}, body, trailers, unfinished = false }) {
     const stream = this.open(worker, address);
     const pieces = body === undefined ? [] : [body].flat();
@@ -109,7 +109,7 @@ export class Envoy {
     return stream;
   }
 
-  // A whole request, and everything that follows without time passing.
+  // Sends a whole request, and runs everything that follows without time passing.
   request(parts) {
     const stream = this.begin(parts);
     stream.close();
@@ -127,19 +127,19 @@ export class Envoy {
     return BigInt(Math.round((START_MS + this.#nowMs + this.#wallSkewMs) * 1000)) * 1000n;
   }
 
-  // Somebody sets the wall clock; timers do not care.
+  // Sets the wall clock; timers are not affected.
   skewWallClock(ms) {
     this.#wallSkewMs += ms;
   }
 
-  // Delivers everything that needs no time to pass.
+  // Delivers all events that need no time.
   settle() {
     while (this.#events.length > 0) {
       this.#events.shift()();
     }
   }
 
-  // Lets time pass, timer by timer.
+  // Lets time pass, from timer to timer.
   advance(ms) {
     const end = this.#nowMs + ms;
     for (let next = this.#nextTimer(); next && next.due <= end; next = this.#nextTimer()) {
@@ -150,7 +150,7 @@ export class Envoy {
     this.#nowMs = end;
   }
 
-  // Lets time pass until `done` or at most so long; returns how long it took.
+  // Lets time pass until `done`, at most `limitMs`; returns how long it took.
   advanceUntil(done, limitMs) {
     const start = this.#nowMs;
     while (!done()) {
@@ -212,7 +212,7 @@ export class Envoy {
     [...this.#ticks].filter(([, tick]) => tick.vm === vm).forEach(([key]) => this.#ticks.delete(key));
   }
 
-  // An answer, whatever its status, or the news that the stream was reset: then there are no maps and no body.
+  // Delivers an answer with any status, or a reset of the stream: then there are no maps and no body.
   #deliver(call, answer) {
     if (!this.calls.includes(call)) {
       return;
@@ -233,12 +233,12 @@ export class Envoy {
 
   #nextTimer() {
     const ticks = [...this.#ticks.values()].map((tick) => ({ due: tick.due, fire: () => this.#tick(tick) }));
-    // Envoy's router answers for an upstream that does not.
+    // If an upstream does not answer, Envoy's router does.
     const calls = this.calls.map((call) => ({ due: call.due, fire: () => call.answer(504, 'upstream request timeout') }));
     return [...ticks, ...calls].filter(({ due }) => due < Infinity).sort((a, b) => a.due - b.due)[0];
   }
 
-  // A timer is armed again once its tick has returned, unless that set another one.
+  // After its tick a timer starts again, unless the tick has set another one.
   #tick(tick) {
     tick.due = Infinity;
     tick.vm.call('proxy_on_tick', tick.root);

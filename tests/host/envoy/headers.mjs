@@ -1,9 +1,9 @@
-// A header map as Envoy keeps it: lower-case names, values that are bytes, in order.
+// A header map as Envoy keeps it: names in lower case, values as bytes, in order.
 
 export class Headers {
   #pairs = [];
 
-  // Of an object, of a list of pairs, or of another map; names and values are texts or bytes.
+  // From an object, a list of pairs, or another map; names and values are texts or bytes.
   constructor(source = []) {
     const pairs = source instanceof Headers ? source.pairs : Array.isArray(source) ? source : Object.entries(source);
     pairs.forEach(([name, value]) => this.add(name, value));
@@ -25,7 +25,7 @@ export class Headers {
     this.#pairs.push([name.toString().toLowerCase(), Buffer.from(value)]);
   }
 
-  // The first value of that name, as bytes; undefined where there is none.
+  // The first value with this name, as bytes; undefined if there is none.
   bytes(name) {
     return this.#pairs.find(([known]) => known === name.toLowerCase())?.[1];
   }

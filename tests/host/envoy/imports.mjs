@@ -1,5 +1,5 @@
 // The host functions, `env.proxy_*`. They behave as Envoy's do (proxy-wasm-cpp-host src/exports.cc; Envoy
-// source/extensions/common/wasm/context.cc), down to the status codes: the Rust SDK traps on those that it does not expect.
+// source/extensions/common/wasm/context.cc), also in their status codes: the Rust SDK panics on those that it does not expect.
 
 import { BufferType, LOG_LEVELS, MapType, Status } from './abi.mjs';
 import { Headers } from './headers.mjs';
@@ -11,7 +11,7 @@ export function imports(vm, envoy) {
   return Object.fromEntries(Object.entries(functions).map(([name, body]) => [name, guarded(vm, envoy, name, body)]));
 }
 
-// Known to Envoy, and nothing that this filter has a use for.
+// Envoy has these, too, but the filter does not use them.
 const UNUSED = [
   'proxy_set_property',
   'proxy_get_status',
@@ -111,7 +111,7 @@ function mapOf(context, type) {
   }
 }
 
-// A map that is not there now is a bad argument; a header that is not in it is not found.
+// A map that does not exist now is a bad argument; a header that is not in the map is not found.
 function maps(vm) {
   const withMap = (type, body) => {
     const map = mapOf(vm.context, type);
@@ -177,7 +177,7 @@ function buffers(vm) {
   return {
     proxy_get_buffer_bytes: (type, start, length, pointerPointer, sizePointer) =>
       withBuffer(type, (buffer) => {
-        // Signed words of the module are unsigned ones of the host; what lies behind the end is cut off.
+        // The host reads the words of the module as unsigned, and cuts at the end of the buffer.
         const from = start >>> 0;
         const piece = buffer.subarray(from, Math.min(from + (length >>> 0), buffer.length));
         vm.memory.give(piece, pointerPointer, sizePointer);
@@ -189,12 +189,12 @@ function buffers(vm) {
         vm.memory.writeWord(flagsPointer, 0);
         return Status.Ok;
       }),
-    // No stream's body is the filter's to change.
+    // The filter may not change the body of a stream.
     proxy_set_buffer_bytes: () => Status.BadArgument,
   };
 }
 
-// === calls out ===
+// === calls ===
 
 function calls(vm, envoy) {
   return {
@@ -225,7 +225,7 @@ function calls(vm, envoy) {
   };
 }
 
-// === what the machines share ===
+// === shared data and queues ===
 
 function shared(vm, envoy) {
   const { data, queues } = envoy;

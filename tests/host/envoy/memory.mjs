@@ -1,6 +1,6 @@
-// What host and module hand each other through the module's memory.
+// The module's memory, through which host and module exchange data.
 
-// A module named memory that it does not have. The host answers InvalidMemoryAccess.
+// The module has named memory outside its own. The host answers with InvalidMemoryAccess.
 export class OutOfBounds extends Error {}
 
 export class Memory {
@@ -14,7 +14,7 @@ export class Memory {
     return this.#exports.memory.buffer.byteLength;
   }
 
-  // A copy: the module's memory may grow, and move, at its next call.
+  // Returns a copy, because the module's memory may grow and move at its next call.
   read(pointer, length) {
     const start = pointer >>> 0;
     const end = start + (length >>> 0);
@@ -36,7 +36,7 @@ export class Memory {
     this.#view(pointer, 8).setBigUint64(0, value, true);
   }
 
-  // Gives the module a copy in memory that it allocates itself; nothing is allocated for nothing, as WasmBase::copyToPointerSize has it.
+  // Gives the module a copy, in memory that the module allocates; for zero bytes nothing is allocated (WasmBase::copyToPointerSize).
   give(bytes, pointerPointer, sizePointer) {
     const pointer = bytes.length === 0 ? 0 : this.#allocate(bytes);
     this.writeWord(pointerPointer, pointer);
@@ -60,7 +60,7 @@ export class Memory {
   }
 }
 
-// Header maps on their way: the number of pairs, the lengths of all names and values, then each of them with a zero byte behind it.
+// A header map in memory: the number of pairs, the lengths of all names and values, then each of these with a zero byte after it.
 export function packPairs(pairs) {
   const words = Buffer.alloc(4 + pairs.length * 8);
   words.writeUInt32LE(pairs.length, 0);
@@ -73,7 +73,7 @@ export function packPairs(pairs) {
   return Buffer.concat(parts);
 }
 
-// What cannot be read counts as no pairs at all, as PairsUtil::toPairs has it.
+// If the bytes cannot be read, there are no pairs (PairsUtil::toPairs).
 export function unpackPairs(bytes) {
   if (bytes.length < 4) {
     return [];

@@ -1,8 +1,8 @@
-// What all virtual machines of one Envoy have in common: shared data, shared queues and metrics.
+// What all virtual machines of one Envoy share: data, queues and metrics.
 
 import { METRIC_KINDS, Status } from './abi.mjs';
 
-// Values with versions, as proxy-wasm-cpp-host has them (src/shared_data.cc): version 0 sets in any case.
+// Values with versions, as in proxy-wasm-cpp-host (src/shared_data.cc). With version 0 a value is always set.
 export class SharedData {
   #values = new Map();
   #nextVersion = 1;
@@ -26,8 +26,8 @@ export class SharedData {
   }
 }
 
-// Queues (src/shared_queue.cc): the last root context that registers one is the one that it wakes, later and on its own thread; what
-// was in the queue before stays there.
+// Queues (src/shared_queue.cc). A queue wakes the root context that has registered it last, later and on that context's thread. A new
+// registration keeps what is in the queue.
 export class SharedQueues {
   #tokens = new Map();
   #queues = new Map();
@@ -46,7 +46,7 @@ export class SharedQueues {
     return this.#tokens.get(name) ?? 0;
   }
 
-  // Returns what is to be woken.
+  // Returns the queue, whose root context must be woken.
   enqueue(token, item) {
     const queue = this.#queues.get(token);
     queue?.items.push(item);
@@ -59,7 +59,7 @@ export class SharedQueues {
   }
 }
 
-// Metrics: numbers belong to a virtual machine, values to the process, by name.
+// Metrics. Numbers belong to a virtual machine, values to the process, by name.
 export class Metrics {
   #values = new Map();
 
@@ -86,7 +86,7 @@ export class Metrics {
     return Status.Ok;
   }
 
-  // Recording adds to a counter and sets a gauge.
+  // Adds to a counter, or sets a gauge.
   record(name, value) {
     const metric = this.#values.get(name);
     if (!metric) {
@@ -96,7 +96,7 @@ export class Metrics {
     return Status.Ok;
   }
 
-  // As Envoy's /stats shows them.
+  // The metrics as Envoy's /stats shows them.
   toObject() {
     return Object.fromEntries([...this.#values].map(([name, { value }]) => [`wasmcustom.${name}`, Number(value)]));
   }

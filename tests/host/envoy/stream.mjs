@@ -1,4 +1,4 @@
-// One HTTP stream through the filter, as Envoy's filter manager runs it: the filter, and behind it a router.
+// One HTTP stream through the filter and a router after it, as Envoy's filter manager runs them.
 
 import { DataStatus, HeadersStatus } from './abi.mjs';
 import { Headers } from './headers.mjs';
@@ -13,17 +13,17 @@ const NOTHING = Object.freeze({
 });
 
 export class Stream {
-  // What `getProperty` tells, by dotted path.
+  // The properties, by path with dots.
   properties;
-  // What the filter can see just now.
+  // What the filter can see at this moment.
   current = { ...NOTHING };
-  // Set while the filter wants nothing to go on.
+  // Set while the filter stops the stream.
   stopped = false;
-  // What has come out behind the filter: { headers, pieces, trailers, ended }; undefined while the head has not.
+  // What has passed the filter: { headers, pieces, trailers, ended }; undefined until the head has passed.
   upstream;
-  // What has come back to the client: { status, headers, body }.
+  // The answer to the client: { status, headers, body }.
   response;
-  // Filter state that the filter has set, by name.
+  // The filter state that the filter has set, by name.
   filterState = new Map();
 
   #vm;
@@ -38,7 +38,7 @@ export class Stream {
     this.#context = vm.open(this);
   }
 
-  // The request's head. Nothing of what follows is shown to a filter that pauses here (ABI 0.2.x: StopIteration is taken for
+  // Sends the request's head. A filter that pauses here sees nothing of what follows (in ABI 0.2.x StopIteration means
   // StopAllIterationAndWatermark).
   sendHeaders(headers, end) {
     const status = this.#call('proxy_on_request_headers', { requestHeaders: headers }, headers.size, end);
@@ -52,7 +52,7 @@ export class Stream {
     this.upstream = { headers: new Headers(headers), pieces: [], trailers: undefined, ended: Boolean(end) };
   }
 
-  // A piece of the request's body.
+  // Sends a piece of the request's body.
   sendBody(piece, end) {
     if (this.response || this.#headsStopped) {
       return;
@@ -75,7 +75,7 @@ export class Stream {
     if (this.response || this.#headsStopped) {
       return;
     }
-    // While the trailers are shown the body that was held back still is.
+    // With the trailers, the filter still sees the body that it has buffered.
     const shown = { requestTrailers: trailers, requestBody: this.#buffered };
     const status = this.#call('proxy_on_request_trailers', shown, trailers.size) ?? 0;
     if (this.response || this.stopped || status !== 0) {
@@ -87,7 +87,7 @@ export class Stream {
     Object.assign(this.upstream, { trailers: new Headers(trailers), ended: true });
   }
 
-  // The upstream's answer, on its way back through the filter.
+  // Sends the upstream's answer back through the filter.
   answerFromUpstream(status, headers = {}, body = '') {
     const head = new Headers({ ':status': String(status), ...headers });
     const bytes = Buffer.from(body);
@@ -95,7 +95,7 @@ export class Stream {
     this.response ??= { status: Number(head.get(':status')), headers: head, body: bytes };
   }
 
-  // An answer of the filter's own. One to the request goes back through the filter, one in place of an answer does not
+  // The filter answers by itself. In place of a request the answer goes back through the filter, in place of another answer it does not
   // (FilterManager::sendLocalReply).
   respondLocally(headers, body) {
     if (this.response) {
@@ -111,7 +111,7 @@ export class Stream {
     this.#vm.close(this.#context);
   }
 
-  // The names of the host functions that the filter has called for this stream.
+  // The host functions that the filter has called for this stream.
   get hostCalls() {
     return this.#vm.trace.filter(({ context }) => context === this.#context.id).map(({ name }) => name);
   }

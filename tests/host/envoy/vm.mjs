@@ -1,20 +1,20 @@
-// One virtual machine: an instance of the module on one of Envoy's threads, with the contexts that live in it.
+// One virtual machine: an instance of the module on one of Envoy's threads, with its contexts.
 
 import { imports } from './imports.mjs';
 import { Memory } from './memory.mjs';
 
-// What the module may call while it is started (WasmBase::startVm).
+// What the module may call while it starts (WasmBase::startVm).
 const ALLOWED_AT_START = new Set(['proxy_log']);
 
 export class Vm {
   // The name of the thread.
   name;
   memory;
-  // Set by a trap: nothing of this machine is called any more.
+  // Set after a trap. Nothing in this machine is called any more.
   failure;
   contexts = new Map();
   root;
-  // Every host function that was called, with the context it was called in.
+  // Every call of a host function, with its context.
   trace = [];
 
   #envoy;
@@ -35,7 +35,7 @@ export class Vm {
     this.#starting = false;
   }
 
-  // Starts the root context and gives it its configuration; false where it refuses.
+  // Starts the root context and configures it. False: it refuses.
   configure(configuration) {
     this.root ??= this.#makeRoot();
     this.root.configuration = Buffer.from(configuration);
@@ -44,7 +44,7 @@ export class Vm {
     return Boolean(taken);
   }
 
-  // The context of a new stream.
+  // Makes the context of a new stream.
   open(stream) {
     const context = this.#makeContext({ root: this.root, stream });
     this.call('proxy_on_context_create', context, this.root.id);
@@ -60,19 +60,19 @@ export class Vm {
     this.contexts.delete(context.id);
   }
 
-  // Envoy takes the machine down in order: a new configuration, or a removed plugin.
+  // Envoy shuts the machine down, for a new configuration or a removed plugin.
   shutDown() {
     this.close(this.root);
     this.die(new Error('shut down'));
   }
 
-  // The machine ends without a word.
+  // The machine ends without being told.
   die(failure) {
     this.failure ??= failure;
     this.#envoy.forget(this);
   }
 
-  // Calls a function of the module in a context. A trap ends the machine, not the caller.
+  // Calls a function of the module in a context. A trap ends the machine, and does not throw here.
   call(name, context, ...words) {
     const exported = this.#exports[name];
     if (this.failure || !exported || !this.contexts.has(context?.id)) {
@@ -85,7 +85,7 @@ export class Vm {
     return result;
   }
 
-  // The context that host functions act on: the one that is called, unless the module has chosen another.
+  // The context for host functions: the current one, unless the module has chosen another.
   get context() {
     const frame = this.#running.at(-1);
     return frame.effective ?? frame.context;
@@ -95,12 +95,12 @@ export class Vm {
     this.#running.at(-1).effective = context;
   }
 
-  // Something that must wait until the module has returned.
+  // Runs `action` after the module has returned.
   afterwards(action) {
     this.#after.push(action);
   }
 
-  // Notes the call of a host function; throws where it is not allowed yet.
+  // Records the call of a host function; throws if it is not allowed yet.
   note(name) {
     if (this.#starting && !ALLOWED_AT_START.has(name)) {
       throw new Error(`${name} is not allowed while the module starts`);

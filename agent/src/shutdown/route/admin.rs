@@ -15,12 +15,10 @@ use crate::os::call;
 use crate::os::http::{Body, Head, Problem, Request};
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
+use crate::shutdown::times;
 
 /// The longest response that is kept, in bytes. `/clusters` is read piece by piece and not kept.
 const MAX_RESPONSE: usize = 64 * 1024;
-/// If Envoy does not respond to a call in time, the agent makes only calls to quit for this long: each of the other calls would cost two
-/// seconds while Envoy hangs.
-const HUNG: Duration = Duration::from_secs(5);
 
 /// Envoy's admin interface and pilot-agent's status server.
 #[derive(Debug)]
@@ -70,7 +68,7 @@ impl<W: World> Calls for Admin<'_, W> {
         };
         debug!("{} {}: {answer:?}", call.method(), call.path());
         if call.callee() == Callee::Admin && answer == Answer::Failed(CallFailure::NoAnswer) {
-            self.hung_until = Some(world.now() + HUNG);
+            self.hung_until = Some(world.now() + times::HUNG);
         }
         let route = route_to(at);
         attempts.record(route, Outcome::Failed(failure));

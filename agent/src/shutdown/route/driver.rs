@@ -16,19 +16,7 @@ use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress};
 use crate::shutdown::context::Context;
 use crate::shutdown::reporter::Reporter;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// How long the calls to quit have. Before Istio 1.26, pilot-agent drains for 5 s first; three times that covers a pod that has
-    /// raised it.
-    pub(super) const QUIT: Duration = Duration::from_secs(15);
-    /// The same if no process has accepted a call to quit: each was tried several times, and another route may help.
-    pub(super) const REFUSED: Duration = Duration::from_secs(2);
-    /// The same if the grace period is over: an Envoy that works ends within 20 ms.
-    pub(super) const LAST_CALL: Duration = Duration::from_millis(500);
-}
+use crate::shutdown::times;
 
 /// The machine at work.
 #[derive(Debug)]
@@ -94,7 +82,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
                         return Some(Outcome::Failed(failure));
                     }
                 }
-                State::Draining if now.since(asked) >= filter::SILENT_CHECK => {
+                State::Draining if now.since(asked) >= times::SILENT_CHECK => {
                     if filter::responds_again(self.context, sidecar, attempts) {
                         return None;
                     }
@@ -121,10 +109,10 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
     /// Why the calls to quit have failed, once they have.
     fn quit_failure(&mut self, now: Instant) -> Option<Failure> {
         let quitting = now.since(*self.quitting_since.get_or_insert(now));
-        if self.calls.quit_by().is_none() && quitting >= times::REFUSED {
+        if self.calls.quit_by().is_none() && quitting >= times::REFUSED_QUIT {
             return Some(Failure::NoQuit);
         }
-        if self.context.must_leave() && quitting >= times::LAST_CALL {
+        if self.context.must_leave() && quitting >= times::LAST_QUIT {
             return Some(Failure::GracePeriodOver(Progress::Asked));
         }
         (quitting >= times::QUIT).then_some(Failure::StillRuns(Progress::Asked))

@@ -1,7 +1,6 @@
 //! The best route: the filter in Envoy accepts the completion and every new reading, and decides.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use drain::machine::State;
 use drain::time::Instant;
@@ -16,29 +15,7 @@ use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
 use crate::shutdown::reporter::Reporter;
-
-/// The times of this file.
-mod times {
-    use core::time::Duration;
-
-    /// Timeout for a call. The filter responds within a millisecond, unless its worker is throttled.
-    pub(super) const CALL: Duration = Duration::from_secs(2);
-    /// How often the agent asks the filter for its status: a filter that crashes after its response must not cost the whole drain
-    /// timeout.
-    pub(super) const CHECK: Duration = Duration::from_secs(1);
-    /// The same while the status is all that the agent waits for.
-    pub(super) const EAGER_CHECK: Duration = Duration::from_millis(50);
-    /// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.
-    pub(super) const RETRY: Duration = Duration::from_millis(250);
-    /// How long the filter has for ending Envoy, after its limits.
-    pub(super) const QUIT: Duration = Duration::from_secs(5);
-    /// Timeout for the question whether a silent filter responds again.
-    pub(super) const SILENT_CALL: Duration = Duration::from_millis(250);
-}
-
-/// How often the agent asks whether a silent filter responds again: often enough that the filter gets a new reading before its stall
-/// timeout.
-pub(super) const SILENT_CHECK: Duration = Duration::from_secs(2);
+use crate::shutdown::times;
 
 /// The longest response, in bytes. A status has 300; the rest is room for a newer filter.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -103,7 +80,7 @@ pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut S
 impl<'c, W: World> Session<'c, W> {
     fn new(context: &'c Context<'c, W>, at: SocketAddr) -> Self {
         let now = context.world.now();
-        let limits = context.options.drain_timeout + context.options.stall_timeout + times::QUIT;
+        let limits = context.options.drain_timeout + context.options.stall_timeout + times::FILTER_QUIT;
         Self {
             context,
             at,
@@ -112,7 +89,7 @@ impl<'c, W: World> Session<'c, W> {
             lost: false,
             report_from: now,
             check_at: now,
-            give_up: (context.task.at + limits).max(now + 2 * times::QUIT),
+            give_up: (context.task.at + limits).max(now + 2 * times::FILTER_QUIT),
         }
     }
 
@@ -192,7 +169,7 @@ impl<'c, W: World> Session<'c, W> {
     }
 
     fn check_later(&mut self, sidecar: &Sidecar<'_, W>) {
-        let idle = sidecar.reading().is_none_or(|held| held.is_quiet());
+        let idle = sidecar.reading().is_none_or(|held| held.is_idle());
         let eager = self.context.action(sidecar) == Action::Drain && idle;
         self.check_at = self.context.world.now() + if eager { times::EAGER_CHECK } else { times::CHECK };
     }
@@ -210,13 +187,13 @@ impl<'c, W: World> Session<'c, W> {
     fn report(&self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
         let completion = self.context.completion(sidecar, held).to_json();
         let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
-        let timeout = self.context.time_for(times::CALL);
+        let timeout = self.context.time_for(times::FILTER_CALL);
         self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
     }
 
     /// Asks for the status.
     fn ask(&self, sidecar: &mut Sidecar<'_, W>) -> Result<Status, Failure> {
-        let timeout = self.context.time_for(times::CALL);
+        let timeout = self.context.time_for(times::FILTER_CALL);
         self.exchange(sidecar, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
     }
 
@@ -248,7 +225,7 @@ fn first_line(text: &[u8]) -> String {
 fn clause(held: Option<Held>) -> String {
     match held {
         None => String::new(),
-        Some(held) if held.is_quiet() => ", nothing undelivered".to_owned(),
+        Some(held) if held.is_idle() => ", nothing undelivered".to_owned(),
         Some(held) => format!(", {} bytes in {} connections undelivered", held.bytes, held.connections),
     }
 }

@@ -1,16 +1,11 @@
 //! The last route: SIGTERM to pilot-agent, which drains for its own time and then ends Envoy. Only root and the uid of the proxy may send
 //! it. The agent has neither by default.
 
-use core::time::Duration;
-
 use crate::os::World;
 use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
-
-/// pilot-agent drains for `terminationDrainDuration`, by default 5 s, and with `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` as long as there are
-/// connections.
-const DRAIN: Duration = Duration::from_secs(15);
+use crate::shutdown::times;
 
 /// Sends SIGTERM to pilot-agent, if the agent may.
 pub(in crate::shutdown) fn terminate<W: World>(
@@ -19,7 +14,7 @@ pub(in crate::shutdown) fn terminate<W: World>(
     attempts: &mut Attempts,
 ) -> Outcome {
     let outcome = match sidecar.terminate() {
-        Ok(()) if sidecar.wait_long(DRAIN, || !context.must_leave()) => Outcome::Gone,
+        Ok(()) if sidecar.wait_long(times::TERMINATE, || !context.must_leave()) => Outcome::Gone,
         Ok(()) => Outcome::Failed(Failure::StillRuns(Progress::Asked)),
         Err(why) => Outcome::Failed(Failure::NoSignal(why)),
     };

@@ -11,8 +11,8 @@ const SERVER: &str = "10.99.0.10:9000";
 const CAPTURED: &str = "127.0.0.1:15001";
 const UPSTREAM: &str = "10.99.0.2:43944";
 
-// Linux 6.18, Istio's capture rules, a forwarder of uid 1337 in Envoy's place: a task has sent 12,000,000 bytes to a slow server
-// and has exited. The lines are cut behind the inode.
+// Recorded on Linux 6.18 with Istio's capture rules and a forwarder with uid 1337 in place of Envoy: a task has sent 12,000,000 bytes to a
+// slow server and has exited. The lines are cut after the inode.
 const LISTENERS: &str = "
    0: 0100007F:3B56 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144136
    1: 0100007F:3A98 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 144135
@@ -51,14 +51,14 @@ fn listener(local: &str, uid: u32, inode: u64) -> Socket {
     Socket { inode, ..socket(local, "0.0.0.0:0", State::Listen, (0, 0), Some(uid)) }
 }
 
-/// A pod's proxy that has shown its usual listeners.
+/// The proxy of a pod, which has observed the usual listeners.
 fn pods_proxy() -> Proxy {
     let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
     proxy.observe(&table(&[LISTENERS]), None);
     proxy
 }
 
-/// What is held of `sockets` beside the usual listeners.
+/// What is held, with `sockets` and the usual listeners in the table.
 fn held_of(sockets: &[Socket]) -> Held {
     held(&[table(&[LISTENERS]), sockets.to_vec()].concat(), &pods_proxy())
 }
@@ -68,20 +68,20 @@ fn holding(connections: u32, bytes: u64, downstream: u32) -> Held {
 }
 
 #[test]
-fn a_flush_is_held_in_three_places_and_then_nowhere() {
+fn while_data_is_delivered_it_is_in_three_places_and_then_nowhere() {
     let bytes = 0x5_e0a0 + (0x2b_3a61 - 1) + 0x17_b5c2;
     assert_eq!(held(&table(&[LISTENERS, ENDED]), &pods_proxy()), holding(3, bytes, 1));
     assert_eq!(held(&table(&[LISTENERS, DELIVERED]), &pods_proxy()), holding(0, 0, 0));
 }
 
 #[test]
-fn after_the_proxys_end_its_orphans_are_what_is_left() {
+fn after_the_proxy_has_ended_only_its_orphans_count() {
     assert_eq!(left_behind(&table(&[GONE]), &pods_proxy()), holding(1, 0x3f000, 0));
     assert_eq!(left_behind(&table(&[DELIVERED]), &pods_proxy()), holding(0, 0, 0));
 }
 
 #[test]
-fn what_a_task_has_sent_to_a_proxy_that_was_killed_is_not_left_to_be_delivered() {
+fn data_for_a_proxy_that_was_killed_cannot_be_delivered() {
     let mut proxy = pods_proxy();
     proxy.observe(&table(&[LISTENERS, ENDED]), None);
     let (task, upstream) = (
@@ -97,7 +97,7 @@ fn what_a_task_has_sent_to_a_proxy_that_was_killed_is_not_left_to_be_delivered()
     assert_eq!(left_behind(&killed, &proxy), holding(2, 2_837_505, 0));
 }
 
-/// What ztunnel listens on in a pod of an ambient mesh; it runs as root, outside of the pod.
+/// The listeners of ztunnel in a pod of an ambient mesh. It runs as root, outside the pod.
 fn ztunnels_listeners() -> Vec<Socket> {
     [(15001, 1), (15006, 2), (15008, 3), (15053, 4)].map(|(port, inode)| listener(&format!("[::]:{port}"), 0, inode)).to_vec()
 }
@@ -110,7 +110,7 @@ fn proxy_of(listeners: &[Socket]) -> Proxy {
 }
 
 #[test]
-fn ztunnel_is_known_by_its_listeners_and_an_envoy_beside_an_ambient_mesh_is_not_taken_for_it() {
+fn ztunnel_is_recognized_by_its_listeners_and_an_envoy_in_an_ambient_mesh_is_not_ztunnel() {
     assert!(proxy_of(&ztunnels_listeners()).is_ztunnel());
     assert!(!pods_proxy().is_ztunnel());
     let hbone = listener("0.0.0.0:15008", PROXY, 9);
@@ -121,7 +121,7 @@ fn ztunnel_is_known_by_its_listeners_and_an_envoy_beside_an_ambient_mesh_is_not_
 }
 
 #[test]
-fn what_ztunnel_still_has_to_pass_on_is_held_also_where_root_has_others_in_the_pod() {
+fn what_ztunnel_has_not_delivered_counts_also_if_other_processes_of_root_are_in_the_pod() {
     let helpers = [
         listener("0.0.0.0:8080", 0, 5),
         socket("10.99.0.2:8080", "10.0.0.8:40000", State::Established, (0, 900), Some(0)),
@@ -155,7 +155,7 @@ fn an_idle_captured_connection_counts_downstream_only() {
 }
 
 #[test]
-fn a_captured_connection_that_the_task_has_closed_counts_even_when_empty() {
+fn a_captured_connection_that_the_task_has_closed_counts_even_if_it_is_empty() {
     assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY))]), holding(1, 0, 1));
     assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 1), Some(PROXY))]), holding(1, 0, 1));
     assert_eq!(held_of(&[socket(CAPTURED, TASK, State::CloseWait, (0, 11), Some(PROXY))]), holding(1, 10, 1));
@@ -172,7 +172,7 @@ fn a_connection_that_the_proxy_has_not_accepted_counts() {
 }
 
 #[test]
-fn every_orphan_with_something_to_send_counts_whatever_its_uid() {
+fn every_orphan_with_data_counts_whatever_its_uid() {
     for state in [State::FinWait1, State::LastAck, State::Closing] {
         for uid in [0, 1000, PROXY] {
             let orphan = Socket { uid, ..socket(TASK, SERVER, state, (101, 0), None) };
@@ -191,7 +191,7 @@ fn an_orphan_of_control_traffic_does_not_count() {
 }
 
 #[test]
-fn a_far_server_on_a_control_ports_number_is_no_control_traffic() {
+fn a_remote_server_with_the_number_of_a_control_port_is_no_control_traffic() {
     for remote in ["10.0.0.9:15000", "10.0.0.9:15020", "10.0.0.9:15053"] {
         let orphan = socket(TASK, remote, State::FinWait1, (101, 0), None);
         let upstream = socket(UPSTREAM, remote, State::Established, (50, 0), Some(PROXY));
@@ -200,7 +200,7 @@ fn a_far_server_on_a_control_ports_number_is_no_control_traffic() {
 }
 
 #[test]
-fn what_the_proxy_has_not_sent_counts_in_every_state_but_syn_sent() {
+fn unsent_data_of_the_proxy_counts_in_every_state_but_syn_sent() {
     for state in State::ALL {
         let bytes = match state {
             State::Listen | State::SynSent => continue,
@@ -227,7 +227,7 @@ fn an_answer_of_the_task_counts_and_a_request_to_it_does_not() {
 }
 
 #[test]
-fn a_half_closed_and_delivered_connection_excuses_one_and_no_more() {
+fn a_half_closed_and_delivered_connection_accounts_for_one_and_no_more() {
     let captured = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
     let passed_on = socket(UPSTREAM, SERVER, State::FinWait2, (0, 0), Some(PROXY));
     let idle = socket(CAPTURED, TASK, State::Established, (0, 0), Some(PROXY));
@@ -239,7 +239,7 @@ fn a_half_closed_and_delivered_connection_excuses_one_and_no_more() {
 }
 
 #[test]
-fn a_fin_wait_2_that_is_no_upstream_excuses_nothing() {
+fn a_fin_wait_2_that_is_no_upstream_accounts_for_nothing() {
     let captured = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
     let others = [
         socket(CAPTURED, "10.99.0.2:43000", State::FinWait2, (0, 0), Some(PROXY)),
@@ -254,7 +254,7 @@ fn a_fin_wait_2_that_is_no_upstream_excuses_nothing() {
 }
 
 #[test]
-fn the_proxy_is_whoever_listens_on_istios_ports_whatever_its_uid() {
+fn the_proxy_is_the_process_that_listens_on_istios_ports_whatever_its_uid() {
     let uid = 1_000_710_000;
     let sockets = [
         listener("0.0.0.0:8080", 1000, 5),
@@ -283,7 +283,7 @@ fn a_bound_outbound_listener_captures_like_15001_and_is_remembered() {
 }
 
 #[test]
-fn where_task_and_proxy_share_a_uid_inodes_tell_them_apart() {
+fn if_task_and_proxy_have_the_same_uid_inodes_tell_them_apart() {
     let mine = Socket { inode: 5, ..socket(UPSTREAM, SERVER, State::Established, (5, 0), Some(0)) };
     let tasks = Socket { inode: 6, ..socket("10.99.0.2:40404", SERVER, State::Established, (7, 0), Some(0)) };
     let sockets = [listener("0.0.0.0:15001", 0, 4), mine, tasks];
@@ -295,7 +295,7 @@ fn where_task_and_proxy_share_a_uid_inodes_tell_them_apart() {
 }
 
 #[test]
-fn our_own_signal_is_no_data_of_the_tasks() {
+fn the_agents_own_signal_is_no_data_of_the_task() {
     let signal = socket(CAPTURED, "10.99.0.2:50123", State::CloseWait, (0, 0), Some(PROXY));
     let unanswered = socket(UPSTREAM, "192.0.2.190:15190", State::SynSent, (1, 0), Some(PROXY));
     let mut proxy = pods_proxy();
@@ -308,7 +308,7 @@ fn our_own_signal_is_no_data_of_the_tasks() {
 }
 
 #[test]
-fn on_a_shared_host_only_what_leads_to_the_proxy_or_was_its_own_counts() {
+fn on_a_shared_host_only_connections_of_and_to_the_proxy_count() {
     let front = listener("127.0.0.3:9000", 0, 4);
     let upstream = Socket { inode: 5, ..socket("127.0.0.1:43944", "127.0.0.1:9100", State::Established, (5, 0), Some(0)) };
     let task = socket("127.0.0.1:40000", "127.0.0.3:9000", State::FinWait1, (11, 0), None);
@@ -331,7 +331,7 @@ fn on_a_shared_host_only_what_leads_to_the_proxy_or_was_its_own_counts() {
 }
 
 #[test]
-fn without_a_proxy_the_orphans_of_a_pod_are_all_there_is() {
+fn without_a_proxy_only_the_orphans_of_a_pod_count() {
     let proxy = Proxy::new(Scope::Pod, &[15190], &[]);
     assert_eq!(held(&table(&[ENDED]), &proxy), holding(1, 0x2b_3a61 - 1, 0));
 }
@@ -349,7 +349,7 @@ fn any_socket() -> impl Strategy<Value = Socket> {
 
 proptest! {
     #[test]
-    fn bytes_never_hang_in_the_air(sockets in prop::collection::vec(any_socket(), 0..40)) {
+    fn there_are_no_bytes_without_a_connection(sockets in prop::collection::vec(any_socket(), 0..40)) {
         let held = held(&sockets, &pods_proxy());
         prop_assert!(held.bytes == 0 || held.connections > 0);
         let left = left_behind(&sockets, &pods_proxy());
@@ -357,7 +357,7 @@ proptest! {
     }
 
     #[test]
-    fn one_more_socket_takes_away_at_most_one_connection(sockets in prop::collection::vec(any_socket(), 0..20), more in any_socket()) {
+    fn one_more_socket_removes_at_most_one_connection(sockets in prop::collection::vec(any_socket(), 0..20), more in any_socket()) {
         let proxy = pods_proxy();
         let before = held(&sockets, &proxy);
         let after = held(&[sockets, vec![more]].concat(), &proxy);

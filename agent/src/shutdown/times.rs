@@ -1,0 +1,72 @@
+//! The times of this room.
+
+use core::time::Duration;
+
+// === whether there is a proxy ===
+
+/// How long to wait for a proxy that has not started: kubelet starts it next, unless its image has to be pulled.
+pub(super) const START: Duration = Duration::from_mins(5);
+/// How long to wait for the restart of a proxy that ended by itself: kubelet's first restart comes within a second.
+pub(super) const RESTART: Duration = Duration::from_secs(3);
+/// Between two looks for it.
+pub(super) const LOOK: Duration = Duration::from_millis(10);
+
+// === the ladder ===
+
+/// The first pause before the ladder is climbed again. The pauses double: what is in the way may pass.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause: a pod that could end stays no longer than this.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+// === the grace period ===
+
+/// Kept of the grace period for the verdict: kubelet's SIGKILL leaves no time for one.
+pub const MARGIN: Duration = Duration::from_secs(2);
+/// Timeout for a call to another process in the pod once the grace period is over.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(100);
+
+// === reports of readings ===
+
+/// Between reports of progress: much shorter than the stall timeout, much longer than a report takes.
+pub(super) const PROGRESS: Duration = Duration::from_millis(250);
+/// Between reports of the same reading: a worker of Envoy that takes over the drain uses only reports that it got itself, and an agent
+/// that reports nothing for five seconds counts as dead.
+pub(super) const REPEAT: Duration = Duration::from_secs(1);
+
+// === the filter ===
+
+/// Timeout for a call. The filter responds within a millisecond, unless its worker is throttled.
+pub(super) const FILTER_CALL: Duration = Duration::from_secs(2);
+/// How often the agent asks the filter for its status: a filter that crashes after its response must not cost the whole drain timeout.
+pub(super) const CHECK: Duration = Duration::from_secs(1);
+/// The same while the status is all that the agent waits for.
+pub(super) const EAGER_CHECK: Duration = Duration::from_millis(50);
+/// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.
+pub(super) const RETRY: Duration = Duration::from_millis(250);
+/// How long the filter has for ending Envoy, after its limits.
+pub(super) const FILTER_QUIT: Duration = Duration::from_secs(5);
+/// Timeout for the question whether a silent filter responds again.
+pub(super) const SILENT_CALL: Duration = Duration::from_millis(250);
+/// How often the agent asks that: often enough that the filter gets a new reading before its stall timeout.
+pub(super) const SILENT_CHECK: Duration = Duration::from_secs(2);
+
+// === Envoy's admin interface and pilot-agent ===
+
+/// How long the calls to quit have. Before Istio 1.26, pilot-agent drains for 5 s first; three times that covers a pod that has raised it.
+pub(super) const QUIT: Duration = Duration::from_secs(15);
+/// The same if no process has accepted a call to quit: each was tried several times, and another route may help.
+pub(super) const REFUSED_QUIT: Duration = Duration::from_secs(2);
+/// The same if the grace period is over: an Envoy that works ends within 20 ms.
+pub(super) const LAST_QUIT: Duration = Duration::from_millis(500);
+/// If Envoy does not respond to a call in time, the agent makes only calls to quit for this long: each of the other calls would cost two
+/// seconds while Envoy hangs.
+pub(super) const HUNG: Duration = Duration::from_secs(5);
+/// After SIGTERM, pilot-agent drains for `terminationDrainDuration`, by default 5 s, and with `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` as long as
+/// there are connections.
+pub(super) const TERMINATE: Duration = Duration::from_secs(15);
+
+// === the last bytes ===
+
+/// How long to wait if no bytes are left and only a FIN is not acknowledged: time for several retransmissions (0.2 s, doubling). To wait
+/// longer is useless: an idle connection to a machine that is gone would cost the whole stall timeout.
+pub(super) const FIN: Duration = Duration::from_secs(1);

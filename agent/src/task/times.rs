@@ -1,0 +1,38 @@
+//! The times of this room.
+
+use core::time::Duration;
+
+// === the processes of the main containers ===
+
+/// How often the agent looks for a main container that has not started. Even `true` is there for 40 ms.
+pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// Without pidfd: how often the agent looks in `/proc` whether a process is still there.
+pub(super) const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
+/// How long to wait for the exit status, which the kernel has once the runtime has reaped the process. That takes 2 ms, longer on a busy
+/// node. Where the status is only for the verdict, it is not worth more.
+pub(super) const REAPING: Duration = Duration::from_millis(20);
+/// The same where the restart depends on it: an unknown status costs kubelet's back-off of ten seconds and more.
+pub(super) const REAPING_TO_DECIDE: Duration = Duration::from_secs(1);
+
+// === restarts by kubelet ===
+
+/// Kubelet's back-off before the second restart. It doubles before each further one; the first restart comes at once (Kubernetes,
+/// `pkg/kubelet/kubelet.go`, `backOffPeriod`).
+pub(super) const BACK_OFF: Duration = Duration::from_secs(10);
+/// The longest back-off (`MaxContainerBackOff`).
+pub(super) const MAX_BACK_OFF: Duration = Duration::from_mins(5);
+/// How much later than its back-off a container can start: kubelet looks every ten seconds.
+pub(super) const LATENESS: Duration = Duration::from_secs(10);
+
+// === a task that was never seen ===
+
+/// The first pause between two judgements. The pauses double: each judgement looks at every process and asks Envoy.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// The longest pause between two judgements.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// After this time no image is still being pulled. Where kubelet ends the proxy, only the agent's own container keeps the pod.
+pub(super) const LONGEST_PULL: Duration = Duration::from_mins(30);
+/// Timeout for a call to Envoy.
+pub(super) const ENVOY_CALL: Duration = Duration::from_secs(2);
+/// Timeout for a call to the filter, which responds within a millisecond if it is there.
+pub(super) const FILTER_CALL: Duration = Duration::from_millis(100);
