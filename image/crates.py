@@ -32,7 +32,7 @@ class Crate:
 def linked_crates(package: str, target: str) -> dict[str, Crate]:
     """The crates by their package URLs, the package itself first.
 
-    `cargo tree` and not `cargo metadata`: the latter unites the features of the whole workspace, tests included, and so names
+    This calls `cargo tree`, because `cargo metadata` unites the features of the whole workspace, tests included, and so names
     crates that this binary does not have. Derive macros run in the compiler and are not linked.
     """
     words = ["tree", "--package", package, "--target", target, "--edges", "normal,no-proc-macro", "--locked"]
