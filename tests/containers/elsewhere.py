@@ -21,8 +21,8 @@ ELSEWHERE: list[tuple[str, str, Pattern]] = [
     (_EXEC_TESTS, "the_command_waits_for_the_proxy", _EXEC | {"event": "early", "policy": "Never"}),
     (
         _EXEC_TESTS,
-        "a_command_that_kubelet_will_start_again_keeps_its_proxy",
+        "a_command_that_kubelet_restarts_keeps_its_proxy",
         _EXEC | {"event": "restarts", "policy": "OnFailure"},
     ),
-    (_EXEC_TESTS, "sigterm_during_the_drain_is_respected_within_its_grace", _EXEC | {"event": "deleted", "policy": "Never"}),
+    (_EXEC_TESTS, "after_sigterm_the_drain_ends_within_the_grace_period", _EXEC | {"event": "deleted", "policy": "Never"}),
 ]
