@@ -216,6 +216,17 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.state.envoy().is_some()
     }
 
+    /// The proxy has responded, so it runs. From now on, readings without a listener mean its end, even if none was read before: a proxy
+    /// can accept the call to quit while it starts.
+    pub fn confirm(&mut self) {
+        if matches!(self.state, State::NotYet) {
+            self.state = State::Running(Known::Listeners);
+        }
+        if self.scope == Scope::Pod {
+            self.unseen.get_or_insert(0);
+        }
+    }
+
     /// Gets a handle of the process of a proxy that runs, so that its end is seen at once. Without a handle, the end of its listeners is its end.
     pub fn hold_process(&mut self) {
         if self.scope == Scope::Process || self.has_envoy() || !matches!(self.state, State::Running(_)) {

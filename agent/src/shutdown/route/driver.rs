@@ -78,6 +78,9 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
             match self.machine.state() {
                 State::Drained => return Some(Outcome::Left),
                 State::Quitting => {
+                    if self.calls.quit_by().is_some() {
+                        sidecar.confirm();
+                    }
                     if let Some(failure) = self.quit_failure(now) {
                         return Some(Outcome::Failed(failure));
                     }

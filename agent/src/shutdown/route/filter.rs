@@ -52,6 +52,7 @@ pub(in crate::shutdown) fn signal<W: World>(
         Ok(status) => {
             info!("the filter on {at} has accepted the completion: {}{}", status.state, clause(held));
             attempts.remove_silent(at);
+            sidecar.confirm();
             sidecar.hold_process();
             session.accepted(sidecar, attempts, held);
             session.check_later(sidecar);
