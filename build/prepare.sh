@@ -53,3 +53,11 @@ wait_for() {
     unset "PREPARING[$name]"
     ((SECONDS - start < 2)) || say "waited for what is prepared in the background: $name: $((SECONDS - start)) s"
 }
+
+# Waits for everything, so that tests that measure time have the machine to themselves.
+wait_for_all() {
+    local name
+    for name in "${!PREPARING[@]}"; do
+        wait_for "$name"
+    done
+}

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The verb test: which tiers there are, which of them run, and how their tests are counted.
 
-# Every tier, in the order in which they run: NAME | RUN | WHAT IT TESTS | PROGRAMS. RUN is `test` for a tier of ./build.sh test, and `all`
-# for one that only --all adds, because it needs large builds or much time. PROGRAMS are those that Debian has, as PROGRAM=PACKAGE.
+# Every tier, in the order in which they run: first those that are limited by the processors, then those that measure time with real
+# proxies. The columns are NAME | RUN | WHAT IT TESTS | PROGRAMS. RUN is `test` for a tier of ./build.sh test, and `all` for a tier that only
+# --all adds, because it needs large builds or much time. PROGRAMS are those that Debian has, as PROGRAM=PACKAGE.
 TIERS=(
     "lint       | test | format and lints of Rust, Python, shell, YAML and workflows                         |"
     "verbs      | test | ./build.sh itself: its help, its options, and what it refuses                       |"
@@ -11,11 +12,11 @@ TIERS=(
     "host       | test | the shipped filter in V8, against a small host                                      |"
     "texts      | test | documents and facts: links, quotes, and values that stand in several places         |"
     "cluster    | test | the logic of ./build.sh e2e, without a cluster                                      |"
-    "e2e        | test | filter and agent with real Envoys (--all: three releases; otherwise the newest)     | iptables=iptables ip=iproute2 strace=strace"
     "licenses   | all  | the licenses and sources of all dependencies                                        |"
     "fuzz       | all  | every parser of outside data, some seconds each                                     | g++=g++"
     "chart      | all  | chart, manifests, samples and documented commands, checked by Kubernetes' own code  | skopeo=skopeo docker-registry=docker-registry openssl=openssl"
     "image      | all  | the images, in real registries and with Istio's own fetcher                         | skopeo=skopeo docker-registry=docker-registry openssl=openssl qemu-aarch64-static=qemu-user-static"
+    "e2e        | test | filter and agent with real Envoys (--all: three releases; otherwise the newest)     | iptables=iptables ip=iproute2 strace=strace"
     "containers | all  | pods of real containers                                                             | podman=podman runc=runc conmon=conmon netavark=netavark catatonit=catatonit iptables=iptables ip=iproute2"
     "airflow    | all  | the Airflow package, in the newest and the oldest supported Airflow                 | iptables=iptables ip=iproute2 pgrep=procps"
 )
@@ -29,9 +30,9 @@ tier_column() {
     done
 }
 
-# The names of the tiers of a run, `test` or `all`, one a line.
+# The names of the tiers, one a line: those with that RUN, or every one.
 tiers_of() {
-    printf '%s\n' "${TIERS[@]}" | awk -F ' *[|] *' -v run="$1" '$2 == run { print $1 }'
+    printf '%s\n' "${TIERS[@]}" | awk -F ' *[|] *' -v run="${1:-}" 'run == "" || $2 == run { print $1 }'
 }
 
 is_tier() {
@@ -56,7 +57,7 @@ verb_test() {
         --all)
             shift
             (($# == 0)) || wrong "--all takes nothing after it, and there is $1: ./build.sh test --help"
-            mapfile -t tiers < <(tiers_of test && tiers_of all)
+            mapfile -t tiers < <(tiers_of)
             ;;
         *) wrong "there is no tier $1: ./build.sh test --help lists the tiers" ;;
         esac
@@ -78,7 +79,7 @@ verb_test() {
     if ((${#left[@]} > 0)); then
         echo "not run: ${left[*]}, and older Envoys in e2e; ./build.sh test --all runs everything"
     fi
-    wait_for go
+    wait_for_all
     # Go's caches have two gigabytes.
     [[ -z ${GOCACHE:-} ]] || rm -rf "$GOCACHE" "$GOMODCACHE"
     echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"

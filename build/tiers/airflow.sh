@@ -8,7 +8,7 @@ tier_airflow() {
         count 0 1 0
         return
     fi
-    wait_for airflow
+    wait_for_all
     use_venv
     local line python=$PYTHON
     for line in "${AIRFLOWS[@]}"; do

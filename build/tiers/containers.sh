@@ -2,6 +2,7 @@
 # Pods of real containers, by podman and runc.
 
 tier_containers() {
+    wait_for_all
     if ! build_wasm || ! build_agent; then
         count 0 1 0
         return

@@ -2,6 +2,7 @@
 # End to end, with real Envoys.
 
 tier_e2e() {
+    wait_for_all
     if ! build_wasm || ! build_panicking_wasm || ! build_agent; then
         count 0 1 0
         return
