@@ -35,7 +35,7 @@ pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, L
         hold();
     }
     world.block_termination();
-    let task = TaskEnd::told(options.container(), exit, world.now());
+    let task = TaskEnd::reported(options.container(), exit, world.now());
     let context = Context { world, options, task: &task, patience: Patience::Once, grace };
     let verdict = sequence::run(&context, sidecar);
     let trouble = verdict.proxy == ProxyOutcome::Stays;

@@ -171,7 +171,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
 
-    /// How long to wait for the reading that confirms a quiet one.
+    /// How long to wait for the reading that confirms an idle one.
     pub fn pause_to_confirm(&self) -> Duration {
         self.pause().min(Limits::SETTLE)
     }
@@ -413,3 +413,6 @@ impl fmt::Display for NoSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ pub fn run(plan: &Plan) -> End {
 fn shut_down(plan: &Plan) {
     let Some(options) = options(plan.native) else { return };
     let world = Machine;
-    let task = TaskEnd::told(options.container(), Exit::Code(0), world::now());
+    let task = TaskEnd::reported(options.container(), Exit::Code(0), world::now());
     let grace = world::with(|world| world.grace());
     let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace };
     let verdict = sequence::run(&context, Sidecar::new(&world, &options, None));
