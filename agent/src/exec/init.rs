@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
-use log::{info, warn};
+use log::warn;
 use pod::pidfd::Exit;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
 
@@ -174,13 +174,13 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// Makes a helper do `work`. If the fork fails, this process does it: late signals are better than a proxy that stays.
+    /// Makes a helper do `work`. If the fork fails, this process does it: signals that wait are better than a proxy that stays.
     fn help(&mut self, work: impl Fn(&mut Self) -> u8) {
         let forked = fork(|| work(self));
         match forked {
             Ok(pid) => self.helper = Pid::from_raw(pid),
             Err(error) => {
-                info!("fork failed ({error}); signals are late until the work of the helper is done");
+                warn!("fork failed ({error}); signals wait until the work of the helper is done");
                 let code = work(self);
                 self.events.push_back(Event::Helper(Exit::Code(code)));
             }

@@ -246,11 +246,10 @@ impl<'w, W: World> Sidecar<'w, W> {
             self.world.sleep(timeout);
             return self.has_ended();
         };
-        let ended = process.wait(timeout);
-        if ended {
-            self.state = State::Gone;
+        if process.wait(timeout) {
+            self.on_process_end();
         }
-        ended
+        matches!(self.state, State::Gone)
     }
 
     /// Waits for the end of the proxy, at most for `pause` and while `may_wait` says so, which is asked every second. Reads the table if
@@ -280,9 +279,16 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// Whether the proxy has ended: by its process, or else by the last readings.
     pub fn has_ended(&mut self) -> bool {
         if self.state.process().is_some_and(|process| process.wait(Duration::ZERO)) {
-            self.state = State::Gone;
+            self.on_process_end();
         }
         matches!(self.state, State::Gone)
+    }
+
+    /// The process of the proxy has ended, and with it the proxy, unless kubelet has restarted it: the kernel closes the sockets of a
+    /// process before it reports its end, so a listener is that of a new process.
+    fn on_process_end(&mut self) {
+        self.state = State::Gone;
+        self.look();
     }
 
     /// Whether the last reading has a listener of the proxy.

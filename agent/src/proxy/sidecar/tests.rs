@@ -127,3 +127,22 @@ fn a_long_wait_asks_every_second_whether_it_may_go_on() {
     assert!(!sidecar.wait_long(Duration::from_millis(300), || true));
     assert_eq!(world.elapsed(), 4_300);
 }
+
+#[test]
+fn the_end_of_a_process_is_not_the_end_of_a_restarted_proxy() {
+    let world = Script {
+        listeners: vec![(ports::OUTBOUND, 0..100), (ports::OUTBOUND, 200..900)],
+        processes: vec![(20, "envoy", 0..100), (21, "envoy", 150..900)],
+        ..Script::default()
+    };
+    let mut sidecar = sidecar(&world);
+    sidecar.find();
+    sidecar.hold_process();
+    world.pass_until(300);
+    sidecar.find();
+    assert!(!sidecar.has_ended(), "process 20 has ended, and process 21 listens");
+    sidecar.hold_process();
+    assert_eq!(state(&sidecar), "envoy");
+    assert!(sidecar.wait(Duration::from_secs(60)));
+    assert_eq!(world.elapsed(), 900);
+}
