@@ -252,7 +252,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         matches!(self.state, State::Gone)
     }
 
-    /// Waits for the end of the proxy, at most for `pause` and while `may_wait` says so, which is asked every second. Reads the table if
+    /// Waits for the end of the proxy, at most for `pause`. Asks `may_wait` every second, and stops if it is false. Reads the table if
     /// the agent has no handle of the process. Returns whether the proxy has ended.
     pub fn wait_long(&mut self, pause: Duration, may_wait: impl Fn() -> bool) -> bool {
         let end = self.world.now() + pause;

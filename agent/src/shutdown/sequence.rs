@@ -1,4 +1,4 @@
-//! The order of a shutdown: find the proxy, drain and end it, send its last bytes, tell what happened.
+//! The order of a shutdown: find the proxy, drain and end it, wait for its last bytes, report what happened.
 
 use core::time::Duration;
 
@@ -44,7 +44,9 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         Some(Outcome::Gone) | None => info!("there is no proxy, so there is nothing to end"),
     }
 
-    let decided = format!("{}; known {known_by}", context.reason(&sidecar));
+    let reason = context.reason(&sidecar);
+    let decided =
+        if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
     let verdict = Verdict { proxy, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
     match proxy {

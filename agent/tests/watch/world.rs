@@ -102,16 +102,16 @@ impl Task {
         Self::reaped_after(Duration::ZERO, script)
     }
 
-    /// The same, on a busy node, where the runtime reaps it `late`.
-    pub(crate) fn reaped_after(late: Duration, script: &str) -> Self {
+    /// The same, on a busy node, where the runtime reaps it only after `delay`.
+    pub(crate) fn reaped_after(delay: Duration, script: &str) -> Self {
         let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
         let runtime = thread::spawn(move || {
             let is_zombie = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"));
-            while !late.is_zero() && !is_zombie(std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap()) {
+            while !delay.is_zero() && !is_zombie(std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap()) {
                 thread::sleep(Duration::from_millis(5));
             }
-            thread::sleep(late);
+            thread::sleep(delay);
             child.wait().unwrap();
         });
         Self { pid, stdin, runtime }

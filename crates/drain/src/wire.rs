@@ -91,7 +91,7 @@ const ACTIONS: [(&str, Action); 2] = [("quit", Action::Quit), ("drain", Action::
 
 /// A value of this module, as JSON.
 fn to_json(value: &impl Serialize) -> String {
-    // Writing fails only for maps whose keys are no texts; there are none here.
+    // Writing fails only for maps whose keys are not strings; there are none here.
     serde_json::to_string(value).unwrap_or_default()
 }
 
