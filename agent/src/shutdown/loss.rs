@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unacknowledged_fin_is_no_byte() {
+    fn an_unacknowledged_fin_is_not_a_byte() {
         assert_eq!(undelivered(Some(IDLE), Some(IDLE), held(2, 0), held(2, 0)), held(0, 0));
     }
 }

@@ -70,3 +70,6 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ fn a_proxy_starts_runs_and_ends() {
     };
     assert_eq!([0, 60, 150, 300].map(&mut find_at), ["not yet", "pilot-agent", "envoy", "envoy"]);
     assert!(!sidecar.wait(Duration::from_millis(500)), "it runs at 800 ms");
-    assert!(sidecar.wait(Duration::from_secs(60)));
+    assert!(sidecar.wait(Duration::from_mins(1)));
     assert_eq!((state(&sidecar), world.elapsed()), ("gone", 900), "its end is seen at once");
 }
 
@@ -122,7 +122,7 @@ fn a_long_wait_asks_every_second_whether_it_may_go_on() {
     let mut sidecar = sidecar(&world);
     sidecar.find();
     sidecar.hold_process();
-    let ended = sidecar.wait_long(Duration::from_secs(60), || world.elapsed() < 3_500);
+    let ended = sidecar.wait_long(Duration::from_mins(1), || world.elapsed() < 3_500);
     assert_eq!((ended, world.elapsed()), (false, 4_000));
     assert!(!sidecar.wait_long(Duration::from_millis(300), || true));
     assert_eq!(world.elapsed(), 4_300);
@@ -143,6 +143,6 @@ fn the_end_of_a_process_is_not_the_end_of_a_restarted_proxy() {
     assert!(!sidecar.has_ended(), "process 20 has ended, and process 21 listens");
     sidecar.hold_process();
     assert_eq!(state(&sidecar), "envoy");
-    assert!(sidecar.wait(Duration::from_secs(60)));
+    assert!(sidecar.wait(Duration::from_mins(1)));
     assert_eq!(world.elapsed(), 900);
 }
