@@ -7,9 +7,12 @@ use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+#[path = "../fake/mod.rs"]
+mod fake;
 mod world;
 
-use world::{AGENT, Proxy, Running, send, until};
+use fake::AGENT;
+use world::{Proxy, Running, send, until};
 
 /// A proxy that the agent cannot end.
 const STUBBORN: [&str; 3] = ["filter=none", "admin=no", "pilot=no"];

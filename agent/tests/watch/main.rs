@@ -6,9 +6,12 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "../fake/mod.rs"]
+mod fake;
 mod world;
 
-use world::{AGENT, Agent, Proxy, Task};
+use fake::{AGENT, Proxy};
+use world::{Agent, Task};
 
 /// Much longer than anything here takes, much shorter than the limits of the agent.
 const SOON: Duration = Duration::from_secs(10);
