@@ -8,7 +8,7 @@ use std::io;
 use drain::config::SIGNAL_PORT;
 use drain::limits::Limits;
 use drain::time::Instant;
-use log::info;
+use log::warn;
 use pod::delivery::{Held, held, left_behind};
 use pod::proxy::{Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
@@ -73,7 +73,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The proxy that `options` describe, not yet looked at. `task_uid` is the uid of the task, if it is known.
     pub fn new(world: &'w W, options: &Options, task_uid: Option<u32>) -> Self {
         if options.proxy_pid.is_some_and(|pid| !world.socket_inodes(pid, &mut Vec::new())) {
-            info!("the sockets of the proxy's process cannot be read: only Envoy can tell what is undelivered");
+            warn!("the sockets of the proxy's process cannot be read: only Envoy can tell what is undelivered");
         }
         let signal_ports: Vec<u16> = options.signal.iter().map(SocketAddr::port).collect();
         let scope = if options.proxy_pid.is_some() { Scope::Process } else { Scope::Pod };

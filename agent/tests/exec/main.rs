@@ -171,6 +171,15 @@ fn with_the_level_info_the_verdict_is_on_stderr() {
 }
 
 #[test]
+fn sockets_that_cannot_be_read_are_a_problem_and_on_stderr() {
+    // The largest PID that an option can have; Linux gives no process more than 4,194,304.
+    let output = run(Command::new(AGENT).args(["exec", "--proxy-pid", "2147483647", "--ready-port", "1", "--", "true"]));
+    let said = said(&output);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
+    assert!(said.starts_with("exeunt-agent: the sockets of the proxy's process cannot be read"), "{said}");
+}
+
+#[test]
 fn the_command_waits_for_the_proxy() {
     let proxy = Proxy::start_unready(&[]);
     let mut running = Running::start(&mut proxy.exec(&["--ready-timeout", "1h"], &["echo", "started"]));
