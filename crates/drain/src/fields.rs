@@ -40,7 +40,7 @@ struct PiecesVisitor;
 /// Checks that `text` is exactly one JSON document.
 ///
 /// # Errors
-/// If it is not: one mistake, with serde_json's reason.
+/// If it is not: one mistake, with the reason of `serde_json`.
 pub fn document(text: &[u8]) -> Result<&RawValue, Vec<Mistake>> {
     from_json(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
 }
