@@ -33,11 +33,11 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         (Some(Outcome::Failed(_)), _) => ProxyOutcome::Stays,
         (None, State::NotYet | State::Running(_) | State::Ztunnel) => ProxyOutcome::None,
     };
+    let owner = if sidecar.is_ztunnel() { "the node" } else { "kubelet" };
     match &outcome {
-        Some(Outcome::Failed(why)) if proxy == ProxyOutcome::Left => warn!("{why}: kubelet ends the proxy as it is"),
+        Some(Outcome::Failed(why)) if proxy == ProxyOutcome::Left => warn!("{why}: {owner} ends the proxy as it is"),
         Some(Outcome::Failed(why)) => warn!("{why}"),
-        Some(Outcome::Left) if sidecar.is_ztunnel() => info!("the proxy is drained; the node ends it"),
-        Some(Outcome::Left) => info!("the proxy is drained; kubelet ends it"),
+        Some(Outcome::Left) => info!("the proxy is drained; {owner} ends it"),
         Some(Outcome::Gone) | None if proxy == ProxyOutcome::Gone => {
             info!("the proxy has ended, {} ms after the task", drain.as_millis());
         }
@@ -51,7 +51,7 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     let verdict = Verdict { proxy, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
     match proxy {
         ProxyOutcome::Gone | ProxyOutcome::None => {
-            // If the proxy ended while the task ran, the only reading is from their start, which tells nothing about the end.
+            // If the proxy ended while the task ran, the only reading is from the start of the task, and tells nothing about the end.
             let alive = outcome.and(sidecar.last_alive());
             let after = |flushed: flush::Flushed, verdict: Verdict| Verdict {
                 undelivered: undelivered(reported, alive, flushed.first, flushed.last),
