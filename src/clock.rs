@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use drain::time::Instant;
 
-/// While a drain runs, the driver reads the clock at least every half second (`HEARTBEAT`). After a longer step somebody has set the wall
-/// clock, or the process was suspended. No byte moved in that time, so the rest of the step must not count towards a limit.
+/// While a drain runs, the driver reads the clock at least every half second (`HEARTBEAT`). A longer step means that the wall clock was
+/// set, or that the process was suspended. No byte moved in that time, so the rest of the step must not count towards a limit.
 const LONGEST_STEP: Duration = Duration::from_secs(2);
 
 /// The clock.

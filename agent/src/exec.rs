@@ -2,7 +2,7 @@
 //! the command, shuts the proxy down, and ends as the command has ended.
 //!
 //! The command cannot tell that the agent is there. A helper, which is a fork, does everything that takes time or can fail. The init
-//! process itself only waits for signals and children, so that no signal is late and the exit status of the command is never lost.
+//! process itself only waits for signals and children, so that no signal waits and the exit status of the command is never lost.
 
 use std::ffi::OsString;
 use std::process::Command;

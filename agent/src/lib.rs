@@ -3,7 +3,7 @@
 //!
 //! One thread, no timer while the task runs, no rights in the pod; and whatever fails, the pod ends.
 //!
-//! The rooms, from the top down. Each uses only rooms below it.
+//! The modules, from the top down. Each uses only modules below it.
 //!
 //! - [`command`]: the verbs of the command line, and the refusal of pods that the agent cannot handle
 //! - [`exec`]: the verb `exec`, an init process around the command of the task
@@ -25,3 +25,5 @@ pub mod os;
 pub mod proxy;
 pub mod shutdown;
 pub mod task;
+#[cfg(test)]
+mod testing;

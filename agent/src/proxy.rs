@@ -1,4 +1,4 @@
-//! The proxy beside the task: whether it is there, what the kernel still holds for it, and when it has ended.
+//! The proxy beside the task: whether it runs, what the kernel still holds for it, and when it has ended.
 
 pub mod readiness;
 pub mod sidecar;

@@ -1,7 +1,7 @@
-//! From the end of the task to the verdict: find the proxy, drain and end it, and send its last bytes.
+//! From the end of the task to the verdict: find the proxy, drain and end it, and wait until its last bytes are sent.
 //!
 //! [`sequence`] has the order of the steps. [`presence`] finds the proxy, [`ladder`] tries the routes to it, [`flush`] waits for the last
-//! bytes, [`verdict`] tells what happened. All of them read one [`Context`].
+//! bytes, [`verdict`] reports what happened. All of them read one [`Context`].
 
 pub mod attempts;
 pub mod context;

@@ -11,7 +11,7 @@ const LONGEST_BESIDE: usize = 1_024;
 /// Checks that a refusal has a reason, that no mistake is without words, and that the messages are not too long.
 ///
 /// # Panics
-/// If one of these is not so.
+/// If one of these is not true.
 pub fn check_refusal(mistakes: &[Mistake], input: &[u8]) {
     assert!(!mistakes.is_empty(), "refused without a reason");
     let mut length = 0;

@@ -11,7 +11,7 @@ use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence};
 pub(super) fn run(options: &Options) -> bool {
     let world = Linux::new();
     let exit = options.exit_code.map_or(Exit::Unknown, Exit::Code);
-    let task = TaskEnd::told(options.container(), exit, world.now());
+    let task = TaskEnd::reported(options.container(), exit, world.now());
     let context = Context { world: &world, options, task: &task, patience: Patience::Once, grace: options.grace_period };
     let verdict = sequence::run(&context, Sidecar::new(&world, options, None));
     verdict.publish(&task, options);

@@ -28,8 +28,8 @@ pub(super) fn refusals(options: &Options) -> Vec<String> {
 /// With the processes of the node, the first process of a container cannot be told from the others, because its parent, the runtime, is
 /// there too. Only the node has the threads of the kernel, and process 2 is always their parent (Linux, `init/main.c`, `rest_init`).
 fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
-    let told = options.pid.is_some() || options.proxy_pid.is_some();
-    let node = !told && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
+    let is_given = options.pid.is_some() || options.proxy_pid.is_some();
+    let node = !is_given && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
     node.then(|| {
         "hostPID: true is not supported: use shareProcessNamespace: true instead, or start the command of the main container with \
          exeunt-agent exec"
@@ -47,8 +47,8 @@ fn alone(options: &Options, pid: u32) -> Option<String> {
 }
 
 fn host_network(hosts: &str) -> Option<String> {
-    let told = hosts.starts_with(HOST_NETWORK);
-    told.then(|| {
+    let is_node = hosts.starts_with(HOST_NETWORK);
+    is_node.then(|| {
         "hostNetwork: true is not supported: Istio injects no proxy there, and the listeners are those of the node".to_owned()
     })
 }
@@ -60,17 +60,8 @@ fn itself(options: &Options, own: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
-    use crate::options::Invocation;
-
-    fn options(line: &str) -> Options {
-        match Invocation::parse(line.split(' ').map(OsString::from), |_| None) {
-            Ok(Invocation::Run(options)) => options,
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::testing::options;
 
     #[test]
     fn the_agent_cannot_wait_for_its_own_container() {

@@ -1,4 +1,4 @@
-//! `watch`: beside the main containers, asleep until they have ended.
+//! `watch`: runs beside the main containers and sleeps until they have ended.
 
 use core::time::Duration;
 
@@ -18,8 +18,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// Watches the main containers, and shuts the proxy down once they have ended. It never fails: a pod whose agent fails has failed, and
-/// nobody could do anything about it.
+/// Watches the main containers, and shuts the proxy down once they have ended. It never fails: if the agent
+/// failed, kubelet would count the pod as failed.
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();

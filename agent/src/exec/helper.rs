@@ -26,16 +26,16 @@ pub(super) fn wait_for_proxy(world: &Linux, options: &Options, sidecar: &Sidecar
     EX_UNAVAILABLE
 }
 
-/// Shuts the proxy down, as `complete` does. The task has ended by `exit`. SIGTERM begins the grace period, of which `grace` is left.
+/// Shuts the proxy down, as `complete` does. The task has ended by `exit`. `grace` is what is left of the grace period when SIGTERM comes.
 pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, Linux>, exit: Exit, grace: Duration) -> u8 {
-    let quiet = options.log == LogLevel::Trouble;
-    if quiet {
+    let only_trouble = options.log == LogLevel::Trouble;
+    if only_trouble {
         // If the shutdown fails, its steps are of interest too.
         set_level(LevelFilter::Info);
         hold();
     }
     world.block_termination();
-    let task = TaskEnd::told(options.container(), exit, world.now());
+    let task = TaskEnd::reported(options.container(), exit, world.now());
     let context = Context { world, options, task: &task, patience: Patience::Once, grace };
     let verdict = sequence::run(&context, sidecar);
     let trouble = verdict.proxy == ProxyOutcome::Stays;
@@ -43,7 +43,7 @@ pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, L
         release();
     }
     // With a file for the verdict, the user wants one.
-    if trouble || !quiet || options.termination_log.is_some() {
+    if trouble || !only_trouble || options.termination_log.is_some() {
         verdict.publish(&task, options);
     }
     if trouble { EX_UNAVAILABLE } else { 0 }

@@ -1,11 +1,10 @@
 //! The init process: it forwards signals to the command, reaps orphans, and does what the stage wants.
 
 use std::collections::VecDeque;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
-use log::{info, warn};
+use log::warn;
 use pod::pidfd::Exit;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
 
@@ -125,7 +124,7 @@ impl<'a> Init<'a> {
             Effect::Stop => self.stop(),
             Effect::Cancel => {
                 if let Some(helper) = self.helper.take() {
-                    tell(helper.as_raw_pid(), SIGKILL);
+                    send_or_warn(helper.as_raw_pid(), SIGKILL);
                 }
             }
             Effect::ShutDown(exit, grace) => self.help(|init| {
@@ -134,7 +133,7 @@ impl<'a> Init<'a> {
             }),
             Effect::Hurry => {
                 if let Some(helper) = self.helper {
-                    tell(helper.as_raw_pid(), SIGTERM);
+                    send_or_warn(helper.as_raw_pid(), SIGTERM);
                 }
             }
             Effect::Report(what) => warn!("{what}"),
@@ -159,7 +158,7 @@ impl<'a> Init<'a> {
 
     fn forward(&self, signal: i32) {
         if let Some(command) = self.command {
-            tell(-command.as_raw_pid(), signal);
+            send_or_warn(-command.as_raw_pid(), signal);
         }
     }
 
@@ -167,20 +166,20 @@ impl<'a> Init<'a> {
     /// of a PID namespace.
     fn stop(&self) {
         if has_shell() {
-            tell(getpid().as_raw_pid(), SIGSTOP);
+            send_or_warn(getpid().as_raw_pid(), SIGSTOP);
         } else if self.stopped_by == SIGTSTP {
             // Ctrl-Z stopped it, and there is no shell that could continue it.
             self.forward(SIGCONT);
         }
     }
 
-    /// Makes a helper do `work`. If the fork fails, this process does it: late signals are better than a proxy that stays.
+    /// Makes a helper do `work`. If the fork fails, this process does it: signals that wait are better than a proxy that stays.
     fn help(&mut self, work: impl Fn(&mut Self) -> u8) {
         let forked = fork(|| work(self));
         match forked {
             Ok(pid) => self.helper = Pid::from_raw(pid),
             Err(error) => {
-                info!("fork failed ({error}); signals are late until the work of the helper is done");
+                warn!("fork failed ({error}); signals wait until the work of the helper is done");
                 let code = work(self);
                 self.events.push_back(Event::Helper(Exit::Code(code)));
             }
@@ -188,10 +187,10 @@ impl<'a> Init<'a> {
     }
 }
 
-/// Sends `signal`, and reports if that is not allowed: the command may have changed its user.
-fn tell(pid: i32, signal: i32) {
-    let sent: io::Result<()> = send(pid, signal);
-    if let Err(error) = sent {
-        warn!("signal {signal} was not sent to the command: {error}");
+/// Sends `signal` to the process `pid`, or to the process group `-pid`. Reports an error: the command may have changed its user.
+fn send_or_warn(pid: i32, signal: i32) {
+    if let Err(error) = send(pid, signal) {
+        let group = if pid < 0 { "group " } else { "" };
+        warn!("signal {signal} was not sent to process {group}{}: {error}", pid.abs());
     }
 }

@@ -27,8 +27,8 @@ fn the_help_text_tells_the_real_defaults() {
     for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
         let environment = [(&*spec.variable(), spec.default)];
         assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
-        let told = |verb| help(Some(verb)).contains(&format!("{}]", spec.default));
-        assert!(Verb::ALL.into_iter().filter(|verb| spec.concerns(*verb)).all(told), "{}", spec.name);
+        let shows = |verb| help(Some(verb)).contains(&format!("{}]", spec.default));
+        assert!(Verb::ALL.into_iter().filter(|verb| spec.concerns(*verb)).all(shows), "{}", spec.name);
     }
 }
 
@@ -129,7 +129,7 @@ fn a_refusal_has_the_verb_because_watch_never_keeps_a_pod() {
 }
 
 #[test]
-fn the_log_is_idle_beside_the_command_and_has_every_step_elsewhere() {
+fn exec_logs_only_trouble_by_default_and_the_other_verbs_every_step() {
     assert_eq!(options("exec job", &[]).log, LogLevel::Trouble);
     assert_eq!(options("watch", &[]).log, LogLevel::Info);
     assert_eq!(options("complete --log debug", &[]).log, LogLevel::Debug);

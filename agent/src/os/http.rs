@@ -103,7 +103,7 @@ pub fn connect(to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 
 fn text(to: SocketAddr, request: &Request<'_>) -> String {
     let Request { method, path, headers, .. } = request;
-    // RFC 9110 §8.6: a POST without a body says so.
+    // RFC 9110 §8.6: a POST without a body has a content-length.
     let length = if *method == "POST" { "content-length: 0\r\n" } else { "" };
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n{length}");
     for part in headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]) {

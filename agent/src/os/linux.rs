@@ -10,7 +10,7 @@ use std::thread;
 use std::time;
 
 use drain::time::Instant;
-use log::info;
+use log::warn;
 use pod::pidfd;
 use pod::procfs::Procfs;
 use pod::sockets::Socket;
@@ -42,7 +42,7 @@ impl Linux {
     pub fn new() -> Self {
         let table = Table::open();
         if let Err(error) = &table {
-            info!("the kernel's table of sockets cannot be read ({error}): only Envoy can tell what is undelivered");
+            warn!("the kernel's table of sockets cannot be read ({error}): only Envoy can tell what is undelivered");
         }
         Self {
             start: time::Instant::now(),

@@ -135,14 +135,13 @@ impl fmt::Display for TimedOut {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
 
     use super::*;
-    use crate::options::Invocation;
     use crate::os::Linux;
+    use crate::testing::options;
 
     const SOON: Duration = Duration::from_secs(5);
 
@@ -164,14 +163,11 @@ mod tests {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
     }
 
-    /// What one question says with these ports, within `time`.
+    /// The answer to one question on these ports, within `time`.
     fn seen(ready: u16, admin: u16, time: Duration) -> Result<(), String> {
-        let line = format!("wait --ready-port {ready} --admin-port {admin}");
+        let options = options(&format!("wait --ready-port {ready} --admin-port {admin}"));
         let world = Linux::new();
-        match Invocation::parse(line.split(' ').map(OsString::from), |_| None) {
-            Ok(Invocation::Run(options)) => ask(&world, &options, world.now() + time).map_err(|why| why.to_string()),
-            other => panic!("{other:?}"),
-        }
+        ask(&world, &options, world.now() + time).map_err(|why| why.to_string())
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";

@@ -8,7 +8,7 @@ use std::io;
 use drain::config::SIGNAL_PORT;
 use drain::limits::Limits;
 use drain::time::Instant;
-use log::info;
+use log::warn;
 use pod::delivery::{Held, held, left_behind};
 use pod::proxy::{Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
@@ -73,7 +73,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The proxy that `options` describe, not yet looked at. `task_uid` is the uid of the task, if it is known.
     pub fn new(world: &'w W, options: &Options, task_uid: Option<u32>) -> Self {
         if options.proxy_pid.is_some_and(|pid| !world.socket_inodes(pid, &mut Vec::new())) {
-            info!("the sockets of the proxy's process cannot be read: only Envoy can tell what is undelivered");
+            warn!("the sockets of the proxy's process cannot be read: only Envoy can tell what is undelivered");
         }
         let signal_ports: Vec<u16> = options.signal.iter().map(SocketAddr::port).collect();
         let scope = if options.proxy_pid.is_some() { Scope::Process } else { Scope::Pod };
@@ -171,7 +171,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
 
-    /// How long to wait for the reading that confirms a quiet one.
+    /// How long to wait for the reading that confirms an idle one.
     pub fn pause_to_confirm(&self) -> Duration {
         self.pause().min(Limits::SETTLE)
     }
@@ -257,14 +257,13 @@ impl<'w, W: World> Sidecar<'w, W> {
             self.world.sleep(timeout);
             return self.has_ended();
         };
-        let ended = process.wait(timeout);
-        if ended {
-            self.state = State::Gone;
+        if process.wait(timeout) {
+            self.on_process_end();
         }
-        ended
+        matches!(self.state, State::Gone)
     }
 
-    /// Waits for the end of the proxy, at most for `pause` and while `may_wait` says so, which is asked every second. Reads the table if
+    /// Waits for the end of the proxy, at most for `pause`. Asks `may_wait` every second, and stops if it is false. Reads the table if
     /// the agent has no handle of the process. Returns whether the proxy has ended.
     pub fn wait_long(&mut self, pause: Duration, may_wait: impl Fn() -> bool) -> bool {
         let end = self.world.now() + pause;
@@ -291,9 +290,16 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// Whether the proxy has ended: by its process, or else by the last readings.
     pub fn has_ended(&mut self) -> bool {
         if self.state.process().is_some_and(|process| process.wait(Duration::ZERO)) {
-            self.state = State::Gone;
+            self.on_process_end();
         }
         matches!(self.state, State::Gone)
+    }
+
+    /// The process of the proxy has ended, and with it the proxy, unless kubelet has restarted it: the kernel closes the sockets of a
+    /// process before it reports its end, so a listener is that of a new process.
+    fn on_process_end(&mut self) {
+        self.state = State::Gone;
+        self.look();
     }
 
     /// Whether the last reading has a listener of the proxy.
@@ -424,3 +430,6 @@ impl fmt::Display for NoSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ pub enum State<P> {
     Running(Known<P>),
     /// It ran, and has ended.
     Gone,
-    /// It is ztunnel, on the node: there is nothing to end and nobody to ask.
+    /// It is ztunnel, on the node: there is nothing to end and no process to ask.
     Ztunnel,
 }
 

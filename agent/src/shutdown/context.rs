@@ -54,9 +54,9 @@ pub struct Context<'a, W: World> {
 // === impl TaskEnd ===
 
 impl TaskEnd {
-    /// The end of `container`, as it was told on the command line.
+    /// The end of `container`, as the caller of the agent reports it.
     #[must_use]
-    pub fn told(container: &str, exit: Exit, at: Instant) -> Self {
+    pub fn reported(container: &str, exit: Exit, at: Instant) -> Self {
         Self { container: container.to_owned(), exit, evidence: "told".to_owned(), at }
     }
 

@@ -8,13 +8,13 @@ use pod::delivery::Held;
 /// what the kernel held just after the end of the proxy and at the end of the flush.
 pub(super) fn undelivered(reported: Option<Held>, reading: Option<Held>, left_first: Held, left_last: Held) -> Held {
     let in_order = reported.is_some_and(|reported| reported.is_idle());
-    // A quiet reading that was not reported was taken while the proxy ended.
+    // An idle reading that was not reported was taken while the proxy ended.
     let held = |reading: Option<Held>| reading.filter(|reading| !in_order && !reading.is_idle());
     let before = held(reading).or_else(|| held(reported)).unwrap_or_default();
     let destroyed = before.bytes.saturating_sub(left_first.bytes);
     let bytes = destroyed + left_last.bytes;
-    // A connection that is not an orphan after the end of the proxy is lost, even if the kernel held none of its bytes: the proxy's own
-    // memory shows nowhere. The proxy can need several readings to end; the last report is from before that.
+    // A connection that is not an orphan after the end of the proxy is lost, even if the kernel held none of its bytes: no table shows the proxy's
+    // own memory. The proxy can need several readings to end; the last report is from before that.
     let most = before.connections.max(held(reported).unwrap_or_default().connections);
     let connections = match (destroyed, left_last.bytes) {
         (0, 0) => most.saturating_sub(left_first.connections),
@@ -28,17 +28,17 @@ pub(super) fn undelivered(reported: Option<Held>, reading: Option<Held>, left_fi
 mod tests {
     use super::*;
 
-    const QUIET: Held = Held { connections: 0, bytes: 0, downstream: 1 };
+    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1 };
 
     const fn held(connections: u32, bytes: u64) -> Held {
         Held { connections, bytes, downstream: 0 }
     }
 
     #[test]
-    fn nothing_is_lost_after_a_quiet_report() {
+    fn nothing_is_lost_after_an_idle_report() {
         // The reading between that report and the end of the proxy saw it close its connections.
-        assert_eq!(undelivered(Some(QUIET), Some(held(4, 0)), held(4, 0), held(0, 0)), held(0, 0));
-        assert_eq!(undelivered(Some(QUIET), Some(held(1, 50)), held(0, 0), held(0, 0)), held(0, 0));
+        assert_eq!(undelivered(Some(IDLE), Some(held(4, 0)), held(4, 0), held(0, 0)), held(0, 0));
+        assert_eq!(undelivered(Some(IDLE), Some(held(1, 50)), held(0, 0), held(0, 0)), held(0, 0));
     }
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_left_at_the_end_are_lost() {
-        assert_eq!(undelivered(Some(QUIET), Some(QUIET), held(2, 500), held(1, 400)), held(1, 400));
+        assert_eq!(undelivered(Some(IDLE), Some(IDLE), held(2, 500), held(1, 400)), held(1, 400));
         assert_eq!(undelivered(Some(held(3, 9_000)), Some(held(3, 9_000)), held(1, 1_000), held(1, 200)), held(3, 8_200));
     }
 
@@ -71,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_reading_without_a_report_does_not_count() {
-        assert_eq!(undelivered(Some(held(3, 9_000)), Some(QUIET), held(0, 0), held(0, 0)), held(3, 9_000));
+    fn an_idle_reading_without_a_report_does_not_count() {
+        assert_eq!(undelivered(Some(held(3, 9_000)), Some(IDLE), held(0, 0), held(0, 0)), held(3, 9_000));
     }
 
     #[test]
-    fn an_unacknowledged_fin_is_no_byte() {
-        assert_eq!(undelivered(Some(QUIET), Some(QUIET), held(2, 0), held(2, 0)), held(0, 0));
+    fn an_unacknowledged_fin_is_not_a_byte() {
+        assert_eq!(undelivered(Some(IDLE), Some(IDLE), held(2, 0), held(2, 0)), held(0, 0));
     }
 }

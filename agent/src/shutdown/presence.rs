@@ -68,3 +68,6 @@ fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time:
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ enum Grade {
     /// Data is undelivered.
     Held,
     /// All data is delivered, but processes of the pod still have connections through the proxy.
-    Quiet,
+    Idle,
     /// All data is delivered, and there are no such connections.
     Clear,
 }
@@ -22,7 +22,7 @@ pub(super) struct Reporter {
     last: Option<Held>,
     /// When it was read.
     at: Instant,
-    /// Whether the last report was the second one in a row of this quiet reading.
+    /// Whether the last report was the second one in a row of this idle reading.
     confirmed: bool,
 }
 
@@ -33,7 +33,7 @@ impl Grade {
         match (held.is_idle(), held.downstream) {
             (false, _) => Self::Held,
             (true, 0) => Self::Clear,
-            (true, _) => Self::Quiet,
+            (true, _) => Self::Idle,
         }
     }
 }
@@ -48,7 +48,7 @@ impl Reporter {
 
     /// Whether to report `held` now.
     ///
-    /// A quiet reading is reported twice: between two reads of Envoy's event loop a byte is in no queue, so the machine counts only the
+    /// An idle reading is reported twice: between two reads of Envoy's event loop a byte is in no queue, so the machine counts only the
     /// second report.
     pub(super) fn is_due(&self, held: &Held, now: Instant) -> bool {
         let Some(last) = &self.last else { return true };
@@ -59,7 +59,7 @@ impl Reporter {
         changed || confirms || repeats || progress
     }
 
-    /// Whether the next quiet reading is the second one, which the decider waits for.
+    /// Whether the next idle reading is the second one, which the decider waits for.
     pub(super) fn awaits_confirmation(&self) -> bool {
         !self.confirmed && self.last.is_some_and(|last| last.is_idle())
     }
@@ -81,8 +81,8 @@ mod tests {
 
     const HELD: Held = Held { connections: 1, bytes: 900, downstream: 1 };
     const LESS: Held = Held { bytes: 400, ..HELD };
-    const QUIET: Held = Held { connections: 0, bytes: 0, downstream: 1 };
-    const CLEAR: Held = Held { downstream: 0, ..QUIET };
+    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1 };
+    const CLEAR: Held = Held { downstream: 0, ..IDLE };
 
     fn at(ms: u64) -> Instant {
         Instant::at(Duration::from_millis(ms))
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_reading_is_reported_at_once_then_confirmed_then_every_second() {
+    fn an_idle_reading_is_reported_at_once_then_confirmed_then_every_second() {
         assert_eq!(
             reported(&[(0, HELD), (5, CLEAR), (10, CLEAR), (15, CLEAR), (1_009, CLEAR), (1_010, CLEAR)]),
             [0, 5, 10, 1_010]
@@ -126,9 +126,6 @@ mod tests {
 
     #[test]
     fn every_change_of_kind_is_reported_at_once() {
-        assert_eq!(
-            reported(&[(0, QUIET), (5, CLEAR), (10, HELD), (15, CLEAR), (20, CLEAR), (25, QUIET)]),
-            [0, 5, 10, 15, 20, 25]
-        );
+        assert_eq!(reported(&[(0, IDLE), (5, CLEAR), (10, HELD), (15, CLEAR), (20, CLEAR), (25, IDLE)]), [0, 5, 10, 15, 20, 25]);
     }
 }

@@ -1,4 +1,4 @@
-//! The order of a shutdown: find the proxy, drain and end it, send its last bytes, tell what happened.
+//! The order of a shutdown: find the proxy, drain and end it, wait for its last bytes, report what happened.
 
 use core::time::Duration;
 
@@ -33,23 +33,25 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         (Some(Outcome::Failed(_)), _) => ProxyOutcome::Stays,
         (None, State::NotYet | State::Running(_) | State::Ztunnel) => ProxyOutcome::None,
     };
+    let owner = if sidecar.is_ztunnel() { "the node" } else { "kubelet" };
     match &outcome {
-        Some(Outcome::Failed(why)) if proxy == ProxyOutcome::Left => warn!("{why}: kubelet ends the proxy as it is"),
+        Some(Outcome::Failed(why)) if proxy == ProxyOutcome::Left => warn!("{why}: {owner} ends the proxy as it is"),
         Some(Outcome::Failed(why)) => warn!("{why}"),
-        Some(Outcome::Left) if sidecar.is_ztunnel() => info!("the proxy is drained; the node ends it"),
-        Some(Outcome::Left) => info!("the proxy is drained; kubelet ends it"),
+        Some(Outcome::Left) => info!("the proxy is drained; {owner} ends it"),
         Some(Outcome::Gone) | None if proxy == ProxyOutcome::Gone => {
             info!("the proxy has ended, {} ms after the task", drain.as_millis());
         }
         Some(Outcome::Gone) | None => info!("there is no proxy, so there is nothing to end"),
     }
 
-    let decided = format!("{}; known {known_by}", context.reason(&sidecar));
+    let reason = context.reason(&sidecar);
+    let decided =
+        if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
     let verdict = Verdict { proxy, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
     match proxy {
         ProxyOutcome::Gone | ProxyOutcome::None => {
-            // If the proxy ended while the task ran, the only reading is from their start, which tells nothing about the end.
+            // If the proxy ended while the task ran, the only reading is from the start of the task, and tells nothing about the end.
             let alive = outcome.and(sidecar.last_alive());
             let after = |flushed: flush::Flushed, verdict: Verdict| Verdict {
                 undelivered: undelivered(reported, alive, flushed.first, flushed.last),
@@ -68,3 +70,6 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

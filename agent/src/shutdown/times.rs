@@ -1,4 +1,4 @@
-//! The times of this room.
+//! The times of this module: timeouts, pauses and limits.
 
 use core::time::Duration;
 

@@ -72,14 +72,16 @@ struct Line<'a> {
     decided: &'a str,
     proxy: ProxyOutcome,
     route: Option<String>,
-    rungs: Option<Vec<Rung>>,
+    rungs: Option<Vec<Attempt>>,
     drain_ms: Option<u64>,
-    linger_ms: Option<u64>,
+    #[serde(rename = "lingerMs")]
+    flush_ms: Option<u64>,
     undelivered: Undelivered,
 }
 
+/// One entry of `rungs`: a route that was tried.
 #[derive(Serialize)]
-struct Rung {
+struct Attempt {
     route: String,
     outcome: String,
 }
@@ -95,7 +97,7 @@ struct Undelivered {
 struct RefusalLine<'a> {
     version: &'static str,
     proxy: ProxyOutcome,
-    refused: Vec<Reason<'a>>,
+    refused: &'a [Reason<'a>],
 }
 
 #[derive(Serialize)]
@@ -128,12 +130,12 @@ impl Verdict {
         if line.len() > MAX_MESSAGE { self.to_json(task, false) } else { line }
     }
 
-    fn to_json(&self, task: &TaskEnd, with_rungs: bool) -> String {
+    fn to_json(&self, task: &TaskEnd, with_attempts: bool) -> String {
         let (exit_code, signal) = task.exit_status();
         let ended = matches!(self.proxy, ProxyOutcome::Gone | ProxyOutcome::Left);
         let ms = |span: Duration| ended.then(|| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let routes = self.attempts.routes();
-        let rungs = routes.map(|(route, outcome)| Rung { route: route.to_string(), outcome: outcome.to_string() });
+        let attempts = routes.map(|(route, outcome)| Attempt { route: route.to_string(), outcome: outcome.to_string() });
         to_line(&Line {
             version: drain::VERSION,
             container: &task.container,
@@ -145,9 +147,9 @@ impl Verdict {
             decided: &self.decided,
             proxy: self.proxy,
             route: self.attempts.success().map(|route| route.to_string()),
-            rungs: with_rungs.then(|| rungs.collect()),
+            rungs: with_attempts.then(|| attempts.collect()),
             drain_ms: ms(self.drain),
-            linger_ms: ms(self.flush),
+            flush_ms: ms(self.flush),
             undelivered: Undelivered { connections: self.undelivered.connections, bytes: self.undelivered.bytes },
         })
     }
@@ -158,17 +160,23 @@ pub fn refuse(reasons: &[String], termination_log: Option<&Path>) {
     for reason in reasons {
         warn!("{reason}");
     }
-    let mut room = MAX_MESSAGE / 2;
-    let fits = |reason: &&String| {
-        // A reason that does not fit is on stderr. Escaped, it can be longer than this.
-        let left = room.checked_sub(2 * reason.len());
-        room = left.unwrap_or(room);
-        left.is_some()
-    };
-    let refused = reasons.iter().filter(fits).map(|reason| Reason { reason }).collect();
-    let line = to_line(&RefusalLine { version: drain::VERSION, proxy: ProxyOutcome::Untouched, refused });
+    let line = refusal_line(reasons);
     raw(&line);
     write_message(&line, termination_log);
+}
+
+/// The line of JSON, with its line end. A reason that would make it too long for kubelet is on stderr only.
+fn refusal_line(reasons: &[String]) -> String {
+    let line =
+        |refused: &[Reason<'_>]| to_line(&RefusalLine { version: drain::VERSION, proxy: ProxyOutcome::Untouched, refused });
+    let mut fitting = Vec::new();
+    for reason in reasons {
+        fitting.push(Reason { reason });
+        if line(&fitting).len() > MAX_MESSAGE {
+            fitting.pop();
+        }
+    }
+    line(&fitting)
 }
 
 fn to_line(value: &impl Serialize) -> String {
@@ -183,5 +191,47 @@ fn write_message(line: &str, path: Option<&Path>) {
     let opened = OpenOptions::new().write(true).truncate(true).create(create).open(file);
     if let Err(error) = opened.and_then(|mut file| file.write_all(line.as_bytes())) {
         warn!("the verdict is not in {}: {error}", file.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drain::time::Instant;
+
+    use super::*;
+    use crate::shutdown::attempts::{Failure, Outcome, Route};
+
+    #[test]
+    fn a_verdict_with_many_attempts_is_not_too_long_for_kubelet() {
+        let task = TaskEnd::reported("base", Exit::Signal(9), Instant::default());
+        let verdict = |routes| {
+            let mut attempts = Attempts::default();
+            for port in 0..routes {
+                let refused = Failure::Refused { status: 400, reason: "x".repeat(100) };
+                attempts.record(Route::Filter(([127, 0, 0, 1], port).into()), Outcome::Failed(refused));
+            }
+            let (proxy, action) = (ProxyOutcome::Stays, Action::Quit);
+            let (drain, flush) = (Duration::from_secs(1), Duration::ZERO);
+            Verdict { proxy, action, decided: "a test".to_owned(), attempts, drain, flush, undelivered: Held::default() }
+                .line(&task)
+        };
+        let (short, long) = (verdict(1), verdict(100));
+        assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");
+        assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
+        assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
+        assert!(long.contains(r#""rungs":null,"#) && long.len() <= MAX_MESSAGE, "{long}");
+    }
+
+    #[test]
+    fn reasons_that_do_not_fit_are_left_out() {
+        let reasons = ["short".to_owned(), "\u{1}".repeat(1_000), "also short".to_owned()];
+        let line = refusal_line(&reasons);
+        assert!(
+            line.ends_with("\"proxy\":\"untouched\",\"refused\":[{\"reason\":\"short\"},{\"reason\":\"also short\"}]}\n"),
+            "{line}"
+        );
+        let many = vec!["x".repeat(100); 100];
+        let line = refusal_line(&many);
+        assert!((3_900..=MAX_MESSAGE).contains(&line.len()), "{}", line.len());
     }
 }

@@ -357,10 +357,8 @@ fn clause(exit: Exit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
-    use crate::options::Invocation;
+    use crate::testing::options;
 
     #[test]
     fn a_failed_container_has_ended_for_good_once_kubelet_ends_the_pod() {
@@ -384,11 +382,7 @@ mod tests {
     fn the_records_of_an_earlier_run_tell_how_long_to_wait_for_a_restart() {
         let folder = std::env::temp_dir().join(format!("exeunt-containers-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let line = "watch --container never-there --restart-policy OnFailure";
-        let options = match Invocation::parse(line.split(' ').map(OsString::from), |_| None) {
-            Ok(Invocation::Run(options)) => options,
-            other => panic!("{other:?}"),
-        };
+        let options = options("watch --container never-there --restart-policy OnFailure");
         let (world, termination) = (Linux::new(), Termination::block());
         let until = |record| {
             let state_dir = StateDir::new(Some(folder.clone()));

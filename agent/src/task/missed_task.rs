@@ -89,13 +89,13 @@ impl<'a> MissedTask<'a> {
         Self { world, options, start, has_asked: false, due: start + options.late_start, pause: times::FIRST_PAUSE }
     }
 
-    /// What to do about `missing`. Mostly the next judgement is not yet due.
+    /// What to do about `missing`. [`Judgement::Wait`] if the next judgement is not yet due.
     pub(super) fn judge(&mut self, missing: &str) -> Judgement {
         if !self.has_asked {
             self.has_asked = true;
             if self.filter_knows() {
-                info!("{missing} has ended: the filter was told before the agent was restarted");
-                return Judgement::Ended("the filter was told before".to_owned());
+                info!("{missing} has ended: the filter already has the completion");
+                return Judgement::Ended("the filter already had the completion".to_owned());
             }
         }
         let now = self.world.now();

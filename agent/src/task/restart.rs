@@ -27,7 +27,7 @@ pub(super) fn after(exit: Exit, policy: RestartPolicy, instances: u32) -> Next {
     }
 }
 
-/// How long kubelet waits before it restarts a container of which `instances` have ended.
+/// How long kubelet waits before it restarts a container after the end of `instances` instances.
 fn back_off(instances: u32) -> Duration {
     match instances {
         0 | 1 => Duration::ZERO,

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_line_is_no_record() {
+    fn a_malformed_line_is_not_a_record() {
         for text in
             ["", "ended code", "ended code 256", "ended signal x", "seen", "seen twice", "seen 1 code 2", "between code 1"]
         {

@@ -1,12 +1,12 @@
-//! The times of this room.
+//! The times of this module: timeouts, pauses and limits.
 
 use core::time::Duration;
 
 // === the processes of the main containers ===
 
-/// How often the agent looks for a main container that has not started. Even `true` is there for 40 ms.
+/// How often the agent looks for a main container that has not started. Even the process of `true` lives for 40 ms.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
-/// Without pidfd: how often the agent looks in `/proc` whether a process is still there.
+/// Without pidfd: how often the agent looks in `/proc` whether a process still exists.
 pub(super) const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
 /// How long to wait for the exit status, which the kernel has once the runtime has reaped the process. That takes 2 ms, longer on a busy
 /// node. Where the status is only for the verdict, it is not worth more.

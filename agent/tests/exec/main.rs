@@ -7,9 +7,12 @@ use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+#[path = "../fake/mod.rs"]
+mod fake;
 mod world;
 
-use world::{AGENT, Proxy, Running, send, until};
+use fake::AGENT;
+use world::{Proxy, Running, send, until};
 
 /// A proxy that the agent cannot end.
 const STUBBORN: [&str; 3] = ["filter=none", "admin=no", "pilot=no"];
@@ -165,6 +168,15 @@ fn with_the_level_info_the_verdict_is_on_stderr() {
         verdict.starts_with('{') && verdict.contains("\"exitCode\":4") && verdict.contains("\"proxy\":\"gone\""),
         "{verdict}"
     );
+}
+
+#[test]
+fn sockets_that_cannot_be_read_are_a_problem_and_on_stderr() {
+    // The largest PID that an option can have; Linux gives no process more than 4,194,304.
+    let output = run(Command::new(AGENT).args(["exec", "--proxy-pid", "2147483647", "--ready-port", "1", "--", "true"]));
+    let said = said(&output);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
+    assert!(said.starts_with("exeunt-agent: the sockets of the proxy's process cannot be read"), "{said}");
 }
 
 #[test]

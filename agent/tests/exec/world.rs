@@ -8,16 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
-const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
+use crate::fake;
+
 /// Much longer than anything here takes, much shorter than the limits of the agent.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A fake proxy, by the script of the other tests.
+/// A fake proxy with a health listener.
 pub(crate) struct Proxy {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    ports: Vec<String>,
+    fake: fake::Proxy,
     health: Health,
 }
 
@@ -38,11 +36,7 @@ pub(crate) struct Running {
 impl Proxy {
     /// A proxy that is ready, and has `roles`.
     pub(crate) fn start(roles: &[&str]) -> Self {
-        let mut child = Command::new("python3").arg(FAKE).args(roles).stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        Self { child, output, ports: line.split_whitespace().map(str::to_owned).collect(), health: Health::start() }
+        Self { fake: fake::Proxy::start(roles), health: Health::start() }
     }
 
     /// The same, not ready yet.
@@ -59,12 +53,8 @@ impl Proxy {
 
     /// The beginning of a command line of `exec` or `wait` beside this proxy.
     pub(crate) fn agent(&self, verb: &str) -> Command {
-        let mut agent = Command::new(AGENT);
-        agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
+        let mut agent = self.fake.agent(verb);
         agent.args(["--ready-port", &self.health.port.to_string()]);
-        for (name, port) in ["--signal-port", "--admin-port", "--status-port"].into_iter().zip(&self.ports) {
-            agent.args([name, port]);
-        }
         agent
     }
 
@@ -76,17 +66,8 @@ impl Proxy {
     }
 
     /// The requests that it got, once it has ended.
-    pub(crate) fn story(mut self) -> String {
-        let mut story = String::new();
-        self.output.read_to_string(&mut story).unwrap();
-        story
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub(crate) fn story(self) -> String {
+        self.fake.story()
     }
 }
 

@@ -6,9 +6,12 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "../fake/mod.rs"]
+mod fake;
 mod world;
 
-use world::{AGENT, Agent, Proxy, Task};
+use fake::{AGENT, Proxy};
+use world::{Agent, Task};
 
 /// Much longer than anything here takes, much shorter than the limits of the agent.
 const SOON: Duration = Duration::from_secs(10);
@@ -17,11 +20,11 @@ const SOON: Duration = Duration::from_secs(10);
 fn kernel_tells() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0u32));
-    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
-    if !told {
+    let tells = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
+    if !tells {
         eprintln!("SKIPPED: the exit status, which Linux {} does not tell", release.trim());
     }
-    told
+    tells
 }
 
 #[test]
@@ -196,8 +199,8 @@ fn all_mistakes_are_reported_and_none_keeps_the_pod() {
             assert!(said.contains(name), "{name}: {said}");
         }
         // The owner of the pod looks for a verdict.
-        let told = said.lines().any(|line| line.starts_with('{') && line.contains("\"proxy\":\"untouched\""));
-        assert_eq!(told, verb == "watch", "{said}");
+        let has_verdict = said.lines().any(|line| line.starts_with('{') && line.contains("\"proxy\":\"untouched\""));
+        assert_eq!(has_verdict, verb == "watch", "{said}");
     }
 }
 

@@ -1,21 +1,13 @@
-//! What the agent needs: a task, a proxy, kubelet's termination log.
+//! What the agent needs: a task and kubelet's termination log.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_exeunt-agent");
-const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/watch/fake_proxy.py");
-
-/// A fake proxy.
-pub(crate) struct Proxy {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    ports: Vec<u16>,
-}
+use crate::fake::Proxy;
 
 /// The process of a main container. It waits for a line before it ends. A thread reaps it, as a container runtime does.
 pub(crate) struct Task {
@@ -37,16 +29,6 @@ pub(crate) struct Verdict(String);
 // === impl Proxy ===
 
 impl Proxy {
-    /// A proxy with `roles`, which the script describes.
-    pub(crate) fn start(roles: &[&str]) -> Self {
-        let mut child = Command::new("python3").arg(FAKE).args(roles).stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let ports = line.split_whitespace().map(|port| port.parse().unwrap()).collect();
-        Self { child, output, ports }
-    }
-
     pub(crate) fn signal(&self) -> u16 {
         self.ports[0]
     }
@@ -63,34 +45,10 @@ impl Proxy {
         self.ports[3]
     }
 
-    /// The command of an agent beside this proxy.
-    pub(crate) fn agent(&self, verb: &str) -> Command {
-        let mut agent = Command::new(AGENT);
-        agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
-        for (name, port) in [("--signal-port", self.signal()), ("--admin-port", self.admin()), ("--status-port", self.status())] {
-            agent.args([name, &port.to_string()]);
-        }
-        agent
-    }
-
     /// Kills it.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-
-    /// The requests that it got, once it has ended.
-    pub(crate) fn story(mut self) -> String {
-        let mut story = String::new();
-        self.output.read_to_string(&mut story).unwrap();
-        story
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -102,16 +60,16 @@ impl Task {
         Self::reaped_after(Duration::ZERO, script)
     }
 
-    /// The same, on a busy node, where the runtime reaps it `late`.
-    pub(crate) fn reaped_after(late: Duration, script: &str) -> Self {
+    /// The same, on a busy node, where the runtime reaps it only after `delay`.
+    pub(crate) fn reaped_after(delay: Duration, script: &str) -> Self {
         let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
         let runtime = thread::spawn(move || {
             let is_zombie = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"));
-            while !late.is_zero() && !is_zombie(std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap()) {
+            while !delay.is_zero() && !is_zombie(std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap()) {
                 thread::sleep(Duration::from_millis(5));
             }
-            thread::sleep(late);
+            thread::sleep(delay);
             child.wait().unwrap();
         });
         Self { pid, stdin, runtime }

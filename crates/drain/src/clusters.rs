@@ -1,7 +1,7 @@
 //! Counts the requests in flight in the text of Envoy's admin endpoint `/clusters`, piece by piece.
 //!
 //! In a large mesh the text has 35 MB, so the reader keeps only one line of it. A line looks like
-//! `outbound|9000||backend.example::127.0.0.1:9000::rq_active::1`; `rq_active` counts TCP streams, too.
+//! `outbound|9000||backend.example::127.0.0.1:9000::rq_active::1`; `rq_active` also counts TCP streams.
 
 use crate::admin::{Answer, Failure};
 use crate::config::{ADMIN_CLUSTER, AGENT_CLUSTER};

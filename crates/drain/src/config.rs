@@ -30,7 +30,10 @@ pub struct Config {
 // === impl Config ===
 
 impl Config {
-    /// Reads the configuration; an empty one means all defaults. The error lists every mistake in it.
+    /// Reads the configuration; an empty one means all defaults.
+    ///
+    /// # Errors
+    /// Every mistake in it.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());

@@ -14,6 +14,9 @@ pub struct NotADuration;
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// Reads a duration.
+///
+/// # Errors
+/// If the text is not a duration.
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     let mut rest = text.trim();
     if rest.is_empty() {

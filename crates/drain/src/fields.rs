@@ -38,6 +38,9 @@ struct Pieces<'a> {
 struct PiecesVisitor;
 
 /// Checks that `text` is exactly one JSON document.
+///
+/// # Errors
+/// If it is not: one mistake, with the reason of `serde_json`.
 pub fn document(text: &[u8]) -> Result<&RawValue, Vec<Mistake>> {
     from_json(text).map_err(|error| vec![Mistake::new("", format!("not JSON: {error}"))])
 }
@@ -179,7 +182,10 @@ impl<'a> Fields<'a> {
         self.mistakes.push(Mistake::new(self.path.clone(), problem));
     }
 
-    /// The value built from these fields, or every mistake in them.
+    /// The value built from these fields.
+    ///
+    /// # Errors
+    /// Every mistake in them, including fields that were not asked for.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Mistake>> {
         let mistakes = self.into_mistakes();
         if mistakes.is_empty() { Ok(value) } else { Err(mistakes) }

@@ -1,6 +1,6 @@
 //! A point in time, as the caller's clock tells it.
 
-use core::ops::{Add, Sub};
+use core::ops::Add;
 use core::time::Duration;
 
 /// A point on a clock that never goes back. The caller chooses where zero is; only differences have a meaning.
@@ -36,13 +36,5 @@ impl Add<Duration> for Instant {
 
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
-    }
-}
-
-impl Sub for Instant {
-    type Output = Duration;
-
-    fn sub(self, earlier: Self) -> Duration {
-        self.since(earlier)
     }
 }

@@ -91,7 +91,7 @@ const ACTIONS: [(&str, Action); 2] = [("quit", Action::Quit), ("drain", Action::
 
 /// A value of this module, as JSON.
 fn to_json(value: &impl Serialize) -> String {
-    // Writing fails only for maps whose keys are no texts; there are none here.
+    // Writing fails only for maps whose keys are not strings; there are none here.
     serde_json::to_string(value).unwrap_or_default()
 }
 
@@ -136,7 +136,10 @@ impl Unsent {
 // === impl Completion ===
 
 impl Completion {
-    /// Reads a completion. The error lists every mistake in it.
+    /// Reads a completion.
+    ///
+    /// # Errors
+    /// Every mistake in it.
     pub fn parse(body: &[u8]) -> Result<Self, Vec<Mistake>> {
         if body.is_empty() {
             return Err(vec![Mistake::new("", "the completion is empty: must be a JSON object")]);
@@ -182,6 +185,9 @@ impl Completion {
 
 impl Status {
     /// Reads the body of an answer.
+    ///
+    /// # Errors
+    /// If the text is not a status. Unknown fields are not an error.
     pub fn parse(body: &[u8]) -> Result<Self, Mistake> {
         from_json(body).map_err(|error| Mistake::new("", format!("not a status: {error}")))
     }

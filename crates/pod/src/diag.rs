@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_or_a_datagram_cut_short_is_no_answer() {
+    fn an_error_or_a_truncated_datagram_is_not_an_answer() {
         let whole = datagram_of(AF_INET, 1);
         assert_eq!(read(&header(16, ERROR)).1, Progress::Failed);
         for length in 1..whole.len() {

@@ -1,4 +1,4 @@
-//! In which form Istio's injector has put its proxy into the pod.
+//! The form in which Istio's injector has added its proxy to the pod.
 
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ struct Injected {
 
 impl Form {
     /// Reads the value of the annotation `sidecar.istio.io/status`, which the injector writes (istio, `pkg/kube/inject/webhook.go`).
-    /// The downward API gives it as an environment variable, which is empty where the annotation is not there.
+    /// The downward API gives it as an environment variable, which is empty if there is no annotation.
     #[must_use]
     pub fn of_status(status: &str) -> Self {
         let Ok(injected) = serde_json::from_str::<Injected>(status) else { return Self::Unknown };

@@ -24,7 +24,7 @@ pub enum Exit {
     Unknown,
 }
 
-/// One certain process. The kernel may give its pid to another process later; this never means another one.
+/// One specific process. The kernel may later give its pid to another process; this handle never means that other one.
 #[derive(Debug)]
 pub struct Process {
     pid: i32,

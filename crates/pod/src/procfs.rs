@@ -43,7 +43,7 @@ impl Procfs {
         &self.root
     }
 
-    /// All processes of this pid namespace, in no order.
+    /// All processes of this pid namespace, in any order.
     pub fn processes(&self) -> impl Iterator<Item = Stat> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         entries.filter_map(|entry| self.process(number(entry.file_name().as_encoded_bytes())?))
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exec_that_outlives_its_instance_is_no_new_instance() {
+    fn an_exec_that_outlives_its_instance_is_not_a_new_instance() {
         let made_up = pod();
         let pod = &made_up.0;
         let found = |ended| pod.instance_of("base", ended).map(|instance| (instance.id, instance.root.pid));

@@ -71,7 +71,7 @@ pub struct Proxy {
 // === impl Proxy ===
 
 impl Proxy {
-    /// A proxy of which only the signal ports and the control ports are known.
+    /// A proxy whose signal ports and control ports are known, and nothing else.
     #[must_use]
     pub fn new(scope: Scope, signal_ports: &[u16], control_ports: &[u16]) -> Self {
         let control = [&ports::CONTROL[..], signal_ports, control_ports].concat();
@@ -115,7 +115,7 @@ impl Proxy {
             self.ztunnel = Some(self.scope == Scope::Pod && self.listens_as_ztunnel(sockets));
         }
         for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
-            // ztunnel is root, and other listeners of the pod may be, too.
+            // ztunnel is root, and other listeners of the pod may be root, too.
             let elsewhere = self.is_ztunnel() && socket.local.port != ports::OUTBOUND;
             let outbound =
                 self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;

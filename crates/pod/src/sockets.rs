@@ -121,7 +121,7 @@ impl Endpoint {
 // === impl Socket ===
 
 impl Socket {
-    /// Reads one line; `None` for the heading and for everything that is no socket.
+    /// Reads one line; `None` for the heading and for everything that is not a socket.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = fields(line);
@@ -138,7 +138,7 @@ impl Socket {
         Some(Self { local, remote, state, tx_queue, rx_queue, uid, inode })
     }
 
-    /// Bytes written here and not acknowledged by the other end. FIN and SYN use a sequence number, but are no bytes of data.
+    /// Bytes written here and not acknowledged by the other end. FIN and SYN use a sequence number, but are not data.
     #[must_use]
     pub fn unsent(&self) -> u64 {
         let fin = u32::from(self.state.awaits_ack_of_fin());
@@ -148,7 +148,7 @@ impl Socket {
         }
     }
 
-    /// Bytes received and not read by the process. The FIN of the other end is in the queue, too, until it is read.
+    /// Bytes received and not read by the process. Until it is read, the FIN of the other end is also in the queue.
     #[must_use]
     pub fn unread(&self) -> u64 {
         match self.state {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fin_of_an_orphan_is_no_byte() {
+    fn the_fin_of_an_orphan_is_not_a_byte() {
         let socket = read(ORPHAN);
         assert_eq!((socket.remote, socket.state), (end("10.99.0.10", 9000), State::FinWait1));
         assert_eq!(socket.unsent(), 0x2a_d000);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fin_of_the_other_end_is_no_byte() {
+    fn the_fin_of_the_other_end_is_not_a_byte() {
         assert_eq!(read(UNREAD).unread(), 10);
     }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_none() {
+    fn other_lines_are_not_sockets() {
         let heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
         let wrong =
             ["", "0:", heading, &LISTENER[..60], &LISTENER.replace("3AAD", "+AAD"), &LISTENER.replace("0100007F", "1007F")];

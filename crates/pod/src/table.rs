@@ -34,6 +34,9 @@ impl Table {
     /// The table of the current network namespace, from the fastest source.
     ///
     /// This reads the table once, because the kernel may have to load a module for the first reading. Later every millisecond counts.
+    ///
+    /// # Errors
+    /// If the kernel does not answer netlink and the files in `/proc/net` cannot be opened.
     pub fn open() -> io::Result<Self> {
         let diag = Diag::open().and_then(|diag| diag.read(&mut [0; BUFFER], |_| {}).map(|()| diag));
         match diag {
@@ -43,6 +46,9 @@ impl Table {
     }
 
     /// The table under `proc`, usually `/proc`. If IPv6 is disabled, there is no second file.
+    ///
+    /// # Errors
+    /// If one of the files exists and cannot be opened, or if there is no `net/tcp`.
     pub fn open_files(proc: &Path) -> io::Result<Self> {
         let mut files = vec![File::open(proc.join("net/tcp"))?];
         match File::open(proc.join("net/tcp6")) {
@@ -54,6 +60,9 @@ impl Table {
     }
 
     /// Replaces `sockets` by the current ones, without those in TIME-WAIT: there may be thousands, and they hold no data.
+    ///
+    /// # Errors
+    /// If the files cannot be read. After an error from netlink, this and every later reading use the files.
     pub fn read(&mut self, sockets: &mut Vec<Socket>) -> io::Result<()> {
         self.buffer.resize(BUFFER, 0);
         if let Source::Diag(diag) = &self.source {

@@ -36,9 +36,9 @@ pub fn run(plan: &Plan) -> End {
     let _ = log::set_logger(&WorldLog);
     log::set_max_level(LevelFilter::Debug);
     World::new(plan.clone()).begin();
-    let (mut restless, mut all_have_left, mut speechless) = (false, false, false);
+    let (mut never_ends, mut all_have_left, mut has_no_verdict) = (false, false, false);
     loop {
-        let began = world::now();
+        let start = world::now();
         let interruption = match catch_unwind(AssertUnwindSafe(|| shut_down(plan))) {
             Ok(()) => {
                 all_have_left = true;
@@ -48,11 +48,11 @@ pub fn run(plan: &Plan) -> End {
         };
         match *interruption {
             Interruption::PodIsOver => {
-                speechless = world::now().since(began) >= MARGIN;
+                has_no_verdict = world::now().since(start) >= MARGIN;
                 break;
             }
-            Interruption::Restless => {
-                restless = true;
+            Interruption::NeverEnds => {
+                never_ends = true;
                 break;
             }
             // A kill in this time finds no agent.
@@ -66,10 +66,10 @@ pub fn run(plan: &Plan) -> End {
     world::with(|world| {
         world.end(all_have_left);
         let mut wrongs = world.wrongs().to_vec();
-        if restless {
+        if never_ends {
             wrongs.push("it does not end".to_owned());
         }
-        if speechless {
+        if has_no_verdict {
             wrongs.push("the grace period is over, and the agent has written no verdict".to_owned());
         }
         End { after: world.now().since_zero(), lateness: world.lateness(), wrongs, log: world.log().to_vec() }
@@ -80,7 +80,7 @@ pub fn run(plan: &Plan) -> End {
 fn shut_down(plan: &Plan) {
     let Some(options) = options(plan.native) else { return };
     let world = Machine;
-    let task = TaskEnd::told(options.container(), Exit::Code(0), world::now());
+    let task = TaskEnd::reported(options.container(), Exit::Code(0), world::now());
     let grace = world::with(|world| world.grace());
     let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace };
     let verdict = sequence::run(&context, Sidecar::new(&world, &options, None));

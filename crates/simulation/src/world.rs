@@ -45,7 +45,7 @@ pub(crate) enum Interruption {
     /// The pod's grace period is over.
     PodIsOver,
     /// It runs for ever.
-    Restless,
+    NeverEnds,
 }
 
 /// The result of a request.
@@ -317,7 +317,7 @@ impl World {
             self.note("the agent is killed");
             return Some(Interruption::Killed(Duration::from_millis(pause)));
         }
-        (stop >= PATIENCE).then_some(Interruption::Restless)
+        (stop >= PATIENCE).then_some(Interruption::NeverEnds)
     }
 
     fn happen(&mut self, happening: &Happening) {

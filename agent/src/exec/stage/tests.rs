@@ -94,7 +94,7 @@ fn after_a_command_that_cannot_be_started_the_proxy_is_shut_down() {
 }
 
 #[test]
-fn a_command_that_failed_under_on_failure_is_no_completion() {
+fn a_command_that_failed_under_on_failure_is_not_a_completion() {
     let now = Instant::now();
     for (exit, effect) in [
         (Exit::Code(1), Effect::Leave(1)),

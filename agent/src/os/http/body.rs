@@ -10,7 +10,7 @@ pub struct Body {
 // === impl Body ===
 
 impl Body {
-    /// A body of which at most `longest` bytes are kept.
+    /// A body that keeps its first `longest` bytes.
     #[must_use]
     pub const fn up_to(longest: usize) -> Self {
         Self { bytes: Vec::new(), longest }

@@ -1,4 +1,4 @@
-//! In an ambient mesh, ztunnel carries the traffic of the pod. It belongs to the node, so there is nothing to end and nobody to ask. But
+//! In an ambient mesh, ztunnel carries the traffic of the pod. It belongs to the node, so there is nothing to end and no process to ask. But
 //! its sockets are in the pod's network, which ends with the last container of the pod. So the agent stays until the kernel has
 //! delivered what it holds for ztunnel.
 

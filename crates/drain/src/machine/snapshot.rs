@@ -132,6 +132,9 @@ impl Snapshot {
     }
 
     /// Reads the text of [`Snapshot::to_json`]. Another version of the filter may have written it differently.
+    ///
+    /// # Errors
+    /// If the text is not a snapshot of this version.
     pub fn parse(text: &[u8]) -> Result<Self, Vec<Mistake>> {
         let stored: Stored = from_json(text).map_err(|error| vec![Mistake::new("", format!("not a snapshot: {error}"))])?;
         let completion = stored.completion.map(|text| Completion::parse(text.as_bytes())).transpose()?;

@@ -148,7 +148,7 @@ fn a_busy_reading_between_two_idle_ones_starts_again() {
 }
 
 #[test]
-fn envoy_gives_the_second_reading_where_the_agent_does_not() {
+fn envoy_gives_the_second_reading_if_the_agent_does_not() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, Some(facts(0, 0, 0)));
     rig.sleep(20);
@@ -210,7 +210,7 @@ fn too_many_clusters_are_not_asked() {
     rig.answer(Call::CountClusters, Answer::ClusterCount(10_000));
     rig.sleep(900);
     assert!(!rig.has_asked(Call::Clusters));
-    assert_eq!(rig.machine.state(), State::Draining, "one reading of the agent's is not enough");
+    assert_eq!(rig.machine.state(), State::Draining, "one reading of the agent is not enough");
     rig.signal(Action::Quit, Some(facts(0, 0, 3)));
     assert_eq!(rig.machine.state(), State::Quitting);
 }
@@ -243,7 +243,7 @@ fn for_a_receiver_that_reads_slowly_the_drain_goes_on_until_the_deadline() {
 }
 
 #[test]
-fn a_suspended_process_is_no_stall() {
+fn a_suspended_process_is_not_a_stall() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
     // Envoy blocks for longer than the stall timeout. The first event after that is the overdue tick.

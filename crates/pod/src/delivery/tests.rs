@@ -121,7 +121,7 @@ fn ztunnel_is_recognized_by_its_listeners_and_an_envoy_in_an_ambient_mesh_is_not
 }
 
 #[test]
-fn what_ztunnel_has_not_delivered_counts_also_if_other_processes_of_root_are_in_the_pod() {
+fn what_ztunnel_has_not_delivered_counts_even_beside_other_processes_of_root() {
     let helpers = [
         listener("0.0.0.0:8080", 0, 5),
         socket("10.99.0.2:8080", "10.0.0.8:40000", State::Established, (0, 900), Some(0)),
@@ -191,7 +191,7 @@ fn an_orphan_of_control_traffic_does_not_count() {
 }
 
 #[test]
-fn a_remote_server_with_the_number_of_a_control_port_is_no_control_traffic() {
+fn a_remote_server_on_the_number_of_a_control_port_is_not_control_traffic() {
     for remote in ["10.0.0.9:15000", "10.0.0.9:15020", "10.0.0.9:15053"] {
         let orphan = socket(TASK, remote, State::FinWait1, (101, 0), None);
         let upstream = socket(UPSTREAM, remote, State::Established, (50, 0), Some(PROXY));
@@ -239,7 +239,7 @@ fn a_half_closed_and_delivered_connection_accounts_for_one_and_no_more() {
 }
 
 #[test]
-fn a_fin_wait_2_that_is_no_upstream_accounts_for_nothing() {
+fn a_fin_wait_2_that_is_not_an_upstream_accounts_for_nothing() {
     let captured = socket(CAPTURED, TASK, State::CloseWait, (0, 0), Some(PROXY));
     let others = [
         socket(CAPTURED, "10.99.0.2:43000", State::FinWait2, (0, 0), Some(PROXY)),
@@ -295,7 +295,7 @@ fn if_task_and_proxy_have_the_same_uid_inodes_tell_them_apart() {
 }
 
 #[test]
-fn the_agents_own_signal_is_no_data_of_the_task() {
+fn the_agents_own_signal_is_not_data_of_the_task() {
     let signal = socket(CAPTURED, "10.99.0.2:50123", State::CloseWait, (0, 0), Some(PROXY));
     let unanswered = socket(UPSTREAM, "192.0.2.190:15190", State::SynSent, (1, 0), Some(PROXY));
     let mut proxy = pods_proxy();

@@ -1,6 +1,6 @@
 """A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
 
-Usage: fake_proxy.py [filter=ok|foreign|drained|none] [admin=yes|no] [pilot=yes|no]
+Usage: proxy.py [filter=ok|foreign|drained|none] [admin=yes|no] [pilot=yes|no]
 Says on stdout where it listens, then what it was asked, then how many bytes its front listener was sent.
 """
 

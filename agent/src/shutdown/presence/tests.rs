@@ -1,0 +1,73 @@
+use pod::delivery::Held;
+use pod::pidfd::Exit;
+use pod::ports;
+
+use super::*;
+use crate::shutdown::TaskEnd;
+use crate::shutdown::attempts::Route;
+use crate::testing::{Script, options};
+
+/// Whether the proxy of `world` is here after the task has ended at time 0, and when that is known, in milliseconds.
+fn is_here_in(world: &Script, patience: Patience) -> (bool, u64) {
+    let (options, task) = (options("watch"), TaskEnd::reported("base", Exit::Code(0), world.now()));
+    let context = Context { world, options: &options, task: &task, patience, grace: options.grace_period };
+    let here = is_here(&context, &mut Sidecar::new(world, &options, None), &Attempts::default(), None);
+    (here, world.elapsed())
+}
+
+/// A pod whose proxy starts at `start`.
+fn starts_at(start: u64) -> Script {
+    Script { listeners: vec![(ports::OUTBOUND, start..u64::MAX)], is_captured: true, ..Script::default() }
+}
+
+#[test]
+fn a_proxy_that_runs_is_here_at_once() {
+    assert_eq!(is_here_in(&starts_at(0), Patience::Endless), (true, 0));
+}
+
+#[test]
+fn watch_waits_for_a_proxy_that_has_not_started() {
+    assert_eq!(is_here_in(&starts_at(2_000), Patience::Endless), (true, 2_000));
+    assert_eq!(is_here_in(&starts_at(u64::MAX), Patience::Endless), (false, 300_000), "after five minutes it does not start");
+    assert_eq!(is_here_in(&starts_at(2_000), Patience::Once), (false, 0), "another program waits for the agent");
+    let deleted = Script { sigterm: Some(1_000), ..starts_at(2_000) };
+    assert_eq!(is_here_in(&deleted, Patience::Endless), (false, 1_000), "kubelet starts nothing in a deleted pod");
+}
+
+#[test]
+fn without_captured_traffic_there_is_no_proxy_to_wait_for() {
+    let (here, at) = is_here_in(&Script { is_captured: false, ..starts_at(2_000) }, Patience::Endless);
+    assert!(!here && at < 1_000, "{at}");
+}
+
+/// Whether a proxy that has ended at time 0 is here again, with `policy`, if it starts at `start` and `attempts` were made.
+fn is_here_again(policy: &str, start: u64, attempts: &Attempts) -> bool {
+    let world = starts_at(start);
+    let options = options(&format!("watch --restart-policy {policy}"));
+    let task = TaskEnd::reported("base", Exit::Code(0), world.now());
+    let context =
+        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let mut sidecar = Sidecar::new(&world, &options, None);
+    let here = is_here(&context, &mut sidecar, attempts, Some(&Outcome::Gone));
+    assert_eq!(matches!(sidecar.state(), State::Running(_)), here, "the new proxy takes the place of the old one");
+    here
+}
+
+#[test]
+fn under_on_failure_kubelet_restarts_a_proxy_that_ended_by_itself() {
+    let none = Attempts::default();
+    assert!(is_here_again("OnFailure", 1_000, &none));
+    assert!(!is_here_again("OnFailure", 4_000, &none), "kubelet restarts it within a second");
+    assert!(!is_here_again("Never", 1_000, &none));
+}
+
+#[test]
+fn a_proxy_that_ended_in_order_is_not_restarted() {
+    let at = Route::Terminate;
+    let mut attempts = Attempts::default();
+    attempts.record(at, Outcome::Gone);
+    attempts.report(Some(Held { connections: 1, bytes: 90, downstream: 0 }));
+    assert!(is_here_again("OnFailure", 1_000, &attempts), "with undelivered data it ended by itself");
+    attempts.report(Some(Held::default()));
+    assert!(!is_here_again("OnFailure", 1_000, &attempts));
+}

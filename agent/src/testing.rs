@@ -1,0 +1,160 @@
+//! For unit tests: a machine whose time passes only while the agent waits, and whose proxy follows a script.
+
+use core::cell::Cell;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::ops::Range;
+use core::time::Duration;
+use std::ffi::OsString;
+use std::io;
+use std::rc::Rc;
+
+use drain::time::Instant;
+use pod::sockets::{Endpoint, Socket, State};
+use pod::stat::Stat;
+
+use crate::options::{Invocation, Options};
+use crate::os::World;
+use crate::os::http::{Head, Problem, Request};
+use crate::os::world::{Connection, Identity, NotTerminated, Process, Source};
+
+/// The uid of the proxy.
+const UID: u32 = 1337;
+
+/// The options of the command line `line`.
+pub(crate) fn options(line: &str) -> Options {
+    match Invocation::parse(line.split_whitespace().map(OsString::from), |_| None) {
+        Ok(Invocation::Run(options)) => options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// The machine. All times are in milliseconds; time 0 is its start.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    /// The time, which the handles of processes share.
+    pub(crate) now: Rc<Cell<u64>>,
+    /// The ports of the proxy, and when each has a listener.
+    pub(crate) listeners: Vec<(u16, Range<u64>)>,
+    /// The processes: PID, name, and when each runs.
+    pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
+    /// Whether Istio captures the traffic of the pod. No connection is ever made: a captured one is refused, the others time out.
+    pub(crate) is_captured: bool,
+    /// When SIGTERM comes.
+    pub(crate) sigterm: Option<u64>,
+}
+
+/// A handle of a process.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    now: Rc<Cell<u64>>,
+    pid: i32,
+    end: u64,
+}
+
+/// A connection, which is never made.
+#[derive(Debug)]
+pub(crate) enum NoConnection {}
+
+// === impl Script ===
+
+impl Script {
+    /// Lets the time pass until `at`.
+    pub(crate) fn pass_until(&self, at: u64) {
+        self.now.set(self.now.get().max(at));
+    }
+
+    /// The milliseconds since the start.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.now.get()
+    }
+}
+
+impl World for Script {
+    type Connection = NoConnection;
+    type Process = Handle;
+
+    fn now(&self) -> Instant {
+        Instant::at(Duration::from_millis(self.now.get()))
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.now.set(self.now.get() + milliseconds(time));
+    }
+
+    fn terminated_at(&self, _: Source) -> Option<Instant> {
+        self.sigterm.filter(|at| *at <= self.now.get()).map(|at| Instant::at(Duration::from_millis(at)))
+    }
+
+    fn connect(&self, _: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
+        if self.is_captured {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        self.sleep(timeout);
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {
+        let listener = |port: u16| Socket {
+            local: Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+            remote: Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            state: State::Listen,
+            tx_queue: 0,
+            rx_queue: 0,
+            uid: UID,
+            inode: port.into(),
+        };
+        sockets.clear();
+        sockets.extend(self.listeners.iter().filter(|(_, when)| when.contains(&self.now.get())).map(|(port, _)| listener(*port)));
+        Ok(())
+    }
+
+    fn processes(&self) -> Vec<Stat> {
+        let running = self.processes.iter().filter(|(.., when)| when.contains(&self.now.get()));
+        let stat =
+            |(pid, name, _): &(i32, &str, _)| Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent: 1, start: 1 };
+        running.map(stat).collect()
+    }
+
+    fn identity(&self, _: i32) -> Identity {
+        Identity { uid: Some(UID), network: None }
+    }
+
+    fn socket_inodes(&self, _: i32, _: &mut Vec<u64>) -> bool {
+        false
+    }
+
+    fn open(&self, pid: i32) -> Option<Handle> {
+        let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
+        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end })
+    }
+}
+
+impl Process for Handle {
+    fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    fn wait(&self, timeout: Duration) -> bool {
+        let until = self.now.get().saturating_add(milliseconds(timeout));
+        self.now.set(until.min(self.end).max(self.now.get()));
+        self.now.get() >= self.end
+    }
+
+    fn terminate(&self) -> Result<(), NotTerminated> {
+        Err(NotTerminated::NotPermitted)
+    }
+}
+
+impl Connection for NoConnection {
+    fn local_end(&self) -> Option<SocketAddr> {
+        match *self {}
+    }
+
+    fn exchange(self, _: SocketAddr, _: &Request<'_>, _: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
+        match self {}
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
