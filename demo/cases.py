@@ -116,7 +116,7 @@ def _terminate(pod: Pod, what: str) -> None:
 
 def _verdict(pod: Pod) -> str | None:
     assert pod.agent is not None
-    verdict = pod.agent.verdict(pod.patience_s)
+    verdict = pod.agent.unchecked_verdict(pod.patience_s)
     route: str | None = verdict["route"]
     undelivered = verdict["undelivered"]["bytes"]
     if verdict["proxy"] not in ("gone", "left"):

@@ -14,7 +14,7 @@ from .project import ROOT
 from .reference import BadName, Reference, read_prefix, read_tag, read_url
 
 _DESCRIPTION = """
-Makes the two OCI images of exeunt without a Docker daemon, byte for byte the same at every making:
+Makes the two OCI images of exeunt without a Docker daemon, byte for byte the same every time:
 
   exeunt        the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
   exeunt-agent  the agent that kubelet pulls: one static binary for each --platform
@@ -177,7 +177,7 @@ def _parser(version: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    make = parser.add_argument_group("making")
+    make = parser.add_argument_group("building")
     make.add_argument("--output", metavar="DIR", default=str(ROOT / "target" / "images"), help="the folder (target/images)")
     make.add_argument("--plugin", metavar="FILE", help="the filter (what ./build.sh wasm makes)")
     make.add_argument(

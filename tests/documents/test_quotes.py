@@ -14,6 +14,7 @@ _OTHERS = {
     "Init:ErrImagePull": "kubectl get",
     "ImagePullBackOff": "kubectl get",
     "ErrImagePull": "kubectl get",
+    "http: server gave HTTP response to HTTPS client": "containerd, in kubectl describe",
     "exec format error": "the kernel, in kubectl logs",
     "context deadline exceeded": "Go, in Istio's agent",
     "at '/plugin/…': …": "Helm, of values.schema.json",

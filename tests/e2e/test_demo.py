@@ -18,7 +18,8 @@ from harness.process import parents
 from harness.release import NEWEST
 from harness.wait import until
 
-DEMO = [sys.executable, str(ROOT / "demo" / "demo.py")]
+# Without site-packages (-S): a new checkout has none of the packages of the tests.
+DEMO = [sys.executable, "-S", str(ROOT / "demo" / "demo.py")]
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 # The keys that existed before the picture: scripts may depend on them and on their order.

@@ -1,5 +1,6 @@
 """The built agent, watching a task."""
 
+import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,15 @@ class Agent(Child):
 
     def verdict(self, within: float = 30.0) -> Any:
         """Waits for the agent's end and returns the verdict from its termination log, checked against its schema."""
+        return verdict.check(self._message(within))
+
+    def unchecked_verdict(self, within: float = 30.0) -> Any:
+        """As `verdict`, for a program that runs without jsonschema: the check would also delay what it measures."""
+        return json.loads(self._message(within))
+
+    def _message(self, within: float) -> str:
         self.wait(within)
-        return verdict.check(self.termination_log.read_text())
+        return self.termination_log.read_text()
 
 
 def flags(places: Places, proxy_pid: int) -> list[str]:

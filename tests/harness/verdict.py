@@ -47,7 +47,7 @@ def problems(verdict: Any) -> list[str]:
 
 @functools.cache
 def _validator() -> "Validator":
-    # The demo and the benchmark use the harness too, and run without jsonschema.
+    # The demo and the benchmark import this module too, and run without jsonschema.
     from jsonschema import Draft202012Validator
 
     schema = json.loads(SCHEMA.read_text())
