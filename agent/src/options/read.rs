@@ -1,6 +1,6 @@
 //! The options as text, and every mistake in them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use drain::fields::Mistake;
 use lexopt::Arg;
@@ -62,9 +62,8 @@ impl Given {
                         };
                         self.read_value(option.name, written, value);
                     } else {
-                        // A joined value belongs to it; the next word can be anything.
-                        let _ = parser.optional_value();
                         self.mistake(&written, "is not known: see --help");
+                        self.skip_value(&mut parser);
                     }
                 }
                 Ok(Some(Arg::Short(letter))) => self.mistake(&format!("-{letter}"), "is not known: see --help"),
@@ -141,6 +140,22 @@ impl Given {
             }
         }
         self.mistakes
+    }
+
+    /// Skips what is probably the value of an unknown option, so that one wrong word is one mistake.
+    fn skip_value(&self, parser: &mut lexopt::Parser) {
+        let joined = parser.optional_value().is_some();
+        if joined || self.verb == Some(Verb::Exec) {
+            return;
+        }
+        let Some(mut words) = parser.try_raw_args() else { return };
+        let is_value = |word: &OsStr| {
+            let word = word.to_string_lossy();
+            !word.starts_with('-') && Verb::ALL.into_iter().all(|verb| verb.name() != word)
+        };
+        if words.peek().is_some_and(is_value) {
+            words.next();
+        }
     }
 
     fn read_verb(&mut self, word: &str) {

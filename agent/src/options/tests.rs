@@ -134,3 +134,12 @@ fn exec_logs_only_trouble_by_default_and_the_other_verbs_every_step() {
     assert_eq!(options("watch", &[]).log, LogLevel::Info);
     assert_eq!(options("complete --log debug", &[]).log, LogLevel::Debug);
 }
+
+#[test]
+fn an_unknown_option_with_a_value_is_one_mistake() {
+    for line in ["watch --grace-perod 30s --container base", "--grace-perod=30s", "--nonsense watch", "watch --nonsense -- "] {
+        let mistakes = parse(line, &[]).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{line}: {mistakes:?}");
+        assert!(mistakes[0].ends_with("is not known: see --help"), "{mistakes:?}");
+    }
+}
