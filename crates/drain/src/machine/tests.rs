@@ -424,7 +424,7 @@ fn under_drain_a_new_end_starts_a_new_drain_and_new_facts_do_not() {
         Event::Signal(Completion { container: None, ended_at_ms: Some(ended_at_ms), ..completion(Action::Drain, Some(unsent)) })
     };
     for _ in 0..2 {
-        rig.on(end(1_000, facts(0, 0, 1)));
+        rig.on(end(1_000, facts(0, 0, 0)));
         rig.pass(4);
     }
     assert_eq!(rig.machine.state(), State::Drained);
@@ -438,7 +438,7 @@ fn under_drain_a_new_end_starts_a_new_drain_and_new_facts_do_not() {
     rig.on(end(1_000, facts(1, 6, 1)));
     assert_eq!(rig.machine.status(rig.now).unsent, Some(facts(1, 6, 1)), "an older report is only a report");
     for _ in 0..2 {
-        rig.on(end(401_000, facts(0, 0, 1)));
+        rig.on(end(401_000, facts(0, 0, 0)));
         rig.pass(4);
     }
     assert_eq!(rig.machine.state(), State::Drained);
