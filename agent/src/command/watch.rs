@@ -25,7 +25,9 @@ pub(super) fn run(options: &Options) {
     let termination = world.block_termination();
     let options = &recognition::pod(&world, termination, options);
     let refusals = preflight::refusals(options);
-    if !refusals.is_empty() {
+    if recognition::is_alone(options) && options.form.form == Form::Unknown && termination.has_come() {
+        info!("SIGTERM before istio-proxy was seen; leaving");
+    } else if !refusals.is_empty() {
         verdict::refuse(&refusals, options.termination_log.as_deref());
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");

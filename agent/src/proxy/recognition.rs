@@ -15,9 +15,10 @@ use crate::os::{Linux, World};
 /// The first pause between two questions. The pauses double.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// For how long to ask. A classic proxy starts with the main containers; its image may have to be pulled.
-const ASKING: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// For how long to ask. The image of the proxy may have to be pulled, and perhaps there is none: an agent that may be a regular container
+/// must not keep the pod. If it is a native sidecar after all, kubelet starts it again.
+const ASKING: Duration = Duration::from_mins(10);
 /// Timeout for one question. While Envoy starts, its main thread can be busy.
 const CALL: Duration = Duration::from_millis(250);
 
