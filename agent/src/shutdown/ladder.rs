@@ -6,9 +6,9 @@ use core::net::SocketAddr;
 use drain::wire::Action;
 use log::{info, warn};
 
-use super::attempts::{Attempts, Failure, Outcome, Progress};
+use super::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use super::context::{Context, Patience};
-use super::route::{driver, filter, terminate};
+use super::route::{driver, filter, listeners, terminate};
 use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
@@ -36,6 +36,11 @@ fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, 
     loop {
         let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
         for at in filters {
+            // Where Envoy has no such listener, it would hold the connection until the connect times out.
+            if !at.ip().is_loopback() && listeners::has(context, *at) == Some(false) {
+                attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoListener));
+                continue;
+            }
             match filter::signal(context, sidecar, attempts, *at) {
                 outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
                 // It ended by itself.
