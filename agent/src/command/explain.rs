@@ -33,7 +33,7 @@ pub(super) fn plan(options: &Options) -> String {
     let world = Linux::new();
     let options = &recognition::once(&world, options);
     say("agent", &format!("{} {}, {}", drain::VERSION, options.verb.name(), placement(options)));
-    for reason in preflight::refusals(options) {
+    for reason in preflight::refusals(&world, options) {
         say("refused", &reason);
     }
     say("end of the task", end(options));

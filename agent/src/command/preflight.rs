@@ -5,6 +5,7 @@ use std::fs;
 use pod::procfs::Procfs;
 
 use crate::options::{Form, Options};
+use crate::os::Linux;
 use crate::os::linux::own_pid;
 use crate::proxy::recognition;
 use crate::task::Source;
@@ -16,16 +17,16 @@ const HOSTS: &str = "/etc/hosts";
 const HOST_NETWORK: &str = "# Kubernetes-managed hosts file (host network).";
 
 /// Why the agent refuses to handle this pod: all reasons. Empty if it does not refuse.
-pub(super) fn refusals(options: &Options) -> Vec<String> {
+pub(super) fn refusals(world: &Linux, options: &Options) -> Vec<String> {
     // With --proxy-pid the agent is on a shared host, and meant to be.
     let hosts = if options.proxy_pid.is_none() { fs::read_to_string(HOSTS).unwrap_or_default() } else { String::new() };
-    let proc = Procfs::default();
+    let proc = world.proc();
     let mut refusals: Vec<String> = host_network(&hosts).into_iter().collect();
     if Source::of(options) == Source::Processes {
         let own = proc.container(own_pid()).map(|container| container.name);
         let itself = own.and_then(|own| itself(options, &own));
-        let alone = recognition::is_alone(options).then(|| cannot_see(options));
-        refusals.extend(alone.into_iter().chain(host_processes(options, &proc)).chain(itself));
+        let alone = recognition::is_alone(world, options).then(|| cannot_see(options));
+        refusals.extend(alone.into_iter().chain(host_processes(options, proc)).chain(itself));
     }
     refusals
 }

@@ -23,15 +23,18 @@ pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
     let termination = world.block_termination();
+    let proxy_first = Sidecar::new(&world, options, None).is_here();
     let options = &recognition::pod(&world, termination, options);
-    let refusals = preflight::refusals(options);
-    if !refusals.is_empty() {
+    let refusals = preflight::refusals(&world, options);
+    if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
+        info!("SIGTERM before istio-proxy was seen; leaving");
+    } else if !refusals.is_empty() {
         verdict::refuse(&refusals, options.termination_log.as_deref());
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
         match Source::of(options) {
-            Source::Kubelet => wait_for_kubelet(&world, termination, options),
+            Source::Kubelet => wait_for_kubelet(&world, termination, options, proxy_first),
             Source::Processes => watch_processes(&world, termination, options),
         }
     }
@@ -54,18 +57,16 @@ fn stay(termination: &Termination, options: &Options) {
     }
 }
 
-/// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left.
-fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options) {
-    let mut sidecar = Sidecar::new(world, options, None);
-    let was_here = sidecar.is_here();
-    if was_here {
-        info!("waiting for SIGTERM, which kubelet sends when the task has ended");
-    } else {
-        warn!("istio-proxy does not run yet: {ORDER}");
+/// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left. `proxy_first`: the
+/// proxy ran when the agent started.
+fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options, proxy_first: bool) {
+    if !proxy_first {
+        warn!("istio-proxy started after the agent: {ORDER}");
     }
+    info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     termination.wait();
     let task = TaskEnd::by_kubelet(world.terminated_at(world::Source::LastAnswer).unwrap_or(world.now()));
-    let sidecar = Sidecar::new(world, options, None).seen_before(was_here);
+    let sidecar = Sidecar::new(world, options, None).seen_before(true);
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let mut verdict = sequence::run(&context, sidecar);
     if verdict.attempts.routes().next().is_none() {

@@ -15,16 +15,19 @@ use crate::os::{Linux, World};
 /// The first pause between two questions. The pauses double.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// For how long to ask. A classic proxy starts with the main containers; its image may have to be pulled.
-const ASKING: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// For how long to ask. The image of the proxy may have to be pulled, and perhaps there is none: an agent that may be a regular container
+/// must not keep the pod. If it is a native sidecar after all, kubelet starts it again.
+const ASKING: Duration = Duration::from_mins(10);
 /// Timeout for one question. While Envoy starts, its main thread can be busy.
 const CALL: Duration = Duration::from_millis(250);
 
-/// Whether the agent is the first process of its container, so that it sees no process of the main containers.
+/// Whether the pod does not share its processes, so that the agent sees none of the main containers. Then process 1 is the agent itself, or the
+/// agent that `kubectl exec` has started this process beside; in a shared PID namespace it is `pause`.
 #[must_use]
-pub fn is_alone(options: &Options) -> bool {
-    options.pid.is_none() && process::id() == 1
+pub fn is_alone(world: &Linux, options: &Options) -> bool {
+    let comm = |pid| world.proc().process(pid).map(|process| process.comm);
+    options.pid.is_none() && (process::id() == 1 || comm(1).is_some_and(|first| Some(first) == comm(own_pid())))
 }
 
 /// `options` with the form of the proxy, as far as Envoy tells it now.
@@ -56,7 +59,7 @@ pub fn pod(world: &Linux, termination: &Termination, options: &Options) -> Optio
         if is_known || ask(world, &mut options) {
             return options;
         }
-        if !is_alone(&options) || world.now().since(start) >= ASKING || termination.wait_for(pause) {
+        if !is_alone(world, &options) || world.now().since(start) >= ASKING || termination.wait_for(pause) {
             return options;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use super::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use super::context::{Context, Patience};
-use super::route::{driver, filter, listeners, terminate};
+use super::route::{driver, filter, reach, terminate};
 use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
@@ -36,9 +36,8 @@ fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, 
     loop {
         let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
         for at in filters {
-            // Where Envoy has no such listener, it would hold the connection until the connect times out.
-            if !at.ip().is_loopback() && listeners::has(context, *at) == Some(false) {
-                attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoListener));
+            if !at.ip().is_loopback() && reach::is_out_of_reach(context, *at) {
+                attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoFilter));
                 continue;
             }
             match filter::signal(context, sidecar, attempts, *at) {

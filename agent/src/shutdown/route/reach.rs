@@ -1,5 +1,5 @@
-//! Whether Envoy has a listener for a signal address outside of loopback. Istio captures connections to such an address, and without a
-//! listener Envoy passes them on to a destination that does not exist.
+//! Whether a filter can be behind a signal address outside of loopback. Istio captures connections to such an address, and without a
+//! filter Envoy passes them on to a destination that does not exist: the agent would wait in vain.
 
 use core::net::SocketAddr;
 
@@ -7,12 +7,16 @@ use pod::ports;
 
 use crate::os::World;
 use crate::os::call;
-use crate::os::http::Request;
+use crate::os::http::{Body, Request};
 use crate::shutdown::context::Context;
 use crate::shutdown::times;
 
 /// Envoy's admin interface lists its listeners here, one on a line: `NAME::ADDRESS`, or `NAME::ADDRESS,ADDRESS`.
 const LISTENERS: &str = "/listeners";
+/// Istio configures plugins by discovery, and Envoy tells here what it has discovered.
+const PLUGINS: &str = "/config_dump?resource=ecds_filters";
+/// The beginning of its response if there is none, which has the status 404 (Envoy, `source/server/admin/config_dump_handler.cc`).
+const NO_PLUGIN: &[u8] = b"ecds_filters not found";
 
 /// Looks for a listener on a port in pieces of the list. The address does not matter: Istio serves HTTP on a port of any address by one
 /// listener on `0.0.0.0`.
@@ -24,15 +28,23 @@ struct Search {
     found: bool,
 }
 
-/// Whether Envoy has a listener on the port of `at`. `None` if Envoy does not answer.
-pub(in crate::shutdown) fn has<W: World>(context: &Context<'_, W>, at: SocketAddr) -> Option<bool> {
-    let timeout = context.time_for(times::LISTENERS);
-    let request = Request { method: "GET", path: LISTENERS, headers: &[], timeout };
+/// Whether Envoy says that it has no listener on the port of `at`, or no plugin. False if it does not answer.
+pub(in crate::shutdown) fn is_out_of_reach<W: World>(context: &Context<'_, W>, at: SocketAddr) -> bool {
+    let mut search = Search::new(at.port());
+    let lists = ask(context, LISTENERS, &mut |piece| search.read(piece)) == Some(200);
+    if lists && !search.found {
+        return true;
+    }
+    let mut body = Body::up_to(NO_PLUGIN.len());
+    ask(context, PLUGINS, &mut |piece| body.take(piece)) == Some(404) && body.bytes() == NO_PLUGIN
+}
+
+/// The status of the response to `path`. `None` if Envoy does not answer.
+fn ask<W: World>(context: &Context<'_, W>, path: &'static str, body: &mut dyn FnMut(&[u8])) -> Option<u16> {
+    let request = Request { method: "GET", path, headers: &[], timeout: context.time_for(times::REACH) };
     ports::LOCALHOST.into_iter().find_map(|ip| {
-        let mut search = Search::new(at.port());
         let admin = SocketAddr::new(ip, context.options.admin_port);
-        let head = call::exchange(context.world, admin, &request, &mut |piece| search.read(piece)).ok()?;
-        (head.status == 200).then_some(search.found)
+        call::exchange(context.world, admin, &request, body).ok().map(|head| head.status)
     })
 }
 
