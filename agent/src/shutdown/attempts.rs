@@ -22,6 +22,8 @@ pub enum Route {
     Terminate,
     /// None: the agent only waits for ztunnel.
     Ztunnel,
+    /// None: by the kernel's table of sockets, the agent sees that everything is delivered, and kubelet ends the proxy.
+    SocketTable,
 }
 
 /// The outcome of a route.
@@ -163,6 +165,7 @@ impl fmt::Display for Route {
             Self::PilotAgent(at) => write!(f, "pilot-agent {at}"),
             Self::Terminate => f.write_str("SIGTERM to pilot-agent"),
             Self::Ztunnel => f.write_str("ztunnel"),
+            Self::SocketTable => f.write_str("socket table"),
         }
     }
 }
