@@ -18,11 +18,7 @@ from harness.pod import AGENT_UID, Pod
 from harness.scene import MakeScene
 from harness.wait import until
 
-# The annotation that the injector writes, and that Envoy has in its node metadata.
-STATUS = {
-    "classic": '{"initContainers":["istio-init"],"containers":["istio-proxy"]}',
-    "native": '{"initContainers":["istio-init","istio-proxy"],"containers":null}',
-}
+# The form for which the README has the lines, and the form of the proxy.
 CASES = [("native", "native"), ("classic", "classic"), ("classic", "native")]
 
 
@@ -58,7 +54,7 @@ def test_the_lines_lose_nothing_without_a_plugin(pod: Pod, make_scene: MakeScene
     _, wanted = _added(lines_for)
     scene = make_scene(pod=pod)
     scene.sidecar.without_signal_listener()
-    scene.sidecar.document["node"]["metadata"]["ANNOTATIONS"] = {"sidecar.istio.io/status": STATUS[form]}
+    scene.sidecar.injected(form, *(container["name"] for container in wanted["containers"]))
     upstream = scene.upstream(rate=2 * MB)
     envoy = scene.envoy(pilot_agent=True)
     # Kubelet starts a native sidecar first.
@@ -90,5 +86,5 @@ def test_the_lines_lose_nothing_without_a_plugin(pod: Pod, make_scene: MakeScene
             assert ours.wait() == 0
     verdict = json.loads(message.read_text())
     assert (verdict["proxy"], verdict["undelivered"]["bytes"]) == ({"classic": "gone", "native": "left"}[form], 0)
-    assert verdict["route"].startswith(f"{messages.BY_ADMIN} ")
+    assert verdict["route"] == {"classic": f"{messages.BY_ADMIN} 127.0.0.1:15000", "native": messages.BY_SOCKET_TABLE}[form]
     assert verdict["limit"] is None

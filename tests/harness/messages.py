@@ -31,6 +31,7 @@ AMBIENT = "the pod is in an ambient mesh"
 BY_FILTER = "filter"
 BY_ADMIN = "admin"
 BY_ZTUNNEL = "ztunnel"
+BY_SOCKET_TABLE = "socket table"
 BY_SIGTERM = "SIGTERM to pilot-agent"
 
 
