@@ -1,0 +1,77 @@
+"""What the scenarios of all engines do: start an object, wait for its end and its pods', and check the bytes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cluster import observed
+from cluster.scenario_run import ScenarioRun
+from cluster.shape import AGENT
+
+from . import prepare
+from .kinds import Engine
+
+Json = dict[str, Any]
+
+MB = 1_000_000
+# As in the other scenarios: more than Envoy and the kernel can hold, and six seconds of work for the receiver.
+SIZE = 12 * MB
+RATE = 2 * MB
+# Little enough that the task has written all of it, and ended, before the receiver has read it.
+SMALL = 4 * MB
+_END_S = 240.0
+
+
+@dataclass
+class EngineRun:
+    """One object of an engine, in one scenario."""
+
+    run: ScenarioRun
+    engine: Engine
+    # `phase` is empty while the object runs.
+    phase: Callable[[Json], str]
+    message: Callable[[Json], str]
+    main: str
+    agent: str = AGENT
+
+    def start(self, body: Json) -> None:
+        """Creates the object; the engine creates its pods, with the label of this scenario."""
+        self.run.agent_container = self.agent
+        self.run.start_resource(self.engine.kind, body, self.main)
+
+    def merge(self, patch: Json) -> None:
+        """Changes the object."""
+        self.run.site.kube.merge(self.engine.kind, self.run.site.namespace, self.run.name, patch)
+
+    def body(self) -> Json:
+        """The object as it is now."""
+        return self.run.site.kube.read(self.engine.kind, self.run.site.namespace, self.run.name) or {}
+
+    def wait_ended(self, phase: str) -> Json:
+        """Waits for the end of the object, which must be this one, and of its only pod."""
+        self.run.wait_ended()
+        return self.wait_resource(phase)
+
+    def wait_resource(self, phase: str) -> Json:
+        """Waits for the end of the object alone."""
+        self.run.wait_until(f"the {self.engine.kind} to end", lambda: bool(self.phase(self.body())), _END_S)
+        body = self.body()
+        got = self.phase(body)
+        self.run.facts.job = got
+        self.run.check(got == phase, f"the {self.engine.kind} is {got}, not {phase}: {self.message(body)}")
+        return body
+
+    def wait_artifact(self, name: str) -> int:
+        """Waits until the store has seen the end of an artifact's transfer; its bytes."""
+        site = self.run.site
+        self.run.wait_until(f"the store to see the end of {name}", lambda: bool(prepare.store_ends(site, name)), _END_S)
+        return sum(int(one["bytes"]) for one in prepare.store_ends(site, name))
+
+    def check_no_kill(self) -> None:
+        """Nothing in the pod was killed."""
+        killed = {name: code for name, code in self.run.facts.exits.items() if code == 137}
+        self.run.check(not killed, f"containers were killed: {killed}")
+
+    def wait_pods_ended(self, labels: list[str]) -> list[Json]:
+        """Waits until every one of these pods has ended."""
+        return [self.run.site.wait_pod(label, f"the pod {label} to end", observed.has_ended, _END_S) for label in labels]
