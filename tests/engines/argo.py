@@ -12,7 +12,7 @@ Json = dict[str, Any]
 SAMPLE = "argo-workflow.yaml"
 MAIN = "main"
 # How Argo's documentation ends a classic proxy.
-KILL_COMMAND = '["curl", "--silent", "--request", "POST", "http://localhost:15020/quitquitquit"]'
+KILL_COMMAND = '["pilot-agent", "request", "POST", "quitquitquit"]'
 _KILL = "workflows.argoproj.io/kill-cmd-istio-proxy"
 
 
@@ -40,6 +40,16 @@ def workflow(
     return body
 
 
+def without_exeunt(body: Json, *, native: bool, waits: bool = False, kill: bool = False) -> Json:
+    """The workflow as an ordinary one. A classic proxy may wait for its connections, or be ended as Argo's documentation says."""
+    metadata = body["spec"]["podMetadata"]
+    samples.without_exeunt(metadata, native=native, waits=waits)
+    if kill:
+        metadata["annotations"][_KILL] = KILL_COMMAND
+    del body["spec"]["podSpecPatch"]
+    return body
+
+
 def label(name: str) -> Json:
     """The label of one pod, where a workflow has several."""
     return {LABEL: name}
@@ -48,6 +58,16 @@ def label(name: str) -> Json:
 def step(name: str, words: tuple[str, ...], where: Where) -> Json:
     """A template with one container."""
     return {"name": "step", "container": samples.container(f"{name}-{MAIN}", words, where)}
+
+
+def container_set(name: str, containers: tuple[str, ...], words: tuple[str, ...], where: Where) -> Json:
+    """A template with several containers, one after the other, of which the last one does what `words` say."""
+    last = containers[-1]
+    made = []
+    for before, one in zip((None, *containers), containers, strict=False):
+        body = samples.container(f"{name}-{one}", words if one == last else (), where) | {"name": one}
+        made.append(body | ({"dependencies": [before]} if before else {}))
+    return {"name": "set", "containerSet": {"containers": made}}
 
 
 def with_artifact(template: Json, path: str, url: str) -> Json:

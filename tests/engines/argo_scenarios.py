@@ -5,7 +5,7 @@ from cluster.scenario import Scenario
 from cluster.scenario_run import ScenarioRun
 
 from . import argo, prepare
-from .engine_run import MB, RATE, SIZE, SMALL, EngineRun
+from .engine_run import LONG, LONG_RATE, MB, RATE, SIZE, SMALL, EngineRun
 from .kinds import ENGINES
 from .samples import SCRATCH
 
@@ -15,6 +15,10 @@ _FILE = f"{SCRATCH}/result"
 _FAILS = 3
 _UPLOAD = ("--upload", str(SIZE), "--rate", str(RATE))
 _WRITE = ("--file", _FILE, "--size", str(SIZE))
+_LONG = ("--upload", str(LONG), "--rate", str(LONG_RATE))
+# Argo signals a classic proxy up to ten seconds after the end of main, and the proxy ends five seconds later. This artifact takes twenty.
+_LARGE = 40 * MB
+_WRITE_LARGE = ("--file", _FILE, "--size", str(_LARGE))
 _ON_SIGTERM = ("--on-sigterm", "--upload", str(SMALL), "--rate", str(RATE))
 
 
@@ -102,10 +106,29 @@ def _outputs(run: ScenarioRun) -> None:
     run.check_delivered(SMALL)
 
 
-def _alone_native(run: ScenarioRun) -> None:
-    one = _run(run)
-    one.start(argo.workflow(run.name, [argo.step(run.name, _UPLOAD, run.site.where)], run.site.where, exeunt=False))
+def _container_set(run: ScenarioRun) -> None:
+    one, where = _run(run), run.site.where
+    one.main = "second"
+    one.start(argo.workflow(run.name, [argo.container_set(run.name, ("first", "second"), _UPLOAD, where)], where))
     one.wait_ended("Succeeded")
+    run.wait_received("second")
+    run.check_end(proxy="left")
+    run.check_delivered(SIZE)
+
+
+def _alone(run: ScenarioRun, words: tuple[str, ...], *, native: bool, waits: bool = False, kill: bool = False) -> None:
+    """A pod without exeunt that uploads, and has an output artifact beside a classic proxy."""
+    one, where = _run(run), run.site.where
+    template = argo.step(run.name, words, where)
+    if _FILE in words:
+        template = argo.with_artifact(template, _FILE, prepare.store_url(run.site, run.name))
+    body = argo.workflow(run.name, [template], where)
+    one.start(argo.without_exeunt(body, native=native, waits=waits, kill=kill))
+
+
+def _alone_native(run: ScenarioRun) -> None:
+    _alone(run, _UPLOAD, native=True)
+    _run(run).wait_ended("Succeeded")
     run.wait_received(argo.MAIN)
     run.observe()
     run.check_incomplete(SIZE)
@@ -113,25 +136,32 @@ def _alone_native(run: ScenarioRun) -> None:
 
 
 def _alone_classic(run: ScenarioRun) -> None:
-    one, where = _run(run), run.site.where
-    template = argo.with_artifact(argo.step(run.name, (*_UPLOAD, *_WRITE), where), _FILE, prepare.store_url(run.site, run.name))
-    one.start(argo.workflow(run.name, [template], where, native=False, exeunt=False))
+    one = _run(run)
+    _alone(run, _WRITE_LARGE, native=False)
+    one.wait_ended("Error")
+    run.facts.received = one.wait_artifact(run.name)
+    run.observe()
+    run.check_incomplete(_LARGE)
+    run.note_lost()
+
+
+def _classic(run: ScenarioRun) -> None:
+    one = _run(run)
+    _alone(run, (*_LONG, *_WRITE_LARGE), native=False, waits=True)
     one.wait_ended("Succeeded")
     run.wait_received(argo.MAIN)
+    run.facts.received = (run.facts.received or 0) + one.wait_artifact(run.name)
     run.observe()
-    run.note(f"{one.wait_artifact(run.name):,} bytes of the artifact arrived")
-    run.facts.written = SIZE
+    run.check_delivered(LONG + _LARGE)
     run.note_lost()
 
 
 def _kill_command(run: ScenarioRun) -> None:
-    one = _run(run)
-    templates = [argo.step(run.name, _UPLOAD, run.site.where)]
-    one.start(argo.workflow(run.name, templates, run.site.where, native=False, exeunt=False, kill=True))
-    one.wait_ended("Succeeded")
+    _alone(run, _LONG, native=False, kill=True)
+    _run(run).wait_ended("Succeeded")
     run.wait_received(argo.MAIN)
     run.observe()
-    run.check_incomplete(SIZE)
+    run.check_incomplete(LONG)
     run.note_lost()
 
 
@@ -145,8 +175,14 @@ SCENARIOS = tuple(
         ("stop", "a stopped workflow's task gets SIGTERM, and what it then uploads arrives completely", _stop),
         ("daemon", "a daemon step gets SIGTERM at the end of the workflow, and what it then uploads arrives completely", _daemon),
         ("outputs", "an output parameter reaches the next step", _outputs),
+        ("container-set", "a containerSet without a container named main loses nothing", _container_set),
         ("alone-native", "without exeunt Argo says Succeeded, and the upload is incomplete (control)", _alone_native),
-        ("alone-classic", "without exeunt Argo itself ends a classic proxy (control)", _alone_classic),
+        (
+            "alone-classic",
+            "Argo ends a classic proxy when main has ended, and a slow output artifact is cut off (control)",
+            _alone_classic,
+        ),
+        ("classic", "the same with a proxy that waits for its connections: everything arrives, without exeunt", _classic),
         ("kill-command", "with Argo's kill-cmd for Istio, the upload is incomplete (control)", _kill_command),
     )
 )

@@ -19,6 +19,9 @@ SIZE = 12 * MB
 RATE = 2 * MB
 # Little enough that the task has written all of it, and ended, before the receiver has read it.
 SMALL = 4 * MB
+# A proxy that gets SIGTERM ends after five seconds by itself. This upload takes twelve.
+LONG = 6 * MB
+LONG_RATE = MB // 2
 _END_S = 240.0
 
 

@@ -13,6 +13,7 @@ CLUSTER_PROGRAMS = "e2e-programs"
 PROGRAMS = "e2e-engine-programs"
 # What makes a proxy native or classic, whatever this Istio does by itself.
 FORM = "sidecar.istio.io/nativeSidecar"
+WAITS = '{"proxyMetadata": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}}'
 _CONFIG = "proxy.istio.io/config"
 _DRAIN = "exeunt.dev/drain"
 # The task writes its files here.
@@ -41,10 +42,12 @@ def named(body: Json, name: str) -> Json:
     return body | {"metadata": metadata}
 
 
-def without_exeunt(metadata: Json, *, native: bool) -> None:
-    """Removes from a pod's metadata what exeunt needs, and says the form of the proxy."""
+def without_exeunt(metadata: Json, *, native: bool, waits: bool = False) -> None:
+    """Removes what exeunt needs from a pod's metadata; says the form of the proxy, and whether it waits for its connections."""
     metadata["labels"].pop(_DRAIN, None)
     metadata["annotations"].pop(_CONFIG, None)
+    if waits:
+        metadata["annotations"][_CONFIG] = WAITS
     metadata["annotations"][FORM] = "true" if native else "false"
 
 

@@ -15,9 +15,11 @@ STEP = "step-upload"
 SIDECAR = f"sidecar-{AGENT}"
 
 
-def run(name: str, words: tuple[str, ...], where: Where, *, file: str = SAMPLE, results: tuple[str, ...] = ()) -> Json:
+def run(name: str, words: tuple[str, ...], where: Where, *, native: bool = True, results: tuple[str, ...] = ()) -> Json:
     """The sample with this step instead of its own."""
-    body = samples.named(samples.sample(file), name)
+    body = samples.named(samples.sample(SAMPLE if native else CLASSIC), name)
+    # The sample for a classic proxy is for an Istio that makes such proxies by itself.
+    body["metadata"]["annotations"][samples.FORM] = "true" if native else "false"
     spec: Json = body["spec"]["taskSpec"]
     spec["steps"][0] = {"name": "upload", **samples.container(f"{name}-{STEP}", words, where)}
     for one in (*spec["steps"][1:], *spec.get("sidecars", [])):

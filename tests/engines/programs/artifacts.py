@@ -30,10 +30,14 @@ class Store(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Reads the body slowly, and answers 201 if it is complete."""
-        name, expected = self.path.strip("/"), int(self.headers.get("Content-Length", 0))
+        name = self.path.strip("/")
         say(id=name, event="opened", bytes=0)
-        total, how = self._read(expected)
-        say(id=name, event="ended", bytes=total, how=how)
+        self._total, self._began = 0, time.monotonic()
+        try:
+            how = "complete" if self._read_body() else "eof"
+        except OSError as error:
+            how = "silence" if isinstance(error, TimeoutError) else "reset"
+        say(id=name, event="ended", bytes=self._total, how=how)
         if how != "complete":
             self.close_connection = True
             return
@@ -44,18 +48,27 @@ class Store(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name that http.server gives)
         """Writes nothing: the events say more."""
 
-    def _read(self, expected: int) -> tuple[int, str]:
-        total, began = 0, time.monotonic()
-        while total < expected:
-            try:
-                piece = self.rfile.read1(min(_BUFFER, expected - total))
-            except OSError as error:
-                return total, "silence" if isinstance(error, TimeoutError) else "reset"
+    def _read_body(self) -> bool:
+        """Whether the body is complete. Argo sends it in chunks, curl with its length."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self._read(int(self.headers["Content-Length"]))
+        while size := int(self.rfile.readline() or b"0", 16):
+            if not self._read(size) or self.rfile.readline() != b"\r\n":
+                return False
+        # The last chunk has the size 0, and an empty line ends the body. A connection that ends early has no such line.
+        return self.rfile.readline() == b"\r\n"
+
+    def _read(self, size: int) -> bool:
+        """Reads as many bytes of the body, at the rate; False if the connection has ended before."""
+        left = size
+        while left > 0:
+            piece = self.rfile.read1(min(_BUFFER, left))
             if not piece:
-                return total, "eof"
-            total += len(piece)
-            time.sleep(max(0.0, began + total / RATE - time.monotonic()))
-        return total, "complete"
+                return False
+            left -= len(piece)
+            self._total += len(piece)
+            time.sleep(max(0.0, self._began + self._total / RATE - time.monotonic()))
+        return True
 
 
 class Server(ThreadingHTTPServer):
