@@ -16,7 +16,7 @@ _FAILS = 3
 _UPLOAD = ("--upload", str(SIZE), "--rate", str(RATE))
 _WRITE = ("--file", _FILE, "--size", str(SIZE))
 _LONG = ("--upload", str(LONG), "--rate", str(LONG_RATE))
-# Argo signals a classic proxy up to ten seconds after the end of main, and the proxy ends five seconds later. This artifact takes twenty.
+# Argo signals a classic proxy up to ten seconds after the end of main; the proxy ends five seconds later. This takes twenty.
 _LARGE = 40 * MB
 _WRITE_LARGE = ("--file", _FILE, "--size", str(_LARGE))
 _ON_SIGTERM = ("--on-sigterm", "--upload", str(SMALL), "--rate", str(RATE))
