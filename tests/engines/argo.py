@@ -16,27 +16,20 @@ KILL_COMMAND = '["pilot-agent", "request", "POST", "quitquitquit"]'
 _KILL = "workflows.argoproj.io/kill-cmd-istio-proxy"
 
 
-def workflow(
-    name: str, templates: list[Json], where: Where, *, native: bool = True, exeunt: bool = True, kill: bool = False
-) -> Json:
-    """The sample with these templates, of which the first is the entry point; without exeunt it is an ordinary workflow."""
+def workflow(name: str, templates: list[Json], where: Where) -> Json:
+    """The sample with these templates, of which the first is the entry point."""
     import yaml
 
     body = samples.named(samples.sample(SAMPLE), name)
     spec: Json = body["spec"]
-    metadata = spec["podMetadata"]
-    metadata["labels"][LABEL] = name
-    if exeunt:
-        patch = yaml.safe_load(spec["podSpecPatch"])
-        for one in patch["initContainers"]:
-            one["image"] = where.agent_image
-        spec["podSpecPatch"] = json.dumps(patch)
-    else:
-        samples.without_exeunt(metadata, native=native)
-        del spec["podSpecPatch"]
-    if kill:
-        metadata["annotations"][_KILL] = KILL_COMMAND
-    spec |= {"entrypoint": templates[0]["name"], "templates": templates, "volumes": samples.VOLUMES}
+    patch = yaml.safe_load(spec["podSpecPatch"])
+    for one in patch["initContainers"]:
+        one["image"] = where.agent_image
+    spec["podSpecPatch"] = json.dumps(patch)
+    # Each template has the label of its own pod.
+    del body["metadata"]["labels"][LABEL]
+    own = [{"metadata": {"labels": label(name)}} | template for template in templates]
+    spec |= {"entrypoint": own[0]["name"], "templates": own, "volumes": samples.VOLUMES}
     return body
 
 
@@ -67,7 +60,8 @@ def container_set(name: str, containers: tuple[str, ...], words: tuple[str, ...]
     for before, one in zip((None, *containers), containers, strict=False):
         body = samples.container(f"{name}-{one}", words if one == last else (), where) | {"name": one}
         made.append(body | ({"dependencies": [before]} if before else {}))
-    return {"name": "set", "containerSet": {"containers": made}}
+    # Unlike other templates, this one gets no volumes of the workflow.
+    return {"name": "set", "containerSet": {"containers": made}, "volumes": samples.VOLUMES}
 
 
 def with_artifact(template: Json, path: str, url: str) -> Json:

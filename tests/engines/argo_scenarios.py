@@ -64,7 +64,7 @@ def _stop(run: ScenarioRun) -> None:
     run.wait_until("the task to wait for SIGTERM", lambda: "waiting" in run.log(argo.MAIN))
     # What `argo stop` does.
     one.merge({"spec": {"shutdown": "Stop"}})
-    one.wait_ended("Failed")
+    one.wait_ended("Succeeded")
     run.wait_received(argo.MAIN)
     run.check_end(proxy="left")
     run.check_delivered(SMALL)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import observed
+from cluster.errors import RunError
 from cluster.scenario_run import ScenarioRun
 from cluster.shape import AGENT
 
@@ -51,8 +52,12 @@ class EngineRun:
         return self.run.site.kube.read(self.engine.kind, self.run.site.namespace, self.run.name) or {}
 
     def wait_ended(self, phase: str) -> Json:
-        """Waits for the end of the object, which must be this one, and of its only pod."""
-        self.run.wait_ended()
+        """Waits for the end of the object, which must be this one, and of the pod with the scenario's label."""
+        run = self.run
+        run.wait_until("a pod", lambda: run.site.pods.pod(run.name) is not None or bool(self.phase(self.body())), _END_S)
+        if run.site.pods.pod(run.name) is None:
+            raise RunError(f"the {self.engine.kind} has ended without a pod: {self.message(self.body())}")
+        run.wait_ended()
         return self.wait_resource(phase)
 
     def wait_resource(self, phase: str) -> Json:

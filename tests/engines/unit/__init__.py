@@ -1,0 +1,1 @@
+"""Tests of the scenarios of workflow engines, without a cluster."""
