@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from engines import prepare as engines
-from engines.scenarios import ALL as OF_ENGINES
-
 from . import arguments, capabilities, files, install, page, preflight, report, table, usage
 from .arguments import Mistakes
+from .engines import prepare as engines
+from .engines.scenarios import ALL as OF_ENGINES
 from .errors import Interrupted, Refused, RunError
 from .options import Options
 from .run import run_all

@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster import observed
-from cluster.errors import RunError
-from cluster.preflight import refusal
-from cluster.shape import LABEL
-from cluster.site import Site
-
+from .. import observed
+from ..errors import RunError
+from ..preflight import refusal
+from ..shape import LABEL
+from ..site import Site
 from .kinds import ENGINES, Engine
 from .samples import PROGRAMS as ENGINE_PROGRAMS
 
 if TYPE_CHECKING:
-    from cluster.kube import Kube
+    from ..kube import Kube
 
 Json = dict[str, Any]
 

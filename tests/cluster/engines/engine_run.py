@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import observed
-from cluster.errors import RunError
-from cluster.scenario_run import ScenarioRun
-from cluster.shape import AGENT
-
+from .. import observed
+from ..errors import RunError
+from ..scenario_run import ScenarioRun
+from ..shape import AGENT
 from . import prepare
 from .kinds import Engine
 

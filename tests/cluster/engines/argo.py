@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from cluster.shape import LABEL, Where
-
+from ..shape import LABEL, Where
 from . import samples
 
 Json = dict[str, Any]
@@ -33,12 +32,22 @@ def workflow(name: str, templates: list[Json], where: Where) -> Json:
     return body
 
 
-def without_exeunt(body: Json, *, native: bool, waits: bool = False, kill: bool = False) -> Json:
-    """The workflow as an ordinary one. A classic proxy may wait for its connections, or be ended as Argo's documentation says."""
-    metadata = body["spec"]["podMetadata"]
-    samples.without_exeunt(metadata, native=native, waits=waits)
-    if kill:
-        metadata["annotations"][_KILL] = KILL_COMMAND
+def with_shared_processes(body: Json) -> Json:
+    """The workflow whose pods share their processes, as those of other owners may."""
+    patch = json.loads(body["spec"]["podSpecPatch"])
+    body["spec"]["podSpecPatch"] = json.dumps(patch | {"shareProcessNamespace": True})
+    return body
+
+
+def with_kill_command(body: Json) -> Json:
+    """The workflow with the annotation of Argo's documentation."""
+    body["spec"]["podMetadata"]["annotations"][_KILL] = KILL_COMMAND
+    return body
+
+
+def without_exeunt(body: Json, *, native: bool, waits: bool = False) -> Json:
+    """The workflow as an ordinary one; a classic proxy may wait for its connections."""
+    samples.without_exeunt(body["spec"]["podMetadata"], native=native, waits=waits)
     del body["spec"]["podSpecPatch"]
     return body
 

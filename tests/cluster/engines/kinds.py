@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cluster.errors import Refused
+from ..errors import Refused
 
 if TYPE_CHECKING:
-    from cluster.kube import Kube
+    from ..kube import Kube
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from cluster.scenario import Scenario
-from cluster.scenario_run import ScenarioRun
-
+from ..scenario import Scenario
+from ..scenario_run import ScenarioRun
 from . import tekton
 from .engine_run import LONG, LONG_RATE, RATE, SIZE, EngineRun
 from .kinds import ENGINES
@@ -30,11 +29,11 @@ def _upload(run: ScenarioRun) -> None:
 
 def _fail(run: ScenarioRun) -> None:
     one = _run(run)
-    one.start(tekton.run(run.name, (*_UPLOAD, "--exit", str(_FAILS)), run.site.where))
+    one.start(tekton.run(run.name, (*_LONG, "--exit", str(_FAILS)), run.site.where))
     one.wait_ended("Failed")
     run.wait_received(tekton.STEP)
     run.check_end(phase="Failed", main_exit=_FAILS, proxy="left")
-    run.check_delivered(SIZE)
+    run.check_delivered(LONG)
 
 
 def _results(run: ScenarioRun) -> None:
@@ -51,12 +50,12 @@ def _results(run: ScenarioRun) -> None:
 
 def _alone_native(code: int, run: ScenarioRun) -> None:
     one = _run(run)
-    body = tekton.run(run.name, (*_UPLOAD, "--exit", str(code)), run.site.where)
+    body = tekton.run(run.name, (*_LONG, "--exit", str(code)), run.site.where)
     one.start(tekton.without_exeunt(body, native=True))
     one.wait_ended("Failed" if code else "Succeeded")
     run.wait_received(tekton.STEP)
     run.observe()
-    run.check_incomplete(SIZE)
+    run.check_incomplete(LONG)
     run.note_lost()
 
 

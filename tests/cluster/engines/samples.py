@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from cluster.shape import LABEL, TASK_UID, Where
+from ..shape import LABEL, TASK_UID, Where
 
 Json = dict[str, Any]
 
-_SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "samples"
+_SAMPLES = Path(__file__).resolve().parents[3] / "deploy" / "samples"
 # The ConfigMaps with the programs of the package `cluster`, and of this one.
 CLUSTER_PROGRAMS = "e2e-programs"
 PROGRAMS = "e2e-engine-programs"

@@ -1,9 +1,8 @@
 """Argo Workflows, with its own controller."""
 
-from cluster import observed
-from cluster.scenario import Scenario
-from cluster.scenario_run import ScenarioRun
-
+from .. import observed
+from ..scenario import Scenario
+from ..scenario_run import ScenarioRun
 from . import argo, prepare
 from .engine_run import LONG, LONG_RATE, MB, RATE, SIZE, SMALL, EngineRun
 from .kinds import ENGINES
@@ -38,12 +37,12 @@ def _upload(run: ScenarioRun) -> None:
 
 def _fail(run: ScenarioRun) -> None:
     one = _run(run)
-    words = (*_UPLOAD, "--exit", str(_FAILS))
+    words = (*_LONG, "--exit", str(_FAILS))
     one.start(argo.workflow(run.name, [argo.step(run.name, words, run.site.where)], run.site.where))
     one.wait_ended("Failed")
     run.wait_received(argo.MAIN)
     run.check_end(phase="Failed", main_exit=_FAILS, proxy="left")
-    run.check_delivered(SIZE)
+    run.check_delivered(LONG)
 
 
 def _artifact(run: ScenarioRun) -> None:
@@ -116,22 +115,42 @@ def _container_set(run: ScenarioRun) -> None:
     run.check_delivered(SIZE)
 
 
+def _native_kill_command(run: ScenarioRun) -> None:
+    one, where = _run(run), run.site.where
+    one.start(argo.with_kill_command(argo.workflow(run.name, [argo.step(run.name, _UPLOAD, where)], where)))
+    one.wait_ended("Succeeded")
+    run.wait_received(argo.MAIN)
+    run.check_end(proxy="left")
+    run.check_delivered(SIZE)
+
+
+def _shared(run: ScenarioRun) -> None:
+    one, where = _run(run), run.site.where
+    template = argo.with_artifact(argo.step(run.name, _WRITE_LARGE, where), _FILE, prepare.store_url(run.site, run.name))
+    one.start(argo.with_shared_processes(argo.workflow(run.name, [template], where)))
+    one.wait_ended("Error")
+    run.facts.received = one.wait_artifact(run.name)
+    run.observe()
+    run.check_incomplete(_LARGE)
+    run.note_lost()
+
+
 def _alone(run: ScenarioRun, words: tuple[str, ...], *, native: bool, waits: bool = False, kill: bool = False) -> None:
-    """A pod without exeunt that uploads, and has an output artifact beside a classic proxy."""
+    """Starts a pod without exeunt that uploads, and has an output artifact beside a classic proxy."""
     one, where = _run(run), run.site.where
     template = argo.step(run.name, words, where)
     if _FILE in words:
         template = argo.with_artifact(template, _FILE, prepare.store_url(run.site, run.name))
-    body = argo.workflow(run.name, [template], where)
-    one.start(argo.without_exeunt(body, native=native, waits=waits, kill=kill))
+    body = argo.without_exeunt(argo.workflow(run.name, [template], where), native=native, waits=waits)
+    one.start(argo.with_kill_command(body) if kill else body)
 
 
 def _alone_native(run: ScenarioRun) -> None:
-    _alone(run, _UPLOAD, native=True)
+    _alone(run, _LONG, native=True)
     _run(run).wait_ended("Succeeded")
     run.wait_received(argo.MAIN)
     run.observe()
-    run.check_incomplete(SIZE)
+    run.check_incomplete(LONG)
     run.note_lost()
 
 
@@ -176,6 +195,8 @@ SCENARIOS = tuple(
         ("daemon", "a daemon step gets SIGTERM at the end of the workflow, and what it then uploads arrives completely", _daemon),
         ("outputs", "an output parameter reaches the next step", _outputs),
         ("container-set", "a containerSet without a container named main loses nothing", _container_set),
+        ("kill-command-native", "Argo's kill-cmd for Istio does nothing to a native proxy", _native_kill_command),
+        ("shared", "with shared processes Argo kills the pod during a slow output artifact (control)", _shared),
         ("alone-native", "without exeunt Argo says Succeeded, and the upload is incomplete (control)", _alone_native),
         (
             "alone-classic",

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from cluster.shape import AGENT, Where
-
+from ..shape import AGENT, Where
 from . import samples
 
 Json = dict[str, Any]

@@ -1,1 +1,0 @@
-"""Tests of the scenarios of workflow engines, without a cluster."""
