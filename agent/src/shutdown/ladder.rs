@@ -36,7 +36,7 @@ fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, 
     loop {
         let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
         for at in filters {
-            if !at.ip().is_loopback() && reach::is_out_of_reach(context, *at) {
+            if reach::is_out_of_reach(context, *at) {
                 attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoFilter));
                 continue;
             }
