@@ -17,14 +17,10 @@ _KILL = "workflows.argoproj.io/kill-cmd-istio-proxy"
 
 def workflow(name: str, templates: list[Json], where: Where) -> Json:
     """The sample with these templates, of which the first is the entry point."""
-    import yaml
-
     body = samples.named(samples.sample(SAMPLE), name)
     spec: Json = body["spec"]
-    patch = yaml.safe_load(spec["podSpecPatch"])
-    for one in patch["initContainers"]:
+    for one in spec["templateDefaults"]["initContainers"]:
         one["image"] = where.agent_image
-    spec["podSpecPatch"] = json.dumps(patch)
     # Each template has the label of its own pod.
     del body["metadata"]["labels"][LABEL]
     own = [{"metadata": {"labels": label(name)}} | template for template in templates]
@@ -34,8 +30,7 @@ def workflow(name: str, templates: list[Json], where: Where) -> Json:
 
 def with_shared_processes(body: Json) -> Json:
     """The workflow whose pods share their processes, as those of other owners may."""
-    patch = json.loads(body["spec"]["podSpecPatch"])
-    body["spec"]["podSpecPatch"] = json.dumps(patch | {"shareProcessNamespace": True})
+    body["spec"]["podSpecPatch"] = json.dumps({"shareProcessNamespace": True})
     return body
 
 
@@ -48,7 +43,7 @@ def with_kill_command(body: Json) -> Json:
 def without_exeunt(body: Json, *, native: bool, waits: bool = False) -> Json:
     """The workflow as an ordinary one; a classic proxy may wait for its connections."""
     samples.without_exeunt(body["spec"]["podMetadata"], native=native, waits=waits)
-    del body["spec"]["podSpecPatch"]
+    del body["spec"]["templateDefaults"]
     return body
 
 

@@ -17,14 +17,9 @@ def workflow() -> Json:
     return argo.workflow("x", [argo.step("x", ("--exit", "3"), WHERE)], WHERE)
 
 
-def patch_of(body: Json) -> Json:
-    found: Json = json.loads(body["spec"]["podSpecPatch"])
-    return found
-
-
 def test_a_workflow_is_the_sample_with_the_images_of_the_run() -> None:
     body = workflow()
-    (agent,) = patch_of(body)["initContainers"]
+    (agent,) = body["spec"]["templateDefaults"]["initContainers"]
     assert (agent["name"], agent["image"], agent["restartPolicy"]) == ("exeunt", "agent:1", "Always")
     assert body["spec"]["podMetadata"] == samples.sample(argo.SAMPLE)["spec"]["podMetadata"]
     assert body["metadata"]["name"] == "x"
@@ -55,8 +50,8 @@ def test_a_graph_has_a_first_and_a_last_task_and_all_pods_differ() -> None:
 
 
 def test_only_a_control_shares_processes() -> None:
-    assert "shareProcessNamespace" not in patch_of(workflow())
-    assert patch_of(argo.with_shared_processes(workflow()))["shareProcessNamespace"] is True
+    assert "shareProcessNamespace" not in json.dumps(workflow())
+    assert json.loads(argo.with_shared_processes(workflow())["spec"]["podSpecPatch"]) == {"shareProcessNamespace": True}
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "classic"])
