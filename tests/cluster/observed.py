@@ -91,9 +91,9 @@ def last_json(text: str, key: str) -> Json | None:
     return None
 
 
-def verdict(pod: Json) -> Json | None:
+def verdict(pod: Json, agent: str = AGENT) -> Json | None:
     """The verdict in the agent's termination message."""
-    status = containers(pod).get(AGENT, {})
+    status = containers(pod).get(agent, {})
     for state in (status.get("state", {}), status.get("lastState", {})):
         found = last_json(state.get("terminated", {}).get("message") or "", "proxy")
         if found is not None:

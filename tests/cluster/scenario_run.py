@@ -8,7 +8,7 @@ from . import observed, pods
 from .checks import Checks
 from .errors import Interrupted, RunError, Skip
 from .observed import last_json
-from .shape import MAIN, Shape
+from .shape import AGENT, MAIN, Shape
 from .site import Site
 
 Json = dict[str, Any]
@@ -31,6 +31,8 @@ class ScenarioRun(Checks):
         self.evidence: dict[str, str] = {}
         # Whether the scenario itself uses an image that cannot be pulled.
         self.patient = False
+        # The name of the agent's container: some engines change it.
+        self.agent_container = AGENT
         self._kind = ""
 
     # === What a scenario does ===
@@ -51,6 +53,12 @@ class ScenarioRun(Checks):
         self.in_job = not bare
         body = pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where)
         self._kind = body["kind"]
+        self.site.kube.create(self.site.namespace, body)
+
+    def start_resource(self, kind: str, body: Json, main: str) -> None:
+        """Creates an object of a workflow engine, which creates the pod; `main` is the pod's main container."""
+        self.main_containers = [main]
+        self._kind = kind
         self.site.kube.create(self.site.namespace, body)
 
     def wait(self, what: str, holds: Callable[[Json], bool], within: float = _END_S) -> Json:
@@ -94,7 +102,10 @@ class ScenarioRun(Checks):
 
     def wait_received(self, container: str = MAIN, attempts: int = 1) -> None:
         """Waits until the receiver has seen the end of each attempt's connection, and adds up the received bytes."""
-        name = f"{self.name}-{container}"
+        self.wait_bytes(f"{self.name}-{container}", attempts)
+
+    def wait_bytes(self, name: str, attempts: int = 1) -> None:
+        """The same for an id of its own."""
         self.wait_until(f"the receiver to see the end of {name}", lambda: len(self._ends(name)) >= attempts, _RECEIVED_S)
         self.facts.received = (self.facts.received or 0) + sum(self._ends(name))
 
@@ -105,6 +116,13 @@ class ScenarioRun(Checks):
     def note(self, text: str) -> None:
         """Adds a note to the report."""
         self.facts.notes.append(text)
+
+    def note_lost(self) -> None:
+        """Adds to the report what did not arrive, and how much later than its task the pod has ended."""
+        facts = self.facts
+        self.note(
+            f"{facts.received:,} of {facts.written:,} bytes arrived; the pod has ended {facts.seconds_after} s after its task"
+        )
 
     # === What a scenario observes ===
 
@@ -118,7 +136,7 @@ class ScenarioRun(Checks):
         facts.exits = observed.exit_codes(pod)
         facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
         if facts.verdict is None:
-            facts.verdict = observed.verdict(pod)
+            facts.verdict = observed.verdict(pod, self.agent_container)
             if facts.verdict is not None:
                 self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self.main_containers)
