@@ -17,7 +17,7 @@ pub mod form;
 mod read;
 mod table;
 
-pub use self::form::{Form, PROXY};
+pub use self::form::{Form, KnownForm, Origin, PROXY};
 use self::read::{Given, Instead};
 pub use self::table::help;
 
@@ -110,7 +110,7 @@ pub struct Options {
     pub not_ready: NotReady,
     /// What to write to stderr.
     pub log: LogLevel,
-    /// The names of the main containers. The task ends when all have ended.
+    /// The names of the main containers. The task ends when all have ended. `watch` has at least one.
     pub containers: Vec<String>,
     /// The process of the main container, where its name does not lead to it.
     pub pid: Option<i32>,
@@ -132,14 +132,14 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// How long to wait while no byte moves.
     pub stall_timeout: Duration,
-    /// What to do with the proxy.
-    pub action: Action,
-    /// The form of the proxy, which decides the action. `None` if the action was given.
-    pub form: Option<Form>,
+    /// What to do with the proxy, if that was given.
+    pub given_action: Option<Action>,
+    /// The form of the proxy, which decides the action otherwise.
+    pub form: KnownForm,
     /// The restart policy of the pod.
     pub restart_policy: RestartPolicy,
-    /// How the container of the agent stands in the pod.
-    pub placement: Placement,
+    /// How the container of the agent stands in the pod, if that is known.
+    pub placement: Option<Placement>,
     /// A folder that outlives the agent: an emptyDir.
     pub state_dir: Option<PathBuf>,
     /// The pod's `terminationGracePeriodSeconds`.
@@ -155,10 +155,8 @@ pub struct Refusal {
     pub verb: Verb,
     /// All mistakes, at least one.
     pub mistakes: Vec<Mistake>,
-    /// Kubelet would restart a native sidecar that ends, which would then make the same mistakes.
-    pub placement: Placement,
-    /// The file for the verdict.
-    pub termination_log: Option<PathBuf>,
+    /// The options without mistakes. Kubelet would restart a native sidecar that ends, which would then make the same mistakes.
+    pub options: Box<Options>,
     /// Whether only an explanation was asked for, which has no verdict.
     pub explain: bool,
 }
@@ -264,10 +262,7 @@ impl Invocation {
         match (mistakes.is_empty(), explain) {
             (true, true) => Ok(Self::Explain(options)),
             (true, false) => Ok(Self::Run(options)),
-            (false, explain) => {
-                let Options { placement, termination_log, .. } = options;
-                Err(Refusal { verb, mistakes, placement, termination_log, explain })
-            }
+            (false, explain) => Err(Refusal { verb, mistakes, options: Box::new(options), explain }),
         }
     }
 }
@@ -275,16 +270,28 @@ impl Invocation {
 // === impl Options ===
 
 impl Options {
-    /// The first main container.
+    /// The first main container, if one is known.
     #[must_use]
-    pub fn container(&self) -> &str {
-        self.containers.first().map_or("", String::as_str)
+    pub fn container(&self) -> Option<&str> {
+        self.containers.first().map(String::as_str)
+    }
+
+    /// What to do with the proxy.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.given_action.unwrap_or(self.form.action())
     }
 
     /// The reason for the action, as a clause of the verdict.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
-        self.form.map_or("--action was given", form::reason)
+    pub fn reason(&self) -> String {
+        if self.given_action.is_some() { "--action was given".to_owned() } else { self.form.reason() }
+    }
+
+    /// Whether the agent is a native sidecar, as far as is known.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        self.placement == Some(Placement::Native)
     }
 
     /// Reads all options. In place of a mistake stands the default, which is never used.
@@ -305,13 +312,17 @@ impl Options {
         }
         let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
-        if containers.is_empty() {
+        if containers.is_empty() && verb == Verb::Watch {
             containers.push("base".to_owned());
         }
         let listed_after = given.all("behind", "the name of a container", label);
-        let action = given.one("action", "\"quit\" or \"drain\"", action);
-        let status = given.one("istio-status", "a text", |text| Some(text.to_owned()));
-        let form = status.map_or(Form::Unknown, |status| Form::of_status(&status));
+        let form = |text: &str| match text {
+            "native" => Some(Form::Native),
+            "classic" => Some(Form::Classic),
+            _ => None,
+        };
+        let by_option = given.one("proxy", "native or classic", form).unwrap_or(Form::Unknown);
+        let by_status = given.one("istio-status", "a text", |text| Some(Form::of_status(text))).unwrap_or(Form::Unknown);
         let policy = |text: &str| RestartPolicy::ALL.into_iter().find(|policy| policy.name() == text);
         Self {
             verb,
@@ -331,10 +342,12 @@ impl Options {
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
             drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
             stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
-            action: action.unwrap_or(form::action(form)),
-            form: if action.is_some() { None } else { Some(form) },
+            given_action: given.one("action", "\"quit\" or \"drain\"", action),
+            form: KnownForm { form: by_option, by: Origin::Option }
+                .or(KnownForm { form: by_status, by: Origin::Status })
+                .or(KnownForm::UNKNOWN),
             restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
-            placement: given.one("placement", "regular or native", Placement::named).unwrap_or(Placement::Regular),
+            placement: given.one("placement", "regular or native", Placement::named),
             state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
             grace_period: given.one("grace-period", &limits, limit).unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),

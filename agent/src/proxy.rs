@@ -1,6 +1,8 @@
-//! The proxy beside the task: whether it runs, what the kernel still holds for it, and when it has ended.
+//! The proxy beside the task: its form, whether it runs, what the kernel still holds for it, and when it has ended.
 
+pub mod metadata;
 pub mod readiness;
+pub mod recognition;
 pub mod sidecar;
 mod state;
 mod times;

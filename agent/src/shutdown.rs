@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod context;
 mod flush;
 mod ladder;
+mod limit;
 mod loss;
 mod presence;
 mod reporter;

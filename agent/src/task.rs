@@ -1,13 +1,12 @@
-//! When the task has ended for good.
-//!
-//! Today there is one source: the processes of the main containers, which the agent sees in a shared PID namespace. A second one has its
-//! place here: kubelet, which sends SIGTERM to a native sidecar when all main containers have ended.
+//! When the task has ended for good. There are two sources, and [`Source`] chooses: kubelet tells it, or the agent sees it by the processes.
 
 pub mod containers;
 mod missed_task;
 mod restart;
+pub mod source;
 pub mod state_dir;
 mod times;
 
 pub use self::containers::{Containers, Waited};
+pub use self::source::Source;
 pub use self::state_dir::StateDir;

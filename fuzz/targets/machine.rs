@@ -1,5 +1,5 @@
-//! The drain machine under any sequence of events, as a hostile pod could send them: it never goes back, never makes calls without end,
-//! and never quits after it was told to drain only.
+//! The drain machine under any sequence of events, as a hostile pod could send them: it goes back only for a new end under `drain`, never
+//! makes calls without end, and never quits after it was told to drain only.
 #![no_main]
 
 use core::time::Duration;
@@ -25,6 +25,7 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
         now = now + Duration::from_millis(bytes.int_in_range(0..=20_000)?);
         let event = event(bytes, calls)?;
         told_to_drain |= matches!(&event, Event::Signal(completion) if completion.action == Action::Drain);
+        let new_end = matches!(&event, Event::Signal(Completion { action: Action::Drain, ended_at_ms: Some(_), .. }));
         let before = machine.state();
         let effects = machine.on(event, now);
         calls += u32::try_from(effects.len()).unwrap_or(u32::MAX);
@@ -32,7 +33,8 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
         let quits = effects.iter().any(|effect| matches!(effect.call, Call::Quit | Call::PilotAgentQuit));
         assert!(!(quits && told_to_drain));
         let after = machine.state();
-        assert!(place(after) >= place(before) || (before, after) == (State::Quitting, State::Drained), "{before:?} => {after:?}");
+        let back = (before, after) == (State::Quitting, State::Drained) || new_end && (before, after) == (State::Drained, State::Draining);
+        assert!(place(after) >= place(before) || back, "{before:?} => {after:?}");
         assert!(machine.next_wake().is_none_or(|wake| wake > now), "it would be woken without end: {after:?}");
         let _ = (machine.status(now), machine.take_transitions());
     }
@@ -47,11 +49,12 @@ fn event(bytes: &mut Unstructured<'_>, calls: u32) -> Result<Event> {
     Ok(match bytes.int_in_range(0..=8)? {
         0..=2 => Event::Tick,
         3..=5 => Event::Signal(Completion {
-            container: "base".to_owned(),
+            container: Some("base".to_owned()),
             exit_code: bytes.arbitrary()?,
             signal: None,
             action: if bytes.ratio(1, 8)? { Action::Drain } else { Action::Quit },
             unsent: if bytes.arbitrary()? { Some(unsent(bytes)?) } else { None },
+            ended_at_ms: if bytes.ratio(1, 4)? { Some(bytes.int_in_range(0..=3)?) } else { None },
         }),
         // Also for calls that were never made, or were answered before.
         _ => Event::Answer(CallId(bytes.int_in_range(0..=calls.saturating_add(1))?), answer(bytes)?),

@@ -25,6 +25,7 @@ _WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 _RBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
 _EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 _DISCOVERED = "@DISCOVERED@"
+_STATUS = "sidecar.istio.io/status"
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
 # Without capture: the addresses to which capture would redirect. Each is a loopback address that nothing else has, because the
@@ -59,6 +60,23 @@ class Sidecar:
         self._discovered: list[Json] = []
         self._version = 0
         self._ports: Ports | None = None
+        self.injected(None, "base", "exeunt")
+
+    # === What Envoy tells about its pod ===
+
+    def injected(self, form: str | None, *regular: str) -> None:
+        """Sets the form of the proxy (`native`, `classic`; None: unknown) and the pod's regular containers, as in the node metadata that
+        pilot-agent writes."""
+        metadata = self.document["node"]["metadata"]
+        metadata["APP_CONTAINERS"] = ",".join(regular)
+        annotations = {name: value for name, value in metadata.get("ANNOTATIONS", {}).items() if name != _STATUS}
+        if form is not None:
+            status = {
+                "native": {"initContainers": ["istio-init", "istio-proxy"], "containers": None},
+                "classic": {"initContainers": ["istio-init"], "containers": ["istio-proxy"]},
+            }
+            annotations[_STATUS] = json.dumps(status[form])
+        metadata["ANNOTATIONS"] = annotations
 
     # === Addresses ===
 

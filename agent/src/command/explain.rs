@@ -12,12 +12,13 @@ use pod::ports;
 use pod::procfs::Procfs;
 
 use super::preflight;
-use crate::options::{Form, Options, Placement, Verb, form};
+use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
 use crate::os::http::Request;
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
-use crate::proxy::{Sidecar, State};
+use crate::proxy::{Sidecar, State, recognition};
+use crate::task::Source;
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
 const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(1);
@@ -29,15 +30,19 @@ pub(super) fn plan(options: &Options) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name:<16}{what}");
     };
+    let world = Linux::new();
+    let options = &recognition::once(&world, options);
     say("agent", &format!("{} {}, {}", drain::VERSION, options.verb.name(), placement(options)));
-    for reason in preflight::refusals(options) {
+    for reason in preflight::refusals(&world, options) {
         say("refused", &reason);
     }
-    for line in main_containers(options) {
-        say("main container", &line);
+    say("end of the task", end(options));
+    if Source::of(options) == Source::Processes {
+        for line in main_containers(options) {
+            say("main container", &line);
+        }
+        say("restart policy", &restarts(options));
     }
-    say("restart policy", &restarts(options));
-    let world = Linux::new();
     let mut sidecar = Sidecar::new(&world, options, None);
     say("proxy", &proxy(&mut sidecar, options));
     say("action", action(&sidecar, options));
@@ -47,14 +52,16 @@ pub(super) fn plan(options: &Options) -> String {
         }
         say("then", &format!("Envoy's admin interface, port {}: {}", options.admin_port, listens(&world, options.admin_port)));
         say("then", &format!("pilot-agent, port {}: {}", options.status_port, listens(&world, options.status_port)));
-        if options.action == Action::Quit {
+        if options.action() == Action::Quit {
             say("then", "SIGTERM to pilot-agent, if the uid of the agent may");
         }
     }
     let limits = [options.drain_timeout, options.stall_timeout, options.grace_period].map(duration::display);
     let [drain, stall, grace] = limits;
     say("limits", &format!("{drain} in all, {stall} while no byte moves, {grace} after SIGTERM"));
-    say("state-dir", &state_dir(options));
+    if Source::of(options) == Source::Processes {
+        say("state-dir", &state_dir(options));
+    }
     text
 }
 
@@ -72,10 +79,20 @@ pub(super) fn arguments_of_running_agent() -> Vec<OsString> {
 
 fn placement(options: &Options) -> &'static str {
     match (options.verb, options.placement) {
-        (Verb::Watch, Placement::Regular) => "a regular container",
-        (Verb::Watch, Placement::Native) => "a native sidecar",
+        (Verb::Watch, Some(Placement::Native)) => "a native sidecar",
+        (Verb::Watch, Some(Placement::Regular) | None) => "a regular container",
         (Verb::Exec, _) => "around the command of the main container",
         (Verb::Wait | Verb::Complete, _) => "called once",
+    }
+}
+
+/// Who tells the end of the task.
+fn end(options: &Options) -> &'static str {
+    match (options.verb, Source::of(options)) {
+        (Verb::Watch, Source::Kubelet) => "kubelet tells it, by SIGTERM",
+        (Verb::Watch, Source::Processes) => "by the processes of the main containers",
+        (Verb::Exec, _) => "by the process of the command",
+        (Verb::Wait | Verb::Complete, _) => "the caller tells it",
     }
 }
 
@@ -107,7 +124,7 @@ fn proxy(sidecar: &mut Sidecar<'_, Linux>, options: &Options) -> String {
         State::NotYet | State::Gone if sidecar.is_captured() => "has not started: the pod's traffic is captured".to_owned(),
         State::NotYet | State::Gone => "does not run".to_owned(),
     };
-    let reason = if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { options.reason() };
+    let reason = if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { options.reason() };
     let known = if sidecar.is_known() { "" } else { ", its sockets cannot be told from others" };
     let undelivered = |held: Held| format!("; undelivered now: {} bytes", held.bytes);
     format!("{state} ({reason}){known}{}", sidecar.reading().map_or_else(String::new, undelivered))
@@ -117,8 +134,8 @@ fn action(sidecar: &Sidecar<'_, Linux>, options: &Options) -> &'static str {
     if sidecar.is_ztunnel() {
         return "wait until everything is delivered: ztunnel belongs to the node";
     }
-    match (options.form, options.action) {
-        (Some(Form::Absent), _) => "nothing: there is no proxy to end",
+    match (options.form.form, options.action()) {
+        (Form::Absent, _) => "nothing: there is no proxy to end",
         (_, Action::Quit) => "quit: drain the proxy, then end it",
         (_, Action::Drain) => "drain: drain the proxy; kubelet ends it",
     }

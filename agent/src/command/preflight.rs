@@ -1,12 +1,14 @@
 //! Preflight: pods that the agent refuses to handle.
 
 use std::fs;
-use std::process;
 
 use pod::procfs::Procfs;
 
-use crate::options::Options;
+use crate::options::{Form, Options};
+use crate::os::Linux;
 use crate::os::linux::own_pid;
+use crate::proxy::recognition;
+use crate::task::Source;
 
 /// Kubelet writes this file in every container that does not have its own.
 const HOSTS: &str = "/etc/hosts";
@@ -15,14 +17,18 @@ const HOSTS: &str = "/etc/hosts";
 const HOST_NETWORK: &str = "# Kubernetes-managed hosts file (host network).";
 
 /// Why the agent refuses to handle this pod: all reasons. Empty if it does not refuse.
-pub(super) fn refusals(options: &Options) -> Vec<String> {
+pub(super) fn refusals(world: &Linux, options: &Options) -> Vec<String> {
     // With --proxy-pid the agent is on a shared host, and meant to be.
     let hosts = if options.proxy_pid.is_none() { fs::read_to_string(HOSTS).unwrap_or_default() } else { String::new() };
-    let proc = Procfs::default();
-    let own = proc.container(own_pid()).map(|container| container.name);
-    let itself = own.and_then(|own| itself(options, &own));
-    let host_processes = host_processes(options, &proc);
-    host_network(&hosts).into_iter().chain(alone(options, process::id())).chain(host_processes).chain(itself).collect()
+    let proc = world.proc();
+    let mut refusals: Vec<String> = host_network(&hosts).into_iter().collect();
+    if Source::of(options) == Source::Processes {
+        let own = proc.container(own_pid()).map(|container| container.name);
+        let itself = own.and_then(|own| itself(options, &own));
+        let alone = recognition::is_alone(world, options).then(|| cannot_see(options));
+        refusals.extend(alone.into_iter().chain(host_processes(options, proc)).chain(itself));
+    }
+    refusals
 }
 
 /// With the processes of the node, the first process of a container cannot be told from the others, because its parent, the runtime, is
@@ -37,13 +43,24 @@ fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
     })
 }
 
-/// In a shared PID namespace, process 1 is `pause`.
-fn alone(options: &Options, pid: u32) -> Option<String> {
-    (options.pid.is_none() && pid == 1).then(|| {
-        "shareProcessNamespace: true is missing in the pod: without it the agent cannot see the main container; or start its command \
-         with exeunt-agent exec"
-            .to_owned()
-    })
+/// Why an agent that is alone cannot see the end of the task, and what to do. In a shared PID namespace, process 1 is `pause`.
+fn cannot_see(options: &Options) -> String {
+    let (why, remedy) = match options.form.form {
+        Form::Native | Form::Ambient => {
+            ("the agent is a regular container", "make it an init container with restartPolicy: Always, behind istio-proxy")
+        }
+        Form::Classic => {
+            ("istio-proxy is a regular container", "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod")
+        }
+        Form::Absent | Form::Unknown => (
+            "no istio-proxy has told its form",
+            "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod, and list the agent behind istio-proxy",
+        ),
+    };
+    format!(
+        "the agent cannot see the end of the task, because {why} and the pod does not share its processes: {remedy}; or add \
+         shareProcessNamespace: true; or start the command of the main container with exeunt-agent exec"
+    )
 }
 
 fn host_network(hosts: &str) -> Option<String> {
@@ -60,6 +77,8 @@ fn itself(options: &Options, own: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::process;
+
     use super::*;
     use crate::testing::options;
 
@@ -71,9 +90,17 @@ mod tests {
     }
 
     #[test]
-    fn process_1_cannot_see_the_main_container() {
-        assert!(alone(&options("watch"), 1).unwrap().starts_with("shareProcessNamespace: true is missing"));
-        assert_eq!((alone(&options("watch"), 7), alone(&options("watch --pid 7"), 1)), (None, None));
+    fn an_agent_that_cannot_see_the_end_of_the_task_names_every_remedy() {
+        let classic = cannot_see(&options("watch --proxy classic --placement native"));
+        assert!(
+            classic.starts_with("the agent cannot see the end of the task, because istio-proxy is a regular container"),
+            "{classic}"
+        );
+        for remedy in ["sidecar.istio.io/nativeSidecar: \"true\"", "shareProcessNamespace: true", "exeunt-agent exec"] {
+            assert!(classic.contains(remedy), "{classic}");
+        }
+        let regular = cannot_see(&options("watch --proxy native --placement regular"));
+        assert!(regular.contains("make it an init container with restartPolicy: Always"), "{regular}");
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 
-use log::info;
+use log::{info, warn};
 
 use super::preflight;
-use crate::options::{Form, Options, Placement, Refusal};
+use crate::options::{Form, Options, Refusal};
 use crate::os::termination::Termination;
-use crate::os::{Linux, World, sys};
-use crate::proxy::Sidecar;
+use crate::os::{Linux, World, sys, world};
+use crate::proxy::{Sidecar, recognition};
 use crate::shutdown::{Context, Patience, TaskEnd, sequence, verdict};
-use crate::task::{Containers, StateDir, Waited};
+use crate::task::{Containers, Source, StateDir, Waited};
 
 /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
 /// container that is listed after the main one.
@@ -18,49 +18,82 @@ const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// Watches the main containers, and shuts the proxy down once they have ended. It never fails: if the agent
-/// failed, kubelet would count the pod as failed.
+/// Waits for the end of the task, and shuts the proxy down then. It never fails: if the agent failed, kubelet would count the pod as failed.
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
     let termination = world.block_termination();
-    let state_dir = StateDir::new(options.state_dir.clone());
-    let refusals = preflight::refusals(options);
-    if !refusals.is_empty() {
+    let proxy_first = Sidecar::new(&world, options, None).is_here();
+    let options = &recognition::pod(&world, termination, options);
+    let refusals = preflight::refusals(&world, options);
+    if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
+        info!("SIGTERM before istio-proxy was seen; leaving");
+    } else if !refusals.is_empty() {
         verdict::refuse(&refusals, options.termination_log.as_deref());
-    } else if state_dir.is_done() {
-        info!("an earlier run of the agent has shut the proxy down");
-    } else if options.form == Some(Form::Absent) {
+    } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
-        watch(&world, termination, options, &state_dir);
+        match Source::of(options) {
+            Source::Kubelet => wait_for_kubelet(&world, termination, options, proxy_first),
+            Source::Processes => watch_processes(&world, termination, options),
+        }
     }
-    stay(termination, options.placement);
+    stay(termination, options);
 }
 
 /// Reports the mistakes of the command line, and does nothing else.
 pub(super) fn refuse(refusal: &Refusal) {
-    let termination = Termination::block();
+    let world = Linux::new();
+    let termination = world.block_termination();
     let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
-    verdict::refuse(&mistakes, refusal.termination_log.as_deref());
-    stay(&termination, refusal.placement);
+    verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
+    stay(termination, &recognition::pod(&world, termination, &refusal.options));
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.
-fn stay(termination: &Termination, placement: Placement) {
-    if placement == Placement::Native {
+fn stay(termination: &Termination, options: &Options) {
+    if options.is_native() {
         termination.wait();
     }
 }
 
+/// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left. `proxy_first`: the
+/// proxy ran when the agent started.
+fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options, proxy_first: bool) {
+    if !proxy_first {
+        warn!("istio-proxy started after the agent: {ORDER}");
+    }
+    info!("waiting for SIGTERM, which kubelet sends when the task has ended");
+    termination.wait();
+    let task = TaskEnd::by_kubelet(world.terminated_at(world::Source::LastAnswer).unwrap_or(world.now()));
+    let sidecar = Sidecar::new(world, options, None).seen_before(true);
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let mut verdict = sequence::run(&context, sidecar);
+    if verdict.attempts.routes().next().is_none() {
+        warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
+        verdict.advice = Some(ORDER.to_owned());
+    }
+    verdict.publish(&task, options);
+}
+
+/// What to do about a wrong order: kubelet ends native sidecars in the reverse order of their list.
+const ORDER: &str =
+    "list the agent behind istio-proxy in initContainers, or kubelet ends istio-proxy first, with what it still holds";
+
 /// From the start of the main containers to the verdict.
-fn watch(world: &Linux, termination: &Termination, options: &Options, state_dir: &StateDir) {
+fn watch_processes(world: &Linux, termination: &Termination, options: &Options) {
+    let state_dir = &StateDir::new(options.state_dir.clone());
+    if state_dir.is_done() {
+        info!("an earlier run of the agent has shut the proxy down");
+        return;
+    }
     let seen_before = state_dir.has_seen_proxy();
     let mut containers = Containers::new(world, termination, options, state_dir);
     let waited = containers.wait_seen();
     let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(seen_before);
+    let mut options = options.clone();
     let waited = match waited {
-        Waited::Running => attach(&mut sidecar, &mut containers, state_dir),
+        Waited::Running => attach(world, &mut options, &mut sidecar, &mut containers, state_dir),
         other => other,
     };
     if waited == Waited::Leave {
@@ -69,25 +102,34 @@ fn watch(world: &Linux, termination: &Termination, options: &Options, state_dir:
 
     let at = world.now();
     let (name, exit) = containers.primary();
-    let mut task = TaskEnd { container: name.to_owned(), exit, evidence: containers.evidence().to_owned(), at };
+    let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
+    let options = &recognition::form(world, &options);
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let verdict = sequence::run(&context, sidecar);
     state_dir.record_done();
     containers.update_exit_status();
     let (name, exit) = containers.primary();
-    (task.container, task.exit) = (name.to_owned(), exit);
+    (task.container, task.exit) = (Some(name.to_owned()), exit);
     verdict.publish(&task, options);
 }
 
 /// Gets a handle of the proxy's process while the task runs, then sleeps until the task has ended. If the proxy was seen and is not there
 /// when the task ends, it has ended. If it was never seen, it may still start.
-fn attach(sidecar: &mut Sidecar<'_, Linux>, containers: &mut Containers<'_>, state_dir: &StateDir) -> Waited {
+fn attach(
+    world: &Linux,
+    options: &mut Options,
+    sidecar: &mut Sidecar<'_, Linux>,
+    containers: &mut Containers<'_>,
+    state_dir: &StateDir,
+) -> Waited {
     let mut pause = FIRST_LOOK;
     loop {
         sidecar.find();
         sidecar.hold_process();
         if sidecar.has_envoy() {
             state_dir.record_proxy();
+            // Now, because between the end of the task and the signal every millisecond counts.
+            *options = recognition::form(world, options);
         }
         if sidecar.has_envoy() || pause > LAST_LOOK {
             return containers.wait(None);

@@ -8,9 +8,10 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::stage::EX_UNAVAILABLE;
 use crate::options::{LogLevel, NotReady, Options};
+use crate::os::linux::own_pid;
 use crate::os::log::{hold, release, set_level};
 use crate::os::{Linux, World};
-use crate::proxy::{Sidecar, readiness};
+use crate::proxy::{Sidecar, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence};
 
 /// Waits until the proxy is ready. It writes a line only if the proxy is not ready in time.
@@ -35,7 +36,9 @@ pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, L
         hold();
     }
     world.block_termination();
-    let task = TaskEnd::reported(options.container(), exit, world.now());
+    let options = &recognition::form(world, options);
+    let own = world.proc().container(own_pid()).map(|container| container.name);
+    let task = TaskEnd::reported(options.container().or(own.as_deref()), exit, world.now());
     let context = Context { world, options, task: &task, patience: Patience::Once, grace };
     let verdict = sequence::run(&context, sidecar);
     let trouble = verdict.proxy == ProxyOutcome::Stays;

@@ -21,18 +21,19 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 24] = [
+pub(super) const OPTIONS: [Spec; 25] = [
     Spec { repeats: true, ..option("container", "NAME", "base", "main container; of several, all must end") },
     Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
+    option("proxy", "native|classic", "", "its form; if neither this nor the next is given, Envoy tells it"),
     option("istio-status", "JSON", "", "annotation sidecar.istio.io/status: the form of the proxy"),
     option("action", "quit|drain", "", "what to do with the proxy, whatever its form; drain leaves it to kubelet"),
     runs("restart-policy", "Never|OnFailure", "Never", "of the pod: a main container that will restart has not ended"),
-    watches("placement", "regular|native", "regular", "of the agent: a native sidecar stays until kubelet ends it"),
+    watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
     watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
     Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
-    runs("grace-period", "DURATION", "30s", "of the pod; a limit after SIGTERM"),
+    runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
     option("drain-timeout", "DURATION", "5m", "longest wait for delivery"),
     option("stall-timeout", "DURATION", "15s", "longest wait while no byte moves"),
     option("signal-port", "PORT", "15190", "port of the filter"),

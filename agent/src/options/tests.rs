@@ -17,7 +17,7 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 #[test]
 fn without_arguments_the_container_base_is_watched() {
     let options = options("", &[]);
-    assert_eq!((options.verb, options.container(), options.action), (Verb::Watch, "base", Action::Quit));
+    assert_eq!((options.verb, options.container(), options.action()), (Verb::Watch, Some("base"), Action::Quit));
     assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
     assert_eq!(options.signal.len(), 3);
 }
@@ -44,9 +44,9 @@ fn every_option_has_a_variable_and_the_flag_takes_precedence() {
         ("EXEUNT_EXIT_CODE", "of another verb"),
     ];
     let options = options("watch --drain-timeout=25s --container job", &environment);
-    assert_eq!((options.container(), options.drain_timeout), ("job", Duration::from_secs(25)));
+    assert_eq!((options.container(), options.drain_timeout), (Some("job"), Duration::from_secs(25)));
     assert_eq!(options.signal, ["127.0.0.2:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
-    assert_eq!((options.action, options.pid), (Action::Drain, None));
+    assert_eq!((options.action(), options.pid), (Action::Drain, None));
 }
 
 #[test]
@@ -142,4 +142,19 @@ fn an_unknown_option_with_a_value_is_one_mistake() {
         assert_eq!(mistakes.len(), 1, "{line}: {mistakes:?}");
         assert!(mistakes[0].ends_with("is not known: see --help"), "{mistakes:?}");
     }
+}
+
+#[test]
+fn the_form_that_was_told_counts_before_the_annotation() {
+    let status = r#"{"containers":["istio-proxy"]}"#;
+    let form = |line: &str, status: &str| options(line, &[("EXEUNT_ISTIO_STATUS", status)]).form;
+    assert_eq!(form("watch", status), KnownForm { form: Form::Classic, by: Origin::Status });
+    assert_eq!(form("watch --proxy native", status), KnownForm { form: Form::Native, by: Origin::Option });
+    assert_eq!(form("watch", ""), KnownForm::UNKNOWN);
+}
+
+#[test]
+fn complete_names_no_container_that_was_not_given() {
+    assert_eq!(options("complete", &[]).container(), None);
+    assert_eq!(options("complete --container main", &[]).container(), Some("main"));
 }

@@ -18,15 +18,18 @@ use pod::stat::Stat;
 use pod::table::Table;
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::http::{self, Head, Problem, Request};
 use super::termination::Termination;
 use super::world::{Connection, Identity, NotTerminated, Process, Source, World};
 
-/// The machine that the agent runs on. The time begins with [`Linux::new`].
+/// The machine that the agent runs on.
 #[derive(Debug)]
 pub struct Linux {
     start: time::Instant,
+    /// The time from the boot of the node to `start`.
+    started: Duration,
     proc: Procfs,
     /// `None` if the kernel's table of sockets cannot be read.
     table: RefCell<Option<Table>>,
@@ -46,6 +49,7 @@ impl Linux {
         }
         Self {
             start: time::Instant::now(),
+            started: since_boot(),
             proc: Procfs::default(),
             table: RefCell::new(table.ok()),
             termination: OnceCell::new(),
@@ -75,7 +79,7 @@ impl World for Linux {
     type Process = pidfd::Process;
 
     fn now(&self) -> Instant {
-        Instant::at(self.start.elapsed())
+        Instant::at(self.started + self.start.elapsed())
     }
 
     fn sleep(&self, time: Duration) {
@@ -84,7 +88,7 @@ impl World for Linux {
 
     fn terminated_at(&self, source: Source) -> Option<Instant> {
         let came = self.termination.get()?.came(source)?;
-        Some(Instant::at(came.saturating_duration_since(self.start)))
+        Some(Instant::at(self.started + came.saturating_duration_since(self.start)))
     }
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
@@ -139,6 +143,11 @@ impl Process for pidfd::Process {
             other => NotTerminated::Other(other.raw_os_error()),
         })
     }
+}
+
+/// The time since the boot of the node.
+fn since_boot() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 /// The PID of this process.

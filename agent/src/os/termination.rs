@@ -5,7 +5,8 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -66,5 +67,16 @@ impl Termination {
             }
             let _ = self.has_come();
         }
+    }
+
+    /// Sleeps until SIGTERM has come, at most for `time`. Returns whether it has come.
+    pub fn wait_for(&self, time: Duration) -> bool {
+        if let Some(fd) = self.fd() {
+            let time = Timespec::try_from(time).ok();
+            let _ = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], time.as_ref());
+        } else {
+            sleep(time);
+        }
+        self.has_come()
     }
 }

@@ -19,7 +19,7 @@ pub trait World: fmt::Debug {
     /// A handle of a process.
     type Process: Process;
 
-    /// The time now.
+    /// The time now, since the boot of the node: the same clock for every process of the pod.
     fn now(&self) -> Instant;
 
     /// Sleeps for `time`.

@@ -43,7 +43,7 @@ pub struct TimedOut {
 
 /// Whether the pod has a proxy, or will have one.
 pub fn has_proxy<W: World>(world: &W, sidecar: &mut Sidecar<'_, W>, options: &Options) -> bool {
-    if options.form == Some(Form::Absent) {
+    if options.form.form == Form::Absent {
         return false;
     }
     sidecar.is_here() || answers(world, options.ready_port) || sidecar.is_captured()

@@ -86,7 +86,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             state: given.map_or(State::NotYet, |process| State::Running(Known::Envoy(process))),
             inodes_of: options.proxy_pid.map(|pid| (pid, false)),
             task_uid,
-            may_be_ztunnel: !matches!(options.form, Some(Form::Classic | Form::Native)),
+            may_be_ztunnel: !matches!(options.form.form, Form::Classic | Form::Native),
             seen_before: false,
             unseen: None,
             reading: None,
@@ -182,6 +182,12 @@ impl<'w, W: World> Sidecar<'w, W> {
         if !self.is_listening() {
             self.find_by_process();
         }
+    }
+
+    /// Whether the proxy is ztunnel, after a look at the sockets.
+    pub fn finds_ztunnel(&mut self) -> bool {
+        self.look();
+        self.is_ztunnel()
     }
 
     /// Whether the proxy runs, or is ztunnel, after a look at sockets and processes.

@@ -22,6 +22,8 @@ pub enum Route {
     Terminate,
     /// None: the agent only waits for ztunnel.
     Ztunnel,
+    /// None: by the kernel's table of sockets, the agent sees that everything is delivered, and kubelet ends the proxy.
+    SocketTable,
 }
 
 /// The outcome of a route.
@@ -43,6 +45,8 @@ pub enum Failure {
     /// The response is not the filter's but Envoy's own, with this status: the module is missing or has crashed, or another program
     /// listens there.
     NotTheFilter(u16),
+    /// Envoy has no listener for this address, or no plugin.
+    NoFilter,
     /// The filter does not accept the completion, and gives this reason.
     Refused {
         /// The status of the response.
@@ -161,6 +165,7 @@ impl fmt::Display for Route {
             Self::PilotAgent(at) => write!(f, "pilot-agent {at}"),
             Self::Terminate => f.write_str("SIGTERM to pilot-agent"),
             Self::Ztunnel => f.write_str("ztunnel"),
+            Self::SocketTable => f.write_str("socket table"),
         }
     }
 }
@@ -184,6 +189,7 @@ impl fmt::Display for Failure {
         match self {
             Self::NoResponse(problem) => problem.fmt(f),
             Self::NotTheFilter(status) => write!(f, "not the filter's answer ({status})"),
+            Self::NoFilter => f.write_str("Envoy has no filter there"),
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
             Self::Later(why) => write!(f, "accepted, then {why}"),
             Self::Call(why) => why.fmt(f),

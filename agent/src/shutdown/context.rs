@@ -2,14 +2,17 @@
 
 use core::time::Duration;
 
+use drain::duration::milliseconds;
 use drain::limits::Limits;
 use drain::time::Instant;
 use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 
+use super::attempts::Attempts;
 use super::times;
-use crate::options::{Form, Options, form};
+use super::verdict::Verdict;
+use crate::options::{KnownForm, Options};
 use crate::os::World;
 use crate::os::world::Source;
 use crate::proxy::Sidecar;
@@ -17,8 +20,9 @@ use crate::proxy::Sidecar;
 /// The end of the task.
 #[derive(Clone, Debug)]
 pub struct TaskEnd {
-    /// The main container that the verdict names: the first that failed, else the first.
-    pub container: String,
+    /// The main container that the verdict names: the first that failed, else the first. `None` if kubelet has told the end, or no name
+    /// was given.
+    pub container: Option<String>,
     /// How it has ended.
     pub exit: Exit,
     /// How its end is known, as a clause of the verdict.
@@ -56,8 +60,15 @@ pub struct Context<'a, W: World> {
 impl TaskEnd {
     /// The end of `container`, as the caller of the agent reports it.
     #[must_use]
-    pub fn reported(container: &str, exit: Exit, at: Instant) -> Self {
-        Self { container: container.to_owned(), exit, evidence: "told".to_owned(), at }
+    pub fn reported(container: Option<&str>, exit: Exit, at: Instant) -> Self {
+        let evidence = "the caller of the agent reported it".to_owned();
+        Self { container: container.map(ToOwned::to_owned), exit, evidence, at }
+    }
+
+    /// The end of all regular containers, which kubelet tells by SIGTERM.
+    #[must_use]
+    pub fn by_kubelet(at: Instant) -> Self {
+        Self { container: None, exit: Exit::Unknown, evidence: "SIGTERM from kubelet".to_owned(), at }
     }
 
     /// The exit code and the signal. At most one of them is known.
@@ -107,12 +118,12 @@ impl<W: World> Context<'_, W> {
 
     /// What to do with the proxy.
     pub fn action(&self, sidecar: &Sidecar<'_, W>) -> Action {
-        if sidecar.is_ztunnel() { form::action(Form::Ambient) } else { self.options.action }
+        if sidecar.is_ztunnel() { KnownForm::AMBIENT.action() } else { self.options.action() }
     }
 
     /// The reason for the action, as a clause of the verdict.
-    pub fn reason(&self, sidecar: &Sidecar<'_, W>) -> &'static str {
-        if sidecar.is_ztunnel() { form::reason(Form::Ambient) } else { self.options.reason() }
+    pub fn reason(&self, sidecar: &Sidecar<'_, W>) -> String {
+        if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { self.options.reason() }
     }
 
     /// The completion, with `held`, what the kernel holds.
@@ -125,7 +136,22 @@ impl<W: World> Context<'_, W> {
             bytes,
             downstream: known.then_some(downstream),
         });
-        Completion { container: self.task.container.clone(), exit_code, signal, action: self.action(sidecar), unsent }
+        Completion {
+            container: self.task.container.clone(),
+            exit_code,
+            signal,
+            action: self.action(sidecar),
+            unsent,
+            ended_at_ms: Some(milliseconds(self.task.at.since_zero())),
+        }
+    }
+
+    /// Writes to kubelet's file how far the drain is, if SIGTERM has come: after a deletion nothing tells how much of the grace period the
+    /// task has used, so kubelet can kill the agent at any moment.
+    pub fn report_progress(&self, sidecar: &Sidecar<'_, W>, attempts: &Attempts) {
+        if self.is_asked_to_leave() {
+            Verdict::so_far(self, sidecar, attempts).write_early(self.task, self.options);
+        }
     }
 
     /// The limits that are left. All routes share them.

@@ -6,9 +6,9 @@ use core::net::SocketAddr;
 use drain::wire::Action;
 use log::{info, warn};
 
-use super::attempts::{Attempts, Failure, Outcome, Progress};
+use super::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use super::context::{Context, Patience};
-use super::route::{driver, filter, terminate};
+use super::route::{driver, filter, reach, terminate};
 use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
@@ -36,6 +36,10 @@ fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, 
     loop {
         let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
         for at in filters {
+            if !at.ip().is_loopback() && reach::is_out_of_reach(context, *at) {
+                attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoFilter));
+                continue;
+            }
             match filter::signal(context, sidecar, attempts, *at) {
                 outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
                 // It ended by itself.

@@ -4,5 +4,6 @@ mod admin;
 mod calls;
 pub(super) mod driver;
 pub(super) mod filter;
+pub(super) mod reach;
 pub(super) mod terminate;
 mod ztunnel;

@@ -8,6 +8,7 @@ use pod::delivery::Held;
 
 use super::attempts::{Attempts, Outcome};
 use super::context::Context;
+use super::limit::Limit;
 use super::loss::undelivered;
 use super::verdict::{ProxyOutcome, Verdict};
 use super::{flush, ladder, presence};
@@ -48,8 +49,20 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     let decided =
         if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
-    let verdict = Verdict { proxy, action, decided, attempts, drain, flush: Duration::ZERO, undelivered: Held::default() };
-    match proxy {
+    let by_decision = attempts.success().is_some() || proxy == ProxyOutcome::Left;
+    let limit = Limit::reached(context);
+    let verdict = Verdict {
+        proxy,
+        action,
+        decided,
+        attempts,
+        drain,
+        flush: Duration::ZERO,
+        undelivered: Held::default(),
+        limit: None,
+        advice: None,
+    };
+    let verdict = match proxy {
         ProxyOutcome::Gone | ProxyOutcome::None => {
             // If the proxy ended while the task ran, the only reading is from the start of the task, and tells nothing about the end.
             let alive = outcome.and(sidecar.last_alive());
@@ -65,10 +78,12 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
             let undelivered = undelivered(reported, sidecar.reading(), Held::default(), Held::default());
             Verdict { undelivered, ..verdict }
         }
-        ProxyOutcome::Stays | ProxyOutcome::Untouched => {
+        ProxyOutcome::Draining | ProxyOutcome::Stays | ProxyOutcome::Untouched => {
             Verdict { undelivered: sidecar.reading().unwrap_or_default(), ..verdict }
         }
-    }
+    };
+    let cut_off = by_decision && (verdict.undelivered.bytes, verdict.undelivered.connections) != (0, 0);
+    verdict.ended_by(cut_off.then_some(limit), context)
 }
 
 #[cfg(test)]

@@ -39,8 +39,12 @@ pub(super) const REPEAT: Duration = Duration::from_secs(1);
 pub(super) const FILTER_CALL: Duration = Duration::from_secs(2);
 /// How often the agent asks the filter for its status: a filter that crashes after its response must not cost the whole drain timeout.
 pub(super) const CHECK: Duration = Duration::from_secs(1);
-/// The same while the status is all that the agent waits for.
-pub(super) const EAGER_CHECK: Duration = Duration::from_millis(50);
+/// The first pause while the status is all that the agent waits for: a filter decides within milliseconds. The pauses double.
+pub(super) const EAGER_CHECK: Duration = Duration::from_millis(5);
+/// The longest of these pauses.
+pub(super) const LONGEST_EAGER_CHECK: Duration = Duration::from_millis(50);
+/// Timeout for the questions whether a filter can be reached.
+pub(super) const REACH: Duration = Duration::from_millis(250);
 /// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.
 pub(super) const RETRY: Duration = Duration::from_millis(250);
 /// How long the filter has for ending Envoy, after its limits.

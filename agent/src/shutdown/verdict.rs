@@ -13,9 +13,12 @@ use pod::pidfd::Exit;
 use serde::Serialize;
 
 use super::attempts::Attempts;
-use super::context::TaskEnd;
+use super::context::{Context, TaskEnd};
+use super::limit::Limit;
 use crate::options::{Options, Verb};
+use crate::os::World;
 use crate::os::log::raw;
+use crate::proxy::Sidecar;
 
 /// The longest termination message that kubelet reads, in bytes (Kubernetes, `pkg/kubelet/container/runtime.go`,
 /// `MaxContainerTerminationMessageLength`).
@@ -33,6 +36,8 @@ pub enum ProxyOutcome {
     Left,
     /// There was none.
     None,
+    /// The agent was still draining it when this was written: if it was killed, this is its last word.
+    Draining,
     /// It could not be ended.
     Stays,
     /// The agent did nothing.
@@ -56,6 +61,10 @@ pub struct Verdict {
     pub flush: Duration,
     /// What was not delivered.
     pub undelivered: Held,
+    /// The limit that ended the drain with data undelivered.
+    pub limit: Option<Limit>,
+    /// What a user can do about what went wrong, as a sentence.
+    pub advice: Option<String>,
 }
 
 /// The line of JSON.
@@ -63,7 +72,7 @@ pub struct Verdict {
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     version: &'static str,
-    container: &'a str,
+    container: Option<&'a str>,
     exit_code: Option<u8>,
     signal: Option<u8>,
     exit_status: &'static str,
@@ -77,6 +86,8 @@ struct Line<'a> {
     #[serde(rename = "lingerMs")]
     flush_ms: Option<u64>,
     undelivered: Undelivered,
+    limit: Option<Limit>,
+    advice: Option<&'a str>,
 }
 
 /// One entry of `rungs`: a route that was tried.
@@ -108,6 +119,29 @@ struct Reason<'a> {
 // === impl Verdict ===
 
 impl Verdict {
+    /// The verdict so far on a drain that kubelet's SIGKILL can end at any moment.
+    pub(super) fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &Attempts) -> Self {
+        let undelivered = sidecar.reading().unwrap_or_default();
+        Self {
+            proxy: ProxyOutcome::Draining,
+            action: context.action(sidecar),
+            decided: format!("{}; known {}", context.reason(sidecar), sidecar.known_by()),
+            attempts: attempts.clone(),
+            drain: context.age(),
+            flush: Duration::ZERO,
+            undelivered,
+            limit: None,
+            advice: None,
+        }
+        .ended_by((!undelivered.is_idle()).then_some(Limit::GracePeriod), context)
+    }
+
+    /// The verdict on a drain that `limit` has ended.
+    #[must_use]
+    pub(super) fn ended_by<W: World>(self, limit: Option<Limit>, context: &Context<'_, W>) -> Self {
+        Self { limit, advice: limit.map(|limit| limit.advice(context)), ..self }
+    }
+
     /// Writes the verdict on `task` to stderr and to kubelet's file.
     pub fn publish(&self, task: &TaskEnd, options: &Options) {
         raw(&self.line(task));
@@ -138,7 +172,7 @@ impl Verdict {
         let attempts = routes.map(|(route, outcome)| Attempt { route: route.to_string(), outcome: outcome.to_string() });
         to_line(&Line {
             version: drain::VERSION,
-            container: &task.container,
+            container: task.container.as_deref(),
             exit_code,
             signal,
             exit_status: if task.exit == Exit::Unknown { "unknown" } else { "known" },
@@ -151,6 +185,8 @@ impl Verdict {
             drain_ms: ms(self.drain),
             flush_ms: ms(self.flush),
             undelivered: Undelivered { connections: self.undelivered.connections, bytes: self.undelivered.bytes },
+            limit: self.limit,
+            advice: self.advice.as_deref(),
         })
     }
 }
@@ -203,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_verdict_with_many_attempts_is_not_too_long_for_kubelet() {
-        let task = TaskEnd::reported("base", Exit::Signal(9), Instant::default());
+        let task = TaskEnd::reported(Some("base"), Exit::Signal(9), Instant::default());
         let verdict = |routes| {
             let mut attempts = Attempts::default();
             for port in 0..routes {
@@ -212,13 +248,15 @@ mod tests {
             }
             let (proxy, action) = (ProxyOutcome::Stays, Action::Quit);
             let (drain, flush) = (Duration::from_secs(1), Duration::ZERO);
-            Verdict { proxy, action, decided: "a test".to_owned(), attempts, drain, flush, undelivered: Held::default() }
-                .line(&task)
+            let (decided, undelivered) = ("a test".to_owned(), Held::default());
+            let (limit, advice) = (Some(Limit::GracePeriod), None);
+            Verdict { proxy, action, decided, attempts, drain, flush, undelivered, limit, advice }.line(&task)
         };
         let (short, long) = (verdict(1), verdict(100));
         assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");
         assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
         assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
+        assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null}\n"), "{short}");
         assert!(long.contains(r#""rungs":null,"#) && long.len() <= MAX_MESSAGE, "{long}");
     }
 

@@ -13,22 +13,16 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
 use log::info;
-use pod::ports;
 use pod::procfs::Procfs;
-use serde::Deserialize;
 
 use super::times;
-use crate::options::{Form, Options, PROXY, Placement};
+use crate::options::{Form, Options, PROXY};
 use crate::os::call;
 use crate::os::http::{Body, Request};
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
-use crate::proxy::Sidecar;
+use crate::proxy::{Sidecar, metadata};
 
-/// Envoy tells here with which configuration its proxy was started. The response also names all its extensions: 100 KB.
-const SERVER_INFO: &str = "/server_info";
-/// The longest response to that, in bytes.
-const MAX_SERVER_INFO: usize = 1024 * 1024;
 /// The longest status of the filter, in bytes.
 const MAX_STATUS: usize = 4096;
 
@@ -54,30 +48,6 @@ pub(super) struct MissedTask<'a> {
     /// When the next judgement is due.
     due: Instant,
     pause: Duration,
-}
-
-/// The response of `/server_info`, as far as it matters.
-#[derive(Deserialize)]
-struct ServerInfo {
-    node: Node,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(rename = "PROXY_CONFIG")]
-    proxy_config: ProxyConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProxyConfig {
-    #[serde(default)]
-    hold_application_until_proxy_starts: Option<bool>,
 }
 
 // === impl MissedTask ===
@@ -120,7 +90,7 @@ impl<'a> MissedTask<'a> {
         let listed_after = self.options.listed_after.iter().find(|name| earlier.contains(name));
         let name = listed_after.map(String::as_str).or_else(|| {
             let proxy = earlier.iter().any(|name| name == PROXY);
-            (proxy && self.options.form == Some(Form::Classic) && self.proxy_is_listed_last()).then_some(PROXY)
+            (proxy && self.options.form.form == Form::Classic && self.proxy_is_listed_last()).then_some(PROXY)
         })?;
         Some(format!("{name}, listed after it, ran before the agent"))
     }
@@ -128,25 +98,24 @@ impl<'a> MissedTask<'a> {
     /// Whether the injector has listed the proxy after all other containers, as it does unless they wait for the proxy (Istio,
     /// `pkg/kube/inject/webhook.go`, `reorderPod`). Only Envoy can tell. Without its response: no.
     fn proxy_is_listed_last(&self) -> bool {
-        let at = |ip| SocketAddr::new(ip, self.options.admin_port);
-        let info = ports::LOCALHOST.into_iter().find_map(|ip| server_info(self.world, at(ip)));
-        info.is_some_and(|info| holds_applications(info.bytes()) == Some(false))
+        let metadata = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL);
+        metadata.is_some_and(|metadata| metadata.holds_applications() == Some(false))
     }
 
     /// What to do without evidence: leave if that costs the task no byte and does not keep the pod.
     fn without_evidence(&self) -> Judgement {
-        let keeps_the_pod = self.options.placement == Placement::Regular;
-        match self.options.form {
-            Some(Form::Native) if keeps_the_pod && self.world.now().since(self.start) >= times::LONGEST_PULL => {
+        let keeps_the_pod = !self.options.is_native();
+        match self.options.form.form {
+            Form::Native if keeps_the_pod && self.world.now().since(self.start) >= times::LONGEST_PULL => {
                 Judgement::Leave("kubelet ends the native istio-proxy itself")
             }
-            Some(Form::Unknown) | None => {
+            Form::Unknown => {
                 let mut sidecar = Sidecar::new(self.world, self.options, None);
                 let is_here = sidecar.is_here();
                 let none = sidecar.is_ztunnel() || !is_here && !sidecar.is_captured();
                 if none { Judgement::Leave("the pod has no proxy of its own") } else { Judgement::Wait }
             }
-            Some(Form::Classic | Form::Native | Form::Absent | Form::Ambient) => Judgement::Wait,
+            Form::Classic | Form::Native | Form::Absent | Form::Ambient => Judgement::Wait,
         }
     }
 
@@ -172,20 +141,6 @@ fn started_before(proc: &Procfs, pid: i32) -> Option<Vec<String>> {
     Some(roots.filter_map(|root| proc.container(root.pid)).map(|container| container.name).collect())
 }
 
-/// The response of the Envoy at `admin` to `/server_info`.
-fn server_info(world: &impl World, admin: SocketAddr) -> Option<Body> {
-    let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout: times::ENVOY_CALL };
-    let mut body = Body::up_to(MAX_SERVER_INFO);
-    let head = call::exchange(world, admin, &request, &mut |piece| body.take(piece));
-    (head.ok()?.status == 200).then_some(body)
-}
-
-/// Whether `/server_info` says `holdApplicationUntilProxyStarts`. `None` if it does not have the configuration of the proxy.
-fn holds_applications(info: &[u8]) -> Option<bool> {
-    let info: ServerInfo = serde_json::from_slice(info).ok()?;
-    Some(info.node.metadata.proxy_config.hold_application_until_proxy_starts.unwrap_or(false))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -209,19 +164,5 @@ mod tests {
         assert_eq!(started_before(&proc, 20), Some(Vec::new()), "the first container has none");
         assert_eq!(started_before(&proc, 99), None);
         fs::remove_dir_all(root).unwrap();
-    }
-
-    #[test]
-    fn server_info_tells_whether_the_proxy_is_listed_first() {
-        let table = [
-            (r#"{"node":{"metadata":{"PROXY_CONFIG":{"holdApplicationUntilProxyStarts": true}}}}"#, Some(true)),
-            (r#"{"node":{"metadata":{"PROXY_CONFIG":{"holdApplicationUntilProxyStarts":false}}}}"#, Some(false)),
-            (r#"{"node":{"metadata":{"PROXY_CONFIG": {"statusPort": 15020}}}}"#, Some(false)),
-            (r#"{"node":{"metadata":{}}}"#, None),
-            ("", None),
-        ];
-        for (info, holds) in table {
-            assert_eq!(holds_applications(info.as_bytes()), holds, "{info}");
-        }
     }
 }

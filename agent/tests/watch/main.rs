@@ -44,10 +44,11 @@ fn the_filter_gets_the_completion_and_the_proxy_ends() {
     verdict.has(&[&format!("\"route\":\"filter 127.0.0.1:{}\"", proxy.signal())]);
     let story = proxy.story();
     assert!(
-        story.starts_with("completion 1 {\"container\": \"base\", \"exitCode\": 3, \"signal\": null, \"action\": \"quit\""),
+        story.contains("\ncompletion 1 {\"container\": \"base\", \"exitCode\": 3, \"signal\": null, \"action\": \"quit\""),
         "{story}"
     );
-    assert!(!story.contains("admin") && !story.contains("pilot-agent"), "{story}");
+    assert_eq!(story.matches("admin").count(), 1, "the question for the form of the proxy: {story}");
+    assert!(story.contains("admin GET /server_info") && !story.contains("pilot-agent"), "{story}");
 }
 
 #[test]

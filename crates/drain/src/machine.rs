@@ -27,13 +27,14 @@ pub const SLACK: Duration = Duration::from_secs(10);
 /// If a wake-up comes this much too late, the process was suspended or blocked. That time must not count as a stall.
 const LATE: Duration = Duration::from_millis(200);
 
-/// The state of the machine. It never goes back to `Serving`: a completion cannot be undone.
+/// The state of the machine. It never goes back to `Serving`. Under [`Action::Drain`] a new end of the task starts a new drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// There was no completion yet.
     Serving,
-    /// Inbound connections are drained, outbound connections stay open. The machine collects evidence until a limit is reached.
+    /// Outbound connections stay open; inbound connections are drained if Envoy is to be shut down. The machine collects evidence until a
+    /// limit is reached.
     Draining,
     /// Everything is delivered, or a limit was reached. Envoy stays running for kubelet to end.
     Drained,
@@ -246,27 +247,35 @@ impl Machine {
 
     fn on_signal(&mut self, completion: Completion, now: Instant) {
         let unsent = completion.unsent;
-        let first = self.completion.is_none();
-        let merged = match self.completion.take() {
-            Some((earlier, at)) => (completion.after(&earlier), at),
-            None => (completion, now),
-        };
-        self.completion = Some(merged);
-        if first {
-            // A stall is counted from the completion on, not from the machine's start.
-            self.evidence = Evidence::new(now);
+        match self.completion.take() {
+            Some((earlier, at)) if !completion.is_new_end(&earlier) => self.completion = Some((completion.after(&earlier), at)),
+            _ => self.begin(completion, now),
         }
         if let Some(unsent) = unsent {
             self.evidence.on_facts(unsent, now, &self.limits);
         }
-        if self.state == State::Serving {
-            let why = self.completion.as_ref().map(|(completion, _)| completion.summary()).unwrap_or_default();
-            self.enter(State::Draining, now, why);
-            self.inbound_drain = InboundDrain::starting(now);
-        }
         if self.state == State::Quitting && !self.may_quit() {
             self.enter(State::Drained, now, "a later signal says to drain only".to_owned());
         }
+    }
+
+    /// Begins the drain of `completion`, the first one or a new end.
+    fn begin(&mut self, completion: Completion, now: Instant) {
+        let why = completion.summary();
+        self.completion = Some((completion, now));
+        // A stall is counted from the completion on, not from the machine's start.
+        self.evidence = Evidence::new(now);
+        (self.left, self.question) = (None, None);
+        self.enter(State::Draining, now, why);
+        self.entered = now;
+        self.inbound_drain = self.inbound_drain_to_make(now);
+    }
+
+    /// The calls that stop new inbound requests. They cannot be undone, so a proxy that stays does not get them: if the task goes on after
+    /// all, it still serves. Kubelet runs the preStop hook of a native sidecar, which drains.
+    fn inbound_drain_to_make(&self, now: Instant) -> InboundDrain {
+        let quits = self.completion.as_ref().is_some_and(|(completion, _)| completion.action == Action::Quit);
+        if quits { InboundDrain::starting(now) } else { InboundDrain::default() }
     }
 
     fn on_answer(&mut self, id: CallId, answer: Answer, now: Instant) {

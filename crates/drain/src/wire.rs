@@ -49,12 +49,12 @@ pub struct Unsent {
     pub downstream: Option<u32>,
 }
 
-/// The signal: a main container has ended for good, or there are new facts about its undelivered data.
+/// The signal: the task has ended for good, or there are new facts about its undelivered data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Completion {
-    /// The name of the main container.
-    pub container: String,
+    /// The name of the main container; `None` if kubelet has told the end of the task, which names no container.
+    pub container: Option<String>,
     /// Its exit code; `None` if it is unknown or a signal ended the container.
     pub exit_code: Option<u8>,
     /// The signal that ended it, 1 to 64.
@@ -63,6 +63,9 @@ pub struct Completion {
     pub action: Action,
     /// What the kernel still holds; `None` if the sender cannot see it.
     pub unsent: Option<Unsent>,
+    /// When the task ended, in milliseconds since the boot of the node. It tells a new end from new facts about the same one: kubelet can
+    /// restart all containers of a pod, and a SIGTERM can come from somebody else.
+    pub ended_at_ms: Option<u64>,
 }
 
 /// The state of the filter. A reader ignores fields that it does not know, because an agent must understand a newer filter.
@@ -71,7 +74,7 @@ pub struct Completion {
 pub struct Status {
     /// The name of the state, as [`crate::machine::State::name`] gives it.
     pub state: String,
-    /// The main container that has ended; `None` while serving.
+    /// The main container that has ended; `None` while serving, and if its name is not known.
     pub container: Option<String>,
     /// Requests and TCP streams in flight by Envoy's own count; `None` if Envoy was not asked.
     pub in_flight: Option<u64>,
@@ -146,12 +149,8 @@ impl Completion {
         }
         let mut fields = Fields::of(document(body)?);
         let container = fields.string("container");
-        match &container {
-            None => fields.missing("container", "the main container's name"),
-            Some(name) if name.is_empty() || name.len() > MAX_NAME => {
-                fields.refuse("container", &format!("must have 1 to {MAX_NAME} characters"));
-            }
-            Some(_) => {}
+        if container.as_ref().is_some_and(|name| name.is_empty() || name.len() > MAX_NAME) {
+            fields.refuse("container", &format!("must have 1 to {MAX_NAME} characters"));
         }
         let byte = |number: Option<u64>| number.and_then(|number| u8::try_from(number).ok());
         let exit_code = byte(fields.number("exitCode", 0..=255));
@@ -164,13 +163,15 @@ impl Completion {
             fields.missing("action", "\"quit\" or \"drain\"");
         }
         let unsent = fields.object("unsent", Unsent::read);
+        let ended_at_ms = fields.number("endedAtMs", 0..=u64::MAX);
         fields.finish(Self {
-            container: container.unwrap_or_default(),
+            container,
             exit_code,
             signal,
             // The default is never used: without a valid action `finish` refuses the whole completion.
             action: action.unwrap_or(Action::Drain),
             unsent,
+            ended_at_ms,
         })
     }
 
@@ -208,7 +209,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null}}"#;
+    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null},"endedAtMs":7}"#;
 
     fn mistakes(text: &str) -> Vec<String> {
         let mistakes = Completion::parse(text.as_bytes()).err().unwrap_or_default();
@@ -220,16 +221,18 @@ mod tests {
         let completion = Completion::parse(WHOLE.as_bytes()).expect("no mistakes");
         let unsent = Unsent { connections: 1, bytes: 2, downstream: None };
         let expected = Completion {
-            container: "base".to_owned(),
+            container: Some("base".to_owned()),
             exit_code: None,
             signal: Some(9),
             action: Action::Drain,
             unsent: Some(unsent),
+            ended_at_ms: Some(7),
         };
         assert_eq!(completion, expected);
         assert_eq!(completion.to_json(), WHOLE);
-        let short = Completion::parse(br#"{"action": "quit", "container": "base"}"#).expect("the rest may be missing");
-        assert_eq!((short.exit_code, short.signal, short.action, short.unsent), (None, None, Action::Quit, None));
+        let short = Completion::parse(br#"{"action": "quit"}"#).expect("the rest may be missing");
+        assert_eq!((short.container, short.exit_code, short.signal, short.action), (None, None, None, Action::Quit));
+        assert_eq!((short.unsent, short.ended_at_ms), (None, None));
     }
 
     #[test]
@@ -239,14 +242,13 @@ mod tests {
         assert_eq!(
             mistakes(text),
             [
-                "container: is missing: must be the main container's name",
                 "exitCode: 256 is not allowed: must be a whole number from 0 to 255",
                 "signal: 0 is not allowed: must be a whole number from 1 to 64",
                 "action: \"stop\" is not allowed: must be one of \"quit\", \"drain\"",
                 "unsent.connections: 4294967296 is not allowed: must be a whole number from 0 to 4294967295",
                 "unsent.bytes: is missing: must be a whole number",
                 "unsent.byte: is not a known field: must be one of connections, bytes, downstream",
-                "x: is not a known field: must be one of container, exitCode, signal, action, unsent",
+                "x: is not a known field: must be one of container, exitCode, signal, action, unsent, endedAtMs",
             ]
         );
         for container in ["", &"x".repeat(64)] {

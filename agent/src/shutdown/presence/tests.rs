@@ -9,7 +9,7 @@ use crate::testing::{Script, options};
 
 /// Whether the proxy of `world` is here after the task has ended at time 0, and when that is known, in milliseconds.
 fn is_here_in(world: &Script, patience: Patience) -> (bool, u64) {
-    let (options, task) = (options("watch"), TaskEnd::reported("base", Exit::Code(0), world.now()));
+    let (options, task) = (options("watch"), TaskEnd::reported(Some("base"), Exit::Code(0), world.now()));
     let context = Context { world, options: &options, task: &task, patience, grace: options.grace_period };
     let here = is_here(&context, &mut Sidecar::new(world, &options, None), &Attempts::default(), None);
     (here, world.elapsed())
@@ -44,7 +44,7 @@ fn without_captured_traffic_there_is_no_proxy_to_wait_for() {
 fn is_here_again(policy: &str, start: u64, attempts: &Attempts) -> bool {
     let world = starts_at(start);
     let options = options(&format!("watch --restart-policy {policy}"));
-    let task = TaskEnd::reported("base", Exit::Code(0), world.now());
+    let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
     let context =
         Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let mut sidecar = Sidecar::new(&world, &options, None);

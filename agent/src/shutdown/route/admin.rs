@@ -87,7 +87,7 @@ impl<W: World> Calls for Admin<'_, W> {
     }
 
     fn drained_by(&self) -> Option<Route> {
-        self.drained_by
+        Some(self.drained_by.unwrap_or(Route::SocketTable))
     }
 }
 

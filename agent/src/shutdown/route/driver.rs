@@ -127,6 +127,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
             self.reporter.reported(held, sidecar.read_at());
         }
         attempts.report(held);
+        self.context.report_progress(sidecar, attempts);
         self.handle(attempts, Event::Signal(self.context.completion(sidecar, held)));
     }
 

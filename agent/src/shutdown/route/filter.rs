@@ -1,6 +1,7 @@
 //! The best route: the filter in Envoy accepts the completion and every new reading, and decides.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use drain::machine::State;
 use drain::time::Instant;
@@ -35,6 +36,8 @@ struct Session<'c, W: World> {
     report_from: Instant,
     /// When to ask for the status if nothing else is sent.
     check_at: Instant,
+    /// The next pause between two questions while the status is all that the agent waits for.
+    eager_pause: Duration,
     /// When the session fails.
     give_up: Instant,
 }
@@ -90,6 +93,7 @@ impl<'c, W: World> Session<'c, W> {
             lost: false,
             report_from: now,
             check_at: now,
+            eager_pause: times::EAGER_CHECK,
             give_up: (context.task.at + limits).max(now + 2 * times::FILTER_QUIT),
         }
     }
@@ -172,7 +176,9 @@ impl<'c, W: World> Session<'c, W> {
     fn check_later(&mut self, sidecar: &Sidecar<'_, W>) {
         let idle = sidecar.reading().is_none_or(|held| held.is_idle());
         let eager = self.context.action(sidecar) == Action::Drain && idle;
-        self.check_at = self.context.world.now() + if eager { times::EAGER_CHECK } else { times::CHECK };
+        let pause = if eager { self.eager_pause } else { times::CHECK };
+        self.eager_pause = if eager { (pause * 2).min(times::LONGEST_EAGER_CHECK) } else { times::EAGER_CHECK };
+        self.check_at = self.context.world.now() + pause;
     }
 
     fn accepted(&mut self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts, held: Option<Held>) {
@@ -182,6 +188,7 @@ impl<'c, W: World> Session<'c, W> {
         }
         self.lost = false;
         attempts.report(held);
+        self.context.report_progress(sidecar, attempts);
     }
 
     /// Sends the completion with the reading `held`.

@@ -12,7 +12,7 @@ fn verdict(world: &Script, line: &str, patience: Patience, end: u64) -> Verdict 
     sidecar.find();
     sidecar.hold_process();
     world.pass_until(end);
-    let task = TaskEnd::reported("base", Exit::Code(0), world.now());
+    let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
     run(&Context { world, options: &options, task: &task, patience, grace: options.grace_period }, sidecar)
 }
 

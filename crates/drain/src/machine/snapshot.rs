@@ -9,7 +9,7 @@ use crate::duration::milliseconds;
 use crate::evidence::Evidence;
 use crate::fields::{Mistake, from_json};
 use crate::limits::Limits;
-use crate::machine::calls::{InboundDrain, QuitAttempts};
+use crate::machine::calls::QuitAttempts;
 use crate::time::Instant;
 use crate::wire::{Action, Completion, Status};
 
@@ -64,7 +64,7 @@ impl Machine {
             }
         }
         match machine.state {
-            State::Draining => machine.inbound_drain = InboundDrain::starting(now),
+            State::Draining => machine.inbound_drain = machine.inbound_drain_to_make(now),
             State::Quitting => machine.quits = QuitAttempts::starting(now),
             State::Serving | State::Drained => {}
         }
@@ -84,15 +84,14 @@ impl Snapshot {
     /// The machine after it has handled `completion`: for an answer that is sent before that.
     #[must_use]
     pub fn with(mut self, completion: Completion) -> Self {
-        let (merged, since) = match self.completion.take() {
-            Some((earlier, since)) => (completion.after(&earlier), since),
-            None => (completion, Duration::ZERO),
-        };
-        self.completion = Some((merged, since));
-        if self.state == State::Serving {
-            self.state = State::Draining;
-            self.in_state = Duration::ZERO;
-        }
+        self.completion = Some(match self.completion.take() {
+            Some((earlier, since)) if !completion.is_new_end(&earlier) => (completion.after(&earlier), since),
+            _ => {
+                self.state = State::Draining;
+                self.in_state = Duration::ZERO;
+                (completion, Duration::ZERO)
+            }
+        });
         self
     }
 
@@ -108,7 +107,7 @@ impl Snapshot {
         let completion = self.completion.as_ref();
         Status {
             state: self.state.name().to_owned(),
-            container: completion.map(|(completion, _)| completion.container.clone()),
+            container: completion.and_then(|(completion, _)| completion.container.clone()),
             in_flight: self.in_flight,
             unsent: completion.and_then(|(completion, _)| completion.unsent),
             since_ms: milliseconds(self.in_state + age),
@@ -151,10 +150,21 @@ impl Snapshot {
 // === impl Completion ===
 
 impl Completion {
-    /// Merges this signal with an earlier one. The name of the first container stays. `drain` outranks `quit`, because it is worse to shut
-    /// down a native sidecar than to leave a classic one running. New facts replace older ones; a signal without facts keeps them.
+    /// Whether this signal is about another end than `earlier`, which is therefore no longer true: the task went on. Only under `drain` can
+    /// it go on, because its proxy is still there.
+    #[must_use]
+    pub fn is_new_end(&self, earlier: &Self) -> bool {
+        self.action == Action::Drain && earlier.action == Action::Drain && self.ended_at_ms > earlier.ended_at_ms
+    }
+
+    /// Merges this signal with an earlier one. A new end replaces the earlier one. Otherwise the name of the first container stays, and
+    /// `drain` outranks `quit`, because it is worse to shut down a native sidecar than to leave a classic one running. New facts replace
+    /// older ones; a signal without facts keeps them.
     #[must_use]
     pub fn after(self, earlier: &Self) -> Self {
+        if self.is_new_end(earlier) {
+            return self;
+        }
         let drain = self.action == Action::Drain || earlier.action == Action::Drain;
         Self {
             action: if drain { Action::Drain } else { Action::Quit },
@@ -171,6 +181,7 @@ impl Completion {
             (None, Some(signal)) => format!("signal {signal}"),
             (None, None) => "exit status unknown".to_owned(),
         };
-        format!("{} has ended ({end}), action {}", self.container, self.action.name())
+        let container = self.container.as_deref().unwrap_or("the task");
+        format!("{container} has ended ({end}), action {}", self.action.name())
     }
 }

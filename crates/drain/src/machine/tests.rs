@@ -83,7 +83,7 @@ impl Rig {
 }
 
 fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
-    Completion { container: "base".to_owned(), exit_code: Some(0), signal: None, action, unsent }
+    Completion { container: Some("base".to_owned()), exit_code: Some(0), signal: None, action, unsent, ended_at_ms: None }
 }
 
 fn facts(connections: u32, bytes: u64, downstream: u32) -> Unsent {
@@ -367,7 +367,7 @@ fn late_and_unknown_answers_change_nothing() {
 fn the_first_container_keeps_its_name_and_missing_facts_do_not_replace_known_ones() {
     let mut rig = Rig::new();
     rig.signal(Action::Quit, Some(facts(2, 9, 2)));
-    rig.on(Event::Signal(Completion { container: "other".to_owned(), ..completion(Action::Quit, None) }));
+    rig.on(Event::Signal(Completion { container: Some("other".to_owned()), ..completion(Action::Quit, None) }));
     let status = rig.machine.status(rig.now);
     assert_eq!(status.container.as_deref(), Some("base"));
     assert_eq!(status.unsent, Some(facts(2, 9, 2)));
@@ -408,4 +408,62 @@ fn a_resumed_machine_does_not_trust_an_old_idle_reading() {
     rig.machine = Machine::resume(Limits::default(), &snapshot, Duration::from_millis(500), rig.now);
     rig.signal(Action::Quit, Some(facts(0, 0, 0)));
     assert_eq!(rig.machine.state(), State::Draining);
+}
+
+#[test]
+fn a_proxy_that_stays_goes_on_serving_inbound_requests() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Drain, Some(facts(1, 5_000, 1)));
+    assert_eq!(rig.asked, [], "the task may go on after all");
+}
+
+#[test]
+fn under_drain_a_new_end_starts_a_new_drain_and_new_facts_do_not() {
+    let mut rig = Rig::new();
+    let end = |ended_at_ms, unsent| {
+        Event::Signal(Completion { container: None, ended_at_ms: Some(ended_at_ms), ..completion(Action::Drain, Some(unsent)) })
+    };
+    for _ in 0..2 {
+        rig.on(end(1_000, facts(0, 0, 0)));
+        rig.pass(4);
+    }
+    assert_eq!(rig.machine.state(), State::Drained);
+    rig.sleep(400_000);
+    rig.on(end(1_000, facts(1, 7, 1)));
+    assert_eq!(rig.machine.state(), State::Drained, "the same end");
+
+    rig.on(end(401_000, facts(1, 7, 1)));
+    assert_eq!(rig.machine.state(), State::Draining, "the task went on, and has ended now");
+    assert_eq!(rig.machine.status(rig.now).deadline_ms, Some(300_000), "with all of its time");
+    rig.on(end(1_000, facts(1, 6, 1)));
+    assert_eq!(rig.machine.status(rig.now).unsent, Some(facts(1, 6, 1)), "an older report is only a report");
+    for _ in 0..2 {
+        rig.on(end(401_000, facts(0, 0, 0)));
+        rig.pass(4);
+    }
+    assert_eq!(rig.machine.state(), State::Drained);
+}
+
+#[test]
+fn a_new_end_does_not_undo_a_quit() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, Some(facts(0, 0, 0)));
+    rig.pass(4);
+    rig.signal(Action::Quit, Some(facts(0, 0, 0)));
+    assert_eq!(rig.machine.state(), State::Quitting);
+    rig.on(Event::Signal(Completion { ended_at_ms: Some(9), ..completion(Action::Quit, Some(facts(1, 1, 1))) }));
+    assert_eq!(rig.machine.state(), State::Quitting);
+}
+
+#[test]
+fn the_answer_to_a_new_end_is_draining_before_the_machine_has_handled_it() {
+    let mut rig = Rig::new();
+    let end = |at| Completion { ended_at_ms: Some(at), ..completion(Action::Drain, Some(facts(0, 0, 0))) };
+    for _ in 0..2 {
+        rig.on(Event::Signal(end(1)));
+        rig.pass(4);
+    }
+    let snapshot = rig.machine.snapshot(rig.now);
+    assert_eq!(snapshot.clone().with(end(1)).state(), State::Drained);
+    assert_eq!(snapshot.with(end(2)).state(), State::Draining);
 }

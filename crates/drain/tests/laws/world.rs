@@ -338,7 +338,7 @@ impl World {
 }
 
 fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
-    Completion { container: "base".to_owned(), exit_code: Some(0), signal: None, action, unsent }
+    Completion { container: Some("base".to_owned()), exit_code: Some(0), signal: None, action, unsent, ended_at_ms: None }
 }
 
 fn at(ms: u64) -> Instant {

@@ -1,0 +1,148 @@
+//! What Envoy tells about its pod. The injector and pilot-agent put the pod's annotations and the names of its containers into Envoy's node
+//! metadata (Istio, `pkg/bootstrap/config.go`, `ISTIO_META_APP_CONTAINERS` of the injection template), and every process of the pod can
+//! ask for them. So nobody has to tell the agent the form of the proxy or the agent's own place in the pod.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use pod::istio::Form;
+use pod::ports;
+use serde::Deserialize;
+
+use crate::options::{KnownForm, Origin, Placement};
+use crate::os::World;
+use crate::os::call;
+use crate::os::http::{Body, Request};
+
+/// The response also names all extensions of Envoy: 100 KB.
+const SERVER_INFO: &str = "/server_info";
+/// The longest response, in bytes.
+const MAX_SERVER_INFO: usize = 1024 * 1024;
+
+/// What Envoy tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The value of the annotation `sidecar.istio.io/status`. Empty if the pod has none.
+    status: String,
+    /// The names of the pod's regular containers, without the proxy.
+    regular: Vec<String>,
+    /// Whether the proxy was started before the other regular containers (`holdApplicationUntilProxyStarts`). `None` if it has no configuration.
+    holds: Option<bool>,
+}
+
+/// The response, as far as it matters.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ServerInfo {
+    node: Node,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Node {
+    metadata: Fields,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+struct Fields {
+    annotations: Annotations,
+    app_containers: String,
+    proxy_config: Option<ProxyConfig>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    #[serde(rename = "sidecar.istio.io/status")]
+    status: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ProxyConfig {
+    hold_application_until_proxy_starts: Option<bool>,
+}
+
+/// Asks Envoy, within `timeout`. `None` if it does not answer.
+pub fn ask(world: &impl World, admin_port: u16, timeout: Duration) -> Option<Metadata> {
+    ports::LOCALHOST.into_iter().find_map(|ip| {
+        let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout };
+        let mut body = Body::up_to(MAX_SERVER_INFO);
+        let head = call::exchange(world, SocketAddr::new(ip, admin_port), &request, &mut |piece| body.take(piece)).ok()?;
+        (head.status == 200).then(|| Metadata::parse(body.bytes()))
+    })
+}
+
+// === impl Metadata ===
+
+impl Metadata {
+    /// Reads the response. A response of another kind tells nothing.
+    #[must_use]
+    pub fn parse(info: &[u8]) -> Self {
+        let Fields { annotations, app_containers, proxy_config } =
+            serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+        let holds = proxy_config.map(|config| config.hold_application_until_proxy_starts.unwrap_or(false));
+        Self { status: annotations.status, regular: regular.collect(), holds }
+    }
+
+    /// The form of the proxy.
+    #[must_use]
+    pub fn form(&self) -> KnownForm {
+        KnownForm { form: Form::of_status(&self.status), by: Origin::Envoy }
+    }
+
+    /// How the container called `own` stands in the pod. `None` if Envoy does not know the containers.
+    #[must_use]
+    pub fn placement(&self, own: &str) -> Option<Placement> {
+        let regular = || self.regular.iter().any(|name| name == own);
+        (!self.regular.is_empty()).then(|| if regular() { Placement::Regular } else { Placement::Native })
+    }
+
+    /// Whether the proxy was started before the other regular containers. `None` if Envoy does not know.
+    #[must_use]
+    pub const fn holds_applications(&self) -> Option<bool> {
+        self.holds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Istio 1.30.3 writes it, without the extensions.
+    const NATIVE: &str = r#"{"version":"x","node":{"id":"sidecar~10.5.8.167","metadata":{"APP_CONTAINERS":"base,other","NAME":"meta",
+        "PROXY_CONFIG":{"proxyAdminPort":15000,"concurrency":2},"POD_PORTS":"[\n]","ANNOTATIONS":{"prometheus.io/path":"/stats/prometheus",
+        "sidecar.istio.io/status":"{\"initContainers\":[\"istio-init\",\"istio-proxy\"],\"containers\":null,\"revision\":\"default\"}"}}}}"#;
+
+    #[test]
+    fn the_form_and_the_placement_are_read() {
+        let metadata = Metadata::parse(NATIVE.as_bytes());
+        assert_eq!(metadata.form(), KnownForm { form: Form::Native, by: Origin::Envoy });
+        assert_eq!(metadata.placement("exeunt"), Some(Placement::Native), "it is none of the regular containers");
+        assert_eq!(metadata.placement("other"), Some(Placement::Regular));
+    }
+
+    #[test]
+    fn what_is_missing_tells_nothing() {
+        let metadata = Metadata::parse(br#"{"node":{"metadata":{"ENVOY_STATUS_PORT":15021}}}"#);
+        assert_eq!(metadata.form().form, Form::Unknown);
+        assert_eq!((metadata.placement("exeunt"), metadata.holds_applications()), (None, None));
+        for text in ["{}", "OK", "", r#"{"node":{"metadata":{"APP_CONTAINERS":["base"]}}}"#] {
+            assert_eq!(Metadata::parse(text.as_bytes()), metadata, "{text}");
+        }
+    }
+
+    #[test]
+    fn server_info_tells_whether_the_proxy_is_listed_first() {
+        let info = |config: &str| {
+            format!(r#"{{"node":{{"metadata":{{"PROXY_CONFIG":{config},"LABELS":{{"app":"x"}}}}}},"state":"LIVE"}}"#)
+        };
+        let holds = |config: &str| Metadata::parse(info(config).as_bytes()).holds_applications();
+        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":true,"statusPort":15020}"#), Some(true));
+        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":false}"#), Some(false));
+        assert_eq!(holds("{}"), Some(false));
+        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":null}"#), Some(false));
+    }
+}
