@@ -23,15 +23,15 @@ Agent = Literal["native", "regular"]
 class Form:
     """What the hook makes of a pod."""
 
-    # native: the hook makes the proxy a native sidecar. classic: it leaves the proxy as Istio makes it, so the agent must be able to
-    # end a regular container.
+    # native: the hook makes the proxy a native sidecar. classic: it leaves the proxy as Istio makes it, so the agent must be able
+    # to end a regular container.
     proxy: Proxy
     # The agent: a native sidecar, or a regular container.
     agent: Agent
 
     @property
     def shares_processes(self) -> bool:
-        """Whether the agent must see the task's processes. If both are native sidecars, kubelet tells it when the task has ended."""
+        """Whether the agent must see the task's processes. If both are native, kubelet tells it when the task has ended."""
         return (self.proxy, self.agent) != ("native", "native")
 
 

@@ -21,7 +21,7 @@ _SHORTEST_S, _LONGEST_S = 1, 24 * 60 * 60
 
 
 def raised(spec: "V1PodSpec", form: "Form", settings: "Settings") -> int | None:
-    """The grace period that the configured drain timeout needs. `None` if the pod's own is long enough or does not limit the drain.
+    """The grace period that the configured drain timeout needs. `None` if the pod's own is enough or does not limit the drain.
 
     Without a configured drain timeout the grace period stays as it is: a longer one has a price, which docs/airflow.md names.
     """
@@ -43,7 +43,7 @@ def price(seconds: int) -> str:
     """What a user must know about a grace period that was raised to this."""
     return (
         f"[exeunt] drain_timeout raises the terminationGracePeriodSeconds of pods to {seconds}: a pod that is deleted while its "
-        "task runs can take as long to end, because a task that is process 1 of its container ignores SIGTERM unless it handles it"
+        "task runs can take as long to end, because a task that is process 1 of its container ignores a SIGTERM without a handler"
     )
 
 
