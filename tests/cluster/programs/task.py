@@ -1,7 +1,7 @@
 """The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
 usage: task.py upload|fail|wait|probe|kill|sidecar [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
-       [--failures N] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
+       [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
        [--signal NAME] [--delay S] [--after-end] [--attempts N]
 """
 
@@ -28,6 +28,8 @@ _ATTEMPTS = Path("/scratch/attempts")
 _KILLED = Path("/scratch/killed")
 _PROC = Path("/proc")
 _POLL_S = 0.1
+# The exit code of an attempt that must fail.
+_FAILURE = 3
 # A proxy that is not ready after this time does not become ready.
 _TIMEOUT_S = 90.0
 _PIECE = bytes(65_536)
@@ -182,7 +184,7 @@ def kill(number: signal.Signals, *, delay: float, after_end: bool, attempts: int
 
 
 def main() -> int:
-    """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail."""
+    """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail (`--late`: after its upload)."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill", "sidecar"))
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
@@ -192,6 +194,7 @@ def main() -> int:
     parser.add_argument("--stall-for", type=float, default=0)
     parser.add_argument("--exit", type=int, default=0)
     parser.add_argument("--failures", type=int, default=0)
+    parser.add_argument("--late", action="store_true")
     parser.add_argument("--work", type=float, default=0)
     parser.add_argument("--linger", type=float)
     parser.add_argument("--complete", action="store_true")
@@ -202,9 +205,10 @@ def main() -> int:
     parser.add_argument("--after-end", action="store_true")
     parser.add_argument("--attempts", type=int, default=0)
     options = parser.parse_args()
-    if options.failures and failed_before(options.failures):
+    fails = bool(options.failures) and failed_before(options.failures)
+    if fails and not options.late:
         say(failed=True)
-        return 3
+        return _FAILURE
     if options.linger is not None:
         linger(options.linger)
     if options.after_kill:
@@ -223,12 +227,12 @@ def main() -> int:
     if options.what == "kill":
         number = signal.Signals[f"SIG{options.signal}"]
         kill(number, delay=options.delay, after_end=options.after_end, attempts=options.attempts)
-    if options.complete:
-        complete()
     # Work after the upload, for pods that are deleted while their task still runs.
     time.sleep(options.work)
-    say(ended=time.time())
-    return int(options.exit)
+    if options.complete:
+        complete()
+    say(ended=time.time(), failed=fails)
+    return _FAILURE if fails else int(options.exit)
 
 
 if __name__ == "__main__":

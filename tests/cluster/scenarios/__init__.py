@@ -4,8 +4,8 @@ from ..scenario import Scenario
 from . import deletion, disturbed, endings, faults, grace, kubelet, order, others, starts, unshared, uploads
 
 ALL: tuple[Scenario, ...] = (
-    *grace.SCENARIOS,
     *uploads.SCENARIOS,
+    *grace.SCENARIOS,
     *kubelet.SCENARIOS,
     *order.SCENARIOS,
     *disturbed.SCENARIOS,

@@ -13,6 +13,8 @@ _STALL_S = 45
 # The exit code of a container whose command does not exist.
 _START_ERROR = 128
 _RESTARTS = 2
+# The exit code of an attempt that must fail.
+_FAILURE = 3
 
 
 def _delivers(shape: Shape, written: int, run: ScenarioRun, *, route: str = messages.BY_SOCKETS) -> None:
@@ -59,8 +61,7 @@ def _on_failure(run: ScenarioRun) -> None:
 
 
 def _restart_rule(run: ScenarioRun) -> None:
-    # A task that fails here exits with 3.
-    task = Task(upload("--failures", str(_RESTARTS), size=SMALL), rule=Rule("Restart", 3))
+    task = Task(upload("--failures", str(_RESTARTS), size=SMALL), rule=Rule("Restart", _FAILURE))
     _delivers(three_lines(tasks=(task,)), SMALL, run)
     _check_task_restarts(run)
 
@@ -71,14 +72,14 @@ def _check_task_restarts(run: ScenarioRun) -> None:
 
 
 def _restart_all(run: ScenarioRun) -> None:
-    task = Task(upload("--failures", "1", size=SMALL), rule=Rule("RestartAllContainers", 3))
+    task = Task(upload("--failures", "1", "--late", size=SMALL), rule=Rule("RestartAllContainers", _FAILURE))
     run.start(three_lines(tasks=(task,)))
     run.wait_ended()
-    run.wait_received()
+    run.wait_received(attempts=2)
     run.observe()
     run.check_phase("Succeeded")
     run.check_verdict(proxy="left", route=messages.BY_SOCKETS)
-    run.check_delivered(SMALL)
+    run.check_delivered(2 * SMALL)
     run.check_agent_restarts(1)
 
 
@@ -125,7 +126,7 @@ SCENARIOS = (
     ),
     Scenario("kubelet-on-failure", "a task that fails twice under OnFailure keeps its proxy, and the agent sleeps", _on_failure),
     Scenario("kubelet-restart-rule", "a task that its own restart rule starts twice again keeps its proxy", _restart_rule),
-    Scenario("kubelet-restart-all", "after RestartAllContainers the second run of the pod delivers everything", _restart_all),
+    Scenario("kubelet-restart-all", "before and after RestartAllContainers everything arrives", _restart_all),
     Scenario("kubelet-three-mains", "the drain begins after the last of three main containers", _two_main_containers),
     Scenario("kubelet-start-error", "a task whose command does not exist fails its pod, and keeps nobody", _start_error),
     Scenario("kubelet-idle", "a task that has sent nothing ends its pod at once", _idle),

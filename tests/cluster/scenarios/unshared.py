@@ -11,11 +11,13 @@ from .common import AGENT, PLACEMENTS, SIZE, upload_task
 
 # The times are whole seconds of kubelet, and it has up to a second between two containers.
 _AT_ONCE_S = 2
+# Enough for the agent to ask Envoy.
+_WORK_S = 12
 
 
 def _refused(agent: Agent, run: ScenarioRun) -> None:
     # The task's own signal ends the proxy, so that the pod ends by itself unless the agent keeps it.
-    run.start(Shape(agent=agent, sharing=False, tasks=upload_task("--complete", rate=0)))
+    run.start(Shape(agent=agent, sharing=False, tasks=upload_task("--complete", "--work", str(_WORK_S), rate=0)))
     run.wait_main_ended()
     pod = run.wait_ended()
     run.wait_received()
