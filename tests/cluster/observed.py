@@ -39,6 +39,12 @@ def terminated(pod: Json, container: str) -> Json | None:
     return state.get("terminated")
 
 
+def finished_at(pod: Json, container: str) -> datetime | None:
+    """When a container has ended, in whole seconds; `None` while it runs or waits."""
+    end = terminated(pod, container)
+    return _time(end["finishedAt"]) if end and end.get("finishedAt") else None
+
+
 def is_running(pod: Json, container: str) -> bool:
     """Whether the container runs now."""
     return "running" in containers(pod).get(container, {}).get("state", {})
