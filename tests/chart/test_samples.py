@@ -1,5 +1,6 @@
 """The samples: each is a whole file, and its pod has what exeunt needs."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +199,11 @@ def test_the_last_step_of_the_tekton_task_ends_the_proxy() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}
     said = judge(yaml.safe_dump(pod))
     assert said.ok, said.out
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*job*.yaml")), ids=lambda path: path.stem)
+def test_the_sample_of_a_job_says_when_and_with_what_it_was_last_run(path: Path) -> None:
+    assert re.search(r"(?m)^# Last run: \d{1,2} \w+ 20\d\d, Istio [\d.]+, Kubernetes [\d.]+\.$", path.read_text())
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
