@@ -47,8 +47,7 @@ def of_spark(form: str) -> Sample:
     spec = lone(SAMPLES / "spark-application.yaml")["spec"]
     driver = spec["driver"]
     main = {"name": "spark-kubernetes-driver", "image": spec["image"]}
-    pod = {"restartPolicy": "Never", "volumes": spec["volumes"], "containers": [main]}
-    pod |= {name: driver[name] for name in ("shareProcessNamespace", "initContainers")}
+    pod = {"restartPolicy": "Never", "containers": [main], "initContainers": driver["initContainers"]}
     metadata = {name: driver[name] for name in ("labels", "annotations")}
     return Sample({"metadata": metadata, "spec": pod}, (main["name"],), form=form)
 
@@ -58,8 +57,7 @@ def of_argo(form: str) -> Sample:
     spec = lone(SAMPLES / "argo-workflow.yaml")["spec"]
     (template,) = spec["templates"]
     containers = [{"name": "wait", "image": "argoexec"}, {"name": "main"} | template["container"]]
-    pod = {"restartPolicy": "Never", "volumes": spec["volumes"], "containers": containers}
-    pod |= {"initContainers": template["initContainers"]} | yaml.safe_load(spec["podSpecPatch"])
+    pod = {"restartPolicy": "Never", "containers": containers} | spec["templateDefaults"]
     # Argo itself sets the annotation of the default container.
     default = {"kubectl.kubernetes.io/default-container": "main"}
     metadata = spec["podMetadata"] | {"annotations": spec["podMetadata"]["annotations"] | default}
@@ -73,12 +71,12 @@ ALL = {
     "cronjob.yaml": of_job("cronjob.yaml", "native"),
     "cronjob-classic.yaml": of_job("cronjob-classic.yaml", "classic"),
     "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "classic"),
-    "spark-pod-template.yaml": of_pod("spark-pod-template.yaml", ("spark-kubernetes-driver",), "classic"),
-    "spark-application.yaml": of_spark("classic"),
-    "argo-workflow.yaml": of_argo("classic"),
+    "spark-pod-template.yaml": of_pod("spark-pod-template.yaml", ("spark-kubernetes-driver",), "native"),
+    "spark-application.yaml": of_spark("native"),
+    "argo-workflow.yaml": of_argo("native"),
 }
-# Tekton does not allow a shared process namespace, so this sample has another shape.
-OF_ANOTHER_SHAPE = {"tekton-taskrun.yaml"}
+# Tekton makes the pod of steps and sidecars, and does not allow a shared process namespace.
+OF_TEKTON = ("tekton-taskrun.yaml", "tekton-taskrun-classic.yaml")
 
 
 # Kinds of Kubernetes itself, which need no custom resource definition.
@@ -98,7 +96,7 @@ def sample(request: pytest.FixtureRequest) -> Sample:
 
 
 def test_every_sample_is_looked_at() -> None:
-    assert {path.name for path in SAMPLES.glob("*.yaml")} == set(ALL) | OF_ANOTHER_SHAPE
+    assert {path.name for path in SAMPLES.glob("*.yaml")} == {*ALL, *OF_TEKTON}
 
 
 def test_every_sample_has_a_name_of_its_own() -> None:
@@ -180,25 +178,59 @@ def test_all_agents_are_alike() -> None:
     }
 
 
-def test_the_last_step_of_the_tekton_task_ends_the_proxy() -> None:
+def pod_of_tekton(run: Resource) -> Resource:
+    """The pod of a task run: a container of each step and of each sidecar."""
+    containers = []
+    for prefix, kind in (("step", "steps"), ("sidecar", "sidecars")):
+        for one in run["spec"]["taskSpec"].get(kind, []):
+            own = {name: one[name] for name in ("image", "command", "args", "env", "securityContext") if name in one}
+            containers.append(own | {"name": f"{prefix}-{one['name']}", "resources": one.get("computeResources", {})})
+    spec = {"restartPolicy": "Never", "containers": containers}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}
+
+
+@pytest.mark.parametrize("name", OF_TEKTON)
+def test_an_api_server_takes_the_pod_of_a_tekton_task(name: str) -> None:
+    said = judge(yaml.safe_dump(pod_of_tekton(lone(SAMPLES / name))))
+    assert said.ok, said.out
+
+
+@pytest.mark.parametrize(("name", "like"), [*zip(OF_TEKTON, ("job.yaml", "job-classic.yaml"), strict=True)])
+def test_the_pod_of_a_tekton_task_is_marked_like_that_of_a_job(name: str, like: str) -> None:
+    """Tekton itself sets the annotation of the default container."""
+    metadata, job = lone(SAMPLES / name)["metadata"], ALL[like].pod["metadata"]
+    default = {"kubectl.kubernetes.io/default-container"}
+    assert metadata["labels"] == job["labels"]
+    assert metadata["annotations"] == {key: value for key, value in job["annotations"].items() if key not in default}
+
+
+def test_the_agent_of_a_tekton_task_is_a_sidecar_that_waits_for_sigterm() -> None:
     run = lone(SAMPLES / "tekton-taskrun.yaml")
+    (agent,) = run["spec"]["taskSpec"]["sidecars"]
+    job = agent_of(ALL["job.yaml"])
+    # The image that Tekton puts into the container later has no program of ours.
+    assert "command" not in agent
+    assert agent["args"] == ["watch", "--placement", "native"]
+    assert all(agent[name] == job[name] for name in ("image", "securityContext"))
+    assert agent["computeResources"] == job["resources"]
+
+
+def test_the_last_step_of_the_classic_tekton_task_ends_the_proxy() -> None:
+    run = lone(SAMPLES / "tekton-taskrun-classic.yaml")
     *others, last = run["spec"]["taskSpec"]["steps"]
     agent = agent_of(ALL["job-classic.yaml"])
     assert others
     assert (last["command"], last["args"], last["onError"]) == (["/exeunt-agent"], ["complete", "--exit-code", "0"], "continue")
     assert all(last[name] == agent[name] for name in ("image", "env", "securityContext"))
-    metadata = ALL["job-classic.yaml"].pod["metadata"]
-    assert run["metadata"]["labels"] == metadata["labels"]
-    assert run["metadata"]["annotations"].items() <= metadata["annotations"].items()
-    # Tekton makes a container of each step.
-    containers = []
-    for step in (*others, last):
-        own = {name: step[name] for name in ("name", "image", "command", "args", "env", "securityContext") if name in step}
-        containers.append(own | {"resources": step.get("computeResources", {})})
-    spec = {"restartPolicy": "Never", "containers": containers}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}
-    said = judge(yaml.safe_dump(pod))
-    assert said.ok, said.out
+
+
+@pytest.mark.parametrize(
+    "path", [*SAMPLES.glob("argo*"), *SAMPLES.glob("tekton*"), *SAMPLES.glob("spark*")], ids=lambda path: path.stem
+)
+def test_the_sample_of_an_engine_says_when_and_with_what_it_was_last_run(path: Path) -> None:
+    (line,) = [line for line in path.read_text().splitlines() if line.startswith("# Last run:")]
+    dated = re.fullmatch(r"# Last run: \d{1,2} \w+ 20\d\d, \w[\w ]+ \d[\d.]+, Istio [\d.]+, Kubernetes [\d.]+\.", line)
+    assert dated or line.startswith("# Last run: never. Nobody has run this sample on a cluster.")
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*job*.yaml")), ids=lambda path: path.stem)
