@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use drain::admin;
+use drain::time::Instant;
 use pod::delivery::Held;
 
 use crate::os::http::Problem;
@@ -45,7 +46,7 @@ pub enum Failure {
     /// The response is not the filter's but Envoy's own, with this status: the module is missing or has crashed, or another program
     /// listens there.
     NotTheFilter(u16),
-    /// Envoy has no listener for this address, or no plugin.
+    /// Envoy says that it has no filter.
     NoFilter,
     /// The filter does not accept the completion, and gives this reason.
     Refused {
@@ -88,8 +89,12 @@ pub struct Attempts {
     routes: Vec<(Route, Outcome)>,
     /// The last reading that the decider, that is the filter or the agent's own machine, has accepted.
     last_reported: Option<Held>,
+    /// When a report last differed from the one before.
+    moved_at: Instant,
     /// Filters that may have accepted the completion and do not respond.
     silent: Vec<SocketAddr>,
+    /// Whether kubelet's file has a verdict on the drain so far.
+    pub(super) reports_progress: bool,
 }
 
 // === impl Attempts ===
@@ -103,9 +108,18 @@ impl Attempts {
         }
     }
 
-    /// Records that the decider has accepted a report of `held`.
-    pub const fn report(&mut self, held: Option<Held>) {
+    /// Records that the decider has accepted a report of `held` at the time `now`.
+    pub fn report(&mut self, held: Option<Held>, now: Instant) {
+        if self.last_reported != held || held.is_none() {
+            self.moved_at = now;
+        }
         self.last_reported = held;
+    }
+
+    /// When bytes were last seen to move.
+    #[must_use]
+    pub const fn moved_at(&self) -> Instant {
+        self.moved_at
     }
 
     /// Records that the filter at `at` may know of the completion and does not respond.
@@ -189,7 +203,7 @@ impl fmt::Display for Failure {
         match self {
             Self::NoResponse(problem) => problem.fmt(f),
             Self::NotTheFilter(status) => write!(f, "not the filter's answer ({status})"),
-            Self::NoFilter => f.write_str("Envoy has no filter there"),
+            Self::NoFilter => f.write_str("Envoy has no filter"),
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
             Self::Later(why) => write!(f, "accepted, then {why}"),
             Self::Call(why) => why.fmt(f),

@@ -43,7 +43,7 @@ pub(super) const CHECK: Duration = Duration::from_secs(1);
 pub(super) const EAGER_CHECK: Duration = Duration::from_millis(5);
 /// The longest of these pauses.
 pub(super) const LONGEST_EAGER_CHECK: Duration = Duration::from_millis(50);
-/// Timeout for the questions whether a filter can be reached.
+/// Timeout for the question whether a filter can be reached.
 pub(super) const REACH: Duration = Duration::from_millis(250);
 /// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.
 pub(super) const RETRY: Duration = Duration::from_millis(250);
