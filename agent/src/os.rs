@@ -5,6 +5,7 @@ pub mod call;
 pub mod http;
 pub mod linux;
 pub mod log;
+pub mod mark;
 pub mod sys;
 pub mod termination;
 pub mod world;

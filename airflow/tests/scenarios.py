@@ -16,20 +16,24 @@ _CALLBACK: dict[str, Any] = {"callbacks": ExeuntCallback}
 # What the hook does with the pod.
 COLUMNS = {
     "without exeunt": Settings(enabled=False),
-    "agent regular": Settings(placement="regular"),
-    "agent native": Settings(placement="native"),
+    "native": Settings(proxy="native"),
+    "classic, agent native": Settings(proxy="classic", placement="native"),
+    "classic, agent regular": Settings(proxy="classic", placement="regular"),
 }
 
 SCENARIOS = {
     "KubernetesExecutor": Scenario("executor", "classic"),
     "KubernetesExecutor, exit 3": Scenario("executor", "classic", 3),
     "KubernetesExecutor, native proxy": Scenario("executor", "native"),
+    "KubernetesExecutor, Istio before 1.24": Scenario("executor", "old"),
     "PodOperator, keep_pod": Scenario("operator", "classic", 0, _KEEP),
     "PodOperator, keep_pod, exit 3": Scenario("operator", "classic", 3, _KEEP),
     "PodOperator, delete_pod": Scenario("operator", "classic", 0, _DELETE),
     "PodOperator, delete_pod, exit 3": Scenario("operator", "classic", 3, _DELETE),
     "PodOperator, delete_pod, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _CALLBACK),
     "PodOperator, delete_pod, XCom, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _XCOM | _CALLBACK),
+    "PodOperator, delete_pod, native proxy": Scenario("operator", "native", 0, _DELETE),
+    "PodOperator, delete_pod, native proxy, XCom": Scenario("operator", "native", 0, _DELETE | _XCOM),
     "PodOperator, delete_succeeded_pod, exit 3": Scenario("operator", "classic", 3, {"on_finish_action": "delete_succeeded_pod"}),
     "PodOperator, keep_pod, XCom": Scenario("operator", "classic", 0, _KEEP | _XCOM),
     "PodOperator, keep_pod, container_logs=True": Scenario("operator", "classic", 0, _KEEP | {"container_logs": True}),
@@ -51,7 +55,7 @@ SCENARIOS = {
 }
 
 # In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, a deferrable operator
-# does not call callbacks at its end, and pods with XCom get no agent. These are some of the other rows.
+# does not call callbacks at its end, and pods with XCom that share processes get no agent. These are some of the other rows.
 _ROWS_OF_AIRFLOW_2 = (
     "KubernetesExecutor",
     "KubernetesExecutor, exit 3",
@@ -61,6 +65,7 @@ _ROWS_OF_AIRFLOW_2 = (
     "PodOperator, delete_pod, ExeuntCallback",
     "PodOperator, keep_pod, container_logs=True",
     "PodOperator, keep_pod, native proxy",
+    "PodOperator, keep_pod, native proxy, XCom",
     "PodOperator, deferrable, keep_pod",
     "PodOperator, deferrable, delete_pod, exit 3",
 )

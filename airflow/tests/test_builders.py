@@ -30,18 +30,23 @@ from real_airflow.hook_settings import use_settings
 from real_airflow.task import DAG, context
 from real_airflow.worker_pod import worker_pod
 
-# The list in the pod's spec that the agent is in.
-LISTS = {"native": "initContainers", "regular": "containers"}
-# The hook adds no agent to a pod with XCom on the provider of Airflow 2.8.
+# For each form: the settings that choose it, and the list in the pod's spec that the agent is in.
+FORMS = {
+    "native": (Settings(proxy="native"), "initContainers"),
+    "classic": (Settings(proxy="classic", placement="native"), "initContainers"),
+    "regular": (Settings(proxy="classic", placement="regular"), "containers"),
+}
+# The hook adds no agent to a pod with XCom that shares its processes on the provider of Airflow 2.8.
 XCOM_WORKS = not VERSION.startswith("2.")
 NO_CLUSTER = "http://127.0.0.1:1"
 
 
-@pytest.fixture(params=LISTS)
+@pytest.fixture(params=FORMS)
 def agents_list(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The hook is on, with each placement. The list in which the agent must be the first container."""
-    use_settings(monkeypatch, Settings(placement=request.param))
-    return LISTS[request.param]
+    """The hook is on, with each form. The list in which the agent must be the first container."""
+    settings, name = FORMS[request.param]
+    use_settings(monkeypatch, settings)
+    return name
 
 
 def built(folder: Path, **options: Any) -> Any:
@@ -94,10 +99,24 @@ def test_a_pod_template_file_is_merged_before_the_agent_is_added(tmp_path: Path,
     assert others(pod) == ["base"]
 
 
-def test_the_agent_gets_the_base_container_name(tmp_path: Path, agents_list: str) -> None:
+@pytest.mark.parametrize("form", ["classic", "regular"])
+def test_an_agent_that_watches_processes_gets_the_base_container_name(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, name = FORMS[form]
+    use_settings(monkeypatch, settings)
     pod = built(tmp_path, base_container_name="train", do_xcom_push=XCOM_WORKS)
-    agent = pod["spec"][agents_list][0]
+    agent = pod["spec"][name][0]
     assert agent["args"][agent["args"].index("--container") + 1] == "train"
+
+
+def test_an_agent_that_kubelet_tells_gets_only_the_grace_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_settings(monkeypatch, Settings(proxy="native"))
+    pod = built(tmp_path, base_container_name="train", do_xcom_push=True, termination_grace_period=45)
+    assert pod["spec"]["initContainers"][0]["args"] == ["watch", "--grace-period", "45s"]
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 45
+    assert "shareProcessNamespace" not in pod["spec"]
+    assert others(pod) == ["train", XCOM_HELPER]
 
 
 def test_the_executors_worker_pod_with_a_pod_override(agents_list: str) -> None:

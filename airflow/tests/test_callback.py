@@ -33,7 +33,7 @@ def pod(*, ended: bool, agent: bool = True, native: bool = False, phase: str = "
     """A pod whose task has ended. `ended` is whether its proxy has."""
     one = vectors.pod("kpo-plain")
     if agent:
-        mutation_of(one, Settings(), lambda _: "native").apply(one)
+        mutation_of(one, Settings(), lambda _: vectors.CLASSIC).apply(one)
     proxy = V1Container(name=PROXY, image="proxyv2")
     if native:
         one.spec.init_containers = [*(one.spec.init_containers or []), proxy]

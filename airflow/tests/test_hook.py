@@ -9,9 +9,9 @@ import pytest
 from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec
 
 import vectors
-from exeunt_airflow import agent_container, pod_mutation_hook
+from exeunt_airflow import agent_container, log, pod_mutation_hook
+from exeunt_airflow.form import Form
 from exeunt_airflow.mutation import mutation_of
-from exeunt_airflow.placement import Placed
 from exeunt_airflow.settings import Settings
 from exeunt_airflow.unchanged import NotApplicable
 from real_airflow.hook_settings import use_settings
@@ -21,7 +21,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "airflow.md"
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_settings(monkeypatch, Settings(placement="native"))
+    use_settings(monkeypatch, Settings(proxy="classic", placement="native"))
 
 
 class UnexpectedError(Exception):
@@ -77,10 +77,10 @@ def test_it_changes_nothing_when_it_is_off(settings: Settings | None, monkeypatc
     assert vectors.plain(pod) == vectors.plain(vectors.pod("kpo-plain"))
 
 
-def changed(name: str, **settings: Any) -> Any:
+def changed(name: str, form: Form = vectors.CLASSIC, **settings: Any) -> Any:
     """The pod after the hook with these settings."""
     pod = vectors.pod(name)
-    mutation_of(pod, Settings(**settings), lambda _: "native").apply(pod)
+    mutation_of(pod, Settings(**settings), lambda _: form).apply(pod)
     return vectors.plain(pod)
 
 
@@ -99,6 +99,8 @@ def test_only_pods_of_the_configured_namespaces_get_an_agent() -> None:
 def test_with_a_service_entry_the_pod_needs_no_signal_port() -> None:
     config = vectors.comparable(changed("kpo-plain", signal_route="service-entry"))["metadata"]["annotations"]
     assert config["proxy.istio.io/config"] == {"proxyMetadata": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}}
+    annotations = changed("kpo-plain", vectors.NATIVE, signal_route="service-entry")["metadata"]["annotations"]
+    assert annotations == {"sidecar.istio.io/nativeSidecar": "true"}
 
 
 def test_the_agent_gets_the_settings() -> None:
@@ -122,6 +124,72 @@ def test_the_agent_gets_the_settings() -> None:
     assert config["proxyMetadata"]["ISTIO_META_HTTP_PROXY_PORT"] == "15999"
 
 
+def test_the_agent_gets_the_settings_also_if_kubelet_tells_the_end_of_the_task() -> None:
+    pod = changed("kpo-plain", vectors.NATIVE, image="mirror/agent:1", drain_timeout="20s", signal_port=15999)
+    (agent,) = pod["spec"]["initContainers"]
+    assert agent["image"] == "mirror/agent:1"
+    assert agent["args"] == ["watch", "--signal-port", "15999", "--drain-timeout", "20s"]
+
+
+def test_a_regular_agent_beside_a_native_proxy_shares_processes() -> None:
+    # The grace period does not limit such a drain: no SIGTERM comes before the agent has left.
+    pod = changed("kpo-plain", Form("native", "regular"), drain_timeout="10m")
+    assert pod["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] == "true"
+    assert pod["spec"]["shareProcessNamespace"] is True
+    assert pod["spec"]["containers"][0]["args"][:5] == ["watch", "--container", "base", "--placement", "regular"]
+    assert "terminationGracePeriodSeconds" not in pod["spec"]
+
+
+@pytest.mark.parametrize(
+    ("name", "drain_timeout", "grace_period", "arguments"),
+    [
+        ("kpo-plain", "", None, None),
+        ("kpo-plain", "28s", None, ["watch", "--drain-timeout", "28s"]),
+        ("kpo-plain", "28500ms", 31, ["watch", "--grace-period", "31s", "--drain-timeout", "28500ms"]),
+        ("kpo-plain", "5m", 302, ["watch", "--grace-period", "302s"]),
+        ("long-grace", "", 300, ["watch", "--grace-period", "300s"]),
+        ("long-grace", "90s", 300, ["watch", "--grace-period", "300s", "--drain-timeout", "90s"]),
+        ("long-grace", "10m", 602, ["watch", "--grace-period", "602s", "--drain-timeout", "10m"]),
+    ],
+)
+def test_the_grace_period_is_passed_on_and_raised_only_for_a_configured_drain_timeout(
+    name: str, drain_timeout: str, grace_period: int | None, arguments: list[str] | None
+) -> None:
+    spec = changed(name, vectors.NATIVE, drain_timeout=drain_timeout)["spec"]
+    assert spec.get("terminationGracePeriodSeconds") == grace_period
+    assert spec["initContainers"][0].get("args") == arguments
+    # Without kubelet's word the drain begins before any SIGTERM.
+    classic = changed(name, vectors.CLASSIC, drain_timeout=drain_timeout)["spec"]
+    assert classic.get("terminationGracePeriodSeconds") == vectors.plain(vectors.pod(name))["spec"].get(
+        "terminationGracePeriodSeconds"
+    )
+
+
+@pytest.mark.parametrize(("seconds", "argument"), [(0, "1s"), (29, "29s"), (1_000_000, "86400s")])
+def test_the_agent_gets_a_grace_period_that_it_accepts(seconds: int, argument: str) -> None:
+    pod = vectors.pod("kpo-plain")
+    pod.spec.termination_grace_period_seconds = seconds
+    mutation_of(pod, Settings(), lambda _: vectors.NATIVE).apply(pod)
+    assert pod.spec.init_containers[0].args == ["watch", "--grace-period", argument]
+    assert pod.spec.termination_grace_period_seconds == seconds
+
+
+def test_a_raised_grace_period_is_logged_once_with_its_price(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.warn_once.cache_clear()
+    use_settings(monkeypatch, Settings(proxy="native", drain_timeout="2m"))
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        for _ in range(3):
+            pod = vectors.pod("kpo-plain")
+            pod_mutation_hook(pod)
+            assert pod.spec.termination_grace_period_seconds == 122
+        pod_mutation_hook(vectors.pod("long-grace"))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("[exeunt] drain_timeout raises the terminationGracePeriodSeconds of pods to 122: ")
+    assert "a pod that is deleted while its task runs can take as long to end" in record.getMessage()
+
+
 @pytest.mark.parametrize(("provider", "expected"), [("8.0.1", False), ("10.4.2", False), ("10.4.3", True), ("10.25.0", True)])
 def test_a_pod_with_xcom_is_unchanged_if_the_provider_could_not_end_the_helper(
     provider: str, expected: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -135,10 +203,18 @@ def test_a_pod_with_xcom_is_unchanged_if_the_provider_could_not_end_the_helper(
     assert [words in record.getMessage() for record in caplog.records] == ([] if expected else [True])
 
 
+def test_a_pod_with_xcom_that_shares_no_processes_gets_an_agent_on_every_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "8.0.1")
+    use_settings(monkeypatch, Settings(proxy="native"))
+    pod = vectors.pod("kpo-xcom")
+    pod_mutation_hook(pod)
+    assert [one.name for one in pod.spec.init_containers] == ["exeunt"]
+
+
 def test_airflows_search_for_a_shell_does_not_find_the_agent() -> None:
     # Airflow runs `pgrep -f sh` in the pod. Only the user can decide whether the name of the main container contains these
     # letters.
-    placements: tuple[Placed, ...] = ("native", "regular")
-    for placed in placements:
-        words = agent_container.arguments(vectors.pod("long-grace").spec, "base", placed, Settings(drain_timeout="90s"))
+    for form in vectors.FORMS.values():
+        main = "base" if form.shares_processes else None
+        words = agent_container.arguments(vectors.pod("long-grace").spec, main, form, Settings(drain_timeout="90s"))
         assert "sh" not in " ".join(["/exeunt-agent", *words])

@@ -17,13 +17,15 @@ needs_pods = pytest.mark.skipif(bool(pod.unavailable()), reason=f"pods cannot ru
 def test_the_outcome_is_as_the_table_says(row: str, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = outcome(row, column, monkeypatch)
     assert str(result) == table()[row][column]
-    if column != "without exeunt":
-        scenario = ROWS[row]
+    scenario = ROWS[row]
+    # With such an Istio, the annotation of the native column does nothing: the pod is as if there were no agent.
+    if column != "without exeunt" and (scenario.form, column) != ("old", "native"):
         assert result.task in (("as the worker reported", "succeeds") if scenario.exit_code == 0 else ("fails",))
         assert result.pod != "stays NotReady"
         if scenario.options.get("do_xcom_push"):
             assert result.value == XCOM_VALUE
-        if "callbacks" in scenario.options:
+        # In the native column, kubelet ends the agent only after XCom's helper, and Airflow calls the callback before that.
+        if "callbacks" in scenario.options and (column != "native" or "do_xcom_push" not in scenario.options):
             assert result.pod == "deleted"
 
 

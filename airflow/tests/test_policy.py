@@ -60,7 +60,7 @@ class Run:
 
 
 def test_it_is_enough_to_install_the_package(tmp_path: Path) -> None:
-    run = Run(tmp_path, placement="regular")
+    run = Run(tmp_path, proxy="classic", placement="regular")
     expected = vectors.load("kpo-plain.regular.out.yaml")
     run.pod["spec"]["containers"][0]["image"] = vectors.SETTINGS.image
     assert vectors.comparable(run.pod) == vectors.comparable(expected)
@@ -69,11 +69,11 @@ def test_it_is_enough_to_install_the_package(tmp_path: Path) -> None:
 def test_local_settings_and_the_package_together_add_one_agent(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
-    assert Run(tmp_path, placement="regular").agents == 1
+    assert Run(tmp_path, proxy="classic", placement="regular").agents == 1
 
 
 def test_settings_are_read_from_airflow_cfg_too(tmp_path: Path) -> None:
-    (tmp_path / "airflow.cfg").write_text("[exeunt]\nplacement = native\nimage = mirror/agent:1\n")
+    (tmp_path / "airflow.cfg").write_text("[exeunt]\nproxy = native\nimage = mirror/agent:1\n")
     run = Run(tmp_path)
     assert run.pod["spec"]["initContainers"][0]["image"] == "mirror/agent:1"
 
@@ -89,7 +89,7 @@ def test_each_mistake_is_logged_once_and_pods_stay_unchanged(tmp_path: Path) -> 
 
 def test_pods_that_need_no_agent_cause_no_message(tmp_path: Path) -> None:
     names = ("host-network", "opted-out", "no-injection-label")
-    run = Run(tmp_path, *names, placement="regular")
+    run = Run(tmp_path, *names, proxy="classic", placement="regular")
     assert run.pods == [vectors.plain(vectors.pod(name)) for name in names]
     assert "exeunt" not in run.output
 

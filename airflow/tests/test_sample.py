@@ -11,8 +11,8 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 import vectors
 from exeunt_airflow.container_names import AGENT
 from exeunt_airflow.eligibility import DRAIN_LABEL
+from exeunt_airflow.form import NATIVE_PROXY
 from exeunt_airflow.hook import pod_mutation_hook
-from exeunt_airflow.mutation import DEFAULT_CONTAINER
 from exeunt_airflow.proxy_config import ANNOTATION
 from exeunt_airflow.settings import Settings
 from real_airflow.hook_settings import use_settings
@@ -25,15 +25,13 @@ def without_exeunt(sample: Any) -> Any:
     pod = copy.deepcopy(sample)
     del pod["metadata"]["labels"][DRAIN_LABEL]
     del pod["metadata"]["annotations"][ANNOTATION]
-    del pod["metadata"]["annotations"][DEFAULT_CONTAINER]
-    del pod["spec"]["shareProcessNamespace"]
-    for part in ("initContainers", "volumes"):
-        pod["spec"][part] = [one for one in pod["spec"][part] if one["name"] != AGENT]
+    del pod["metadata"]["annotations"][NATIVE_PROXY]
+    pod["spec"]["initContainers"] = [one for one in pod["spec"]["initContainers"] if one["name"] != AGENT]
     return pod
 
 
 def test_the_hook_adds_what_the_sample_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_settings(monkeypatch, Settings(placement="native"))
+    use_settings(monkeypatch, Settings(proxy="native"))
     sample = yaml.safe_load(SAMPLE.read_text())
     pod = PodGenerator.deserialize_model_dict(without_exeunt(sample))
     pod_mutation_hook(pod)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exeunt_airflow.settings import NAMES, InvalidSettings, Settings, read
+from exeunt_airflow.settings import DRAIN_TIMEOUT, NAMES, InvalidSettings, Settings, read
 from exeunt_airflow.version import VERSION
 from harness import agent_options
 
@@ -29,11 +29,13 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("image_pull_policy", "Never", "Never"),
         ("image_pull_policy", "", ""),
         ("image_pull_secrets", "mirror.example", ("mirror.example",)),
+        ("proxy", "classic", "classic"),
         ("placement", "regular", "regular"),
         ("main_container", "main", "main"),
         ("signal_route", "service-entry", "service-entry"),
         ("signal_port", "15999", 15999),
         ("drain_timeout", "1m30s", "1m30s"),
+        ("drain_timeout", "", ""),
         ("cpu_request", "0.5", "0.5"),
         ("memory_request", "8Mi", "8Mi"),
         ("memory_limit", "1Gi", "1Gi"),
@@ -50,6 +52,7 @@ WRONG = {
     "image": "an image",
     "image_pull_policy": "always",
     "image_pull_secrets": "Not_A_Secret",
+    "proxy": "sidecar",
     "placement": "sidecar",
     "main_container": "Base",
     "signal_route": "loopback",
@@ -84,7 +87,8 @@ def test_a_duration_in_seconds(text: str, seconds: float) -> None:
 
 def test_the_defaults_are_the_agents_own() -> None:
     options = agent_options.helped()
-    assert options["--drain-timeout DURATION"].default == Settings().drain_timeout
+    assert options["--drain-timeout DURATION"].default == DRAIN_TIMEOUT
+    assert Settings().drain_seconds == 300
     assert options["--signal-port PORT"].default == str(Settings().signal_port)
 
 

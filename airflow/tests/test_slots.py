@@ -18,14 +18,20 @@ TASKS = 64
 
 
 @pytest.mark.parametrize(
-    ("enabled", "succeeded", "slots_taken"), [(False, 0, SLOTS), (True, TASKS, 0)], ids=["without exeunt", "with exeunt"]
+    ("settings", "succeeded", "slots_taken"),
+    [
+        (Settings(enabled=False), 0, SLOTS),
+        (Settings(proxy="native"), TASKS, 0),
+        (Settings(proxy="classic", placement="regular"), TASKS, 0),
+    ],
+    ids=["without exeunt", "native", "classic"],
 )
 def test_more_tasks_than_slots(
-    enabled: bool, succeeded: int, slots_taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, succeeded: int, slots_taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ApiServer() as api:
         for name, value in executor_environment(tmp_path, api.url).items():
             monkeypatch.setenv(name, value)
-        use_settings(monkeypatch, Settings(enabled=enabled, placement="regular"))
+        use_settings(monkeypatch, settings)
         shorten_pauses(monkeypatch)
         assert run_tasks(api, TASKS, within=90) == (succeeded, slots_taken)

@@ -9,15 +9,17 @@ import yaml
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import ApiClient, V1Pod
 
+from exeunt_airflow.form import Form
 from exeunt_airflow.mutation import mutation_of
-from exeunt_airflow.placement import Placed
 from exeunt_airflow.proxy_config import ANNOTATION
 from exeunt_airflow.settings import Settings
 from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 SETTINGS = Settings(image="registry.example/exeunt-agent:test")
-SUFFIXES: dict[Placed, str] = {"native": ".out.yaml", "regular": ".regular.out.yaml"}
+NATIVE, CLASSIC, REGULAR = Form("native", "native"), Form("classic", "native"), Form("classic", "regular")
+FORMS = {"native": NATIVE, "classic": CLASSIC, "regular": REGULAR}
+SUFFIXES = {name: ".out.yaml" if name == "native" else f".{name}.out.yaml" for name in FORMS}
 NAMES = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*.in.yaml"))
 
 Json = Any
@@ -59,17 +61,17 @@ def comparable(document: Json) -> Json:
     return document
 
 
-def with_agent(name: str, placed: Placed) -> V1Pod:
+def with_agent(name: str, form: str) -> V1Pod:
     """The pod after the hook. Raises `Unchanged` if it gets no agent."""
     changed = pod(name)
-    mutation_of(changed, SETTINGS, lambda _: placed).apply(changed)
+    mutation_of(changed, SETTINGS, lambda _: FORMS[form]).apply(changed)
     return changed
 
 
-def outcome(name: str, placed: Placed) -> Json | Reason:
+def outcome(name: str, form: str) -> Json | Reason:
     """The pod after the hook, or the reason why it stays unchanged."""
     try:
-        return plain(with_agent(name, placed))
+        return plain(with_agent(name, form))
     except NotApplicable:
         return "not-applicable"
     except NeedsAttention:
@@ -80,12 +82,12 @@ def write() -> None:
     """Writes every outcome."""
     for old in FOLDER.glob("*.out.yaml"):
         old.unlink()
-    unchanged = {}
+    unchanged: dict[str, dict[str, str]] = {form: {} for form in FORMS}
     for name in NAMES:
-        for placed, suffix in SUFFIXES.items():
-            result = outcome(name, placed)
+        for form, suffix in SUFFIXES.items():
+            result = outcome(name, form)
             if isinstance(result, str):
-                unchanged[name] = result
+                unchanged[form][name] = result
             else:
                 (FOLDER / f"{name}{suffix}").write_text(_dumped(result))
     (FOLDER / "unchanged.yaml").write_text(_dumped(unchanged))

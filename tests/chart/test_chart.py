@@ -126,4 +126,4 @@ def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:
 def test_the_notes_go_by_the_route(route: str, variable: bool) -> None:
     text = notes("--set", f"route={route}")
     assert ("ISTIO_META_HTTP_PROXY_PORT" in text) is variable
-    assert ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in text) is (route != "proxyConfig")
+    assert 'sidecar.istio.io/nativeSidecar: "true"' in text

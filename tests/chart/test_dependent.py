@@ -23,14 +23,27 @@ def rendered(chart: Path, *settings: str) -> Said:
     return template(*(word for setting in settings for word in ("--set", setting)), chart=chart)
 
 
-@pytest.mark.parametrize(("settings", "sample"), [((), "job.yaml"), (("agent.placement=regular",), "job-regular.yaml")])
+CLASSIC = ("agent.proxy=classic", "agent.container=main")
+REGULAR = ("agent.placement=regular", "agent.container=main")
+
+
+@pytest.mark.parametrize(("settings", "sample"), [((), "job.yaml"), (CLASSIC, "job-classic.yaml"), (REGULAR, "job-regular.yaml")])
 def test_the_job_is_the_sample_and_nothing_else_is_installed(chart: Path, settings: tuple[str, ...], sample: str) -> None:
     (job,) = rendered(chart, *settings).documents
     assert job == lone(SAMPLES / sample) | {"metadata": {"name": "upload"}}
 
 
+def test_kubelet_s_agent_is_told_only_what_differs(chart: Path) -> None:
+    (job,) = rendered(chart, "agent.gracePeriod=60s", "agent.port=25190").documents
+    pod = job["spec"]["template"]
+    (agent,) = pod["spec"]["initContainers"]
+    assert agent["args"] == ["watch", "--grace-period", "60s", "--signal-port", "25190"]
+    assert '"25190"' in pod["metadata"]["annotations"]["proxy.istio.io/config"]
+
+
 def test_every_argument_finds_its_place(chart: Path) -> None:
-    settings = ["agent.container={main,wait}", "agent.restartPolicy=OnFailure", "agent.gracePeriod=60s", "agent.port=25190"]
+    settings = ["agent.proxy=classic", "agent.container={main,wait}", "agent.restartPolicy=OnFailure"]
+    settings += ["agent.gracePeriod=60s", "agent.port=25190"]
     said = rendered(chart, *settings, "agent.image.repository=mirror.example/agent", "agent.image.tag=v9")
     (job,) = said.documents
     pod = job["spec"]["template"]
@@ -48,8 +61,10 @@ def test_every_argument_finds_its_place(chart: Path) -> None:
     ("wrong", "says"),
     [
         ("agent.placement=first", 'placement: "first" is not allowed: must be native or regular'),
+        ("agent.proxy=old", 'proxy: "old" is not allowed: must be native or classic'),
         ("agent.restartPolicy=Always", 'restartPolicy: "Always" is not allowed: must be Never or OnFailure'),
-        ("agent.container=", "container: must name the main container"),
+        ("agent.proxy=classic", "container: must name the main container"),
+        ("agent.placement=regular", "container: must name the main container"),
     ],
 )
 def test_a_mistake_is_named(chart: Path, wrong: str, says: str) -> None:

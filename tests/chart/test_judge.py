@@ -8,7 +8,7 @@ from chart.programs import HERE, ROOT, judge, run
 
 PLUGIN = (ROOT / "wasmplugin.yaml").read_text()
 SERVICE_ENTRY = (ROOT / "deploy" / "serviceentry.yaml").read_text()
-JOB = (ROOT / "deploy" / "samples" / "job.yaml").read_text()
+JOB = (ROOT / "deploy" / "samples" / "job-classic.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def pod(resource: Resource) -> Resource:
     return template
 
 
+def sample(name: str) -> Resource:
+    """The spec of the pod of a sample."""
+    spec: Resource = lone(ROOT / "deploy" / "samples" / name)["spec"]["template"]["spec"]
+    return spec
+
+
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_an_api_server_takes_what_a_component_makes(component: str, build: Build, newest: Path) -> None:
     built = build(component)
@@ -63,19 +69,39 @@ def test_the_base_and_its_other_form_are_the_manifests() -> None:
     assert extension == lone(ROOT / "deploy" / "trafficextension.yaml")
 
 
-@pytest.mark.parametrize(("form", "place"), [("native", "initContainers"), ("regular", "containers")])
+@pytest.mark.parametrize(
+    ("form", "place"), [("native", "initContainers"), ("classic", "initContainers"), ("regular", "containers")]
+)
 def test_the_agent_is_the_first_of_its_list(form: str, place: str, build: Build) -> None:
     built = by_name(build(f"agent-{form}"))
     for name in ("Job/with-init", "CronJob/retried"):
         spec = pod(built[name])["spec"]
         before = [one["name"] for one in pod(by_name(build("annotation"))[name])["spec"].get(place, [])]
         assert [one["name"] for one in spec[place]] == ["exeunt", *before]
-        assert spec["shareProcessNamespace"] is True
-        assert (spec[place][0].get("restartPolicy") == "Always") is (form == "native")
+        assert (spec[place][0].get("restartPolicy") == "Always") is (form != "regular")
 
 
-def test_the_agent_is_told_by_annotations_what_kustomize_cannot_know(build: Build) -> None:
-    agent = pod(by_name(build("agent-native"))["CronJob/retried"])["spec"]["initContainers"][0]
+@pytest.mark.parametrize("form", ["native", "classic", "regular"])
+def test_only_an_agent_that_watches_processes_shares_them(form: str, build: Build) -> None:
+    built = by_name(build(f"agent-{form}"))
+    for name in ("Job/with-init", "CronJob/retried"):
+        spec = pod(built[name])["spec"]
+        assert ("shareProcessNamespace" in spec, "volumes" in spec) == ((False, False) if form == "native" else (True, True))
+
+
+@pytest.mark.parametrize("form", ["native", "classic", "regular"])
+def test_only_one_component_makes_the_proxy_native(form: str, build: Build) -> None:
+    """The others leave its form to the mesh. An annotation of the user's own stays."""
+    built = by_name(build(f"agent-{form}"))
+    for name in ("Job/with-init", "CronJob/retried"):
+        annotations = pod(built[name])["metadata"]["annotations"]
+        assert annotations.get("sidecar.istio.io/nativeSidecar") == ("true" if form == "native" else None)
+        assert annotations["kubectl.kubernetes.io/default-container"] == "main"
+
+
+@pytest.mark.parametrize(("form", "place"), [("classic", "initContainers"), ("regular", "containers")])
+def test_the_agent_is_told_by_annotations_what_kustomize_cannot_know(form: str, place: str, build: Build) -> None:
+    agent = pod(by_name(build(f"agent-{form}"))["CronJob/retried"])["spec"][place][0]
     told = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in agent["env"]}
     assert told == {
         "EXEUNT_CONTAINER": "metadata.annotations['kubectl.kubernetes.io/default-container']",
@@ -84,10 +110,15 @@ def test_the_agent_is_told_by_annotations_what_kustomize_cannot_know(build: Buil
     }
 
 
-def test_the_agent_is_that_of_the_sample_but_for_its_arguments(build: Build) -> None:
+def test_the_agent_is_that_of_the_sample(build: Build) -> None:
     agent = pod(by_name(build("agent-native"))["Job/with-init"])["spec"]["initContainers"][0]
-    sample = lone(ROOT / "deploy" / "samples" / "job.yaml")["spec"]["template"]["spec"]["initContainers"][0]
-    assert agent | {"args": None, "env": None} == sample | {"args": None, "env": None}
+    assert agent == sample("job.yaml")["initContainers"][0]
+
+
+@pytest.mark.parametrize(("form", "place"), [("classic", "initContainers"), ("regular", "containers")])
+def test_the_agent_is_that_of_the_sample_but_for_its_arguments(form: str, place: str, build: Build) -> None:
+    agent = pod(by_name(build(f"agent-{form}"))["Job/with-init"])["spec"][place][0]
+    assert agent | {"args": None, "env": None} == sample(f"job-{form}.yaml")[place][0] | {"args": None, "env": None}
 
 
 def test_a_job_that_does_not_ask_is_left_alone(build: Build) -> None:

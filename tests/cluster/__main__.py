@@ -17,12 +17,16 @@ from types import FrameType
 
 from . import arguments, capabilities, files, install, page, preflight, report, table, usage
 from .arguments import Mistakes
+from .engines import prepare as engines
+from .engines.scenarios import ALL as OF_ENGINES
 from .errors import Interrupted, Refused, RunError
 from .options import Options
 from .run import run_all
-from .scenarios import ALL, NAMES
+from .scenario import Scenario
+from .scenarios import ALL
 from .site import Site
 
+EVERY = (*ALL, *OF_ENGINES)
 # The names of sysexits(3).
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
@@ -32,7 +36,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Does what the command line says."""
     try:
-        options = arguments.read(sys.argv[1:], NAMES, dict(os.environ))
+        options = arguments.read(sys.argv[1:], [scenario.name for scenario in EVERY], dict(os.environ))
     except Mistakes as mistakes:
         for line in mistakes.lines:
             say(f"e2e: {line}")
@@ -41,7 +45,7 @@ def main() -> int:
     if options.help:
         print(usage.text(), end="")
     elif options.listing:
-        for scenario in ALL:
+        for scenario in EVERY:
             print(f"{scenario.name:32} {scenario.sentence}")
     elif options.render:
         return _render(options.render)
@@ -89,7 +93,9 @@ def _run_on_cluster(options: Options) -> report.Run:
     kube = Kube(options.kubeconfig)
     version = preflight.check(kube, options.namespace)
     say(f"{kube.server}: Kubernetes {version['gitVersion']}; namespace {options.namespace}")
-    scenarios = [scenario for scenario in ALL if not options.only or scenario.name in options.only]
+    scenarios = chosen(options)
+    needed = sorted({scenario.engine for scenario in scenarios} - {""})
+    engines.check(kube, options.namespace, needed)
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:
@@ -97,6 +103,7 @@ def _run_on_cluster(options: Options) -> report.Run:
             site.install()
             say("exeunt is installed and the receiver runs; a first pod checks the images")
             capabilities.run_first_pod(site)
+            engines.install(site, needed)
             run.versions = site.versions | {
                 "plugin": options.plugin_url,
                 "agent": options.agent_image,
@@ -107,6 +114,13 @@ def _run_on_cluster(options: Options) -> report.Run:
     except Refused as refused:
         raise RunError(f"the API server refuses a request: {refused}") from refused
     return run
+
+
+def chosen(options: Options) -> list[Scenario]:
+    """The scenarios that the command line asks for: by name, or those of the named engines, or all that need no engine."""
+    if options.only:
+        return [scenario for scenario in EVERY if scenario.name in options.only]
+    return [scenario for scenario in EVERY if scenario.engine in (options.engines or [""])]
 
 
 def _render(names: list[str]) -> int:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .options import ALL, MAX_PARALLEL, Options
+from .options import ALL, ENGINES, MAX_PARALLEL, Options
 
 _KINDS = {option.flag: option.kind for option in ALL}
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints the value"
@@ -31,10 +31,12 @@ def read(words: list[str], scenarios: list[str], environment: dict[str, str]) ->
     options = Options()
     options.keep, options.listing, options.help = ("--keep" in given, "--list" in given, "--help" in given)
     options.only, options.render = given.get("--only", []), given.get("--render", [])
+    options.engines = given.get("--engines", [])
     for flag, values in given.items():
         if _KINDS[flag] == "value" and values:
             mistakes += _set(options, flag, values[0])
     mistakes += [_wrong("--only", name, f"one of {', '.join(scenarios)}") for name in options.only if name not in scenarios]
+    mistakes += [_wrong("--engines", name, f"one of {', '.join(ENGINES)}") for name in options.engines if name not in ENGINES]
     mistakes += [
         _wrong("--render", name, "the e2e.json file of an earlier run") for name in options.render if not Path(name).is_file()
     ]

@@ -16,6 +16,7 @@ class Checks(ABC):
         # What is being checked: the names of the main containers, and whether the pod is a Job's.
         self.main_containers = [MAIN]
         self.in_job = False
+        self.by_kubelet = False
 
     @abstractmethod
     def observe(self) -> None:
@@ -69,6 +70,8 @@ class Checks(ABC):
         self.check(verdict.get("proxy") == proxy, f"the verdict says proxy {verdict.get('proxy')}, not {proxy}")
         used = str(verdict.get("route") or "")
         self.check(used.startswith(route), f"the verdict says route {used or 'none'}, not {route}")
+        if self.by_kubelet:
+            self._check_told_by_kubelet()
 
     def check_delivered(self, written: int) -> None:
         """The receiver has counted every written byte, and the verdict agrees."""
@@ -89,3 +92,27 @@ class Checks(ABC):
         reported = undelivered.get("connections", 0) > 0
         lost = self.facts.lost
         self.check(reported or lost == 0, f"{lost} bytes were lost, and the verdict does not say so")
+
+    def check_limit(self, limit: str | None, advice: str = "") -> None:
+        """The limit that ended the drain; its advice has this part."""
+        named, sentence = self.facts.verdict_field("limit"), self.facts.verdict_field("advice")
+        self.check(named == limit, f"the verdict says limit {named}, not {limit}")
+        self.check(advice in (sentence or ""), f"the verdict's advice is {sentence!r}, without {advice!r}")
+        self.check(limit is not None or sentence is None, f"there was no limit, but the verdict advises: {sentence}")
+
+    def check_agent_restarts(self, restarts: int) -> None:
+        """How often kubelet has restarted the agent."""
+        seen = self.facts.restarts.get(AGENT, 0)
+        self.check(seen == restarts, f"{AGENT} was restarted {seen} times, not {restarts}")
+
+    def check_agent_exit(self, code: int) -> None:
+        """The agent's exit code."""
+        seen = self.facts.exits.get(AGENT)
+        self.check(seen == code, f"{AGENT} has exit code {seen}, not {code}")
+
+    def _check_told_by_kubelet(self) -> None:
+        """Kubelet tells neither a container nor an exit code, and it leaves the proxy to nobody else."""
+        expected = {"container": None, "exitCode": None, "signal": None, "exitStatus": "unknown", "action": "drain"}
+        for name, value in (expected | {"ended": messages.BY_KUBELET}).items():
+            said = self.facts.verdict_field(name)
+            self.check(said == value, f"the verdict says {name} {said}, not {value}")

@@ -41,6 +41,10 @@ _PATHS = {
     "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
     "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
+    "Workflow": "/apis/argoproj.io/v1alpha1/namespaces/{ns}/workflows",
+    "TaskRun": "/apis/tekton.dev/v1/namespaces/{ns}/taskruns",
     "SelfSubjectAccessReview": "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 }
 
@@ -87,6 +91,11 @@ class Kube:
         """Changes an object by a strategic merge patch."""
         content_type = "application/strategic-merge-patch+json"
         changed: Json = self._call("PATCH", _path(kind, namespace, name), body, content_type=content_type)
+        return changed
+
+    def merge(self, kind: str, namespace: str, name: str, body: Json) -> Json:
+        """Changes an object by a JSON merge patch: a custom resource takes no other one."""
+        changed: Json = self._call("PATCH", _path(kind, namespace, name), body, content_type="application/merge-patch+json")
         return changed
 
     def delete(self, kind: str, namespace: str, name: str) -> None:

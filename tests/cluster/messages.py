@@ -13,11 +13,25 @@ def no_sign_of(container: str) -> str:
     return f"no sign of {container}"
 
 
+ORDER = "list the agent behind istio-proxy"
+
 # === The agent's verdict ===
+
+# `ended`: the end of the task is kubelet's word.
+BY_KUBELET = "SIGTERM from kubelet"
+# `limit` and its `advice`: what ended a drain with data undelivered.
+GRACE_PERIOD = "grace-period"
+STALL_TIMEOUT = "stall-timeout"
+RAISE_GRACE = "terminationGracePeriodSeconds"
 
 # `refused`: why the agent does not handle a pod; the beginning of the reason.
 HOST_NETWORK = "hostNetwork: true"
+CANNOT_SEE = "the agent cannot see the end of the task"
+# What the reason `CANNOT_SEE` tells the user to do: make the proxy native, share the processes, or wrap the command.
+REMEDIES = ('sidecar.istio.io/nativeSidecar: "true"', "shareProcessNamespace: true", "exeunt-agent exec")
 # `route`: the first word of a route, or the whole of a route without an address.
 BY_FILTER = "filter"
 BY_ADMIN = "admin"
+# Beside a native proxy without a filter the kernel's counts are enough.
+BY_SOCKETS = "socket table"
 BY_ZTUNNEL = "ztunnel"

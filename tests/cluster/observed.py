@@ -39,6 +39,12 @@ def terminated(pod: Json, container: str) -> Json | None:
     return state.get("terminated")
 
 
+def finished_at(pod: Json, container: str) -> datetime | None:
+    """When a container has ended, in whole seconds; `None` while it runs or waits."""
+    end = terminated(pod, container)
+    return _time(end["finishedAt"]) if end and end.get("finishedAt") else None
+
+
 def is_running(pod: Json, container: str) -> bool:
     """Whether the container runs now."""
     return "running" in containers(pod).get(container, {}).get("state", {})
@@ -91,9 +97,9 @@ def last_json(text: str, key: str) -> Json | None:
     return None
 
 
-def verdict(pod: Json) -> Json | None:
+def verdict(pod: Json, agent: str = AGENT) -> Json | None:
     """The verdict in the agent's termination message."""
-    status = containers(pod).get(AGENT, {})
+    status = containers(pod).get(agent, {})
     for state in (status.get("state", {}), status.get("lastState", {})):
         found = last_json(state.get("terminated", {}).get("message") or "", "proxy")
         if found is not None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 DEFAULT_TASK_IMAGE = "docker.io/library/python:3.13-alpine"
 MAX_PARALLEL = 32
+ENGINES = ("argo", "tekton")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ OPTIONAL = (
         ),
     ),
     Option("--only", "SCENARIO...", ("run only these scenarios; --list shows their names",)),
+    Option(
+        "--engines",
+        "ENGINE...",
+        (
+            "run the scenarios of these workflow engines, and no others: argo, tekton.",
+            "The cluster must have the engine with its controller",
+        ),
+    ),
     Option("--parallel", "N", (f"how many scenarios run at the same time, from 1 to {MAX_PARALLEL} (default: 4)",)),
     Option("--keep", "", ("do not delete the namespace and its pods",)),
     Option("--report", "DIR", ("write e2e.json, e2e.xml (JUnit) and report.md to this folder",)),
@@ -102,4 +111,5 @@ class Options:
     listing: bool = False
     help: bool = False
     only: list[str] = field(default_factory=list)
+    engines: list[str] = field(default_factory=list)
     render: list[str] = field(default_factory=list)

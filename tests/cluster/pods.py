@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .shape import AGENT, AGENT_UID, GRACE_S, LABEL, MAIN, PROGRAMS, TASK_UID, Shape, Task, Where
+from .shape import AGENT, AGENT_UID, GRACE_S, LABEL, MAIN, PROGRAMS, PROXY, TASK_UID, Shape, Task, Where
 
 Json = dict[str, Any]
 
@@ -39,7 +39,8 @@ def template(name: str, shape: Shape, where: Where) -> Json:
     containers = [_task(name, task, shape, where) for task in shape.tasks]
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
-        init.insert(0, _agent(shape, where) | {"restartPolicy": "Always"})
+        init = [*_sidecars(name, shape.before, shape, where), _agent(shape, where) | {"restartPolicy": "Always"}, *init]
+        init += _sidecars(name, shape.behind, shape, where)
     if shape.agent == "regular":
         containers.insert(0, _agent(shape, where))
     spec: Json = {
@@ -53,7 +54,7 @@ def template(name: str, shape: Shape, where: Where) -> Json:
             {"name": "programs", "configMap": {"name": PROGRAMS}},
         ],
     }
-    if shape.agent != "none":
+    if shape.shares:
         spec["shareProcessNamespace"] = True
     if shape.host_network:
         spec["hostNetwork"] = True
@@ -82,17 +83,40 @@ def _metadata(name: str, shape: Shape) -> Json:
     return {"labels": labels, "annotations": annotations | dict(shape.annotations)}
 
 
+def behind_agent(injected: Json) -> Json:
+    """An injected pod as a new one with the proxy behind the agent; the injector, which puts it first, leaves this one alone."""
+    metadata, spec = injected["metadata"], injected["spec"]
+    places = {one["name"]: place for place, one in enumerate(spec["initContainers"])}
+    proxy = spec["initContainers"].pop(places[PROXY])
+    spec["initContainers"].insert(places[AGENT], proxy)
+    kept = {"name": metadata["name"], "annotations": metadata["annotations"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**kept, "labels": metadata["labels"] | {"sidecar.istio.io/inject": "false"}},
+        "spec": spec,
+    }
+
+
+def _sidecars(name: str, tasks: tuple[Task, ...], shape: Shape, where: Where) -> list[Json]:
+    return [_task(name, task, shape, where) | {"restartPolicy": "Always"} for task in tasks]
+
+
 def _agent(shape: Shape, where: Where) -> Json:
+    image = shape.agent_image or where.agent_image
+    grace = ["--grace-period", f"{shape.grace_s}s"] if shape.grace_s != GRACE_S and shape.tells_grace else []
+    if not shape.shares:
+        # With an image and restartPolicy these are the three lines of the documentation.
+        told = [*grace, *shape.agent_words]
+        return {"name": AGENT, "image": image, **({"args": told} if told else {})}
     words = ["watch"]
     for task in shape.tasks:
         words += ["--container", task.name] if task.main else []
     placement = "native" if shape.agent == "native" else "regular"
-    words += ["--placement", placement, "--restart-policy", shape.policy, "--state-dir", "/run/exeunt"]
-    if shape.grace_s != GRACE_S:
-        words += ["--grace-period", f"{shape.grace_s}s"]
+    words += ["--placement", placement, "--restart-policy", shape.policy, "--state-dir", "/run/exeunt", *grace]
     return {
         "name": AGENT,
-        "image": shape.agent_image or where.agent_image,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": [*words, *shape.agent_words],
         "env": [_status()],
@@ -114,7 +138,12 @@ def _task(name: str, task: Task, shape: Shape, where: Where) -> Json:
     if shape.unpacks_agent:
         env.append(_status())
     mounts = [{"name": "programs", "mountPath": "/e2e"}, {"name": "scratch", "mountPath": "/scratch"}]
+    rules: Json = {}
+    if task.rule:
+        codes = {"operator": "In", "values": [task.rule.code]}
+        rules = {"restartPolicy": "Never", "restartPolicyRules": [{"action": task.rule.action, "exitCodes": codes}]}
     return {
+        **rules,
         "name": task.name,
         "image": task.image or where.task_image,
         "imagePullPolicy": "IfNotPresent",

@@ -28,7 +28,7 @@ def check(kube: "Kube", namespace: str) -> Json:
     """Checks everything that can be checked without a namespace, and returns the API server's version."""
     try:
         version = kube.get("/version")
-        missing = [line for verb, group, resource in _RIGHTS for line in _refusal(kube, namespace, verb, group, resource)]
+        missing = [line for verb, group, resource in _RIGHTS for line in refusal(kube, namespace, verb, group, resource)]
     except Refused as refused:
         if refused.status == _UNAUTHORIZED:
             raise RunError(f"{kube.server} does not accept the credentials of the kubeconfig: {refused}") from refused
@@ -48,7 +48,8 @@ def check(kube: "Kube", namespace: str) -> Json:
     return version
 
 
-def _refusal(kube: "Kube", namespace: str, verb: str, group: str, resource: str) -> list[str]:
+def refusal(kube: "Kube", namespace: str, verb: str, group: str, resource: str) -> list[str]:
+    """The line that names a missing right; empty if the user has it."""
     resource, _, sub = resource.partition("/")
     attributes = {"verb": verb, "group": group, "resource": resource, "subresource": sub}
     if resource != "namespaces":

@@ -13,3 +13,5 @@ class Scenario:
     name: str
     sentence: str
     steps: Callable[[ScenarioRun], None]
+    # The workflow engine that it needs; empty for all others.
+    engine: str = ""

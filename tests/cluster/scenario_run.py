@@ -6,9 +6,9 @@ from typing import Any
 
 from . import observed, pods
 from .checks import Checks
-from .errors import Interrupted, RunError, Skip
+from .errors import Interrupted, Refused, RunError, Skip
 from .observed import last_json
-from .shape import MAIN, Shape
+from .shape import AGENT, MAIN, Rule, Shape
 from .site import Site
 
 Json = dict[str, Any]
@@ -19,6 +19,8 @@ _SHORT_S = 60.0
 # The receiver itself ends a silent connection after 20 s.
 _RECEIVED_S = 90.0
 _POLL_S = 0.5
+# The API server's answer to a field with a value that it does not know.
+_INVALID = 422
 
 
 class ScenarioRun(Checks):
@@ -31,6 +33,8 @@ class ScenarioRun(Checks):
         self.evidence: dict[str, str] = {}
         # Whether the scenario itself uses an image that cannot be pulled.
         self.patient = False
+        # The name of the agent's container: some engines change it.
+        self.agent_container = AGENT
         self._kind = ""
 
     # === What a scenario does ===
@@ -43,14 +47,24 @@ class ScenarioRun(Checks):
             raise Skip("this Kubernetes is older than 1.29: no native sidecars")
         if shape.unpacks_agent and not self.site.agent_gz:
             raise Skip("the agent's binary could not be read from the container of its image")
+        for rule in (task.rule for task in shape.tasks if task.rule):
+            self._need_rule(rule, shape)
 
     def start(self, shape: Shape, *, bare: bool = False) -> None:
         """Starts the pod, in a Job or bare."""
-        self.need(shape)
-        self.main_containers = [task.name for task in shape.tasks if task.main]
-        self.in_job = not bare
-        body = pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where)
-        self._kind = body["kind"]
+        self._expect(shape, in_job=not bare)
+        self._create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
+
+    def start_behind_agent(self, shape: Shape) -> None:
+        """Starts a bare pod whose proxy is listed behind the agent, as after a policy that ran later than the injector."""
+        self._expect(shape, in_job=False)
+        body = pods.pod(self.name, shape, self.site.where)
+        self._create(pods.behind_agent(self.site.kube.create(self.site.namespace, body, dry_run=True)))
+
+    def start_resource(self, kind: str, body: Json, main: str) -> None:
+        """Creates an object of a workflow engine, which creates the pod; `main` is the pod's main container."""
+        self.main_containers = [main]
+        self._kind = kind
         self.site.kube.create(self.site.namespace, body)
 
     def wait(self, what: str, holds: Callable[[Json], bool], within: float = _END_S) -> Json:
@@ -94,7 +108,10 @@ class ScenarioRun(Checks):
 
     def wait_received(self, container: str = MAIN, attempts: int = 1) -> None:
         """Waits until the receiver has seen the end of each attempt's connection, and adds up the received bytes."""
-        name = f"{self.name}-{container}"
+        self.wait_bytes(f"{self.name}-{container}", attempts)
+
+    def wait_bytes(self, name: str, attempts: int = 1) -> None:
+        """The same for an id of its own."""
         self.wait_until(f"the receiver to see the end of {name}", lambda: len(self._ends(name)) >= attempts, _RECEIVED_S)
         self.facts.received = (self.facts.received or 0) + sum(self._ends(name))
 
@@ -105,6 +122,13 @@ class ScenarioRun(Checks):
     def note(self, text: str) -> None:
         """Adds a note to the report."""
         self.facts.notes.append(text)
+
+    def note_lost(self) -> None:
+        """Adds to the report what did not arrive, and how much later than its task the pod has ended."""
+        facts = self.facts
+        self.note(
+            f"{facts.received:,} of {facts.written:,} bytes arrived; the pod has ended {facts.seconds_after} s after its task"
+        )
 
     # === What a scenario observes ===
 
@@ -118,7 +142,7 @@ class ScenarioRun(Checks):
         facts.exits = observed.exit_codes(pod)
         facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
         if facts.verdict is None:
-            facts.verdict = observed.verdict(pod)
+            facts.verdict = observed.verdict(pod, self.agent_container)
             if facts.verdict is not None:
                 self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self.main_containers)
@@ -143,6 +167,26 @@ class ScenarioRun(Checks):
         """Deletes the scenario's objects, so that a pod that does not end takes no resources from the next one."""
         if self._kind and not self.site.options.keep:
             self.site.kube.delete(self._kind, self.site.namespace, self.name)
+
+    def _expect(self, shape: Shape, *, in_job: bool) -> None:
+        self.need(shape)
+        self.main_containers = [task.name for task in shape.tasks if task.main]
+        self.in_job, self.by_kubelet = in_job, shape.by_kubelet
+
+    def _create(self, body: Json) -> None:
+        self._kind = body["kind"]
+        self.site.kube.create(self.site.namespace, body)
+
+    def _need_rule(self, rule: Rule, shape: Shape) -> None:
+        """Skips the scenario if the API server refuses the rule, or drops it as an older one does with every unknown field."""
+        try:
+            made = self.site.kube.create(self.site.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
+        except Refused as error:
+            if error.status != _INVALID:
+                raise
+            raise Skip(f"this Kubernetes has no rule {rule.action}: {error}") from error
+        if not any(one.get("restartPolicyRules") for one in made["spec"]["containers"]):
+            raise Skip("this Kubernetes has no restartPolicyRules: its API server drops the field")
 
     def _pod(self) -> Json:
         return self.wait("the pod to be created", lambda _pod: True, _SHORT_S)

@@ -1,7 +1,7 @@
 """The shape of a pod with exeunt, and what the scenarios vary in it."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 Istio = Literal["classic", "hold", "native"]
 Agent = Literal["native", "regular", "none"]
@@ -32,6 +32,14 @@ class Where:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What kubelet does when a container exits with a code, whatever the pod's restart policy says."""
+
+    action: Literal["Restart", "RestartAllContainers"]
+    code: int
+
+
+@dataclass(frozen=True)
 class Task:
     """A container that runs `programs/task.py` with `words`, or another command."""
 
@@ -43,6 +51,7 @@ class Task:
     env: tuple[tuple[str, str], ...] = ()
     # Whether the agent waits for it.
     main: bool = True
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,13 @@ class Shape:
 
     istio: Istio = "classic"
     agent: Agent = "native"
+    # Whether the pod shares its processes and the agent is told what it cannot find out; `None`: where the agent needs it.
+    sharing: bool | None = None
     policy: Policy = "Never"
     tasks: tuple[Task, ...] = (Task(("wait",)),)
+    # Native sidecars that are listed before and behind the agent.
+    before: tuple[Task, ...] = ()
+    behind: tuple[Task, ...] = ()
     # Whether the pod has the signal listener, by annotation. Without it the ServiceEntry is the only route to the filter.
     listener: bool = True
     # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched; without a label there is none.
@@ -63,9 +77,26 @@ class Shape:
     agent_image: str = ""
     host_network: bool = False
     grace_s: int = GRACE_S
+    # Whether the agent is told a grace period that is not Kubernetes' default.
+    tells_grace: bool = True
     # Whether an init container unpacks the agent's binary for the task.
     unpacks_agent: bool = False
     inject: bool = True
     # Whether the pod asks for the ambient mesh instead of a sidecar.
     ambient: bool = False
     annotations: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def by_kubelet(self) -> bool:
+        """Whether kubelet tells the agent the end of the task."""
+        return self.agent == "native" and self.istio == "native"
+
+    @property
+    def shares(self) -> bool:
+        """Whether the pod shares its processes, and the agent is told everything."""
+        return self.agent != "none" and (not self.by_kubelet if self.sharing is None else self.sharing)
+
+
+def three_lines(**changes: Any) -> Shape:
+    """The least that a user can add to a pod: an agent of three lines behind a native proxy. No plugin, no label, no option."""
+    return replace(Shape(istio="native", listener=False, drain="", exit_on_zero=False), **changes)

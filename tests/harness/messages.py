@@ -11,6 +11,7 @@ from collections.abc import Iterable
 # === The agent's log, on stderr ===
 
 SIGNAL_ACCEPTED = "has accepted the completion"
+WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has ended"
 NO_PROXY_YET = "its proxy has not started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
 NO_STATE_DIR = "a restarted agent will not know of it"
@@ -30,6 +31,7 @@ AMBIENT = "the pod is in an ambient mesh"
 BY_FILTER = "filter"
 BY_ADMIN = "admin"
 BY_ZTUNNEL = "ztunnel"
+BY_SOCKET_TABLE = "socket table"
 BY_SIGTERM = "SIGTERM to pilot-agent"
 
 

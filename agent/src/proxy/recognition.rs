@@ -7,18 +7,20 @@ use log::{debug, info};
 
 use super::metadata;
 use super::sidecar::Sidecar;
-use crate::options::{Form, KnownForm, Options};
+use crate::options::{Form, KnownForm, Options, Placement};
 use crate::os::linux::own_pid;
+use crate::os::mark;
 use crate::os::termination::Termination;
 use crate::os::{Linux, World};
 
 /// The first pause between two questions. The pauses double.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// For how long to ask. The image of the proxy may have to be pulled, and perhaps there is none: an agent that may be a regular container
-/// must not keep the pod. If it is a native sidecar after all, kubelet starts it again.
-const ASKING: Duration = Duration::from_mins(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// For how long to ask as a native sidecar, which keeps no pod. The image of the proxy may have to be pulled.
+const ASKING: Duration = Duration::from_mins(5);
+/// The same where the agent can be a regular container, which keeps the pod as long as it runs.
+const ASKING_BRIEFLY: Duration = Duration::from_secs(10);
 /// Timeout for one question. While Envoy starts, its main thread can be busy.
 const CALL: Duration = Duration::from_millis(250);
 
@@ -48,22 +50,36 @@ pub fn once(world: &Linux, options: &Options) -> Options {
     options
 }
 
-/// `options` with the form of the proxy and the placement of the agent. An agent that is alone waits until Envoy answers or SIGTERM comes,
+/// `options` with the form of the proxy and the placement of the agent. An agent that is alone asks until Envoy answers or SIGTERM comes,
 /// because it can do nothing else. Any other agent asks once: a short task must not end meanwhile.
 #[must_use]
 pub fn pod(world: &Linux, termination: &Termination, options: &Options) -> Options {
     let mut options = options.clone();
+    if !is_alone(world, &options) {
+        if !is_known(&options) {
+            ask(world, &mut options);
+        }
+        return options;
+    }
+    if options.placement.is_none() && mark::is_there() {
+        info!("kubelet has started the agent again, so it is a native sidecar");
+        options.placement = Some(Placement::Native);
+    }
+    let limit = if options.is_native() { ASKING } else { ASKING_BRIEFLY };
     let (start, mut pause) = (world.now(), FIRST_PAUSE);
-    loop {
-        let is_known = options.form.form != Form::Unknown && options.placement.is_some();
-        if is_known || ask(world, &mut options) {
-            return options;
-        }
-        if !is_alone(world, &options) || world.now().since(start) >= ASKING || termination.wait_for(pause) {
-            return options;
-        }
+    while !is_known(&options) && !ask(world, &mut options) && world.now().since(start) < limit && !termination.wait_for(pause) {
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    if options.placement.is_none()
+        && let Err(error) = mark::leave()
+    {
+        debug!("no mark for a restart of the agent: {error}");
+    }
+    options
+}
+
+fn is_known(options: &Options) -> bool {
+    options.form.form != Form::Unknown && options.placement.is_some()
 }
 
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.

@@ -20,55 +20,55 @@ from kubernetes.client import (
     V1VolumeMount,
 )
 
+from exeunt_airflow import grace_period
 from exeunt_airflow.container_names import AGENT
-from exeunt_airflow.settings import Settings
+from exeunt_airflow.settings import DRAIN_TIMEOUT, Settings
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration, V1PodSpec
 
-    from exeunt_airflow.placement import Placed
+    from exeunt_airflow.form import Form
 
 # A restarted agent continues with what it finds here.
 _STATE_FOLDER = "/run/exeunt"
 # Not Istio's uid (1337), and no task's: Airflow ends its XCom helper with `pgrep -u`, which must never find the agent.
 _UID = 65532
-# The default of Kubernetes and of the agent.
-_GRACE_PERIOD_S = 30
 
 
-def arguments(spec: "V1PodSpec", main: str, placed: "Placed", settings: Settings) -> list[str]:
-    """The agent's arguments, without those that are its defaults."""
-    words = ["watch", "--container", main, "--placement", placed, "--restart-policy", spec.restart_policy or "Always"]
-    words += ["--state-dir", _STATE_FOLDER]
-    grace = spec.termination_grace_period_seconds
-    if grace is not None and grace != _GRACE_PERIOD_S:
-        words += ["--grace-period", f"{grace}s"]
+def arguments(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings) -> list[str]:
+    """The agent's arguments, without those that are its defaults. `main` is `None` if kubelet tells the end of the task."""
+    words = []
+    if main is not None:
+        words = ["--container", main, "--placement", form.agent, "--restart-policy", spec.restart_policy or "Always"]
+        words += ["--state-dir", _STATE_FOLDER]
+    words += grace_period.arguments(spec)
     # The defaults of the settings are those of the agent.
     if settings.signal_port != Settings.signal_port:
         words += ["--signal-port", str(settings.signal_port)]
-    if settings.drain_timeout != Settings.drain_timeout:
+    if settings.drain_timeout not in ("", DRAIN_TIMEOUT):
         words += ["--drain-timeout", settings.drain_timeout]
-    return words
+    return ["watch", *words] if words else []
 
 
-def container(spec: "V1PodSpec", main: str, placed: "Placed", settings: Settings, client: "Configuration") -> V1Container:
+def container(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings, client: "Configuration") -> V1Container:
     """The agent's container."""
     agent = V1Container(
         name=AGENT,
         image=settings.image,
         image_pull_policy=settings.image_pull_policy or None,
-        args=arguments(spec, main, placed, settings),
-        env=[_istio_status(client)],
+        args=arguments(spec, main, form, settings) or None,
         resources=V1ResourceRequirements(
             requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
             limits={"memory": settings.memory_limit},
             local_vars_configuration=client,
         ),
         security_context=_security(client),
-        volume_mounts=[V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)],
         local_vars_configuration=client,
     )
-    if placed == "native":
+    if main is not None:
+        agent.env = [_istio_status(client)]
+        agent.volume_mounts = [V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)]
+    if form.agent == "native":
         agent.restart_policy = "Always"
     return agent
 

@@ -17,6 +17,12 @@ Version = tuple[int, int]
 # The cluster where the executor makes its pods has its own settings. The other one is the cluster where this process runs.
 Cluster = Literal["executor", "own"]
 
+# Kubelet and API server support native sidecars by default from here on.
+FIRST_WITH_NATIVE_SIDECARS: Version = (1, 29)
+# A kubelet may be three minor versions older than the API server (Kubernetes' version skew policy). So with this API server every
+# kubelet supports them.
+NATIVE_SIDECARS_ON_EVERY_NODE: Version = (1, 32)
+
 # To connect, and to answer. The scheduler waits for it, but only once. An API server in the same cluster needs much less.
 _TIMEOUT_S = (0.5, 1.0)
 # The pause after a request that failed.
@@ -33,8 +39,8 @@ class ClusterVersions:
         self._versions: dict[Cluster, Version] = {}
         self._retry_at: dict[Cluster, float] = {}
 
-    def version_for(self, pod: "V1Pod") -> Version | None:
-        """The version of the API server that this pod goes to. `None` if it is not known."""
+    def version_for(self, pod: "V1Pod", *, needed: bool) -> Version | None:
+        """The version of the pod's API server. `None` if it is not known. If it is `needed`, a warning says why."""
         labels = pod.metadata.labels or {}
         if labels.get("airflow_kpo_in_cluster") == "False":
             # It goes to a cluster from a connection or a kubeconfig, which the hook does not get.
@@ -45,8 +51,9 @@ class ClusterVersions:
                 self._versions[cluster] = self._ask(cluster)
             except Exception as error:  # noqa: BLE001 - no error may keep the pod from being created
                 self._retry_at[cluster] = self._clock() + _RETRY_AFTER_S
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
-                warn_once(f"[exeunt] placement is auto, but the cluster does not tell its version ({reason}): regular for now")
+                if needed:
+                    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                    warn_once(f"[exeunt] the cluster does not tell its version ({reason}): it counts as older than 1.32 for now")
         return self._versions.get(cluster)
 
 

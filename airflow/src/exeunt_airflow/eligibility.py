@@ -23,6 +23,17 @@ def check(metadata: "V1ObjectMeta", spec: "V1PodSpec", settings: "Settings") -> 
     _check_selected(metadata, settings)
     _check_no_agent_yet(spec)
     _check_supported(spec)
+    _check_images(spec)
+
+
+def check_processes(spec: "V1PodSpec") -> None:
+    """Raises the reason if the containers of this pod cannot share their processes with an agent that also has a volume."""
+    if spec.share_process_namespace is False:
+        raise NeedsAttention("it sets shareProcessNamespace: false, so the agent could not see the main container")
+    if spec.host_pid:
+        raise NeedsAttention("it uses the process namespace of its node, so its containers cannot share one of their own")
+    if any(volume.name == AGENT for volume in spec.volumes or []):
+        raise NeedsAttention(f"it has a volume named {AGENT}, but no container of that name")
 
 
 def _check_selected(metadata: "V1ObjectMeta", settings: "Settings") -> None:
@@ -44,8 +55,6 @@ def _check_no_agent_yet(spec: "V1PodSpec") -> None:
     containers = [*(spec.init_containers or []), *(spec.containers or [])]
     if any(container.name == AGENT for container in containers):
         raise NotApplicable("it already has an agent")
-    if any(volume.name == AGENT for volume in spec.volumes or []):
-        raise NeedsAttention(f"it has a volume named {AGENT}, but no container of that name")
 
 
 def _check_supported(spec: "V1PodSpec") -> None:
@@ -55,11 +64,20 @@ def _check_supported(spec: "V1PodSpec") -> None:
     system = getattr(getattr(spec, "os", None), "name", None)
     if system not in (None, "linux") or (spec.node_selector or {}).get("kubernetes.io/os") == "windows":
         raise NotApplicable("it does not run on Linux")
-    if spec.share_process_namespace is False:
-        raise NeedsAttention("it sets shareProcessNamespace: false, so the agent could not see the main container")
-    if spec.host_pid:
-        raise NeedsAttention("it uses the process namespace of its node, so its containers cannot share one of their own")
     # A pod without a restartPolicy has Always.
     policy = spec.restart_policy or "Always"
     if policy not in _RESTART_POLICIES:
         raise NeedsAttention(f"its restartPolicy is {policy}, so it never ends: must be one of {', '.join(_RESTART_POLICIES)}")
+
+
+def _check_images(spec: "V1PodSpec") -> None:
+    """Refuses a pod with a container without an image.
+
+    After the hook, KubernetesJobOperator merges the job template into the pod, container by container in their order. A container
+    of the template would be merged into the agent. A container without an image is the sign of this: the template has the image.
+    """
+    for container in spec.containers or []:
+        if not container.image:
+            raise NeedsAttention(
+                f"its container {container.name} has no image yet: a job template that is merged later would be merged wrongly"
+            )

@@ -3,7 +3,7 @@
 import functools
 from typing import TYPE_CHECKING
 
-from exeunt_airflow.log import log
+from exeunt_airflow.log import log, warn_once
 from exeunt_airflow.settings import InvalidSettings, Settings, read, source
 from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
@@ -41,15 +41,20 @@ def settings_or_none() -> Settings | None:
 
 def _add_agent(pod: "V1Pod", settings: Settings) -> None:
     # Every process of Airflow loads the hook, but only few make pods, and the Kubernetes client takes half a second to import.
-    from exeunt_airflow import xcom
+    from exeunt_airflow import grace_period, xcom
+    from exeunt_airflow.form import CLUSTERS, Form, choose
     from exeunt_airflow.mutation import mutation_of
-    from exeunt_airflow.placement import CLUSTERS, Placed, choose
 
-    def place(pod: "V1Pod") -> Placed:
-        xcom.check(pod)
-        return choose(pod, settings, CLUSTERS)
+    def form_of(pod: "V1Pod") -> Form:
+        form = choose(pod, settings, CLUSTERS)
+        if form.shares_processes:
+            xcom.check(pod)
+        return form
 
-    mutation_of(pod, settings, place).apply(pod)
+    mutation = mutation_of(pod, settings, form_of)
+    mutation.apply(pod)
+    if mutation.raised_grace_period is not None:
+        warn_once(grace_period.price(mutation.raised_grace_period))
 
 
 def _name(pod: object) -> str:

@@ -18,23 +18,9 @@ def find(spec: "V1PodSpec", configured: str) -> "V1Container":
     for name in (configured, SPARK_DRIVER):
         for container in containers:
             if container.name == name:
-                return _with_image(container)
+                return container
     candidates = [container for container in containers if container.name not in _HELPERS]
     if len(candidates) != 1:
         names = ", ".join(str(container.name) for container in containers) or "none"
         raise NeedsAttention(f"which container is the main one? It has {names}, and [exeunt] main_container is {configured}")
-    return _with_image(candidates[0])
-
-
-def _with_image(container: "V1Container") -> "V1Container":
-    """Refuses a container without an image.
-
-    After the hook, KubernetesJobOperator merges the job template into the pod, container by container in their order. The
-    template's main container would be merged into the agent. A container without an image is the sign of this: the template has
-    the image.
-    """
-    if not container.image:
-        raise NeedsAttention(
-            f"its container {container.name} has no image yet: a job template that is merged later would be merged wrongly"
-        )
-    return container
+    return candidates[0]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from kubernetes.client import Configuration, V1LocalObjectReference
 
-from exeunt_airflow import agent_container, eligibility, main_container, proxy_config, workload_name
+from exeunt_airflow import agent_container, eligibility, grace_period, main_container, proxy_config, workload_name
+from exeunt_airflow.container_names import PROXY
+from exeunt_airflow.form import NATIVE_PROXY
 from exeunt_airflow.unchanged import NeedsAttention
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec
+    from kubernetes.client import V1Container, V1ObjectMeta, V1Pod, V1PodSpec
 
-    from exeunt_airflow.placement import Placed
+    from exeunt_airflow.form import Form
     from exeunt_airflow.settings import Settings
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -25,44 +27,59 @@ class Mutation:
 
     metadata: "V1ObjectMeta"
     spec: "V1PodSpec"
+    # The pod's new grace period, if it is longer than before.
+    raised_grace_period: int | None
 
     def apply(self, pod: "V1Pod") -> None:
         """Replaces both in the pod. Neither assignment can fail, so the pod is never half changed."""
         pod.metadata, pod.spec = self.metadata, self.spec
 
 
-def mutation_of(pod: "V1Pod", settings: "Settings", place: "Callable[[V1Pod], Placed]") -> Mutation:
-    """The changes for this pod, or `Unchanged` with the reason. `place` is called only for a pod that gets an agent."""
+def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], Form]") -> Mutation:
+    """The changes for this pod, or `Unchanged` with the reason. `form_of` is called only for a pod that may get an agent."""
     if pod.metadata is None or pod.spec is None:
         raise NeedsAttention("it has no metadata or no spec")
     eligibility.check(pod.metadata, pod.spec, settings)
-    main = main_container.find(pod.spec, settings.main_container).name
-    metadata = _metadata(pod.metadata, main, settings)
-    return Mutation(metadata, _spec(pod, main, place(pod), settings))
+    form = form_of(pod)
+    main = None
+    if form.shares_processes:
+        eligibility.check_processes(pod.spec)
+        main = main_container.find(pod.spec, settings.main_container).name
+    raised = grace_period.raised(pod.spec, form, settings)
+    return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod, main, form, raised, settings), raised)
 
 
-def _metadata(before: "V1ObjectMeta", main: str, settings: "Settings") -> "V1ObjectMeta":
+def _metadata(before: "V1ObjectMeta", main: str | None, form: "Form", settings: "Settings") -> "V1ObjectMeta":
     labels, annotations = dict(before.labels or {}), dict(before.annotations or {})
     labels[eligibility.DRAIN_LABEL] = "on"
     name = workload_name.missing(labels, annotations)
     if name is not None:
         labels[workload_name.LABEL] = name
-    annotations[proxy_config.ANNOTATION] = proxy_config.merged(annotations.get(proxy_config.ANNOTATION), settings)
-    annotations.setdefault(DEFAULT_CONTAINER, main)
+    config = proxy_config.merged(annotations.get(proxy_config.ANNOTATION), form, settings)
+    if config is not None:
+        annotations[proxy_config.ANNOTATION] = config
+    if form.proxy == "native":
+        annotations[NATIVE_PROXY] = "true"
+    if main is not None:
+        # An agent that is a regular container is the first one, which Istio would choose.
+        annotations.setdefault(DEFAULT_CONTAINER, main)
     after = copy.copy(before)
     after.labels, after.annotations = labels, annotations
     return after
 
 
-def _spec(pod: "V1Pod", main: str, placed: "Placed", settings: "Settings") -> "V1PodSpec":
+def _spec(pod: "V1Pod", main: str | None, form: "Form", raised: int | None, settings: "Settings") -> "V1PodSpec":
     before = pod.spec
     client = pod.local_vars_configuration or Configuration()
-    agent = agent_container.container(before, main, placed, settings, client)
     after = copy.copy(before)
-    after.share_process_namespace = True
-    after.volumes = [*(before.volumes or []), agent_container.volume(client)]
-    if placed == "native":
-        after.init_containers = [agent, *(before.init_containers or [])]
+    if raised is not None:
+        after.termination_grace_period_seconds = raised
+    agent = agent_container.container(after, main, form, settings, client)
+    if main is not None:
+        after.share_process_namespace = True
+        after.volumes = [*(before.volumes or []), agent_container.volume(client)]
+    if form.agent == "native":
+        after.init_containers = _behind_proxy(agent, before.init_containers or [])
     else:
         # Kubelet starts containers in order: the first one runs before the main container starts.
         after.containers = [agent, *before.containers]
@@ -72,3 +89,13 @@ def _spec(pod: "V1Pod", main: str, placed: "Placed", settings: "Settings") -> "V
         secrets = [V1LocalObjectReference(name=name, local_vars_configuration=client) for name in missing]
         after.image_pull_secrets = [*(before.image_pull_secrets or []), *secrets]
     return after
+
+
+def _behind_proxy(agent: "V1Container", others: "list[V1Container]") -> "list[V1Container]":
+    """The agent in front of all other init containers: Istio's injector puts the proxy in front of the agent.
+
+    Kubelet ends native sidecars in the reverse order of this list. So all other sidecars have ended when the agent drains the
+    proxy, and the proxy ends when the agent has left. In a pod that was injected before, the proxy is already in the list.
+    """
+    position = next((index + 1 for index, container in enumerate(others) if container.name == PROXY), 0)
+    return [*others[:position], agent, *others[position:]]

@@ -41,6 +41,11 @@ def list_of(parser: Parser) -> Parser:
     return lambda text: tuple(parser(word.strip()) for word in text.split(",") if word.strip())
 
 
+def optional(parser: Parser) -> Parser:
+    """The same, or an empty text."""
+    return lambda text: parser(text) if text else ""
+
+
 def port(text: str) -> int:
     """A port."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:

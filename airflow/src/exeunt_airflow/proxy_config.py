@@ -13,6 +13,7 @@ from exeunt_airflow.istio_yaml import IstioLoader
 from exeunt_airflow.unchanged import NeedsAttention
 
 if TYPE_CHECKING:
+    from exeunt_airflow.form import Form
     from exeunt_airflow.settings import Settings
 
 ANNOTATION = "proxy.istio.io/config"
@@ -23,8 +24,8 @@ SIGNAL_PORT = "ISTIO_META_HTTP_PROXY_PORT"
 EXIT_ON_ZERO = "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"
 
 
-def merged(text: str | None, settings: "Settings") -> str:
-    """The value of the annotation with everything that exeunt needs. If nothing is missing, it is the same text."""
+def merged(text: str | None, form: "Form", settings: "Settings") -> str | None:
+    """The value of the annotation with everything that exeunt needs. If nothing is missing, it is the same text, or none."""
     config = _parse(text)
     metadata = config.get("proxyMetadata")
     if metadata is None:
@@ -38,8 +39,10 @@ def merged(text: str | None, settings: "Settings") -> str:
             raise NeedsAttention(
                 f"{SIGNAL_PORT} in its annotation {ANNOTATION} is {port}: must be {settings.signal_port}, or absent"
             )
-    wanted.setdefault(EXIT_ON_ZERO, "true")
-    if text is not None and wanted == metadata:
+    if form.shares_processes:
+        # The proxy may be a regular container. Kubelet ends a native one only when the agent has drained it and left.
+        wanted.setdefault(EXIT_ON_ZERO, "true")
+    if wanted == metadata:
         return text
     try:
         return json.dumps(config | {"proxyMetadata": wanted}, ensure_ascii=False, allow_nan=False)

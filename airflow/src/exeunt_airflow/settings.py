@@ -13,6 +13,8 @@ from exeunt_airflow.parsers import Parser
 from exeunt_airflow.version import VERSION
 
 SECTION = "exeunt"
+# The agent's own.
+DRAIN_TIMEOUT = "5m"
 
 
 class InvalidSettings(ValueError):
@@ -36,12 +38,16 @@ class Settings:
     # Empty: kubelet's own default.
     image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
     image_pull_secrets: tuple[str, ...] = ()
+    # native: the hook makes the proxy a native sidecar. classic: it leaves the proxy as Istio makes it. auto: native where every
+    # node and every supported Istio can.
+    proxy: Literal["auto", "native", "classic"] = "auto"
     placement: Literal["auto", "native", "regular"] = "auto"
     main_container: str = "base"
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
     signal_route: Literal["annotation", "service-entry"] = "annotation"
     signal_port: int = 15190
-    drain_timeout: str = "5m"
+    # Empty: the agent's own, and no longer than the pod's grace period allows.
+    drain_timeout: str = ""
     # The agent sleeps in poll(2). It has never used more than 2 MiB.
     cpu_request: str = "1m"
     memory_request: str = "4Mi"
@@ -49,8 +55,8 @@ class Settings:
 
     @property
     def drain_seconds(self) -> float:
-        """`drain_timeout` in seconds."""
-        return parsers.seconds(self.drain_timeout)
+        """The longest drain in seconds."""
+        return parsers.seconds(self.drain_timeout or DRAIN_TIMEOUT)
 
 
 _PARSERS: dict[str, Parser] = {
@@ -60,11 +66,12 @@ _PARSERS: dict[str, Parser] = {
     "image": parsers.image,
     "image_pull_policy": parsers.one_of("", "Always", "IfNotPresent", "Never"),
     "image_pull_secrets": parsers.list_of(parsers.secret),
+    "proxy": parsers.one_of("auto", "native", "classic"),
     "placement": parsers.one_of("auto", "native", "regular"),
     "main_container": parsers.name,
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,
-    "drain_timeout": parsers.duration,
+    "drain_timeout": parsers.optional(parsers.duration),
     "cpu_request": parsers.quantity,
     "memory_request": parsers.quantity,
     "memory_limit": parsers.quantity,

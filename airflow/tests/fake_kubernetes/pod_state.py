@@ -16,9 +16,10 @@ def proxy_is_running(pod: Json) -> bool:
 
 
 def can_never_end(pod: Json) -> bool:
-    """Whether of the regular containers only the proxy still runs, and the pod has no agent that would end it."""
+    """Whether of the regular containers only the proxy still runs, and the pod has no agent that sees the end of the task."""
     has_agent = any(one["name"] == AGENT for one in [*_regular(pod), *_sidecars(pod)])
-    return not has_agent and [one["name"] for one in _regular(pod) if "running" in one["state"]] == [PROXY]
+    watched = has_agent and pod["spec"].get("shareProcessNamespace", False)
+    return not watched and [one["name"] for one in _regular(pod) if "running" in one["state"]] == [PROXY]
 
 
 def _regular(pod: Json) -> list[Json]:

@@ -1,7 +1,8 @@
 """A pod whose containers are processes on this machine: the real Envoy, the real agent, a task, and Airflow's XCom helper.
 
-The processes share a network with Istio's capture rules and a process namespace, and each has its own user. The agent gets
-exactly the arguments that are in the pod, except for the paths of volumes. Needs root.
+The processes share a network with Istio's capture rules, and each has its own user. They also share a process namespace, but the
+agent has its own if the pod does not say `shareProcessNamespace`. The agent gets exactly the arguments that are in the pod,
+except for the paths of volumes. Needs root.
 """
 
 import contextlib
@@ -18,17 +19,22 @@ from typing import Any
 from exeunt_airflow.container_names import AGENT, PROXY, XCOM_HELPER
 from fake_kubernetes.containers import Container
 from fake_kubernetes.store import Json
+from harness import paths
 from harness.agent import Agent
 from harness.child import Child
 from harness.envoy import Envoy
 from harness.pod import Pod
 from harness.scene import Scene
 from harness.task import Task
+from harness.wait import until
 
 # More than the sockets of a pod can hold, and delivered in half a second.
 _UPLOAD = 3_000_000
 _RATE = 6_000_000
+_STATUS = "sidecar.istio.io/status"
 _XCOM_FOLDER = "/airflow/xcom"
+# What the agent writes when it knows what to do.
+_DECIDED = ("waiting for SIGTERM", '"proxy":"untouched"')
 XCOM_VALUE = {"rows": 42}
 
 
@@ -47,6 +53,22 @@ class _Process:
         """Sends SIGTERM, if the process still exists."""
         with contextlib.suppress(OSError):
             self._child.ending.send(signal.SIGTERM)
+
+
+class _AgentAlone(_Process):
+    """The agent in a process namespace of its own, where it is process 1. Kubelet sends its signals to the agent itself."""
+
+    def __init__(self, child: Child) -> None:
+        """Returns when the agent has decided what to do."""
+        super().__init__(child)
+        until("the agent waits for kubelet, or refuses the pod", lambda: any(word in child.log.read_text() for word in _DECIDED))
+        (number,) = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+        self._pid = int(number)
+
+    def end(self) -> None:
+        """Sends SIGTERM, if the process still exists."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGTERM)
 
 
 class _Proxy(_Process):
@@ -90,28 +112,36 @@ class ProcessPod:
         self._folder = Path(tempfile.mkdtemp(prefix="exeunt-airflow-"))
         self._folder.chmod(0o777)
         self._annotations = pod["metadata"]["annotations"]
+        self._shares_processes = pod["spec"].get("shareProcessNamespace", False)
         self._closing = threading.Lock()
         self._network = Pod(self._folder)
         self._scene = Scene(self._folder, pod=self._network)
         self._upstream = self._scene.upstream(rate=_RATE)
+        # What Envoy tells the agent: the injector and pilot-agent know these two (istio injection-template.yaml,
+        # ISTIO_META_APP_CONTAINERS, and pkg/bootstrap/config.go).
+        regular = [one["name"] for one in pod["spec"]["containers"] if one["name"] != PROXY]
+        status = {_STATUS: self._annotations[_STATUS]}
+        self._scene.sidecar.document["node"]["metadata"] |= {"APP_CONTAINERS": ",".join(regular), "ANNOTATIONS": status}
         # The harness needs the proxy before the task, and the task before the agent. In these pods the order makes no difference.
         self._envoy = self._scene.envoy(pilot_agent=True)
         self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
         self._agent: Agent | None = None
-        self._helper: Child | None = None
+        self._others: list[Child] = []
 
     def start(self, name: str, spec: Json) -> Container:
         """Starts a container. Its name decides which program runs."""
         if name == PROXY:
             return _Proxy(self._envoy)
+        if name == AGENT and not self._shares_processes:
+            return self._start_agent_alone(spec)
         if name == AGENT:
             self._agent = self._scene.agent(self._task, *self._agent_arguments(spec))
             return _Process(self._agent)
         if name == XCOM_HELPER:
             self._xcom_folder.mkdir()
             argv = [*spec["command"], *(spec.get("args") or [])]
-            self._helper = Child(argv, self._folder / "xcom.log", network=self._network, container=name, reports=False)
-            return _Process(self._helper)
+            self._others.append(Child(argv, self._folder / "xcom.log", network=self._network, container=name, reports=False))
+            return _Process(self._others[-1])
         assert isinstance(self._task, Task)
         return _Process(self._task)
 
@@ -139,15 +169,28 @@ class ProcessPod:
         """Ends everything that still runs."""
         with self._closing:
             self._scene.close()
-            if self._helper is not None:
-                self._helper.stop()
-                self._helper = None
+            for other in self._others:
+                other.stop()
+            self._others.clear()
             self._network.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def _xcom_folder(self) -> Path:
         return self._folder / "xcom"
+
+    def _start_agent_alone(self, spec: Json) -> _AgentAlone:
+        assert "env" not in spec
+        assert "volumeMounts" not in spec
+        user = str(spec["securityContext"]["runAsUser"])
+        binary = shutil.copy(paths.agent(), self._folder / "exeunt-agent")
+        message = self._folder / "termination-log-of-the-agent"
+        message.touch()
+        message.chmod(0o666)
+        argv: list[str | Path] = ["unshare", "--pid", "--fork", "--mount-proc", "--setuid", user, "--setgid", user, "--", binary]
+        argv += [*(spec.get("args") or ["watch"]), "--termination-log", message]
+        self._others.append(Child(argv, self._folder / "agent.log", network=self._network, container=AGENT, reports=False))
+        return _AgentAlone(self._others[-1])
 
     def _agent_arguments(self, spec: Json) -> list[str]:
         words = spec["args"]
@@ -160,4 +203,4 @@ class ProcessPod:
         # In a cluster the agent gets this value through the downward API.
         (variable,) = spec["env"]
         assert variable["name"] == "EXEUNT_ISTIO_STATUS"
-        return [*words, "--istio-status", self._annotations["sidecar.istio.io/status"]]
+        return [*words, "--istio-status", self._annotations[_STATUS]]

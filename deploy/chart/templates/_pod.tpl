@@ -1,20 +1,25 @@
 {{/*
 The parts of a pod with exeunt, for a chart that has this one as a dependency. Each takes a dict:
 
-  container      the main container, whose end is the end of the task; or a list of them
-  placement      native (the default: first of initContainers, Kubernetes 1.29 and newer) or regular (first of containers)
-  restartPolicy  the pod's restartPolicy: Never (the default) or OnFailure
+  proxy          native (the default: istio-proxy is a native sidecar, Istio 1.24 and newer) or classic (a regular container)
+  placement      of the agent: native (the default: first of initContainers, Kubernetes 1.29 and newer) or regular (first of containers)
   gracePeriod    the pod's terminationGracePeriodSeconds as a duration, such as 60s, if it is not 30
   image          values such as those of agent.image, if the image is not the published one
   port           the signal listener's port, if it is not 15190
+
+If both are native, kubelet tells the agent when the task has ended. Otherwise the agent watches the main container's process: the pod needs
+shareProcessNamespace: true and the volume, and the dict has two more fields:
+
+  container      the main container, whose end is the end of the task; or a list of them
+  restartPolicy  the pod's restartPolicy: Never (the default) or OnFailure
 */}}
 {{- define "exeunt.agentContainer" -}}
-{{- $mains := fromJsonArray (include "exeunt.mains" .) -}}
 {{- $image := .image | default (dict "repository" "ghcr.io/exeunt-dev/exeunt-agent") }}
 {{- $placement := .placement | default "native" }}
 {{- if not (has $placement (list "native" "regular")) }}
 {{- fail (printf "exeunt.agentContainer: placement: %q is not allowed: must be native or regular" $placement) }}
 {{- end }}
+{{- $watches := include "exeunt.watches" . }}
 {{- $policy := .restartPolicy | default "Never" }}
 {{- if not (has $policy (list "Never" "OnFailure")) }}
 {{- fail (printf "exeunt.agentContainer: restartPolicy: %q is not allowed: must be Never or OnFailure" $policy) }}
@@ -27,9 +32,11 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
   {{- if eq $placement "native" }}
   restartPolicy: Always
   {{- end }}
+  {{- if or $watches .gracePeriod .port }}
   args:
     - watch
-    {{- range $mains }}
+    {{- if $watches }}
+    {{- range fromJsonArray (include "exeunt.mains" .) }}
     - --container
     - {{ . | quote }}
     {{- end }}
@@ -39,6 +46,7 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
     - {{ $policy }}
     - --state-dir
     - /run/exeunt
+    {{- end }}
     {{- with .gracePeriod }}
     - --grace-period
     - {{ . | quote }}
@@ -47,6 +55,8 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
     - --signal-port
     - {{ . | quote }}
     {{- end }}
+  {{- end }}
+  {{- if $watches }}
   env:
     - name: EXEUNT_ISTIO_STATUS
       valueFrom:
@@ -55,6 +65,7 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
   volumeMounts:
     - name: exeunt
       mountPath: /run/exeunt
+  {{- end }}
   securityContext:
     runAsUser: 65532
     runAsGroup: 65532
@@ -73,20 +84,35 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
       memory: 16Mi
 {{- end }}
 
-{{/* An entry of the pod's volumes. */}}
+{{/* An entry of the pod's volumes, for an agent that watches the main container's process. */}}
 {{- define "exeunt.agentVolume" -}}
 - name: exeunt
   emptyDir:
     sizeLimit: 1Mi
 {{- end }}
 
-{{/* The pod template's annotations; `port` and `container` as above. */}}
+{{/* The pod template's annotations: the form of the proxy, and the signal listener. */}}
 {{- define "exeunt.podAnnotations" -}}
+{{- $watches := include "exeunt.watches" . -}}
+{{- if not $watches -}}
+sidecar.istio.io/nativeSidecar: "true"
+{{ end -}}
 proxy.istio.io/config: |
   proxyMetadata:
     ISTIO_META_HTTP_PROXY_PORT: {{ .port | default 15190 | toString | quote }}
+{{- if $watches }}
     EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"
 kubectl.kubernetes.io/default-container: {{ fromJsonArray (include "exeunt.mains" .) | first | quote }}
+{{- end }}
+{{- end }}
+
+{{/* true if the agent watches the main container's process, and nothing if kubelet tells it when the task has ended. */}}
+{{- define "exeunt.watches" -}}
+{{- $proxy := .proxy | default "native" }}
+{{- if not (has $proxy (list "native" "classic")) }}
+{{- fail (printf "exeunt: proxy: %q is not allowed: must be native or classic" $proxy) }}
+{{- end }}
+{{- if or (eq $proxy "classic") (eq (.placement | default "native") "regular") }}true{{ end }}
 {{- end }}
 
 {{/* The main containers as a JSON list: `container` is one name or a list of them. */}}

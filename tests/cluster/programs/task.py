@@ -1,7 +1,8 @@
 """The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
-usage: task.py upload|fail|wait|probe|kill-agent [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
-       [--failures N] [--work S] [--complete] [--after-end] [--attempts N]
+usage: task.py upload|fail|wait|probe|kill|sidecar [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
+       [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
+       [--signal NAME] [--delay S] [--after-end] [--attempts N]
 """
 
 import argparse
@@ -20,11 +21,15 @@ from typing import Any
 
 _READY = "http://127.0.0.1:15021/healthz/ready"
 _SERVER_INFO = "http://127.0.0.1:15000/server_info"
+_QUIT = "http://127.0.0.1:15000/quitquitquit"
 _SIGNAL = "http://127.0.0.1:15190/v1/complete"
-# In a volume of the pod, so that it survives a restart of the container.
+# In a volume of the pod, so that they survive a restart of the container, and other containers see them.
 _ATTEMPTS = Path("/scratch/attempts")
+_KILLED = Path("/scratch/killed")
 _PROC = Path("/proc")
 _POLL_S = 0.1
+# The exit code of an attempt that must fail.
+_FAILURE = 3
 # A proxy that is not ready after this time does not become ready.
 _TIMEOUT_S = 90.0
 _PIECE = bytes(65_536)
@@ -43,6 +48,47 @@ def wait_ready() -> None:
             return
         time.sleep(_POLL_S)
     raise SystemExit("the proxy did not become ready")
+
+
+def wait_killed() -> None:
+    """Waits until another container has killed what it was to kill."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not _KILLED.exists():
+        if time.monotonic() > deadline:
+            raise SystemExit("nothing was killed")
+        time.sleep(_POLL_S)
+
+
+def restart_proxy() -> None:
+    """Ends Envoy, as a crash does, and waits until it has gone; kubelet restarts a native sidecar."""
+    with urllib.request.urlopen(urllib.request.Request(_QUIT, method="POST"), timeout=5) as answer:
+        say(quit=answer.status)
+    deadline = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(_SERVER_INFO, timeout=1).close()
+        except OSError:
+            return
+        time.sleep(_POLL_S / 10)
+    raise SystemExit("Envoy has not ended")
+
+
+def linger(seconds: float) -> None:
+    """Lets this process work on for so long after SIGTERM, and end then."""
+
+    def on_term(_number: int, _frame: object) -> None:
+        say(term=time.time())
+        time.sleep(seconds)
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, on_term)
+
+
+def wait_term() -> None:
+    """Sleeps until SIGTERM, as a sidecar does."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.sigwait({signal.SIGTERM})
+    say(term=time.time())
 
 
 def upload(options: argparse.Namespace) -> None:
@@ -116,10 +162,10 @@ def runs(container: str) -> bool:
     return False
 
 
-def kill_agent(*, after_end: bool, attempts: int) -> None:
-    """Kills the agent while the task runs, or with `after_end` as soon as it has ended, after that many attempts.
+def kill(number: signal.Signals, *, delay: float, after_end: bool, attempts: int) -> None:
+    """Sends the signal to all other processes of its own user, in a pod with shareProcessNamespace: to the agent or to the proxy.
 
-    It needs the agent's uid, and a pod with shareProcessNamespace.
+    It does so while the task runs, or with `after_end` as soon as it has ended, after that many attempts.
     """
     deadline = time.monotonic() + _TIMEOUT_S
     began = False
@@ -127,18 +173,20 @@ def kill_agent(*, after_end: bool, attempts: int) -> None:
         victims, running = others_of_our_uid(), runs("base")
         began = began or running
         if victims and began and running != after_end and attempts_made() >= attempts:
+            time.sleep(delay)
             for pid in victims:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
             say(killed=victims)
+            _KILLED.touch()
             return
         time.sleep(_POLL_S)
-    raise SystemExit("no agent was found")
+    raise SystemExit("no process was found")
 
 
 def main() -> int:
-    """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail."""
+    """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail (`--late`: after its upload)."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill-agent"))
+    parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill", "sidecar"))
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
     parser.add_argument("--bytes", type=int, default=0)
     parser.add_argument("--rate", type=int, default=0)
@@ -146,27 +194,45 @@ def main() -> int:
     parser.add_argument("--stall-for", type=float, default=0)
     parser.add_argument("--exit", type=int, default=0)
     parser.add_argument("--failures", type=int, default=0)
+    parser.add_argument("--late", action="store_true")
     parser.add_argument("--work", type=float, default=0)
+    parser.add_argument("--linger", type=float)
     parser.add_argument("--complete", action="store_true")
+    parser.add_argument("--restart-proxy", action="store_true")
+    parser.add_argument("--after-kill", action="store_true")
+    parser.add_argument("--signal", default="KILL")
+    parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--after-end", action="store_true")
     parser.add_argument("--attempts", type=int, default=0)
     options = parser.parse_args()
-    if options.failures and failed_before(options.failures):
+    fails = bool(options.failures) and failed_before(options.failures)
+    if fails and not options.late:
         say(failed=True)
-        return 3
+        return _FAILURE
+    if options.linger is not None:
+        linger(options.linger)
+    if options.after_kill:
+        wait_killed()
     if options.what in ("upload", "wait", "probe"):
         wait_ready()
-    if options.what == "upload":
+    if options.restart_proxy:
+        restart_proxy()
+        wait_ready()
+    if options.what == "sidecar":
+        wait_term()
+    if options.what == "upload" or (options.what == "sidecar" and options.bytes):
         upload(options)
     if options.what == "probe":
         probe()
-    if options.what == "kill-agent":
-        kill_agent(after_end=options.after_end, attempts=options.attempts)
-    if options.complete:
-        complete()
+    if options.what == "kill":
+        number = signal.Signals[f"SIG{options.signal}"]
+        kill(number, delay=options.delay, after_end=options.after_end, attempts=options.attempts)
     # Work after the upload, for pods that are deleted while their task still runs.
     time.sleep(options.work)
-    return int(options.exit)
+    if options.complete:
+        complete()
+    say(ended=time.time(), failed=fails)
+    return _FAILURE if fails else int(options.exit)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """A pod is deleted: by an orchestrator as soon as the main container has ended, or by a user at any time."""
 
+import time
 from functools import partial
 
-from .. import observed
+from .. import messages, observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..shape import MAIN, Agent, Istio, Shape, Task
+from ..shape import AGENT as AGENT_NAME
+from ..shape import MAIN, Agent, Istio, Shape, Task, three_lines
 from .common import AGENT, FORM, MB, PAIRS, SIZE, SMALL, upload, upload_task
 
 # Slow enough that most of the upload is still in progress when the pod is deleted.
 _RATE = MB
+# How long a deleted task works on, and how long a pod may take that has nothing to deliver.
+_LINGER_S = 6
+_IDLE_S = 15.0
 
 
 def _delete_and_count(run: ScenarioRun, written: int, *, complete: bool) -> None:
@@ -26,7 +31,9 @@ def _delete_and_count(run: ScenarioRun, written: int, *, complete: bool) -> None
 
 
 def _running(istio: Istio, agent: Agent, exit_on_zero: bool, run: ScenarioRun) -> None:
-    task = Task(upload("--work", "600", rate=_RATE))
+    # Without shared processes the task is process 1 of its container, and ends by SIGTERM only if it handles it.
+    linger = () if agent == "regular" or istio != "native" else ("--linger", str(_LINGER_S))
+    task = Task(upload("--work", "600", *linger, rate=_RATE))
     run.start(Shape(istio=istio, agent=agent, exit_on_zero=exit_on_zero, tasks=(task,)), bare=True)
     run.wait_until("the task to have written everything", lambda: '"written"' in run.log())
     _delete_and_count(run, SIZE, complete=exit_on_zero)
@@ -36,6 +43,31 @@ def _ended(run: ScenarioRun) -> None:
     run.start(Shape(tasks=upload_task(rate=_RATE)), bare=True)
     run.wait_main_ended()
     _delete_and_count(run, SIZE, complete=True)
+
+
+def _draining(run: ScenarioRun) -> None:
+    run.start(three_lines(tasks=upload_task(rate=_RATE)), bare=True)
+    run.wait_main_ended()
+    _delete_and_count(run, SIZE, complete=True)
+    run.check_verdict(proxy="left", route=messages.BY_SOCKETS)
+    run.check_limit(None)
+    run.check_agent_restarts(0)
+
+
+def _not_started(run: ScenarioRun) -> None:
+    run.patient = True
+    run.start(three_lines(tasks=(Task(image="exeunt.invalid/nothing:1"),)), bare=True)
+    run.wait("the agent to run", lambda pod: observed.is_running(pod, AGENT_NAME))
+    run.wait("the task to wait for its image", lambda pod: observed.waiting_reason(pod, MAIN) != "PodInitializing")
+    began = time.monotonic()
+    run.delete_pod()
+    run.wait_gone()
+    took = time.monotonic() - began
+    run.observe()
+    run.check_agent_exit(0)
+    run.check_verdict(proxy="left", route="")
+    run.check(took < _IDLE_S, f"the pod was gone after {took:.0f} s, and nothing was to be delivered")
+    run.note(f"gone after {took:.1f} s")
 
 
 def _failed(run: ScenarioRun) -> None:
@@ -55,6 +87,12 @@ SCENARIOS = (
         "a pod that is deleted as soon as its task has ended, as Airflow does, delivers everything",
         _ended,
     ),
+    Scenario(
+        "deleted-draining-native",
+        "the same with an agent of three lines: the deletion comes during its drain, and everything arrives",
+        _draining,
+    ),
+    Scenario("deleted-not-started", "a pod that is deleted before its task has started is gone at once", _not_started),
     *(
         Scenario(
             f"deleted-running-{istio}-{agent}",

@@ -30,7 +30,7 @@ def _route(drain: str, route: str, run: ScenarioRun, *, listener: bool = True) -
 
 
 def _killed(agent: Placement, when: When, run: ScenarioRun) -> None:
-    words = ("kill-agent", "--after-end") if when == "draining" else ("kill-agent",)
+    words = ("kill", "--after-end") if when == "draining" else ("kill",)
     killer = Task(words, name="killer", uid=AGENT_UID, main=False)
     # Kubelet restarts a killed regular container only under OnFailure.
     policy: Policy = "Never" if agent == "native" else "OnFailure"
@@ -43,7 +43,7 @@ def _killed(agent: Placement, when: When, run: ScenarioRun) -> None:
 
 
 def _killed_between(agent: Placement, run: ScenarioRun) -> None:
-    killer = Task(("kill-agent", "--after-end", "--attempts", str(_FAILURES)), name="killer", uid=AGENT_UID, main=False)
+    killer = Task(("kill", "--after-end", "--attempts", str(_FAILURES)), name="killer", uid=AGENT_UID, main=False)
     task = Task(upload("--failures", str(_FAILURES), size=SMALL))
     run.start(Shape(agent=agent, policy="OnFailure", tasks=(task, killer)))
     run.wait_ended()

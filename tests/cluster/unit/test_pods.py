@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from cluster.pods import job, pod, template
-from cluster.shape import AGENT, LABEL, Shape, Task, Where
+from cluster.pods import behind_agent, job, pod, template
+from cluster.shape import AGENT, LABEL, PROXY, Rule, Shape, Task, Where, three_lines
 
 WHERE = Where("example/python:3", "example/exeunt-agent:1", "10.0.0.9:9000")
 
@@ -19,6 +19,55 @@ def test_a_native_agent_is_the_first_init_container_and_restarts() -> None:
     assert made["spec"]["initContainers"][0]["name"] == AGENT
     assert made["spec"]["initContainers"][0]["restartPolicy"] == "Always"
     assert made["spec"]["shareProcessNamespace"] is True
+
+
+def test_beside_a_native_proxy_the_agent_has_three_lines_and_nothing_is_shared() -> None:
+    made = template("x", Shape(istio="native"), WHERE)
+    assert agent_of(made) == {"name": AGENT, "image": "example/exeunt-agent:1", "restartPolicy": "Always"}
+    assert "shareProcessNamespace" not in made["spec"]
+    told = template("x", Shape(istio="native", sharing=True), WHERE)
+    assert agent_of(told)["args"][0] == "watch"
+    assert told["spec"]["shareProcessNamespace"] is True
+
+
+def test_an_agent_of_three_lines_is_told_only_another_grace_period() -> None:
+    def args(shape: Shape) -> Any:
+        return agent_of(template("x", shape, WHERE)).get("args")
+
+    assert args(three_lines(grace_s=300)) == ["--grace-period", "300s"]
+    assert args(three_lines(grace_s=8, tells_grace=False)) is None
+    assert template("x", three_lines(grace_s=8, tells_grace=False), WHERE)["spec"]["terminationGracePeriodSeconds"] == 8
+
+
+def test_the_least_pod_has_no_label_for_the_plugin_and_no_setting_of_the_proxy() -> None:
+    metadata = template("x", three_lines(), WHERE)["metadata"]
+    assert "exeunt.dev/drain" not in metadata["labels"]
+    assert metadata["annotations"]["sidecar.istio.io/nativeSidecar"] == "true"
+    assert metadata["annotations"]["proxy.istio.io/config"] == "{}"
+
+
+def test_sidecars_stand_before_and_behind_the_agent() -> None:
+    shape = three_lines(before=(Task(name="s1"),), behind=(Task(name="s3"),))
+    init = template("x", shape, WHERE)["spec"]["initContainers"]
+    assert [one["name"] for one in init] == ["s1", AGENT, "s3"]
+    assert {one["restartPolicy"] for one in init} == {"Always"}
+
+
+def test_a_rule_says_when_kubelet_starts_a_container_again() -> None:
+    container = template("x", three_lines(tasks=(Task(rule=Rule("Restart", 42)),)), WHERE)["spec"]["containers"][0]
+    assert container["restartPolicy"] == "Never"
+    assert container["restartPolicyRules"] == [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
+
+
+def test_an_injected_pod_can_be_made_again_with_its_proxy_behind_the_agent() -> None:
+    injected = pod("x", three_lines(), WHERE)
+    names = ("istio-init", PROXY, AGENT)
+    injected["spec"]["initContainers"] = [{"name": name} for name in names]
+    injected["metadata"] |= {"uid": "1", "resourceVersion": "2"}
+    made = behind_agent(injected)
+    assert [one["name"] for one in made["spec"]["initContainers"]] == ["istio-init", AGENT, PROXY]
+    assert made["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+    assert set(made["metadata"]) == {"name", "labels", "annotations"}
 
 
 def test_a_regular_agent_is_the_first_container_and_has_no_restart_policy() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -67,10 +68,67 @@ def test_the_first_attempts_fail_and_the_next_do_not(monkeypatch: pytest.MonkeyP
     assert [task.failed_before(2) for _ in range(4)] == [True, True, False, False]
 
 
-def test_the_task_exits_with_the_given_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setattr(task, "wait_ready", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["task.py", "wait", "--exit", "3"])
-    assert task.main() == 3
+    monkeypatch.setattr(sys, "argv", ["task.py", *words])
+    return task.main()
+
+
+def test_a_late_failure_comes_after_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(task, "_ATTEMPTS", tmp_path / "attempts")
+    assert run(monkeypatch, "wait", "--failures", "2") == 3
+    assert events(capsys) == [{"failed": True}]
+    assert run(monkeypatch, "wait", "--failures", "2", "--late") == 3
+    assert [sorted(one) for one in events(capsys)] == [["ended", "failed"]]
+    assert run(monkeypatch, "wait", "--failures", "2", "--late") == 0
+
+
+def test_a_task_that_lingers_works_on_after_sigterm_and_ends_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        task.linger(0)
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert [sorted(one) for one in events(capsys)] == [["term"]]
+
+
+def test_a_sidecar_sleeps_until_sigterm(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        task.wait_term()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert [sorted(one) for one in events(capsys)] == [["term"]]
+
+
+def test_a_task_waits_for_the_kill_of_another_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(task, "_KILLED", tmp_path / "killed")
+    monkeypatch.setattr(task, "_TIMEOUT_S", 0)
+    with pytest.raises(SystemExit, match="nothing was killed"):
+        task.wait_killed()
+    (tmp_path / "killed").touch()
+    task.wait_killed()
+
+
+def test_the_signal_goes_to_the_processes_of_our_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(task, "_KILLED", tmp_path / "killed")
+    monkeypatch.setattr(task, "others_of_our_uid", lambda: [7, 8])
+    monkeypatch.setattr(task, "runs", lambda _container: True)
+    monkeypatch.setattr(task.os, "kill", lambda pid, number: sent.append((pid, number)))
+    task.kill(signal.SIGTERM, delay=0, after_end=False, attempts=0)
+    assert sent == [(7, signal.SIGTERM), (8, signal.SIGTERM)]
+    assert (tmp_path / "killed").exists()
+
+
+def test_the_task_exits_with_the_given_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "wait", "--exit", "3") == 3
 
 
 def test_the_other_processes_of_our_user_do_not_include_ourselves() -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from cluster.errors import Refused, Skip
 from cluster.scenario_run import ScenarioRun
+from cluster.shape import Rule, Task, Where, three_lines
 from harness.paths import ROOT
 
 Json = dict[str, Any]
 
-RECORDED: Json = json.loads((ROOT / "docs/cluster/istio-1.29.6.json").read_text())["results"][0]["facts"]["verdict"]
+RECORDED: Json = {"limit": None, "advice": None}  # The recorded run may be older than these fields.
+RECORDED |= json.loads((ROOT / "docs/cluster/istio-1.29.6.json").read_text())["results"][0]["facts"]["verdict"]
 
 
 def observed(verdict: Json, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> ScenarioRun:
@@ -37,3 +40,74 @@ def test_a_verdict_that_breaks_the_schema_is_a_problem_once(monkeypatch: pytest.
     assert run.problems != []
     assert all(problem.startswith("the verdict breaks its schema: drainMs: ") for problem in run.problems)
     assert len(set(run.problems)) == len(run.problems)
+
+
+TOLD_BY_KUBELET: Json = {
+    "container": None,
+    "exitCode": None,
+    "signal": None,
+    "exitStatus": "unknown",
+    "action": "drain",
+    "ended": "SIGTERM from kubelet",
+    "proxy": "left",
+    "route": "socket table",
+}
+
+
+def test_a_verdict_by_kubelets_word_names_no_container_and_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def problems(**changes: Any) -> list[str]:
+        run = observed(RECORDED | TOLD_BY_KUBELET | changes, monkeypatch)
+        run.by_kubelet = True
+        run.check_verdict(proxy="left", route="socket table")
+        return run.problems
+
+    assert problems() == []
+    assert problems(container="base") == ["the verdict says container base, not None"]
+    assert problems(ended="its process has ended") == ["the verdict says ended its process has ended, not SIGTERM from kubelet"]
+
+
+def test_a_limit_has_its_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def problems(said: Json, limit: str | None, part: str) -> list[str]:
+        run = observed(RECORDED | said, monkeypatch)
+        run.check_limit(limit, part)
+        return run.problems
+
+    cut = {"limit": "grace-period", "advice": "raise the grace period"}
+    assert problems(cut, "grace-period", "raise") == []
+    assert problems({"limit": None, "advice": None}, None, "") == []
+    assert problems(cut, "stall-timeout", "receiver") == [
+        "the verdict says limit grace-period, not stall-timeout",
+        "the verdict's advice is 'raise the grace period', without 'receiver'",
+    ]
+    assert problems({"limit": None, "advice": "raise it"}, None, "") == ["there was no limit, but the verdict advises: raise it"]
+
+
+class Api:
+    """An API server that answers a dry run with this object, or refuses it."""
+
+    def __init__(self, answer: Json | Refused) -> None:
+        self.answer = answer
+
+    def create(self, _namespace: str, _body: Json, *, dry_run: bool) -> Json:
+        """As in `Kube`."""
+        assert dry_run
+        if isinstance(self.answer, Refused):
+            raise self.answer
+        return self.answer
+
+
+def need_a_rule(answer: Json | Refused) -> None:
+    site: Any = SimpleNamespace(
+        kube=Api(answer), namespace="own", where=Where("python", "agent"), forms={"native"}, native_agent=True
+    )
+    ScenarioRun(site, "x").need(three_lines(tasks=(Task(rule=Rule("RestartAllContainers", 3)),)))
+
+
+def test_a_rule_that_the_api_server_refuses_or_drops_skips_the_scenario() -> None:
+    need_a_rule({"spec": {"containers": [{"name": "base", "restartPolicyRules": [{}]}]}})
+    with pytest.raises(Skip, match="no rule RestartAllContainers: Unsupported value"):
+        need_a_rule(Refused(422, "Unsupported value"))
+    with pytest.raises(Skip, match="drops the field"):
+        need_a_rule({"spec": {"containers": [{"name": "base"}]}})
+    with pytest.raises(Refused):
+        need_a_rule(Refused(403, "not allowed"))

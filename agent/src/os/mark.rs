@@ -1,0 +1,57 @@
+//! A mark that outlives this process, where the pod has no volume for one: a TCP connection of the pod's loopback in TIME-WAIT, which the
+//! kernel keeps for a minute.
+//!
+//! It tells a native sidecar from a regular container when nothing else does: kubelet starts a native sidecar again within seconds, and a
+//! regular container of a batch pod that has ended with 0 never.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+/// Istio reserves ports from 15000 on, and uses none of 15180 to 15199.
+const PORT: u16 = 15193;
+
+/// Leaves the mark.
+///
+/// # Errors
+/// Those of `socket(2)`, `bind(2)`, `connect(2)` and `accept(2)`.
+pub fn leave() -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let ours = on_port()?;
+    connect(&ours, &listener.local_addr()?)?;
+    let (theirs, _) = listener.accept()?;
+    // The end that closes first is the one in TIME-WAIT.
+    drop(TcpStream::from(ours));
+    drop(theirs);
+    Ok(())
+}
+
+/// Whether an earlier process has left the mark within the last minute.
+#[must_use]
+pub fn is_there() -> bool {
+    on_port().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// A socket on the port of the mark. Without `SO_REUSEADDR` the kernel refuses it while the mark is there.
+fn on_port() -> io::Result<OwnedFd> {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_is_there_once_it_was_left() {
+        // Another run of this test may have left it.
+        if !is_there() {
+            leave().unwrap();
+        }
+        assert!(is_there());
+    }
+}
