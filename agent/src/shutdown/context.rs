@@ -157,7 +157,7 @@ impl<W: World> Context<'_, W> {
 
     /// The same for the first time after SIGTERM. While nothing answers, there is no progress, but there must be a verdict.
     pub fn report_sigterm(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
-        if !attempts.reports_progress {
+        if !attempts.reports_progress && self.world.terminated_at(Source::LastAnswer).is_some() {
             self.report_progress(sidecar, attempts);
         }
     }
