@@ -130,6 +130,7 @@ impl<'c, W: World> Session<'c, W> {
         }
         let reports = now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let response = if reports {
+            attempts.sends(held, now);
             self.report(sidecar, held)
         } else if now >= self.check_at {
             self.ask(sidecar)
