@@ -70,7 +70,7 @@ ALL = {
     "job-regular.yaml": of_job("job-regular.yaml", "regular"),
     "cronjob.yaml": of_job("cronjob.yaml", "native"),
     "cronjob-classic.yaml": of_job("cronjob-classic.yaml", "classic"),
-    "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "classic"),
+    "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "native"),
     "spark-pod-template.yaml": of_pod("spark-pod-template.yaml", ("spark-kubernetes-driver",), "native"),
     "spark-application.yaml": of_spark("native"),
     "argo-workflow.yaml": of_argo("native"),
