@@ -89,6 +89,8 @@ pub struct Attempts {
     routes: Vec<(Route, Outcome)>,
     /// The last reading that the decider, that is the filter or the agent's own machine, has accepted.
     last_reported: Option<Held>,
+    /// Whether the filter has accepted a second idle report in a row, after which it ends the proxy.
+    confirmed: bool,
     /// When a report last differed from the one before.
     moved_at: Instant,
     /// Filters that may have accepted the completion and do not respond.
@@ -113,7 +115,20 @@ impl Attempts {
         if self.last_reported != held || held.is_none() {
             self.moved_at = now;
         }
+        let idle = |held: Option<Held>| held.is_some_and(|held| held.is_idle());
+        self.confirmed = idle(self.last_reported) && idle(held);
         self.last_reported = held;
+    }
+
+    /// Whether the proxy can have ended by the decision of the filter or of the agent. Before everything is delivered, a decider ends the proxy
+    /// only after its limits.
+    #[must_use]
+    pub fn is_by_decision(&self) -> bool {
+        match self.success() {
+            None => false,
+            Some(Route::Filter(_)) => self.confirmed,
+            Some(_) => self.last_reported.is_none_or(|reported| reported.is_idle()),
+        }
     }
 
     /// When bytes were last seen to move.
