@@ -198,9 +198,8 @@ class ProcessPod:
     def _agent_arguments(self, spec: Json) -> list[str]:
         assert spec["securityContext"]["runAsUser"] == int(_AGENT_UID)
         if not self._shares_processes:
-            # The image runs `watch` if a pod gives no arguments.
             assert not {"env", "volumeMounts"} & spec.keys()
-            return spec.get("args") or ["watch"]
+            return list(spec["args"])
         words = spec["args"]
         assert words[0] == "watch"
         state = self._folder / "state"
