@@ -17,6 +17,8 @@ use crate::verdict_file;
 const RESOLUTION: Duration = Duration::from_secs(3);
 /// The time of one decision: a limit is reached, and the verdict is written, within a few readings.
 const DECISION: Duration = Duration::from_millis(200);
+/// How much earlier than its time a limit may be named.
+const EARLY: Duration = Duration::from_millis(1_200);
 /// Within this time after SIGTERM there is a first verdict: the time of the first reading and its file.
 const FIRST_VERDICT: Duration = Duration::from_millis(100);
 /// Within this time after the last byte a healthy pod's agent leaves.
@@ -113,7 +115,9 @@ impl World {
         }
         let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && !self.kubelet.is_deleted();
         // After a deletion, kubelet ends the proxy at the end of the grace period.
-        if interruption.is_none() && proxy_stays && !self.proxy.is_down() {
+        // A crash after the delivery looks like the end that the agent has asked for.
+        let is_excused = self.ledger.envoy_crashed && left == 0;
+        if interruption.is_none() && proxy_stays && !self.proxy.is_down() && !is_excused {
             self.ledger.wrong("the agent has left, and the proxy has not".to_owned());
         }
         match interruption {
@@ -196,9 +200,11 @@ impl World {
         if truth > 0 && !admits && !task_writes && !self.ledger.envoy_crashed {
             self.ledger.wrong(format!("{truth} bytes are lost, and the verdict does not say so: {verdict}"));
         }
+        // If the filter's responses are lost, the agent cannot know what the filter knows.
+        let hears = self.plan.unanswered == 0 && self.plan.lost == 0;
         let long_delivered = self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION) && self.undelivered() == 0;
         let is_calm = !self.ledger.envoy_crashed && self.ledger.lost_with_envoy == 0 && !task_writes;
-        if says["bytes"] != 0 && long_delivered && is_calm {
+        if says["bytes"] != 0 && long_delivered && is_calm && hears {
             self.ledger.wrong(format!("everything is delivered, and the verdict denies it: {verdict}"));
         }
         self.check_limit(&verdict);
@@ -225,10 +231,10 @@ impl World {
 
     /// Checks the limit that the verdict names.
     fn check_limit(&mut self, verdict: &Value) {
-        let since = self.since(self.ledger.began) + DECISION;
+        let since = self.since(self.ledger.began) + EARLY;
         let is_true = match verdict["limit"].as_str() {
             None => true,
-            Some("grace-period") => self.is_grace_over(DECISION),
+            Some("grace-period") => self.is_grace_over(EARLY),
             Some("drain-timeout") => since >= Limits::DRAIN_TIMEOUT,
             Some("stall-timeout") => self.has_stalled(),
             Some(_) => false,
