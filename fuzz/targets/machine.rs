@@ -33,7 +33,8 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<()> {
         let quits = effects.iter().any(|effect| matches!(effect.call, Call::Quit | Call::PilotAgentQuit));
         assert!(!(quits && told_to_drain));
         let after = machine.state();
-        let back = (before, after) == (State::Quitting, State::Drained) || new_end && (before, after) == (State::Drained, State::Draining);
+        let back = (before, after) == (State::Quitting, State::Drained)
+            || new_end && (before, after) == (State::Drained, State::Draining);
         assert!(place(after) >= place(before) || back, "{before:?} => {after:?}");
         assert!(machine.next_wake().is_none_or(|wake| wake > now), "it would be woken without end: {after:?}");
         let _ = (machine.status(now), machine.take_transitions());

@@ -65,8 +65,10 @@ class Sidecar:
     # === What Envoy tells about its pod ===
 
     def injected(self, form: str | None, *regular: str) -> None:
-        """Sets the form of the proxy (`native`, `classic`; None: unknown) and the pod's regular containers, as in the node metadata that
-        pilot-agent writes."""
+        """Sets what Envoy tells about its pod: the form of the proxy (`native`, `classic` or unknown), and the regular containers.
+
+        It is in the node metadata that pilot-agent writes.
+        """
         metadata = self.document["node"]["metadata"]
         metadata["APP_CONTAINERS"] = ",".join(regular)
         annotations = {name: value for name, value in metadata.get("ANNOTATIONS", {}).items() if name != _STATUS}

@@ -1,15 +1,16 @@
 //! SIGTERM as a message: blocked, and read from a file descriptor, so that it interrupts nothing.
 //!
 //! Kubelet sends it when a pod is deleted, and to a native sidecar when the last main container has ended. From then on the grace
-//! period of the pod runs.
+//! period of the pod runs. It can come again: if the first one was not from kubelet, the second one is.
 
 use std::cell::Cell;
+use std::mem::size_of;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, read};
 
 use super::sys;
 use super::world::Source;
@@ -17,7 +18,7 @@ use super::world::Source;
 /// The blocked signal.
 #[derive(Debug)]
 pub struct Termination {
-    /// Readable once the signal has come. `None` if it could not be blocked.
+    /// Readable when the signal has come. `None` if it could not be blocked.
     fd: Option<OwnedFd>,
     came: Cell<Option<Instant>>,
 }
@@ -43,15 +44,17 @@ impl Termination {
         self.came(Source::Kernel).is_some()
     }
 
-    /// When SIGTERM came.
+    /// When SIGTERM came last.
     #[must_use]
     pub fn came(&self, source: Source) -> Option<Instant> {
         if source == Source::Kernel
-            && let Some(fd) = self.fd()
+            && let Some(fd) = &self.fd
         {
             let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let ready = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now));
+            let ready = poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)], Some(&now));
             if ready.is_ok_and(|ready| ready > 0) {
+                // Taken out, so that the next one is seen, too.
+                let _ = read(fd, &mut [0; size_of::<libc::signalfd_siginfo>()]);
                 self.came.set(Some(Instant::now()));
             }
         }

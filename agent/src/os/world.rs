@@ -25,7 +25,7 @@ pub trait World: fmt::Debug {
     /// Sleeps for `time`.
     fn sleep(&self, time: Duration);
 
-    /// When SIGTERM came; `None` if it has not.
+    /// When SIGTERM came last; `None` if it has not.
     fn terminated_at(&self, source: Source) -> Option<Instant>;
 
     /// Connects to `to` within `timeout`.

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use drain::admin;
+use drain::time::Instant;
 use pod::delivery::Held;
 
 use crate::os::http::Problem;
@@ -88,8 +89,12 @@ pub struct Attempts {
     routes: Vec<(Route, Outcome)>,
     /// The last reading that the decider, that is the filter or the agent's own machine, has accepted.
     last_reported: Option<Held>,
+    /// When a report last differed from the one before.
+    moved_at: Instant,
     /// Filters that may have accepted the completion and do not respond.
     silent: Vec<SocketAddr>,
+    /// Whether kubelet's file has a verdict on the drain so far.
+    pub(super) reports_progress: bool,
 }
 
 // === impl Attempts ===
@@ -103,9 +108,18 @@ impl Attempts {
         }
     }
 
-    /// Records that the decider has accepted a report of `held`.
-    pub const fn report(&mut self, held: Option<Held>) {
+    /// Records that the decider has accepted a report of `held` at the time `now`.
+    pub fn report(&mut self, held: Option<Held>, now: Instant) {
+        if self.last_reported != held || held.is_none() {
+            self.moved_at = now;
+        }
         self.last_reported = held;
+    }
+
+    /// When bytes were last seen to move.
+    #[must_use]
+    pub const fn moved_at(&self) -> Instant {
+        self.moved_at
     }
 
     /// Records that the filter at `at` may know of the completion and does not respond.

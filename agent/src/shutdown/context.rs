@@ -148,18 +148,25 @@ impl<W: World> Context<'_, W> {
 
     /// Writes to kubelet's file how far the drain is, if SIGTERM has come: after a deletion nothing tells how much of the grace period the
     /// task has used, so kubelet can kill the agent at any moment.
-    pub fn report_progress(&self, sidecar: &Sidecar<'_, W>, attempts: &Attempts) {
+    pub fn report_progress(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
         if self.is_asked_to_leave() {
+            attempts.reports_progress = true;
             Verdict::so_far(self, sidecar, attempts).write_early(self.task, self.options);
         }
     }
 
-    /// The limits that are left. All routes share them.
+    /// The same for the first time after SIGTERM. While nothing answers, there is no progress, but there must be a verdict.
+    pub fn report_sigterm(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
+        if !attempts.reports_progress {
+            self.report_progress(sidecar, attempts);
+        }
+    }
+
+    /// The limits that are left, without the grace period, which begins with the last SIGTERM. All routes share them.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let left = self.options.drain_timeout.saturating_sub(self.age());
         Limits {
-            drain_timeout: self.grace_left(Source::Kernel).map_or(left, |grace| left.min(grace)),
+            drain_timeout: self.options.drain_timeout.saturating_sub(self.age()),
             stall_timeout: self.options.stall_timeout,
             ..Limits::default()
         }

@@ -17,6 +17,7 @@ use crate::proxy::Sidecar;
 pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
     let mut pause = times::FIRST_PAUSE;
     loop {
+        context.report_sigterm(sidecar, attempts);
         match climb_once(context, sidecar, attempts) {
             outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
             outcome @ Outcome::Failed(_) if context.patience == Patience::Once || context.must_leave() => return outcome,

@@ -5,8 +5,13 @@ use core::time::Duration;
 use drain::duration;
 use serde::Serialize;
 
+use super::attempts::Attempts;
 use super::context::Context;
 use crate::os::World;
+use crate::os::world::Source;
+
+/// The agent sees the end of a drain up to a second late or early: it reports a reading every second, and the filter has a clock of its own.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// The limit that ended a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,14 +28,17 @@ pub enum Limit {
 // === impl Limit ===
 
 impl Limit {
-    /// The limit that has ended the drain of `context` just now. Data is undelivered.
-    pub(super) fn reached<W: World>(context: &Context<'_, W>) -> Self {
-        if context.must_leave() {
-            Self::GracePeriod
-        } else if context.age() >= context.options.drain_timeout {
-            Self::DrainTimeout
+    /// The limit that has ended the drain of `context` just now, with data undelivered. `None`: the proxy has ended by itself.
+    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts) -> Option<Self> {
+        let is_over = |time: Duration, limit: Duration| time + SLACK >= limit;
+        if context.grace_left(Source::Kernel).is_some_and(|left| left <= SLACK) {
+            Some(Self::GracePeriod)
+        } else if is_over(context.age(), context.options.drain_timeout) {
+            Some(Self::DrainTimeout)
+        } else if is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout) {
+            Some(Self::StallTimeout)
         } else {
-            Self::StallTimeout
+            None
         }
     }
 

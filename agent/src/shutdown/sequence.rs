@@ -50,7 +50,7 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
     let by_decision = attempts.success().is_some() || proxy == ProxyOutcome::Left;
-    let limit = Limit::reached(context);
+    let limit = Limit::reached(context, &attempts);
     let verdict = Verdict {
         proxy,
         action,
@@ -75,15 +75,16 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
             after(flush::flush(context, &mut sidecar, early), verdict.clone())
         }
         ProxyOutcome::Left => {
-            let undelivered = undelivered(reported, sidecar.reading(), Held::default(), Held::default());
-            Verdict { undelivered, ..verdict }
+            // The last report can be old, if the decider has not answered since.
+            let now = if reported.is_some_and(|reported| reported.is_idle()) { reported } else { sidecar.look().or(reported) };
+            Verdict { undelivered: now.filter(|now| !now.is_idle()).unwrap_or_default(), ..verdict }
         }
         ProxyOutcome::Draining | ProxyOutcome::Stays | ProxyOutcome::Untouched => {
-            Verdict { undelivered: sidecar.reading().unwrap_or_default(), ..verdict }
+            Verdict { undelivered: sidecar.look().unwrap_or_default(), ..verdict }
         }
     };
     let cut_off = by_decision && (verdict.undelivered.bytes, verdict.undelivered.connections) != (0, 0);
-    verdict.ended_by(cut_off.then_some(limit), context)
+    verdict.ended_by(limit.filter(|_| cut_off), context)
 }
 
 #[cfg(test)]

@@ -90,6 +90,8 @@ pub struct Transition {
 #[derive(Debug)]
 pub struct Machine {
     limits: Limits,
+    /// The drain timeout as it was given.
+    drain_timeout: Duration,
     state: State,
     entered: Instant,
     /// The first completion, with the strictest action of all completions, and when it came.
@@ -157,6 +159,7 @@ impl Machine {
     pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
+            drain_timeout: limits.drain_timeout,
             state: State::Serving,
             entered: now,
             completion: None,
@@ -184,10 +187,11 @@ impl Machine {
         self.advance(now)
     }
 
-    /// Limits the rest of the drain to `left`, counted from `now`: the process that runs the machine has to end then.
+    /// Limits the rest of the drain to `left`, counted from `now`: the process that runs the machine has to end then. The last such limit
+    /// counts.
     pub fn leave_within(&mut self, left: Duration, now: Instant) {
         let so_far = self.completion.as_ref().map_or(Duration::ZERO, |(_, at)| now.since(*at));
-        self.limits.drain_timeout = self.limits.drain_timeout.min(so_far + left);
+        self.limits.drain_timeout = self.drain_timeout.min(so_far + left);
     }
 
     /// When the machine needs the next [`Event::Tick`]; `None` if it waits for nothing.

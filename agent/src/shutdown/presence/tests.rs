@@ -1,3 +1,4 @@
+use drain::time::Instant;
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 use pod::ports;
@@ -66,8 +67,8 @@ fn a_proxy_that_ended_in_order_is_not_restarted() {
     let at = Route::Terminate;
     let mut attempts = Attempts::default();
     attempts.record(at, Outcome::Gone);
-    attempts.report(Some(Held { connections: 1, bytes: 90, downstream: 0 }));
+    attempts.report(Some(Held { connections: 1, bytes: 90, downstream: 0 }), Instant::default());
     assert!(is_here_again("OnFailure", 1_000, &attempts), "with undelivered data it ended by itself");
-    attempts.report(Some(Held::default()));
+    attempts.report(Some(Held::default()), Instant::default());
     assert!(!is_here_again("OnFailure", 1_000, &attempts));
 }

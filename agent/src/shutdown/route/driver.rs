@@ -126,7 +126,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
         if let Some(held) = held {
             self.reporter.reported(held, sidecar.read_at());
         }
-        attempts.report(held);
+        attempts.report(held, self.context.world.now());
         self.context.report_progress(sidecar, attempts);
         self.handle(attempts, Event::Signal(self.context.completion(sidecar, held)));
     }

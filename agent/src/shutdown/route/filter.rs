@@ -114,6 +114,7 @@ impl<'c, W: World> Session<'c, W> {
             return Some(Outcome::Gone);
         }
         let held = sidecar.look();
+        self.context.report_sigterm(sidecar, attempts);
         let now = self.context.world.now();
         if sidecar.has_ended() {
             return Some(Outcome::Gone);
@@ -187,7 +188,7 @@ impl<'c, W: World> Session<'c, W> {
             self.reporter.reported(held, sidecar.read_at());
         }
         self.lost = false;
-        attempts.report(held);
+        attempts.report(held, self.context.world.now());
         self.context.report_progress(sidecar, attempts);
     }
 

@@ -467,3 +467,18 @@ fn the_answer_to_a_new_end_is_draining_before_the_machine_has_handled_it() {
     assert_eq!(snapshot.clone().with(end(1)).state(), State::Drained);
     assert_eq!(snapshot.with(end(2)).state(), State::Draining);
 }
+
+#[test]
+fn the_last_limit_of_the_process_counts_and_never_exceeds_the_drain_timeout() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Drain, Some(facts(1, 5, 1)));
+    let seconds = |seconds| Duration::from_secs(seconds);
+    let deadline = |rig: &Rig| rig.machine.status(rig.now).deadline_ms;
+    rig.machine.leave_within(seconds(28), rig.now);
+    assert_eq!(deadline(&rig), Some(28_000));
+    rig.sleep(8_000);
+    rig.machine.leave_within(seconds(28), rig.now);
+    assert_eq!(deadline(&rig), Some(28_000), "a second SIGTERM begins another grace period");
+    rig.machine.leave_within(seconds(1_000), rig.now);
+    assert_eq!(deadline(&rig), Some(292_000));
+}
