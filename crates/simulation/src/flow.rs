@@ -25,6 +25,9 @@ pub(crate) struct Flow {
     receiver: Receiver,
     /// Whether it belongs to a helper container, which runs on and keeps the connection.
     of_a_helper: bool,
+    /// Whether its sender has connected, and whether it has ended and with it closed the connection.
+    begun: bool,
+    closed: bool,
     /// In the sender's socket, in the proxy's, in Envoy itself, in the proxy's socket to the destination.
     in_sender: u64,
     in_proxy: u64,
@@ -39,12 +42,24 @@ pub(crate) struct Flow {
 // === impl Flow ===
 
 impl Flow {
-    pub(crate) const fn new(number: u16, bytes: u64, receiver: Receiver, of_a_helper: bool) -> Self {
-        let (in_proxy, in_envoy, in_upstream) = (0, 0, 0);
-        Self { number, receiver, of_a_helper, in_sender: bytes, in_proxy, in_envoy, in_upstream, fin_read: false, cut: false }
+    /// A connection that has not begun.
+    pub(crate) const fn new(number: u16, receiver: Receiver, of_a_helper: bool) -> Self {
+        let (in_sender, in_proxy, in_envoy, in_upstream) = (0, 0, 0, 0);
+        let (begun, closed, fin_read, cut) = (false, false, false, false);
+        Self { number, receiver, of_a_helper, begun, closed, in_sender, in_proxy, in_envoy, in_upstream, fin_read, cut }
     }
 
-    /// Lets one millisecond pass, at `now` in milliseconds after the end of the task. Returns whether a byte has moved.
+    /// The sender connects, and writes `bytes`.
+    pub(crate) const fn begin(&mut self, bytes: u64) {
+        (self.begun, self.in_sender) = (true, bytes);
+    }
+
+    /// The sender ends. A helper runs on.
+    pub(crate) const fn close(&mut self) {
+        self.closed = !self.of_a_helper;
+    }
+
+    /// Lets one millisecond pass, at `now` in milliseconds. Returns whether a byte has moved.
     pub(crate) fn step(&mut self, now: u64, envoy_works: bool) -> bool {
         let before = (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read);
         self.in_upstream -= self.in_upstream.min(self.receiver.takes(now));
@@ -55,7 +70,7 @@ impl Flow {
             self.in_upstream += written;
             if self.in_envoy == 0 {
                 let read = self.in_proxy.min(READ).min(ENVOY_BUFFER);
-                self.fin_read = !self.of_a_helper && self.in_sender == 0 && self.in_proxy == 0;
+                self.fin_read = self.closed && self.in_sender == 0 && self.in_proxy == 0;
                 self.in_proxy -= read;
                 self.in_envoy += read;
             }
@@ -77,7 +92,7 @@ impl Flow {
 
     /// Ends Envoy. Returns the bytes that are lost, which it had not passed on.
     pub(crate) fn cut(&mut self) -> u64 {
-        if self.cut {
+        if self.cut || !self.begun {
             return 0;
         }
         let lost = self.in_sender + self.in_proxy + self.in_envoy;
@@ -90,14 +105,20 @@ impl Flow {
         self.in_sender + self.in_proxy + self.in_envoy + self.in_upstream
     }
 
+    /// The bytes that are not delivered and that the kernel holds: what Envoy holds is in no queue.
+    pub(crate) fn in_queues(&self) -> u64 {
+        self.in_sender + self.in_proxy + self.in_upstream
+    }
+
     /// Whether Envoy counts it as a request in flight.
     pub(crate) fn is_active(&self) -> bool {
-        !self.cut && (self.undelivered() > 0 || (self.receiver.keeps_open && !self.of_a_helper))
+        let stays_open = !self.of_a_helper && (self.receiver.keeps_open || !self.closed);
+        self.begun && !self.cut && (self.undelivered() > 0 || stays_open)
     }
 
     /// Whether the proxy has the connection of the sender.
     pub(crate) fn is_open(&self) -> bool {
-        !self.cut && (self.of_a_helper || self.is_active())
+        self.begun && !self.cut && (self.of_a_helper || self.is_active())
     }
 
     /// Adds its sockets, as the kernel's table has them.
@@ -119,12 +140,13 @@ impl Flow {
             return;
         }
         if !self.of_a_helper {
-            match self.in_sender {
-                0 => add(sender, SERVER, State::FinWait2, 0, 0, 0),
-                bytes => add(sender, SERVER, State::FinWait1, bytes + 1, 0, 0),
+            match (self.closed, self.in_sender) {
+                (false, bytes) => add(sender, SERVER, State::Established, bytes, 0, 0),
+                (true, 0) => add(sender, SERVER, State::FinWait2, 0, 0, 0),
+                (true, bytes) => add(sender, SERVER, State::FinWait1, bytes + 1, 0, 0),
             }
         }
-        let closed = !self.of_a_helper && self.in_sender == 0;
+        let closed = self.closed && self.in_sender == 0;
         let fin = u64::from(closed && !self.fin_read);
         let state = if closed { State::CloseWait } else { State::Established };
         add(CAPTURE, sender, state, 0, self.in_proxy + fin, inode(1_000));

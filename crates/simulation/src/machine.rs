@@ -12,15 +12,12 @@ use pod::sockets::Socket;
 use pod::stat::Stat;
 
 use crate::flow::PROXY_UID;
-use crate::world::{self, Service};
+use crate::world::{self, Service, Until};
 
 /// What a reading of the socket table takes.
 const READING: Duration = Duration::from_micros(200);
 /// What a connect takes.
 const CONNECT: Duration = Duration::from_micros(50);
-/// The PID of Envoy.
-const ENVOY: i32 = 20;
-
 /// The machine of this thread's world.
 #[derive(Debug)]
 pub(crate) struct Machine;
@@ -29,15 +26,15 @@ pub(crate) struct Machine;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line;
 
-/// The process of Envoy.
+/// A process of the proxy, by its PID.
 #[derive(Debug)]
-pub(crate) struct Envoy;
+pub(crate) struct Handle(i32);
 
 // === impl Machine ===
 
 impl World for Machine {
     type Connection = Line;
-    type Process = Envoy;
+    type Process = Handle;
 
     fn now(&self) -> Instant {
         world::now()
@@ -48,7 +45,7 @@ impl World for Machine {
     }
 
     fn terminated_at(&self, _: Source) -> Option<Instant> {
-        world::with(|world| world.terminated_at().filter(|at| *at <= world.now()))
+        world::with(|world| world.terminated_at())
     }
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Line> {
@@ -63,12 +60,11 @@ impl World for Machine {
     }
 
     fn processes(&self) -> Vec<Stat> {
-        let envoy = Stat { pid: ENVOY, comm: "envoy".to_owned(), state: b'S', parent: 1, start: 1 };
-        if world::with(|world| world.shows_envoys_process()) { vec![envoy] } else { Vec::new() }
+        world::with(|world| world.processes())
     }
 
     fn identity(&self, pid: i32) -> Identity {
-        Identity { uid: (pid == ENVOY).then_some(PROXY_UID), network: None }
+        Identity { uid: world::with(|world| world.runs(pid)).then_some(PROXY_UID), network: None }
     }
 
     fn socket_inodes(&self, _: i32, _: &mut Vec<u64>) -> bool {
@@ -76,8 +72,8 @@ impl World for Machine {
         false
     }
 
-    fn open(&self, pid: i32) -> Option<Envoy> {
-        (pid == ENVOY && world::with(|world| world.shows_envoys_process())).then_some(Envoy)
+    fn open(&self, pid: i32) -> Option<Handle> {
+        self.processes().iter().any(|process| process.pid == pid).then_some(Handle(pid))
     }
 }
 
@@ -107,19 +103,19 @@ impl Connection for Line {
     }
 }
 
-// === impl Envoy ===
+// === impl Handle ===
 
-impl Process for Envoy {
+impl Process for Handle {
     fn pid(&self) -> i32 {
-        ENVOY
+        self.0
     }
 
     fn wait(&self, timeout: Duration) -> bool {
-        world::pass_until_envoy_ends(timeout)
+        world::pass_until(timeout, Until::ProcessEnds(self.0));
+        !world::with(|world| world.runs(self.0))
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {
-        // As for an agent with its own uid.
-        Err(NotTerminated::NotPermitted)
+        world::with(|world| world.terminate(self.0))
     }
 }

@@ -1,0 +1,259 @@
+//! The laws: no byte is lost within the limits, the agent leaves in time, it never ends Envoy in a native sidecar, its verdict is true.
+
+use core::time::Duration;
+
+use agent::shutdown::MARGIN;
+use agent::task::Source;
+use drain::admin::Call;
+use drain::limits::Limits;
+use serde_json::Value;
+
+use super::proxy::Cause;
+use super::{Interruption, World};
+use crate::verdict_file;
+
+/// How much earlier a stall can seem to begin, or later to end. Movement is reported four times a second, a queue can then be as long as
+/// before, and Envoy's own buffers show in no queue. While Envoy hangs, a request to it costs the agent two seconds without a report.
+const RESOLUTION: Duration = Duration::from_secs(3);
+/// The time of one decision: a limit is reached, and the verdict is written, within a few readings.
+const DECISION: Duration = Duration::from_millis(200);
+/// Within this time after SIGTERM there is a first verdict: the time of the first reading and its file.
+const FIRST_VERDICT: Duration = Duration::from_millis(100);
+/// Within this time after the last byte a healthy pod's agent leaves.
+const PROMPT: Duration = Duration::from_millis(50);
+
+/// What has happened to the bytes of the task.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// When the drain began: with the end of the task, or with SIGTERM to the agent.
+    began: u64,
+    /// When a byte last moved, and the longest time between two movements since the drain began.
+    moved: u64,
+    longest_stall: u64,
+    /// When the last byte was delivered.
+    pub(super) delivered: Option<u64>,
+    envoy_ended: Option<u64>,
+    /// The bytes that ended with Envoy when it was asked to quit.
+    lost_with_envoy: u64,
+    envoy_crashed: bool,
+    /// Whether there was no agent when the task ended: it was killed, or a SIGTERM that is not kubelet's had ended it.
+    agent_was_away: bool,
+    wrongs: Vec<String>,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(super) fn wrong(&mut self, what: String) {
+        self.wrongs.push(what);
+    }
+
+    /// The drain begins.
+    pub(super) const fn begin(&mut self, now: u64) {
+        (self.began, self.moved, self.longest_stall) = (now, now, 0);
+    }
+
+    pub(super) fn moved(&mut self, now: u64) {
+        self.longest_stall = self.longest_stall.max(now.saturating_sub(self.moved));
+        self.moved = now;
+    }
+
+    pub(super) const fn no_agent(&mut self) {
+        self.agent_was_away = true;
+    }
+}
+
+// === impl World ===
+
+impl World {
+    pub(crate) fn wrongs(&self) -> &[String] {
+        &self.ledger.wrongs
+    }
+
+    /// From the delivery of the last byte to the end of Envoy, if Envoy ended after it.
+    pub(crate) fn lateness(&self) -> Option<Duration> {
+        let delivered = self.ledger.delivered.or_else(|| (self.undelivered() == 0).then_some(self.ledger.began))?;
+        self.ledger.envoy_ended.and_then(|ended| ended.checked_sub(delivered)).map(Duration::from_micros)
+    }
+
+    /// Checks a call to Envoy or pilot-agent, by the agent or by the filter.
+    pub(super) fn check_call(&mut self, call: Call) {
+        if self.plan.native && !matches!(call, Call::CountClusters | Call::Clusters) {
+            self.ledger.wrong(format!("{call:?} in a native sidecar"));
+        }
+    }
+
+    pub(super) fn on_envoy_end(&mut self, cause: Cause, lost: u64) {
+        self.ledger.envoy_ended = Some(self.now);
+        match cause {
+            Cause::Asked => {
+                self.judge(lost, "with Envoy");
+                self.ledger.lost_with_envoy += lost;
+                if self.plan.native {
+                    self.ledger.wrong("Envoy was asked to quit in a native sidecar".to_owned());
+                }
+            }
+            Cause::Crash => self.ledger.envoy_crashed = true,
+            Cause::Kubelet => {}
+        }
+    }
+
+    /// Checks the end of the agent: what is not delivered now never will be if the pod ends.
+    pub(super) fn check_agent_end(&mut self, interruption: Option<Interruption>) {
+        let left = self.undelivered();
+        let pod_ends = match self.plan.source {
+            Source::Kubelet => !self.kubelet.works(),
+            Source::Processes => !matches!(interruption, Some(Interruption::Killed(_))) || self.kubelet.is_deleted(),
+        };
+        if matches!(interruption, Some(Interruption::Killed(_))) && pod_ends {
+            self.ledger.agent_was_away = true;
+        }
+        if pod_ends {
+            self.judge(left, "with the pod");
+        }
+        let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && !self.kubelet.is_deleted();
+        // After a deletion, kubelet ends the proxy at the end of the grace period.
+        if interruption.is_none() && proxy_stays && !self.proxy.is_down() {
+            self.ledger.wrong("the agent has left, and the proxy has not".to_owned());
+        }
+        match interruption {
+            None if self.plan.source == Source::Kubelet => {
+                self.check_verdict();
+                self.check_promptness();
+            }
+            None => self.check_verdict(),
+            Some(Interruption::GraceIsOver) => self.check_killed(),
+            Some(Interruption::Killed(_)) => {}
+            Some(Interruption::NeverEnds) => self.ledger.wrong("it does not end".to_owned()),
+        }
+    }
+
+    /// Bytes may be lost after a limit only.
+    fn judge(&mut self, lost: u64, how: &str) {
+        let deadline = self.since(self.ledger.began) >= Limits::DRAIN_TIMEOUT;
+        let excused = deadline || self.has_stalled() || self.is_grace_over(Duration::ZERO) || self.ledger.agent_was_away;
+        if lost > 0 && !excused {
+            let now = Duration::from_micros(self.now);
+            self.ledger.wrong(format!("{lost} bytes are lost {how} at {now:?}"));
+        }
+    }
+
+    fn since(&self, at: u64) -> Duration {
+        Duration::from_micros(self.now.saturating_sub(at))
+    }
+
+    /// Also if Envoy has hung for the stall timeout and continues just now: nothing can tell.
+    fn has_stalled(&self) -> bool {
+        let longest = self.since(self.ledger.moved).max(Duration::from_micros(self.ledger.longest_stall));
+        longest + RESOLUTION >= Limits::STALL_TIMEOUT
+    }
+
+    /// Whether the grace period is over, as the agent counts it or as kubelet does, without the time for the verdict and without
+    /// `tolerance`.
+    fn is_grace_over(&self, tolerance: Duration) -> bool {
+        let margin = MARGIN + tolerance;
+        let counted = Duration::from_millis(self.plan.kubelet.grace);
+        let agents = self.kubelet.terminated().is_some_and(|at| self.since(at) + margin >= counted);
+        let kubelets =
+            self.kubelet.kills_agent_at().is_some_and(|at| Duration::from_micros(self.now) + margin >= Duration::from_micros(at));
+        agents || kubelets
+    }
+
+    /// Kubelet has killed the agent at the end of the grace period.
+    fn check_killed(&mut self) {
+        let counted = Duration::from_millis(self.plan.kubelet.grace);
+        let Some(at) = self.kubelet.terminated() else { return };
+        let had = self.since(at);
+        let works_since = self.since(self.ledger.began.max(at));
+        if had >= counted && works_since >= MARGIN {
+            self.ledger.wrong(format!("the agent has not left within its grace period of {counted:?}"));
+        }
+        let has_begun = self.plan.source == Source::Kubelet || self.kubelet.task_has_ended();
+        if !has_begun || works_since < FIRST_VERDICT {
+            return;
+        }
+        match verdict_file::read() {
+            Some(verdict) if verdict["proxy"] == "draining" || had >= counted.saturating_sub(MARGIN) => {}
+            Some(verdict) if self.plan.source == Source::Processes || self.ledger.envoy_crashed => drop(verdict),
+            Some(verdict) => self.ledger.wrong(format!("it was killed, and its last verdict is {verdict}")),
+            None => self.ledger.wrong(format!("it was killed {works_since:?} after SIGTERM, and has written no verdict")),
+        }
+    }
+
+    /// Checks the verdict of an agent that has left.
+    fn check_verdict(&mut self) {
+        let Some(verdict) = verdict_file::read() else {
+            return self.ledger.wrong("the agent has left without a verdict".to_owned());
+        };
+        self.note(&format!("agent: the verdict is {verdict}"));
+        if self.plan.source == Source::Kubelet {
+            self.check_source(&verdict);
+        }
+        let says = &verdict["undelivered"];
+        let admits = (&says["bytes"], &says["connections"]) != (&Value::from(0), &Value::from(0));
+        let task_writes = !self.kubelet.task_has_ended();
+        let truth = self.in_queues() + self.ledger.lost_with_envoy;
+        if truth > 0 && !admits && !task_writes && !self.ledger.envoy_crashed {
+            self.ledger.wrong(format!("{truth} bytes are lost, and the verdict does not say so: {verdict}"));
+        }
+        let long_delivered = self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION) && self.undelivered() == 0;
+        let is_calm = !self.ledger.envoy_crashed && self.ledger.lost_with_envoy == 0 && !task_writes;
+        if says["bytes"] != 0 && long_delivered && is_calm {
+            self.ledger.wrong(format!("everything is delivered, and the verdict denies it: {verdict}"));
+        }
+        self.check_limit(&verdict);
+    }
+
+    /// Checks what the verdict says about its source.
+    fn check_source(&mut self, verdict: &Value) {
+        let expected = [
+            ("container", Value::Null),
+            ("exitCode", Value::Null),
+            ("exitStatus", "unknown".into()),
+            ("ended", "SIGTERM from kubelet".into()),
+            ("action", "drain".into()),
+        ];
+        for (field, value) in expected {
+            if verdict[field] != value {
+                self.ledger.wrong(format!("{field} is not {value}: {verdict}"));
+            }
+        }
+        if !self.proxy.is_down() && self.ledger.envoy_ended.is_none() && verdict["proxy"] != "left" {
+            self.ledger.wrong(format!("the proxy was left to kubelet: {verdict}"));
+        }
+    }
+
+    /// Checks the limit that the verdict names.
+    fn check_limit(&mut self, verdict: &Value) {
+        let since = self.since(self.ledger.began) + DECISION;
+        let is_true = match verdict["limit"].as_str() {
+            None => true,
+            Some("grace-period") => self.is_grace_over(DECISION),
+            Some("drain-timeout") => since >= Limits::DRAIN_TIMEOUT,
+            Some("stall-timeout") => self.has_stalled(),
+            Some(_) => false,
+        };
+        if !is_true {
+            self.ledger.wrong(format!("it names a limit that was not reached: {verdict}"));
+        }
+        if verdict["limit"].is_null() != verdict["advice"].is_null() {
+            self.ledger.wrong(format!("a limit without advice, or the reverse: {verdict}"));
+        }
+        let names_none = verdict["limit"].is_null() && verdict["proxy"] == "left";
+        if names_none && verdict["undelivered"]["bytes"] != 0 {
+            self.ledger.wrong(format!("bytes are undelivered, and no limit is named: {verdict}"));
+        }
+    }
+
+    /// Checks that the agent of a healthy pod leaves as soon as it can.
+    fn check_promptness(&mut self) {
+        let Some(terminated) = self.kubelet.terminated().filter(|_| self.plan.is_healthy() && self.undelivered() == 0) else {
+            return;
+        };
+        let delivered = self.ledger.delivered.unwrap_or_default().max(terminated);
+        let late = self.since(delivered);
+        if self.kubelet.task_has_ended() && late > PROMPT {
+            self.ledger.wrong(format!("the agent has left {late:?} after the last byte"));
+        }
+    }
+}
