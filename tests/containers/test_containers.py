@@ -60,8 +60,8 @@ def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement
         pod.proxy().gone(10)
     if placement == "regular":
         assert pod.agent().exit_code() == 0
-    # Airflow ends its helper so, in the whole pod: kill -2 $(pgrep -u $(id -u) -f 'sh').
-    for process in pod.processes():
+    # Airflow ends its helper so, from inside of its container: kill -2 $(pgrep -u $(id -u) -f 'sh').
+    for process in pod.processes_seen_by(helper):
         if process.uid == helper.container.user and b"sh" in process.command:
             process.interrupt()
     check_good_end(pod, upstream, base)
