@@ -53,9 +53,12 @@ def test_before_the_grace_period_ends_the_agent_reports_what_is_lost(make_pod: M
 
 
 @cell(event="short-grace", mode="watch", placement="native", form="native", policy="Never")
-def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod) -> None:
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod, *, fetched: bool) -> None:
     # The agent counts on Kubernetes' 30 s.
     pod = make_pod(form="native", grace_period_s=4, tells_grace_period=False)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
     base, upstream = start_upload(pod, rate=MB // 4)
     check_pod_and_task_succeeded(pod, base)
     assert pod.agent().exit_code() == 137
