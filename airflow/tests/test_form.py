@@ -150,7 +150,8 @@ def test_without_an_answer_it_is_classic_with_one_warning_and_a_second_request_a
 
 def test_without_an_answer_there_is_no_warning_if_native_is_configured(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "exeunt_airflow"):
-        assert form(Cluster(TimeoutError("no answer")), proxy="native", placement="native") == "native native"
+        for placement in ("auto", "native"):
+            assert form(Cluster(TimeoutError("no answer")), proxy="native", placement=placement) == "native native"
     assert caplog.records == []
 
 

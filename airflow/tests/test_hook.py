@@ -128,7 +128,7 @@ def test_the_agent_gets_the_settings_also_if_kubelet_tells_the_end_of_the_task()
     pod = changed("kpo-plain", vectors.NATIVE, image="mirror/agent:1", drain_timeout="20s", signal_port=15999)
     (agent,) = pod["spec"]["initContainers"]
     assert agent["image"] == "mirror/agent:1"
-    assert agent["args"] == ["watch", "--signal-port", "15999", "--drain-timeout", "20s"]
+    assert agent["args"] == ["watch", "--placement", "native", "--signal-port", "15999", "--drain-timeout", "20s"]
 
 
 def test_a_regular_agent_beside_a_native_proxy_shares_processes() -> None:
@@ -143,21 +143,21 @@ def test_a_regular_agent_beside_a_native_proxy_shares_processes() -> None:
 @pytest.mark.parametrize(
     ("name", "drain_timeout", "grace_period", "arguments"),
     [
-        ("kpo-plain", "", None, None),
-        ("kpo-plain", "28s", None, ["watch", "--drain-timeout", "28s"]),
-        ("kpo-plain", "28500ms", 31, ["watch", "--grace-period", "31s", "--drain-timeout", "28500ms"]),
-        ("kpo-plain", "5m", 302, ["watch", "--grace-period", "302s"]),
-        ("long-grace", "", 300, ["watch", "--grace-period", "300s"]),
-        ("long-grace", "90s", 300, ["watch", "--grace-period", "300s", "--drain-timeout", "90s"]),
-        ("long-grace", "10m", 602, ["watch", "--grace-period", "602s", "--drain-timeout", "10m"]),
+        ("kpo-plain", "", None, []),
+        ("kpo-plain", "28s", None, ["--drain-timeout", "28s"]),
+        ("kpo-plain", "28500ms", 31, ["--grace-period", "31s", "--drain-timeout", "28500ms"]),
+        ("kpo-plain", "5m", 302, ["--grace-period", "302s"]),
+        ("long-grace", "", 300, ["--grace-period", "300s"]),
+        ("long-grace", "90s", 300, ["--grace-period", "300s", "--drain-timeout", "90s"]),
+        ("long-grace", "10m", 602, ["--grace-period", "602s", "--drain-timeout", "10m"]),
     ],
 )
 def test_the_grace_period_is_passed_on_and_raised_only_for_a_configured_drain_timeout(
-    name: str, drain_timeout: str, grace_period: int | None, arguments: list[str] | None
+    name: str, drain_timeout: str, grace_period: int | None, arguments: list[str]
 ) -> None:
     spec = changed(name, vectors.NATIVE, drain_timeout=drain_timeout)["spec"]
     assert spec.get("terminationGracePeriodSeconds") == grace_period
-    assert spec["initContainers"][0].get("args") == arguments
+    assert spec["initContainers"][0]["args"] == ["watch", "--placement", "native", *arguments]
     # Without kubelet's word the drain begins before any SIGTERM.
     classic = changed(name, vectors.CLASSIC, drain_timeout=drain_timeout)["spec"]
     assert classic.get("terminationGracePeriodSeconds") == vectors.plain(vectors.pod(name))["spec"].get(
@@ -170,7 +170,7 @@ def test_the_agent_gets_a_grace_period_that_it_accepts(seconds: int, argument: s
     pod = vectors.pod("kpo-plain")
     pod.spec.termination_grace_period_seconds = seconds
     mutation_of(pod, Settings(), lambda _: vectors.NATIVE).apply(pod)
-    assert pod.spec.init_containers[0].args == ["watch", "--grace-period", argument]
+    assert pod.spec.init_containers[0].args[-2:] == ["--grace-period", argument]
     assert pod.spec.termination_grace_period_seconds == seconds
 
 

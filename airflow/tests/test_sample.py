@@ -1,4 +1,4 @@
-"""The sample for users without the hook has exactly what the hook adds: deploy/samples/airflow-pod-template.yaml."""
+"""The sample for users without the hook has what the hook adds: deploy/samples/airflow-pod-template.yaml."""
 
 import copy
 from pathlib import Path
@@ -35,4 +35,8 @@ def test_the_hook_adds_what_the_sample_has(monkeypatch: pytest.MonkeyPatch) -> N
     sample = yaml.safe_load(SAMPLE.read_text())
     pod = PodGenerator.deserialize_model_dict(without_exeunt(sample))
     pod_mutation_hook(pod)
+    # The pods of the sample are in the mesh, where Envoy tells the agent its placement.
+    agent = pod.spec.init_containers[0]
+    assert agent.args == ["watch", "--placement", "native"]
+    agent.args = None
     assert vectors.comparable(vectors.plain(pod)) == vectors.comparable(sample)

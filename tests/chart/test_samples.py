@@ -70,7 +70,7 @@ ALL = {
     "job-regular.yaml": of_job("job-regular.yaml", "regular"),
     "cronjob.yaml": of_job("cronjob.yaml", "native"),
     "cronjob-classic.yaml": of_job("cronjob-classic.yaml", "classic"),
-    "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "classic"),
+    "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "native"),
     "spark-pod-template.yaml": of_pod("spark-pod-template.yaml", ("spark-kubernetes-driver",), "native"),
     "spark-application.yaml": of_spark("native"),
     "argo-workflow.yaml": of_argo("native"),
@@ -231,6 +231,11 @@ def test_the_sample_of_an_engine_says_when_and_with_what_it_was_last_run(path: P
     (line,) = [line for line in path.read_text().splitlines() if line.startswith("# Last run:")]
     dated = re.fullmatch(r"# Last run: \d{1,2} \w+ 20\d\d, \w[\w ]+ \d[\d.]+, Istio [\d.]+, Kubernetes [\d.]+\.", line)
     assert dated or line.startswith("# Last run: never. Nobody has run this sample on a cluster.")
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*job*.yaml")), ids=lambda path: path.stem)
+def test_the_sample_of_a_job_says_when_and_with_what_it_was_last_run(path: Path) -> None:
+    assert re.search(r"(?m)^# Last run: \d{1,2} \w+ 20\d\d, Istio [\d.]+, Kubernetes [\d.]+\.$", path.read_text())
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)

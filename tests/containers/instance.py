@@ -10,6 +10,7 @@ from containers.spec import Container
 from harness import process, verdict
 from harness.child import Child, Report
 from harness.ending import Ending
+from harness.wait import until
 
 
 class Instance:
@@ -40,6 +41,9 @@ class Instance:
         self.ending = Ending(self.pid, self.describe)
         start = podman.command("start", "--attach", "--interactive", "--sig-proxy=false", self.id)
         self._attached = Child(start, log, reports=container.reports)
+        # Kubelet goes on only when the runtime has started the container. A SIGTERM before that would be lost in a PID namespace of
+        # its own, because the runtime's code is process 1 there and has no handler.
+        until("the container runs its own program", lambda: not process.name(self.pid).startswith("runc:"), 30)
 
     @property
     def running(self) -> bool:

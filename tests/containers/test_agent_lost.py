@@ -27,7 +27,7 @@ def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
     base = pod.ready()
     pod.proxy()
     pod.agent().send(signal.SIGKILL)
-    pod.await_agent_log(messages.watching("base"), run=2)
+    pod.await_agent_log(messages.WAITS_FOR_KUBELET if pod.kubelet_tells else messages.watching("base"), run=2)
     base.send_line("go")
     check_delivered(pod, upstream, base)
     check_verdict(pod)

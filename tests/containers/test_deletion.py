@@ -52,6 +52,24 @@ def test_before_the_grace_period_ends_the_agent_reports_what_is_lost(make_pod: M
     check_loss_reported(pod, "left")
 
 
+@cell(event="short-grace", mode="watch", placement="native", form="native", policy="Never")
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod, *, fetched: bool) -> None:
+    # The agent counts on Kubernetes' 30 s.
+    pod = make_pod(form="native", grace_period_s=4, tells_grace_period=False)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    base, upstream = start_upload(pod, rate=MB // 4)
+    check_pod_and_task_succeeded(pod, base)
+    assert pod.agent().exit_code() == 137
+    verdict = pod.agent().termination_message()
+    assert (verdict["proxy"], verdict["ended"]) == ("draining", messages.ENDED_BY_KUBELET)
+    assert verdict["limit"] == "grace-period"
+    assert messages.RAISE_GRACE_PERIOD in verdict["advice"]
+    # It was written about each second, and counts only what the kernel holds.
+    assert 0 < verdict["undelivered"]["bytes"] <= SIZE - upstream.arrived() + MB
+
+
 @cell(event="short-grace", mode="watch", form="classic", policy="Never")
 @each_placement
 def test_before_the_grace_period_of_a_deleted_pod_ends_the_agent_reports_what_is_lost(
@@ -74,9 +92,11 @@ def test_before_the_grace_period_of_a_deleted_pod_ends_the_agent_reports_what_is
 
 
 def check_loss_reported(pod: JobPod, proxy: str) -> None:
-    """The agent was not killed, and its verdict names undelivered bytes."""
+    """The agent was not killed, and its verdict names undelivered bytes, and what would have saved them."""
     (agent,) = pod.kubelet.runs("exeunt")
     assert agent.exit_code() == 0
     verdict = pod.verdict()
     assert verdict["proxy"] == proxy
     assert verdict["undelivered"]["bytes"] > 0
+    assert verdict["limit"] == "grace-period"
+    assert messages.RAISE_GRACE_PERIOD in verdict["advice"]

@@ -26,7 +26,7 @@ test('a drain writes one line for each transition, and at debug what leads to it
 test('a refused request is logged at debug only, in one line, with the reason', () => {
   const envoy = new Envoy({ logLevel: 'debug' });
   const before = envoy.lines.length;
-  envoy.request({ method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'x-exeunt-completion': '{"action":"stop"}' } });
+  envoy.request({ method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'x-exeunt-completion': '{"container":"","action":"stop"}' } });
   const lines = envoy.lines.slice(before);
   assert.deepEqual(lines.map(({ level }) => level), ['debug'], envoy.shownLog);
   assert.match(lines[0].message, /^a request is refused with status 400: .*container.*action/);

@@ -21,7 +21,7 @@ const TABLE = [
   ['bytes that are no text', { method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'x-exeunt-completion': Buffer.of(0xff, 0xfe) } }, 400, /./],
   ['an unknown field', { method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion({ foo: 1 }))) }, 400, /foo/],
   ['a wrong type', { method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion({ exitCode: '0' }))) }, 400, /exitCode/],
-  ['two mistakes', { method: 'POST', path: COMPLETE, headers: signalHeaders('{"action":"stop"}') }, 400, /container[^]*action|action[^]*container/],
+  ['two mistakes', { method: 'POST', path: COMPLETE, headers: signalHeaders('{"container":"","action":"stop"}') }, 400, /container[^]*action|action[^]*container/],
   ['a header that is too long', { method: 'POST', path: COMPLETE, headers: signalHeaders(' '.repeat(4097)) }, 413, /4096/],
   ['a body that says it is too long', { method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'content-length': '5120' }, body: 'x' }, 413, /4096/],
   ['a GET of the completion', { path: COMPLETE, headers: signalHeaders(GOOD) }, 405, /POST/],

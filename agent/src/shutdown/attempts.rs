@@ -7,6 +7,7 @@ use drain::admin;
 use drain::time::Instant;
 use pod::delivery::Held;
 
+use super::times;
 use crate::os::http::Problem;
 use crate::proxy::sidecar::NoSignal;
 
@@ -89,6 +90,10 @@ pub struct Attempts {
     routes: Vec<(Route, Outcome)>,
     /// The last reading that the decider, that is the filter or the agent's own machine, has accepted.
     last_reported: Option<Held>,
+    /// Whether the filter has accepted a second idle report in a row, after which it ends the proxy.
+    confirmed: bool,
+    /// When such a report was sent last. An Envoy that ends does not always answer.
+    confirms_at: Option<Instant>,
     /// When a report last differed from the one before.
     moved_at: Instant,
     /// Filters that may have accepted the completion and do not respond.
@@ -113,7 +118,27 @@ impl Attempts {
         if self.last_reported != held || held.is_none() {
             self.moved_at = now;
         }
+        let idle = |held: Option<Held>| held.is_some_and(|held| held.is_idle());
+        self.confirmed = idle(self.last_reported) && idle(held);
         self.last_reported = held;
+    }
+
+    /// Records that a report of `held` is sent now.
+    pub fn sends(&mut self, held: Option<Held>, now: Instant) {
+        if held.is_some_and(|held| held.is_idle()) && self.last_reported.is_some_and(|reported| reported.is_idle()) {
+            self.confirms_at = Some(now);
+        }
+    }
+
+    /// Whether the proxy, which has just ended, ended by the decision of the filter or of the agent. Before everything is delivered, a decider
+    /// ends the proxy only after its limits.
+    #[must_use]
+    pub fn is_by_decision(&self, now: Instant) -> bool {
+        match self.success() {
+            None => false,
+            Some(Route::Filter(_)) => self.confirmed || self.confirms_at.is_some_and(|at| now.since(at) < times::DECISION),
+            Some(_) => self.last_reported.is_none_or(|reported| reported.is_idle()),
+        }
     }
 
     /// When bytes were last seen to move.

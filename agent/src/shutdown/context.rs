@@ -126,8 +126,8 @@ impl<W: World> Context<'_, W> {
         if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { self.options.reason() }
     }
 
-    /// The completion, with `held`, what the kernel holds.
-    pub fn completion(&self, sidecar: &Sidecar<'_, W>, held: Option<Held>) -> Completion {
+    /// The completion of the end at `ended_at`, with `held`, what the kernel holds.
+    pub fn completion(&self, sidecar: &Sidecar<'_, W>, held: Option<Held>, ended_at: Instant) -> Completion {
         let (exit_code, signal) = self.task.exit_status();
         // If the sockets of the proxy cannot be told from others, no socket does not mean no connection.
         let known = sidecar.is_known();
@@ -142,7 +142,7 @@ impl<W: World> Context<'_, W> {
             signal,
             action: self.action(sidecar),
             unsent,
-            ended_at_ms: Some(milliseconds(self.task.at.since_zero())),
+            ended_at_ms: Some(milliseconds(ended_at.since_zero())),
         }
     }
 
@@ -157,7 +157,7 @@ impl<W: World> Context<'_, W> {
 
     /// The same for the first time after SIGTERM. While nothing answers, there is no progress, but there must be a verdict.
     pub fn report_sigterm(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
-        if !attempts.reports_progress {
+        if !attempts.reports_progress && self.world.terminated_at(Source::LastAnswer).is_some() {
             self.report_progress(sidecar, attempts);
         }
     }

@@ -37,17 +37,20 @@ _UID = 65532
 
 def arguments(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings) -> list[str]:
     """The agent's arguments, without those that are its defaults. `main` is `None` if kubelet tells the end of the task."""
-    words = []
+    words = ["watch"]
     if main is not None:
-        words = ["--container", main, "--placement", form.agent, "--restart-policy", spec.restart_policy or "Always"]
-        words += ["--state-dir", _STATE_FOLDER]
+        words += ["--container", main]
+    # Envoy tells the placement too, but the hook also gets pods without a proxy. There an agent that is told does not restart.
+    words += ["--placement", form.agent]
+    if main is not None:
+        words += ["--restart-policy", spec.restart_policy or "Always", "--state-dir", _STATE_FOLDER]
     words += grace_period.arguments(spec)
     # The defaults of the settings are those of the agent.
     if settings.signal_port != Settings.signal_port:
         words += ["--signal-port", str(settings.signal_port)]
     if settings.drain_timeout not in ("", DRAIN_TIMEOUT):
         words += ["--drain-timeout", settings.drain_timeout]
-    return ["watch", *words] if words else []
+    return words
 
 
 def container(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings, client: "Configuration") -> V1Container:
@@ -56,7 +59,7 @@ def container(spec: "V1PodSpec", main: str | None, form: "Form", settings: Setti
         name=AGENT,
         image=settings.image,
         image_pull_policy=settings.image_pull_policy or None,
-        args=arguments(spec, main, form, settings) or None,
+        args=arguments(spec, main, form, settings),
         resources=V1ResourceRequirements(
             requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
             limits={"memory": settings.memory_limit},

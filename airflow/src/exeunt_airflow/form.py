@@ -44,7 +44,7 @@ def choose(pod: "V1Pod", settings: Settings, versions: ClusterVersions) -> Form:
         return Form("classic", "regular")
     if proxy == "classic" and settings.placement != "auto":
         return Form("classic", settings.placement)
-    version = versions.version_for(pod, needed="auto" in (proxy, settings.placement))
+    version = versions.version_for(pod, needed=proxy != "native")
     if version is not None and version < FIRST_WITH_NATIVE_SIDECARS:
         if "native" in (proxy, settings.placement):
             number = ".".join(map(str, version))

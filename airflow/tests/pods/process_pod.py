@@ -20,10 +20,10 @@ from exeunt_airflow.container_names import AGENT, PROXY, XCOM_HELPER
 from fake_kubernetes.containers import Container
 from fake_kubernetes.store import Json
 from harness import paths
-from harness.agent import Agent
 from harness.child import Child
 from harness.envoy import Envoy
 from harness.pod import Pod
+from harness.process import pidfds
 from harness.scene import Scene
 from harness.task import Task
 from harness.wait import until
@@ -31,6 +31,7 @@ from harness.wait import until
 # More than the sockets of a pod can hold, and delivered in half a second.
 _UPLOAD = 3_000_000
 _RATE = 6_000_000
+_AGENT_UID = "65532"
 _STATUS = "sidecar.istio.io/status"
 _XCOM_FOLDER = "/airflow/xcom"
 # What the agent writes when it knows what to do.
@@ -59,9 +60,8 @@ class _AgentAlone(_Process):
     """The agent in a process namespace of its own, where it is process 1. Kubelet sends its signals to the agent itself."""
 
     def __init__(self, child: Child) -> None:
-        """Returns when the agent has decided what to do."""
+        """The agent is the only child of this process, which has made the namespace."""
         super().__init__(child)
-        until("the agent waits for kubelet, or refuses the pod", lambda: any(word in child.log.read_text() for word in _DECIDED))
         (number,) = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
         self._pid = int(number)
 
@@ -125,18 +125,14 @@ class ProcessPod:
         # The harness needs the proxy before the task, and the task before the agent. In these pods the order makes no difference.
         self._envoy = self._scene.envoy(pilot_agent=True)
         self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
-        self._agent: Agent | None = None
         self._others: list[Child] = []
 
     def start(self, name: str, spec: Json) -> Container:
         """Starts a container. Its name decides which program runs."""
         if name == PROXY:
             return _Proxy(self._envoy)
-        if name == AGENT and not self._shares_processes:
-            return self._start_agent_alone(spec)
         if name == AGENT:
-            self._agent = self._scene.agent(self._task, *self._agent_arguments(spec))
-            return _Process(self._agent)
+            return self._start_agent(spec)
         if name == XCOM_HELPER:
             self._xcom_folder.mkdir()
             argv = [*spec["command"], *(spec.get("args") or [])]
@@ -179,27 +175,37 @@ class ProcessPod:
     def _xcom_folder(self) -> Path:
         return self._folder / "xcom"
 
-    def _start_agent_alone(self, spec: Json) -> _AgentAlone:
-        assert "env" not in spec
-        assert "volumeMounts" not in spec
-        user = str(spec["securityContext"]["runAsUser"])
+    def _start_agent(self, spec: Json) -> _Process:
+        """Starts the agent, and returns when it has decided what to do."""
         binary = shutil.copy(paths.agent(), self._folder / "exeunt-agent")
         message = self._folder / "termination-log-of-the-agent"
         message.touch()
         message.chmod(0o666)
-        argv: list[str | Path] = ["unshare", "--pid", "--fork", "--mount-proc", "--setuid", user, "--setgid", user, "--", binary]
-        argv += [*(spec.get("args") or ["watch"]), "--termination-log", message]
-        self._others.append(Child(argv, self._folder / "agent.log", network=self._network, container=AGENT, reports=False))
-        return _AgentAlone(self._others[-1])
+        argv: list[str | Path] = [binary, *self._agent_arguments(spec), "--termination-log", message]
+        if not self._shares_processes:
+            argv = ["unshare", "--pid", "--fork", "--mount-proc", "--setuid", _AGENT_UID, "--setgid", _AGENT_UID, "--", *argv]
+        uid = int(_AGENT_UID) if self._shares_processes else None
+        log = self._folder / "agent.log"
+        child = Child(argv, log, network=self._network, container=AGENT, uid=uid, reports=False)
+        self._others.append(child)
+        # An agent that watches the task holds a pidfd of it.
+        until(
+            "the agent watches the task, waits for kubelet, or refuses the pod",
+            lambda: any(word in log.read_text() for word in _DECIDED) or (self._shares_processes and pidfds(child.pid) > 0),
+        )
+        return _Process(child) if self._shares_processes else _AgentAlone(child)
 
     def _agent_arguments(self, spec: Json) -> list[str]:
+        assert spec["securityContext"]["runAsUser"] == int(_AGENT_UID)
+        if not self._shares_processes:
+            assert not {"env", "volumeMounts"} & spec.keys()
+            return list(spec["args"])
         words = spec["args"]
         assert words[0] == "watch"
-        assert spec["securityContext"]["runAsUser"] == 65532
         state = self._folder / "state"
         state.mkdir(exist_ok=True)
         state.chmod(0o777)
-        words = [str(state) if word == "/run/exeunt" else word for word in words[1:]]
+        words = [str(state) if word == "/run/exeunt" else word for word in words]
         # In a cluster the agent gets this value through the downward API.
         (variable,) = spec["env"]
         assert variable["name"] == "EXEUNT_ISTIO_STATUS"

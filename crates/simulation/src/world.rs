@@ -181,7 +181,8 @@ impl World {
             }
             // Kubelet and the kernel can decide to kill the agent while the time passes.
             let killed = self.kills.first().map(|(at, _)| at * MILLISECOND);
-            let stop = [Some(end), self.kubelet.kills_agent_at(), killed].into_iter().flatten().min().unwrap_or(end).max(self.now);
+            let stop =
+                [Some(end), self.kubelet.kills_agent_at(), killed].into_iter().flatten().min().unwrap_or(end).max(self.now);
             match self.agenda.first_entry().filter(|entry| entry.key().0 <= stop) {
                 Some(entry) => {
                     let ((at, _), happening) = entry.remove_entry();

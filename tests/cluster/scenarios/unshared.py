@@ -1,4 +1,4 @@
-"""A classic proxy in a pod that does not share its processes: nobody tells the agent the end of the task."""
+"""A classic proxy, or none, in a pod that does not share its processes: nobody tells the agent the end of the task."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from .. import messages, observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
-from ..shape import MAIN, PROXY, Agent, Shape
+from ..shape import MAIN, PROXY, Agent, Shape, Task
 from .common import AGENT, PLACEMENTS, SIZE, upload_task
 
 # The times are whole seconds of kubelet, and it has up to a second between two containers.
@@ -27,22 +27,49 @@ def _refused(agent: Agent, run: ScenarioRun) -> None:
     run.check_delivered(SIZE)
     run.check_agent_exit(0)
     run.check_agent_restarts(0)
-    run.check(run.facts.verdict_field("proxy") == "untouched", f"the verdict says proxy {run.facts.verdict_field('proxy')}")
-    reasons = " ".join(one["reason"] for one in run.facts.verdict_field("refused") or [])
-    run.check(messages.CANNOT_SEE in reasons, f"the agent does not say that it cannot see the end, but: {reasons}")
-    for remedy in messages.REMEDIES:
-        run.check(remedy in reasons, f"the agent does not name the remedy {remedy}, but: {reasons}")
+    _check_refusal(run)
     others = [end for name in (MAIN, PROXY) if (end := observed.finished_at(pod, name))]
     ended = observed.finished_at(pod, AGENT_NAME)
     late = (ended - max(others)).total_seconds() if ended and others else None
     run.check(late is not None and late <= _AT_ONCE_S, f"the agent has ended {late} s after the task and the proxy")
 
 
-SCENARIOS = tuple(
-    Scenario(
-        f"unshared-{agent}",
-        f"beside a classic sidecar, without shared processes, the agent names the remedies and keeps nobody, with {AGENT[agent]}",
-        partial(_refused, agent),
-    )
-    for agent in PLACEMENTS
+def _check_refusal(run: ScenarioRun) -> None:
+    proxy = run.facts.verdict_field("proxy")
+    run.check(proxy == "untouched", f"the verdict says proxy {proxy}, not untouched")
+    reasons = " ".join(one["reason"] for one in run.facts.verdict_field("refused") or [])
+    run.check(messages.CANNOT_SEE in reasons, f"the agent does not say that it cannot see the end, but: {reasons}")
+    for remedy in messages.REMEDIES:
+        run.check(remedy in reasons, f"the agent does not name the remedy {remedy}, but: {reasons}")
+
+
+def _no_proxy(agent: Agent, run: ScenarioRun) -> None:
+    run.start(Shape(agent=agent, sharing=False, inject=False, tasks=(Task(command=("sleep", str(_WORK_S))),)))
+    run.wait_ended()
+    run.observe()
+    run.check_phase("Succeeded")
+    run.check_job("Complete")
+    run.check_agent_exit(0)
+    _check_refusal(run)
+    late = run.facts.seconds_after
+    run.check(late is not None and late <= _AT_ONCE_S, f"the pod has ended {late} s after its task")
+
+
+SCENARIOS = (
+    *(
+        Scenario(
+            f"unshared-{agent}",
+            f"beside a classic sidecar, with nothing shared, the agent names the remedies and keeps nobody, with {AGENT[agent]}",
+            partial(_refused, agent),
+        )
+        for agent in PLACEMENTS
+    ),
+    *(
+        Scenario(
+            f"unshared-no-proxy-{agent}",
+            f"in a pod that gets no proxy, with nothing shared, the agent keeps nobody, with {AGENT[agent]}",
+            partial(_no_proxy, agent),
+        )
+        for agent in PLACEMENTS
+    ),
 )

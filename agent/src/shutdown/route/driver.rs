@@ -128,7 +128,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
         }
         attempts.report(held, self.context.world.now());
         self.context.report_progress(sidecar, attempts);
-        self.handle(attempts, Event::Signal(self.context.completion(sidecar, held)));
+        self.handle(attempts, Event::Signal(self.context.completion(sidecar, held, self.context.task.at)));
     }
 
     /// Gives `event` to the machine, and makes the calls that it wants.

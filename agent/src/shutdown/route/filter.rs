@@ -30,8 +30,10 @@ struct Session<'c, W: World> {
     at: SocketAddr,
     reporter: Reporter,
     failures: u32,
-    /// Whether the filter no longer knows of the completion.
+    /// Whether the filter no longer knows of the completion, or must hear of another end.
     lost: bool,
+    /// The end that the reports are about.
+    ended_at: Instant,
     /// When the next report is allowed.
     report_from: Instant,
     /// When to ask for the status if nothing else is sent.
@@ -91,6 +93,7 @@ impl<'c, W: World> Session<'c, W> {
             reporter: Reporter::new(now),
             failures: 0,
             lost: false,
+            ended_at: context.task.at,
             report_from: now,
             check_at: now,
             eager_pause: times::EAGER_CHECK,
@@ -127,16 +130,22 @@ impl<'c, W: World> Session<'c, W> {
         }
         let reports = now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let response = if reports {
+            attempts.sends(held, now);
             self.report(sidecar, held)
         } else if now >= self.check_at {
             self.ask(sidecar)
         } else {
             return None;
         };
+        let before = attempts.last_reported();
         match response {
             Ok(status) => {
                 if reports {
                     self.accepted(sidecar, attempts, held);
+                }
+                if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
+                    self.begin_again(now);
+                    return None;
                 }
                 self.on_status(sidecar, &status, now)
             }
@@ -161,6 +170,14 @@ impl<'c, W: World> Session<'c, W> {
         }
         self.check_later(sidecar);
         None
+    }
+
+    /// The filter has drained, and then the task has sent more: SIGTERM was not from kubelet, and the task has not ended.
+    fn begin_again(&mut self, now: Instant) {
+        info!("new data after the end: the task still runs, or has ended only now");
+        self.ended_at = now;
+        self.lost = true;
+        self.report_from = now;
     }
 
     fn on_failure(&mut self, sidecar: &mut Sidecar<'_, W>, failure: Failure, now: Instant) -> Option<Outcome> {
@@ -194,7 +211,7 @@ impl<'c, W: World> Session<'c, W> {
 
     /// Sends the completion with the reading `held`.
     fn report(&self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
-        let completion = self.context.completion(sidecar, held).to_json();
+        let completion = self.context.completion(sidecar, held, self.ended_at).to_json();
         let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
         let timeout = self.context.time_for(times::FILTER_CALL);
         self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
@@ -221,6 +238,11 @@ impl<'c, W: World> Session<'c, W> {
             status => Err(Failure::Refused { status, reason: first_line(body.bytes()) }),
         }
     }
+}
+
+/// Whether there is data in the reading `now` and was none in the last report, `before`.
+fn is_new_data(before: Option<Held>, now: Option<Held>) -> bool {
+    before.is_some_and(|before| before.is_idle()) && now.is_some_and(|now| !now.is_idle())
 }
 
 /// The first line of an error response, truncated.

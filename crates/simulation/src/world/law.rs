@@ -164,7 +164,8 @@ impl World {
         let margin = MARGIN + tolerance;
         let counted = Duration::from_millis(self.plan.kubelet.grace);
         let agents = self.kubelet.terminated().is_some_and(|at| self.since(at) + margin >= counted);
-        let kubelets = self.kubelet.kills_agent_at().is_some_and(|at| Duration::from_micros(self.now) + margin >= Duration::from_micros(at));
+        let kubelets =
+            self.kubelet.kills_agent_at().is_some_and(|at| Duration::from_micros(self.now) + margin >= Duration::from_micros(at));
         agents || kubelets
     }
 
@@ -262,7 +263,9 @@ impl World {
 
     /// Checks that the agent of a healthy pod leaves as soon as it can.
     fn check_promptness(&mut self) {
-        let Some(terminated) = self.kubelet.terminated().filter(|_| self.plan.is_healthy() && self.undelivered() == 0) else { return };
+        let Some(terminated) = self.kubelet.terminated().filter(|_| self.plan.is_healthy() && self.undelivered() == 0) else {
+            return;
+        };
         let delivered = self.ledger.delivered.unwrap_or_default().max(terminated);
         let late = self.since(delivered);
         if self.kubelet.task_has_ended() && late > PROMPT {
