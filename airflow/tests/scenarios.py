@@ -54,9 +54,10 @@ SCENARIOS = {
     "JobOperator, native proxy": Scenario("job", "native"),
 }
 
-# In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, and a deferrable operator
-# does not call callbacks at its end. Pods with XCom that share processes get no agent, and the others cannot run here: the provider
-# ends the helper with `kill -s SIGINT 1`, which the shell of Alpine understands and not every other. These are some of the other rows.
+# In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, and a deferrable
+# operator does not call callbacks at its end. Pods with XCom that share processes get no agent. The other pods with XCom cannot run
+# here: that provider ends the helper with `kill -s SIGINT 1`, which Alpine's shell understands, but Debian's does not. These are
+# some of the other rows.
 _ROWS_OF_AIRFLOW_2 = (
     "KubernetesExecutor",
     "KubernetesExecutor, exit 3",
