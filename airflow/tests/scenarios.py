@@ -55,7 +55,7 @@ SCENARIOS = {
 }
 
 # In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, and a deferrable
-# operator does not call callbacks at its end. Pods with XCom that share processes get no agent. The other pods with XCom cannot run
+# operator does not call callbacks at its end. Pods with XCom that share processes get no agent. Other pods with XCom cannot run
 # here: that provider ends the helper with `kill -s SIGINT 1`, which Alpine's shell understands, but Debian's does not. These are
 # some of the other rows.
 _ROWS_OF_AIRFLOW_2 = (
