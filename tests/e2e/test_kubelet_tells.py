@@ -136,3 +136,27 @@ def test_beside_a_native_proxy_a_restarted_envoy_does_not_matter(pod: Pod, make_
     scene.pilot_agent.ending.send(signal.SIGTERM)
     check_all_delivered(upstream, second, 6 * MB, within=30)
     assert (verdict["proxy"], verdict["undelivered"]["bytes"], verdict["limit"]) == ("left", 0, None)
+
+
+def test_a_proxy_that_ended_before_the_agent_was_told_means_a_wrong_order(pod: Pod, make_scene: MakeScene) -> None:
+    scene = make_scene(pod=pod)
+    scene.sidecar.injected("native", "base")
+    envoy = scene.envoy(pilot_agent=True)
+    with _start(scene, pod) as ours:
+        # Kubelet ends native sidecars in the reverse order of their list: istio-proxy is listed behind the agent.
+        scene.pilot_agent.ending.send(signal.SIGTERM)
+        envoy.gone(20)
+        ours.terminate()
+        assert ours.wait(10) == 0
+        verdict = ours.last_message()
+    assert verdict["advice"].startswith("list the agent behind istio-proxy in initContainers")
+
+
+def test_an_agent_that_starts_before_the_proxy_says_that_the_order_is_wrong(pod: Pod, make_scene: MakeScene) -> None:
+    scene = make_scene(pod=pod)
+    scene.sidecar.injected("native", "base")
+    with _start(scene, pod, "--proxy", "native", "--placement", "native") as ours:
+        scene.envoy()
+        ours.terminate()
+        assert ours.wait(10) == 0
+        assert "istio-proxy started after the agent: list the agent behind istio-proxy" in ours.log.read_text()
