@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::attempts::Attempts;
 use super::context::Context;
+use super::verdict::ProxyOutcome;
 use crate::os::World;
 use crate::os::world::Source;
 
@@ -28,14 +29,21 @@ pub enum Limit {
 // === impl Limit ===
 
 impl Limit {
-    /// The limit that has ended the drain of `context` just now, with data undelivered. `None`: the proxy has ended by itself.
-    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts) -> Option<Self> {
+    /// The limit that has ended the drain of `context` just now, with data undelivered, and `proxy` as it is. `None`: the proxy has ended by
+    /// itself.
+    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts, proxy: ProxyOutcome) -> Option<Self> {
+        if proxy == ProxyOutcome::Gone && attempts.success().is_none() {
+            return None;
+        }
         let is_over = |time: Duration, limit: Duration| time + SLACK >= limit;
         if context.grace_left(Source::Kernel).is_some_and(|left| left <= SLACK) {
             Some(Self::GracePeriod)
         } else if is_over(context.age(), context.options.drain_timeout) {
             Some(Self::DrainTimeout)
-        } else if is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout) {
+        } else if proxy == ProxyOutcome::Left
+            // The filter has its own clock.
+            || is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout)
+        {
             Some(Self::StallTimeout)
         } else {
             None
