@@ -233,8 +233,8 @@ def test_the_sample_of_an_engine_says_when_and_with_what_it_was_last_run(path: P
     assert dated or line.startswith("# Last run: never. Nobody has run this sample on a cluster.")
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*job*.yaml")), ids=lambda path: path.stem)
-def test_the_sample_of_a_job_says_when_and_with_what_it_was_last_run(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted([*SAMPLES.glob("*job*.yaml"), *SAMPLES.glob("airflow*")]), ids=lambda path: path.stem)
+def test_the_sample_of_a_job_or_of_airflow_says_when_and_with_what_it_was_last_run(path: Path) -> None:
     assert re.search(r"(?m)^# Last run: \d{1,2} \w+ 20\d\d, Istio [\d.]+, Kubernetes [\d.]+\.$", path.read_text())
 
 

@@ -72,6 +72,14 @@ def check_verdict(
     return verdict
 
 
+def check_early_verdict(verdict: Any) -> None:
+    """The verdict, written during a drain that kubelet has begun, says what is lost if it is the last one."""
+    assert (verdict["proxy"], verdict["ended"]) == ("draining", messages.ENDED_BY_KUBELET), verdict
+    assert verdict["undelivered"]["bytes"] > 0, verdict
+    assert verdict["limit"] == "grace-period", verdict
+    assert messages.RAISE_GRACE_PERIOD in verdict["advice"], verdict
+
+
 def without_filter(pod: JobPod) -> str:
     """The route of an agent that decides by itself: it ends a classic proxy, and leaves a native one to kubelet."""
     return messages.BY_SOCKET_TABLE if pod.form == "native" else messages.BY_ADMIN

@@ -6,7 +6,7 @@ import pytest
 
 from containers import images
 from containers.cells import both_forms, cell, each_placement
-from containers.checks import MB, SIZE, check_delivered, check_pod_and_task_succeeded, start_upload
+from containers.checks import MB, SIZE, check_delivered, check_early_verdict, check_pod_and_task_succeeded, start_upload
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement
@@ -53,18 +53,20 @@ def test_before_the_grace_period_ends_the_agent_reports_what_is_lost(make_pod: M
 
 
 @cell(event="short-grace", mode="watch", placement="native", form="native", policy="Never")
-def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod) -> None:
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod, *, fetched: bool) -> None:
     # The agent counts on Kubernetes' 30 s.
     pod = make_pod(form="native", grace_period_s=4, tells_grace_period=False)
-    base, upstream = start_upload(pod, rate=MB // 4)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    base, _ = start_upload(pod, rate=MB // 4)
+    check_early_verdict(pod.agent().early_verdict())
     check_pod_and_task_succeeded(pod, base)
     assert pod.agent().exit_code() == 137
     verdict = pod.agent().termination_message()
-    assert (verdict["proxy"], verdict["ended"]) == ("draining", messages.ENDED_BY_KUBELET)
-    assert verdict["limit"] == "grace-period"
-    assert messages.RAISE_GRACE_PERIOD in verdict["advice"]
-    # It was written about each second, and counts only what the kernel holds.
-    assert 0 < verdict["undelivered"]["bytes"] <= SIZE - upstream.arrived() + MB
+    # Kubelet ends the proxy at the moment at which it kills the agent, which may see that.
+    assert verdict["proxy"] in ("draining", "gone")
+    assert verdict["undelivered"]["bytes"] > 0
 
 
 @cell(event="short-grace", mode="watch", form="classic", policy="Never")

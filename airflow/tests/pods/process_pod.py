@@ -1,8 +1,8 @@
 """A pod whose containers are processes on this machine: the real Envoy, the real agent, a task, and Airflow's XCom helper.
 
 The processes share a network with Istio's capture rules, and each has its own user. They also share a process namespace, but the
-agent has its own if the pod does not say `shareProcessNamespace`. The agent gets exactly the arguments that are in the pod,
-except for the paths of volumes. Needs root.
+agent and the helper have one of their own if the pod does not say `shareProcessNamespace`. The agent gets exactly the arguments
+that are in the pod, except for the paths of volumes. Needs root.
 """
 
 import contextlib
@@ -56,14 +56,22 @@ class _Process:
             self._child.ending.send(signal.SIGTERM)
 
 
-class _AgentAlone(_Process):
-    """The agent in a process namespace of its own, where it is process 1. Kubelet sends its signals to the agent itself."""
+class _Alone(_Process):
+    """A process in a process namespace of its own, where it is process 1. Kubelet sends its signals to that process."""
 
     def __init__(self, child: Child) -> None:
-        """The agent is the only child of this process, which has made the namespace."""
+        """`child` has made the namespace: the process is its only child."""
         super().__init__(child)
-        (number,) = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+        children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        until("the process has a namespace of its own", lambda: children.read_text() != "")
+        (number,) = children.read_text().split()
         self._pid = int(number)
+
+    @property
+    def pid_in_pod(self) -> int:
+        """Its id in the namespace of the pod, which is the one in the middle."""
+        (line,) = [line for line in Path(f"/proc/{self._pid}/status").read_text().splitlines() if line.startswith("NSpid:")]
+        return int(line.split()[2])
 
     def end(self) -> None:
         """Sends SIGTERM, if the process still exists."""
@@ -126,6 +134,7 @@ class ProcessPod:
         self._envoy = self._scene.envoy(pilot_agent=True)
         self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
         self._others: list[Child] = []
+        self._helper: _Process | None = None
 
     def start(self, name: str, spec: Json) -> Container:
         """Starts a container. Its name decides which program runs."""
@@ -135,9 +144,9 @@ class ProcessPod:
             return self._start_agent(spec)
         if name == XCOM_HELPER:
             self._xcom_folder.mkdir()
-            argv = [*spec["command"], *(spec.get("args") or [])]
-            self._others.append(Child(argv, self._folder / "xcom.log", network=self._network, container=name, reports=False))
-            return _Process(self._others[-1])
+            argv: list[str | Path] = [*spec["command"], *(spec.get("args") or [])]
+            self._helper = self._started(argv, "xcom.log", name, uid=None)
+            return self._helper
         assert isinstance(self._task, Task)
         return _Process(self._task)
 
@@ -150,6 +159,8 @@ class ProcessPod:
     def execute(self, container: str, argv: list[str]) -> "subprocess.Popen[bytes]":
         """Runs a command in the namespaces of the pod."""
         argv = [word.replace(_XCOM_FOLDER, str(self._xcom_folder)) for word in argv]
+        if isinstance(self._helper, _Alone):
+            argv = ["nsenter", "--target", str(self._helper.pid_in_pod), "--pid", "--mount", "--", *argv]
         read_end, write_end = os.pipe()
         command = self._network.command(argv, container=container, uid=None, tell=write_end)
         pipe = subprocess.PIPE
@@ -181,19 +192,26 @@ class ProcessPod:
         message = self._folder / "termination-log-of-the-agent"
         message.touch()
         message.chmod(0o666)
-        argv: list[str | Path] = [binary, *self._agent_arguments(spec), "--termination-log", message]
-        if not self._shares_processes:
-            argv = ["unshare", "--pid", "--fork", "--mount-proc", "--setuid", _AGENT_UID, "--setgid", _AGENT_UID, "--", *argv]
-        uid = int(_AGENT_UID) if self._shares_processes else None
-        log = self._folder / "agent.log"
-        child = Child(argv, log, network=self._network, container=AGENT, uid=uid, reports=False)
-        self._others.append(child)
+        argv = [binary, *self._agent_arguments(spec), "--termination-log", message]
+        agent = self._started(argv, "agent.log", AGENT, uid=int(_AGENT_UID))
+        child, log = self._others[-1], self._folder / "agent.log"
         # An agent that watches the task holds a pidfd of it.
         until(
             "the agent watches the task, waits for kubelet, or refuses the pod",
             lambda: any(word in log.read_text() for word in _DECIDED) or (self._shares_processes and pidfds(child.pid) > 0),
         )
-        return _Process(child) if self._shares_processes else _AgentAlone(child)
+        return agent
+
+    def _started(self, argv: list[str | Path], log: str, container: str, uid: int | None) -> _Process:
+        """Starts a container: with the processes of the pod, or alone, as the pod says."""
+        options: dict[str, Any] = {"network": self._network, "container": container, "reports": False}
+        if self._shares_processes:
+            self._others.append(Child(argv, self._folder / log, uid=uid, **options))
+            return _Process(self._others[-1])
+        user = [] if uid is None else ["--setuid", str(uid), "--setgid", str(uid)]
+        alone: list[str | Path] = ["unshare", "--pid", "--fork", "--mount-proc", *user, "--", *argv]
+        self._others.append(Child(alone, self._folder / log, **options))
+        return _Alone(self._others[-1])
 
     def _agent_arguments(self, spec: Json) -> list[str]:
         assert spec["securityContext"]["runAsUser"] == int(_AGENT_UID)

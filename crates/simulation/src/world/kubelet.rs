@@ -114,6 +114,10 @@ impl Kubelet {
         self.terminated
     }
 
+    pub(super) const fn has_told(&self) -> bool {
+        self.has_told
+    }
+
     pub(super) const fn is_deleted(&self) -> bool {
         self.deleted_until.is_some()
     }
