@@ -83,11 +83,11 @@ def _restart_all(run: ScenarioRun) -> None:
     run.check_agent_restarts(1)
 
 
-def _two_main_containers(run: ScenarioRun) -> None:
+def _three_main_containers(run: ScenarioRun) -> None:
     first = Task(("wait",))
     second = Task(("upload", "--bytes", str(SIZE), "--rate", str(2 * MB)), name="second")
-    slow = Task(("wait", "--work", "8"), name="third")
-    run.start(three_lines(tasks=(first, second, slow)))
+    third = Task(("wait", "--work", "8"), name="third")
+    run.start(three_lines(tasks=(first, second, third)))
     run.wait_ended()
     run.wait_received("second")
     run.check_end(proxy="left", route="")
@@ -127,7 +127,7 @@ SCENARIOS = (
     Scenario("kubelet-on-failure", "a task that fails twice under OnFailure keeps its proxy, and the agent sleeps", _on_failure),
     Scenario("kubelet-restart-rule", "a task that its own restart rule starts twice again keeps its proxy", _restart_rule),
     Scenario("kubelet-restart-all", "before and after RestartAllContainers everything arrives", _restart_all),
-    Scenario("kubelet-three-mains", "the drain begins after the last of three main containers", _two_main_containers),
+    Scenario("kubelet-three-mains", "the drain begins after the last of three main containers", _three_main_containers),
     Scenario("kubelet-start-error", "a task whose command does not exist fails its pod, and keeps nobody", _start_error),
     Scenario("kubelet-idle", "a task that has sent nothing ends its pod at once", _idle),
 )
