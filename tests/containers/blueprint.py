@@ -17,6 +17,7 @@ from harness.release import NEWEST, binary
 from harness.sidecar import Sidecar
 
 _STATE_DIR = "/run/exeunt"
+_DEFAULT_GRACE_PERIOD_S = 30
 # What the injector writes to the annotation sidecar.istio.io/status; a pod without a sidecar has no annotation.
 _STATUS: dict[Form, dict[str, Any]] = {
     "classic": {"initContainers": ["istio-init"], "containers": ["istio-proxy"], "revision": "default"},
@@ -35,16 +36,46 @@ class Blueprint:
     form: Form = "classic"
     policy: Policy = "Never"
     main_containers: Sequence[str] = ("base",)
-    grace_period_s: int = 30
+    grace_period_s: int = _DEFAULT_GRACE_PERIOD_S
     # More options of the agent.
     options: Sequence[str] = ()
-    # Whether the agent has its folder, and whether it is told the proxy's form.
+    # Whether the agent has its folder, and whether the downward API and Envoy tell it the proxy's form.
     state_dir: bool = True
     status: bool = True
+    envoy_tells: bool = True
+    # Whether the user adds only the agent's container: it has no options, environment and folder, and the pod shares no
+    # processes. By default that is so where kubelet tells the agent the end of the task.
+    bare: bool | None = None
+    # Whether the agent is told a grace period that is not Kubernetes' default.
+    tells_grace_period: bool = True
+    # Whether the agent is listed before a native proxy, which is wrong.
+    agent_first: bool = False
     # Containers that are neither main containers nor exeunt's or Istio's.
     helpers: list[Container] = field(default_factory=list)
     # For the named containers: the event that makes the image available.
     pulled: dict[str, threading.Event] = field(default_factory=dict)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the user adds only the agent's container."""
+        if self.bare is not None:
+            return self.bare
+        return self.mode == "watch" and (self.placement, self.form) == ("native", "native") and self.envoy_tells
+
+    @property
+    def kubelet_tells(self) -> bool:
+        """Whether kubelet tells the agent the end of the task, by SIGTERM."""
+        return self.is_bare and (self.mode, self.placement, self.form) == ("watch", "native", "native")
+
+    def tell(self, sidecar: Sidecar) -> None:
+        """Lets Envoy tell the form of the proxy and the pod's regular containers, as pilot-agent does."""
+        if not self.envoy_tells:
+            sidecar.injected(None)
+            return
+        regular = [*self.main_containers, *(helper.name for helper in self.helpers)]
+        if self.mode == "watch" and self.placement == "regular":
+            regular.append("exeunt")
+        sidecar.injected("native" if self.form == "native" else "classic", *regular)
 
     def spec(
         self, command: Sequence[str], sidecar: Sidecar, wasm: Path, ready: Callable[[], bool], pre_stop: Callable[[], None]
@@ -61,6 +92,8 @@ class Blueprint:
         last = proxy if self.form == "classic" else []
         # The injector puts a native proxy before all other sidecars, and a regular one last, or first if the others wait for it.
         sidecars = [*native_proxy, *(agent if self.placement == "native" else [])]
+        if self.agent_first:
+            sidecars.reverse()
         containers = [*first, *(agent if self.placement == "regular" else []), *main, *self.helpers, *last]
         return PodSpec(sidecars, containers, self.policy, self.grace_period_s)
 
@@ -89,19 +122,28 @@ class Blueprint:
         if not root.exists():
             root.mkdir()
             shutil.copy(paths.agent(), root / "exeunt-agent")
-        words = [images.AGENT, "watch"]
-        for name in self.main_containers:
-            words += ["--container", name]
-        words += ["--placement", self.placement, "--restart-policy", self.policy, *self.options]
-        words += ["--grace-period", f"{self.grace_period_s}s"]
-        words += ["--state-dir", _STATE_DIR]
+        # The image's entry point.
+        words = [images.AGENT]
+        environment = {}
         mounts = []
-        if self.state_dir:
-            volume = self.folder / "emptydir"
-            volume.mkdir()
-            volume.chmod(0o777)
-            mounts.append(Mount(volume, _STATE_DIR, writable=True))
-        return Container("exeunt", words, AGENT_UID, root, mounts, self._istio_status(), pulled=self.pulled.get("exeunt"))
+        if not self.is_bare:
+            words.append("watch")
+            for name in self.main_containers:
+                words += ["--container", name]
+            words += ["--placement", self.placement, "--restart-policy", self.policy, "--state-dir", _STATE_DIR]
+            environment = self._istio_status()
+            if self.state_dir:
+                mounts.append(self._state_dir())
+        words += self.options
+        if self.tells_grace_period and self.grace_period_s != _DEFAULT_GRACE_PERIOD_S:
+            words += ["--grace-period", f"{self.grace_period_s}s"]
+        return Container("exeunt", words, AGENT_UID, root, mounts, environment, pulled=self.pulled.get("exeunt"))
+
+    def _state_dir(self) -> Mount:
+        volume = self.folder / "emptydir"
+        volume.mkdir()
+        volume.chmod(0o777)
+        return Mount(volume, _STATE_DIR, writable=True)
 
     def _istio_status(self) -> dict[str, str]:
         if not self.status:

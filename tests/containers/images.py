@@ -61,6 +61,11 @@ def idle_then_post(port: int, path: str) -> list[str]:
     return ["/bin/sh", "-c", script, "task", *task("idle")]
 
 
+def before_script(script: str, command: Sequence[str]) -> list[str]:
+    """The command line of a shell that runs the command, then `script`, and exits with the code of the command."""
+    return ["/bin/sh", "-c", f'"$@"; code=$?; {script}; exit $code', "task", *command]
+
+
 def after_script(script: str, command: Sequence[str]) -> list[str]:
     """The command line of a shell that runs `script`, then the command."""
     return ["/bin/sh", "-c", f'{script}; exec "$@"', "task", *command]

@@ -10,6 +10,7 @@ from containers.spec import Container
 from harness import process, verdict
 from harness.child import Child, Report
 from harness.ending import Ending
+from harness.wait import until
 
 
 class Instance:
@@ -40,6 +41,9 @@ class Instance:
         self.ending = Ending(self.pid, self.describe)
         start = podman.command("start", "--attach", "--interactive", "--sig-proxy=false", self.id)
         self._attached = Child(start, log, reports=container.reports)
+        # Kubelet goes on only when the runtime has started the container. Before that, a SIGTERM would be lost in a PID namespace
+        # of its own, because the runtime's code is process 1 there and has no handler.
+        until("the container runs its own program", lambda: not process.name(self.pid).startswith("runc:"), 30)
 
     @property
     def running(self) -> bool:
@@ -90,6 +94,12 @@ class Instance:
     def wakeups(self) -> int:
         """How often the first process has slept and was woken."""
         return process.number(self.pid, "voluntary_ctxt_switches")
+
+    def early_verdict(self) -> Any:
+        """Waits until the agent has written a verdict to the termination message while it still drains, and returns it."""
+        # The agent writes the file anew each second: a reader can find it empty.
+        text = until("there is an early verdict", lambda: next(iter(self.message.read_text().splitlines()), None))
+        return verdict.check(text)
 
     def termination_message(self) -> Any:
         """The verdict in the termination message, checked against its schema."""

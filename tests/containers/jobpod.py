@@ -43,7 +43,8 @@ class JobPod(Closing):
         self._upstreams: list[Upstream] = []
         self._proxies: list[Proxy] = []
         self._stack = contextlib.ExitStack()
-        self.sandbox = self._stack.enter_context(Sandbox(podman, folder, captured=self.form != "absent"))
+        sandbox = Sandbox(podman, folder, captured=self.form != "absent", shared=not self.blueprint.is_bare)
+        self.sandbox = self._stack.enter_context(sandbox)
 
     @property
     def mode(self) -> Mode:
@@ -59,6 +60,11 @@ class JobPod(Closing):
     def form(self) -> Form:
         """The form of the proxy."""
         return self.blueprint.form
+
+    @property
+    def kubelet_tells(self) -> bool:
+        """Whether kubelet tells the agent the end of the task."""
+        return self.blueprint.kubelet_tells
 
     @property
     def kubelet(self) -> Kubelet:
@@ -82,6 +88,7 @@ class JobPod(Closing):
 
     def start(self, *command: str) -> None:
         """Lets kubelet run the pod; `command` is that of every main container."""
+        self.blueprint.tell(self.sidecar)
         spec = self.blueprint.spec(command, self.sidecar, paths.wasm(), self.proxy_is_ready, self._drain)
         self._kubelet = Kubelet(spec, self.sandbox, back_off_s=self._back_off_s)
         self._stack.callback(self._kubelet.close)
@@ -102,12 +109,14 @@ class JobPod(Closing):
     # === The containers ===
 
     def ready(self, name: str = "base", run: int = 1, *, proxied: bool = True) -> Instance:
-        """Waits until a run of a main container waits for `go`, the agent watches it, and with `proxied` the proxy is ready."""
+        """Waits until a run of a main container waits for `go`, the agent for its end, and with `proxied` the proxy is ready."""
         instance = self.kubelet.instance(name, run)
         instance.report("ready", within=30)
         if self.form != "absent" and proxied:
             until("the proxy is ready", self.proxy_is_ready, 30)
-        if self.mode == "watch":
+        if self.kubelet_tells:
+            self.await_agent_log(messages.WAITS_FOR_KUBELET)
+        elif self.mode == "watch" and not self.blueprint.is_bare:
             self.await_agent_log(messages.watching(name), times=run)
         return instance
 
@@ -136,9 +145,9 @@ class JobPod(Closing):
             self._proxies.append(known)
         return known
 
-    def processes(self) -> list[Process]:
-        """Every process of the pod's containers."""
-        return self.sandbox.processes()
+    def processes_seen_by(self, instance: Instance) -> list[Process]:
+        """Every process that the processes of a container see: those of all containers only if the pod shares its processes."""
+        return self.sandbox.processes_seen_by(instance)
 
     def transitions(self) -> list[str]:
         """The changes of the filter's state in the proxies' logs, as `serving => draining: …`."""

@@ -6,6 +6,11 @@ _INNER = ("exec", "complete")
 
 _RESTARTED_UNDER_BOTH = "Kubelet restarts a native sidecar under both policies; tested under Never."
 
+_SEES_THE_END = "This agent sees the end of the task by itself. SIGTERM only begins the grace period, as in the row before."
+_ONLY_AMONG_NATIVE = (
+    "Kubelet ends all regular containers at the same time, and native sidecars after them: only among these the order counts."
+)
+
 # The first reason that matches a cell counts.
 REASONS: list[tuple[Pattern, str]] = [
     (
@@ -72,16 +77,32 @@ REASONS: list[tuple[Pattern, str]] = [
         "The filter has the signal and continues alone, as with `exec`; for the filter there is no difference.",
     ),
     (
-        {"event": ("hung", "proxy-lost", "no-status", "own-end"), "mode": _INNER},
+        {"event": ("hung", "proxy-lost", "proxy-restarted", "no-status", "own-end"), "mode": _INNER},
         "After the end of the task all modes run the same code, which `watch` tests. The only difference: `complete` goes down"
         " the ladder only once, because a script waits for its exit code.",
     ),
-    ({"event": "proxy-lost", "form": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
+    ({"event": ("proxy-lost", "proxy-restarted"), "form": "native", "policy": "OnFailure"}, _RESTARTED_UNDER_BOTH),
+    (
+        {"event": "proxy-restarted", "form": ("classic", "hold"), "policy": "Never"},
+        "Kubelet does not start a regular container again: the rest of the task has no proxy, with or without exeunt.",
+    ),
     (
         {"event": "deleted", "mode": "complete"},
         "SIGTERM ends the shell, so the last line of the script does not run, unless the script has a trap.",
     ),
     ({"event": "deleted", "policy": "OnFailure"}, "Kubelet restarts nothing in a deleted pod, under both policies."),
+    (
+        {"event": "stray", "mode": _INNER},
+        "The agent is in the main container: a SIGTERM to that is a deletion, or looks like one. See the row before.",
+    ),
+    (
+        {"event": "stray", "placement": "regular"},
+        _SEES_THE_END,
+    ),
+    (
+        {"event": "stray", "form": ("classic", "hold")},
+        _SEES_THE_END,
+    ),
     (
         {"event": "short-grace", "mode": _INNER},
         "The agent is in the main container. Until that container ends, only a deletion of the pod ends the proxy: see the row"
@@ -96,8 +117,28 @@ REASONS: list[tuple[Pattern, str]] = [
         "Kubelet ends a native proxy only after the agent's container has ended, or when the pod is deleted; then it is as with"
         " classic.",
     ),
+    (
+        {"event": "unshared", "placement": "native", "form": "native"},
+        "So are the pods of all other tests of this column: kubelet tells the end of the task.",
+    ),
+    (
+        {"event": "wrong-order", "mode": _INNER},
+        _ONLY_AMONG_NATIVE,
+    ),
+    (
+        {"event": "wrong-order", "placement": "regular"},
+        _ONLY_AMONG_NATIVE,
+    ),
+    (
+        {"event": "wrong-order", "form": ("classic", "hold")},
+        _ONLY_AMONG_NATIVE,
+    ),
     ({"event": "helper", "mode": _INNER}, "In this mode the agent observes only its own container."),
     ({"event": "no-state-dir", "mode": _INNER}, "In this mode the agent has no folder: its state ends together with it."),
+    (
+        {"event": "no-state-dir", "form": "native", "placement": "native"},
+        "Where kubelet tells the end of the task, the agent has no state: no test of this column gives it a folder.",
+    ),
     ({"event": "no-state-dir", "form": "native"}, "The proxy's form makes no difference here: as with classic."),
     (
         {"form": "hold"},

@@ -31,17 +31,21 @@ class Process:
 
 
 class Sandbox(Closing):
-    """An empty pod (`shareProcessNamespace: true`) with podman's pause process, and with Istio's capture rules if `captured`."""
+    """An empty pod with podman's pause process, and with Istio's capture rules if `captured`."""
 
-    def __init__(self, podman: Podman, folder: Path, *, captured: bool) -> None:
-        """Makes the sandbox; kubelet's files and the containers' logs go to `folder`."""
+    def __init__(self, podman: Podman, folder: Path, *, captured: bool, shared: bool) -> None:
+        """Makes the sandbox; kubelet's files and the containers' logs go to `folder`.
+
+        `shared` is the pod's `shareProcessNamespace`.
+        """
         self.folder = folder
         self._podman = podman
         self._messages = folder / "pods" / "5b1c0f9e-0000-4000-8000-000000000000" / "containers"
         self._instances: list[Instance] = []
         with contextlib.ExitStack() as stack:
             name = f"exeunt-{secrets.token_hex(3)}"
-            self._pod = podman("pod", "create", "--name", name, "--share", "net,ipc,pid", "--network", "none")
+            share = "net,ipc,pid" if shared else "net,ipc"
+            self._pod = podman("pod", "create", "--name", name, "--share", share, "--network", "none")
             stack.callback(self._delete_pod)
             podman("pod", "start", self._pod)
             infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self._pod)
@@ -68,9 +72,9 @@ class Sandbox(Closing):
         self._instances.append(instance)
         return instance
 
-    def processes(self) -> list[Process]:
-        """Every process of the containers."""
-        ours = Path(f"/proc/{self._pause}/ns/pid").stat().st_ino
+    def processes_seen_by(self, instance: Instance) -> list[Process]:
+        """Every process in the PID namespace of a container, without podman's pause process."""
+        ours = Path(f"/proc/{instance.pid}/ns/pid").stat().st_ino
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             # A process may end while the folder is read.

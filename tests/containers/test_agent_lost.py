@@ -5,7 +5,16 @@ import signal
 import pytest
 
 from containers.cells import cell, each_form
-from containers.checks import MB, SIZE, check_delivered, check_proxy_ended_by_itself, check_verdict, start_upload
+from containers.checks import (
+    MB,
+    SIZE,
+    check_delivered,
+    check_early_verdict,
+    check_no_restart,
+    check_proxy_ended_by_itself,
+    check_verdict,
+    start_upload,
+)
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement, Policy
@@ -27,7 +36,7 @@ def test_an_agent_that_is_killed_while_the_task_runs_finds_it_again(
     base = pod.ready()
     pod.proxy()
     pod.agent().send(signal.SIGKILL)
-    pod.await_agent_log(messages.watching("base"), run=2)
+    pod.await_agent_log(messages.WAITS_FOR_KUBELET if pod.kubelet_tells else messages.watching("base"), run=2)
     base.send_line("go")
     check_delivered(pod, upstream, base)
     check_verdict(pod)
@@ -43,6 +52,21 @@ def test_an_agent_that_is_killed_during_the_drain_continues_it(make_pod: MakePod
 @cell(event="agent-lost-draining", mode="watch", form="native", placement="regular", policy="OnFailure")
 def test_a_regular_agent_beside_a_native_proxy_continues_too(make_pod: MakePod) -> None:
     check_continues(make_pod(placement="regular", policy="OnFailure", form="native"))
+
+
+@cell(event="agent-lost-draining", mode="watch", form="native", placement="native", policy="Never")
+def test_an_agent_that_is_killed_while_the_pod_ends_has_reported_what_is_lost(make_pod: MakePod) -> None:
+    # Kubelet starts nothing again in a pod that ends: it ends the proxy next.
+    pod = make_pod(form="native")
+    base, upstream = start_upload(pod, rate=MB)
+    check_early_verdict(pod.agent().early_verdict())
+    pod.agent().send(signal.SIGKILL)
+    assert pod.kubelet.wait() == "Succeeded"
+    assert (base.exit_code(), pod.agent().exit_code()) == (0, 137)
+    check_early_verdict(pod.agent().termination_message())
+    check_no_restart(pod)
+    assert not upstream.ending.comes(10 * upstream.unread_s)
+    assert upstream.arrived() < SIZE
 
 
 @cell(event="agent-lost-draining", mode="watch", placement="regular", form="classic", policy="Never")

@@ -2,9 +2,13 @@
 
 import signal
 
+import pytest
+
 from containers.cells import both_forms, cell, each_placement
 from containers.checks import MB, RATE, SIZE, check_good_end, check_no_restart, check_proxy_ended_by_itself, start_upload
 from containers.conftest import MakePod
+from containers.instance import Instance
+from containers.jobpod import JobPod
 from containers.spec import Form, Placement
 from harness.wait import until
 
@@ -42,8 +46,7 @@ def test_the_proxy_ends_only_after_both_main_containers(make_pod: MakePod, place
 
 
 @cell(event="helper", mode="watch", policy="Never")
-@both_forms
-@each_placement
+@pytest.mark.parametrize(("placement", "form"), [("native", "classic"), ("regular", "classic"), ("regular", "native")])
 def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement: Placement, form: Form) -> None:
     pod = make_pod(placement=placement, form=form)
     pod.blueprint.add_helper("airflow-xcom-sidecar", *XCOM)
@@ -60,9 +63,30 @@ def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement
         pod.proxy().gone(10)
     if placement == "regular":
         assert pod.agent().exit_code() == 0
-    # Airflow ends its helper so, in the whole pod: kill -2 $(pgrep -u $(id -u) -f 'sh').
-    for process in pod.processes():
-        if process.uid == helper.container.user and b"sh" in process.command:
-            process.interrupt()
+    end_helper(pod, helper)
     check_good_end(pod, upstream, base)
     assert helper.exit_code() == 0
+
+
+@cell(event="helper", mode="watch", placement="native", form="native", policy="Never")
+def test_kubelet_tells_the_end_of_the_task_after_that_of_its_helper(make_pod: MakePod) -> None:
+    pod = make_pod(form="native")
+    pod.blueprint.add_helper("airflow-xcom-sidecar", *XCOM)
+    base, upstream = start_upload(pod, rate=2 * MB)
+    helper = pod.kubelet.instance("airflow-xcom-sidecar")
+    assert base.exit_code() == 0
+    # Airflow sends SIGINT to processes of the pod; the agent ignores it.
+    pod.agent().send(signal.SIGINT)
+    assert not pod.agent().ending.comes(1.0)
+    assert pod.proxy().running
+    assert pod.transitions() == []
+    end_helper(pod, helper)
+    check_good_end(pod, upstream, base)
+    assert helper.exit_code() == 0
+
+
+def end_helper(pod: JobPod, helper: Instance) -> None:
+    # Airflow ends its helper so, from inside of its container: kill -2 $(pgrep -u $(id -u) -f 'sh').
+    for process in pod.processes_seen_by(helper):
+        if process.uid == helper.container.user and b"sh" in process.command:
+            process.interrupt()

@@ -6,7 +6,7 @@ import pytest
 
 from containers import images
 from containers.cells import both_forms, cell, each_placement
-from containers.checks import MB, SIZE, check_delivered, check_pod_and_task_succeeded, start_upload
+from containers.checks import MB, SIZE, check_delivered, check_early_verdict, check_pod_and_task_succeeded, start_upload
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement
@@ -52,6 +52,23 @@ def test_before_the_grace_period_ends_the_agent_reports_what_is_lost(make_pod: M
     check_loss_reported(pod, "left")
 
 
+@cell(event="short-grace", mode="watch", placement="native", form="native", policy="Never")
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_an_agent_that_is_killed_early_has_reported_what_is_lost(make_pod: MakePod, *, fetched: bool) -> None:
+    # The agent counts on Kubernetes' 30 s.
+    pod = make_pod(form="native", grace_period_s=4, tells_grace_period=False)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    base, _ = start_upload(pod, rate=MB // 4)
+    check_early_verdict(pod.agent().early_verdict())
+    check_pod_and_task_succeeded(pod, base)
+    assert pod.agent().exit_code() == 137
+    verdict = pod.agent().termination_message()
+    # Kubelet ends the proxy at the moment at which it kills the agent, which may see that.
+    assert verdict["proxy"] in ("draining", "gone")
+    assert verdict["undelivered"]["bytes"] > 0
+
+
 @cell(event="short-grace", mode="watch", form="classic", policy="Never")
 @each_placement
 def test_before_the_grace_period_of_a_deleted_pod_ends_the_agent_reports_what_is_lost(
@@ -74,9 +91,11 @@ def test_before_the_grace_period_of_a_deleted_pod_ends_the_agent_reports_what_is
 
 
 def check_loss_reported(pod: JobPod, proxy: str) -> None:
-    """The agent was not killed, and its verdict names undelivered bytes."""
+    """The agent was not killed, and its verdict names undelivered bytes, and what would have saved them."""
     (agent,) = pod.kubelet.runs("exeunt")
     assert agent.exit_code() == 0
     verdict = pod.verdict()
     assert verdict["proxy"] == proxy
     assert verdict["undelivered"]["bytes"] > 0
+    assert verdict["limit"] == "grace-period"
+    assert messages.RAISE_GRACE_PERIOD in verdict["advice"]

@@ -7,6 +7,7 @@ from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement
 from harness import messages
+from harness.process import is_asleep
 from harness.wait import until
 
 
@@ -20,9 +21,17 @@ def test_a_main_container_with_a_slow_image_keeps_its_proxy(make_pod: MakePod, p
     pod.start(*pod.upload_command(SIZE))
     proxy = pod.proxy()
     until("the proxy is ready", pod.proxy_is_ready, 30)
-    # The agent looks for the main container a hundred times per second.
-    before = pod.agent().wakeups()
-    until("the agent has looked for the main container many times", lambda: pod.agent().wakeups() > before + 150, 30)
+    agent = pod.agent()
+    if pod.kubelet_tells:
+        pod.await_agent_log(messages.WAITS_FOR_KUBELET)
+        until("the agent sleeps", lambda: is_asleep(agent.pid))
+        before = agent.wakeups()
+        assert not proxy.ending.comes(1.5)
+        assert agent.wakeups() == before
+    else:
+        # The agent looks for the main container a hundred times per second.
+        before = agent.wakeups()
+        until("the agent has looked for the main container many times", lambda: agent.wakeups() > before + 150, 30)
     assert proxy.running
     assert pod.transitions() == []
     image.set()

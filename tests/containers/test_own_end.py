@@ -39,4 +39,6 @@ def test_a_native_proxy_that_its_task_ends_is_left_to_kubelet(make_pod: MakePod,
     assert proxy.instance.report("killed")["why"] == "quitquitquit"
     # Kubelet may restart the proxy before the end of the pod or not: it is a matter of milliseconds.
     assert len(pod.kubelet.runs("exeunt")) == len(pod.kubelet.runs("base")) == 1
-    assert pod.verdict()["undelivered"]["bytes"] == 0
+    verdict = pod.verdict()
+    assert verdict["undelivered"]["bytes"] == 0
+    assert verdict["advice"] is None

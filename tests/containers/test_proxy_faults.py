@@ -11,6 +11,7 @@ from containers.checks import (
     check_pod_and_task_succeeded,
     check_verdict,
     start_upload,
+    without_filter,
 )
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
@@ -100,7 +101,7 @@ def check_without_filter(pod: JobPod) -> None:
     base, upstream = start_upload(pod)
     check_delivered(pod, upstream, base)
     check_no_restart(pod)
-    check_verdict(pod, by=(messages.BY_ADMIN,))
+    check_verdict(pod, by=(without_filter(pod),))
 
 
 def check_hung(pod: JobPod) -> None:

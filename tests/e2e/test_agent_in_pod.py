@@ -26,7 +26,7 @@ def test_an_agent_that_starts_before_its_proxy_waits_for_it(pod: Pod, make_scene
     agent = scene.agent(task)
     task.begin()
     task.wait()
-    # The task was shorter than the start of the proxy: there is no listener yet. The agent can end the proxy before a test sees it ready.
+    # The task was shorter than the start of the proxy: there is no listener yet. The agent can end the proxy before it is ready.
     envoy = scene.envoy(pilot_agent=True, ready=False)
     envoy.gone(20)
     assert agent.wait(20) == 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 SIGNAL_ACCEPTED = "has accepted the completion"
 WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has ended"
+STARTED_AGAIN = "kubelet has started the agent again, so it is a native sidecar"
 NO_PROXY_YET = "its proxy has not started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
 NO_STATE_DIR = "a restarted agent will not know of it"
@@ -25,8 +26,22 @@ def watching(container: str) -> str:
 # === The agent's verdict: its sentences, and the names of routes ===
 
 # `decided`: what the agent knows of the proxy's form, and from where.
-STATUS_NOT_GIVEN = "is not given"
+STATUS_NOT_GIVEN = "nothing tells the form of istio-proxy"
+BY_ENVOY = "by Envoy's node metadata"
+BY_OPTION = "by --proxy"
+BY_STATUS = "by sidecar.istio.io/status"
 AMBIENT = "the pod is in an ambient mesh"
+# `ended`: the source of the end of the task.
+ENDED_BY_KUBELET = "SIGTERM from kubelet"
+# `advice`: what a user can do.
+RAISE_GRACE_PERIOD = "raise the pod's terminationGracePeriodSeconds and give the same time to the agent by --grace-period"
+WRONG_ORDER = "list the agent behind istio-proxy in initContainers"
+# `refused`: the agent does not learn the end of the task, and how to change that.
+CANNOT_SEE = "the agent cannot see the end of the task"
+MAKE_THE_PROXY_NATIVE = 'sidecar.istio.io/nativeSidecar: "true"'
+MAKE_THE_AGENT_NATIVE = "make it an init container with restartPolicy: Always"
+SHARE_PROCESSES = "shareProcessNamespace: true"
+WRAP_THE_COMMAND = "exeunt-agent exec"
 # `route`: the first word of a route that has an address, or the whole of one that has none.
 BY_FILTER = "filter"
 BY_ADMIN = "admin"
@@ -38,6 +53,11 @@ BY_SIGTERM = "SIGTERM to pilot-agent"
 def ended_because_listed_after(container: str) -> str:
     """`ended`: the evidence that a main container had ended before the agent started."""
     return f"{container}, listed after it, ran before the agent"
+
+
+def kind_of(route: str | None) -> str:
+    """What a route is, without its address."""
+    return (route or "").split(" ")[0] if re.search(r":\d+$", route or "") else route or ""
 
 
 def is_by_filter(route: str | None) -> bool:

@@ -22,6 +22,14 @@ def number(pid: int, field: str) -> int:
     return int(found)
 
 
+def name(pid: int) -> str:
+    """The name of the process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_asleep(pid: int) -> bool:
     """Whether the process sleeps: state S, interruptible."""
     return re.search(r"^State:\s+S", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE) is not None

@@ -65,7 +65,7 @@ class Sidecar:
     # === What Envoy tells about its pod ===
 
     def injected(self, form: str | None, *regular: str) -> None:
-        """Sets what Envoy tells about its pod: the form of the proxy (`native`, `classic` or unknown), and the regular containers.
+        """Sets what Envoy tells about its pod: the form of the proxy (`native`, `classic`, or None), and the regular containers.
 
         It is in the node metadata that pilot-agent writes.
         """

@@ -69,7 +69,7 @@ fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options,
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let mut verdict = sequence::run(&context, sidecar);
-    if verdict.attempts.routes().next().is_none() {
+    if !proxy_first && verdict.attempts.routes().next().is_none() {
         warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
         verdict.advice = Some(ORDER.to_owned());
     }

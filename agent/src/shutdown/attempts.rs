@@ -7,6 +7,7 @@ use drain::admin;
 use drain::time::Instant;
 use pod::delivery::Held;
 
+use super::times;
 use crate::os::http::Problem;
 use crate::proxy::sidecar::NoSignal;
 
@@ -91,6 +92,8 @@ pub struct Attempts {
     last_reported: Option<Held>,
     /// Whether the filter has accepted a second idle report in a row, after which it ends the proxy.
     confirmed: bool,
+    /// When such a report was sent last. An Envoy that ends does not always answer.
+    confirms_at: Option<Instant>,
     /// When a report last differed from the one before.
     moved_at: Instant,
     /// Filters that may have accepted the completion and do not respond.
@@ -120,13 +123,20 @@ impl Attempts {
         self.last_reported = held;
     }
 
-    /// Whether the proxy can have ended by the decision of the filter or of the agent. Before everything is delivered, a decider ends the proxy
-    /// only after its limits.
+    /// Records that a report of `held` is sent now.
+    pub fn sends(&mut self, held: Option<Held>, now: Instant) {
+        if held.is_some_and(|held| held.is_idle()) && self.last_reported.is_some_and(|reported| reported.is_idle()) {
+            self.confirms_at = Some(now);
+        }
+    }
+
+    /// Whether the proxy, which has just ended, ended by the decision of the filter or of the agent. Before everything is delivered, a decider
+    /// ends the proxy only after its limits.
     #[must_use]
-    pub fn is_by_decision(&self) -> bool {
+    pub fn is_by_decision(&self, now: Instant) -> bool {
         match self.success() {
             None => false,
-            Some(Route::Filter(_)) => self.confirmed,
+            Some(Route::Filter(_)) => self.confirmed || self.confirms_at.is_some_and(|at| now.since(at) < times::DECISION),
             Some(_) => self.last_reported.is_none_or(|reported| reported.is_idle()),
         }
     }

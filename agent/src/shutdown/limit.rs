@@ -28,14 +28,18 @@ pub enum Limit {
 // === impl Limit ===
 
 impl Limit {
-    /// The limit that has ended the drain of `context` just now, with data undelivered. `None`: the proxy has ended by itself.
-    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts) -> Option<Self> {
+    /// The limit that has ended the drain of `context` just now, with data undelivered. `left`: the decider has left the proxy running, so
+    /// there was one. Otherwise `None` if the proxy has ended by itself.
+    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts, left: bool) -> Option<Self> {
         let is_over = |time: Duration, limit: Duration| time + SLACK >= limit;
         if context.grace_left(Source::Kernel).is_some_and(|left| left <= SLACK) {
             Some(Self::GracePeriod)
         } else if is_over(context.age(), context.options.drain_timeout) {
             Some(Self::DrainTimeout)
-        } else if is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout) {
+        } else if left
+            // The filter has its own clock.
+            || is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout)
+        {
             Some(Self::StallTimeout)
         } else {
             None

@@ -42,7 +42,7 @@ fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> b
 /// Whether kubelet starts the proxy again, if it ended by itself: under `OnFailure` kubelet restarts a crashed proxy, and the pod would
 /// stay for the new one.
 fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
-    let by_itself = !attempts.is_by_decision();
+    let by_itself = !attempts.is_by_decision(context.world.now());
     let kubelet_restarts = context.options.restart_policy == RestartPolicy::OnFailure && sidecar.is_in_a_pod();
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;

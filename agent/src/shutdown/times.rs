@@ -8,6 +8,8 @@ use core::time::Duration;
 pub(super) const START: Duration = Duration::from_mins(5);
 /// How long to wait for the restart of a proxy that ended by itself: kubelet's first restart comes within a second.
 pub(super) const RESTART: Duration = Duration::from_secs(3);
+/// The filter ends Envoy this soon after the report that completes its evidence, on a busy node, too.
+pub(super) const DECISION: Duration = Duration::from_secs(1);
 /// Between two looks for it.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
 

@@ -20,6 +20,7 @@ pub(crate) const CAPTURE: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 
 /// One connection.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the two ends of a connection close independently")]
 pub(crate) struct Flow {
     number: u16,
     receiver: Receiver,

@@ -183,20 +183,17 @@ impl World {
             let killed = self.kills.first().map(|(at, _)| at * MILLISECOND);
             let stop =
                 [Some(end), self.kubelet.kills_agent_at(), killed].into_iter().flatten().min().unwrap_or(end).max(self.now);
-            match self.agenda.first_entry().filter(|entry| entry.key().0 <= stop) {
-                Some(entry) => {
-                    let ((at, _), happening) = entry.remove_entry();
-                    self.now = self.now.max(at);
-                    self.happen(&happening);
-                }
-                None => {
-                    self.now = stop;
-                    match self.stopped(end) {
-                        Stop::Goes => {}
-                        Stop::TimeIsUp => return None,
-                        Stop::Interrupted(interruption) => return Some(interruption),
-                    }
-                }
+            if let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= stop) {
+                let ((at, _), happening) = entry.remove_entry();
+                self.now = self.now.max(at);
+                self.happen(&happening);
+                continue;
+            }
+            self.now = stop;
+            match self.stopped(end) {
+                Stop::Goes => {}
+                Stop::TimeIsUp => return None,
+                Stop::Interrupted(interruption) => return Some(interruption),
             }
         }
     }

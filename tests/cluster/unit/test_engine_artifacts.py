@@ -19,9 +19,11 @@ HEAD = b"PUT /x HTTP/1.1\r\nHost: store\r\n"
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     monkeypatch.setattr(artifacts, "RATE", 1_000_000_000)
     with artifacts.Server(("127.0.0.1", 0), artifacts.Store) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
         yield "127.0.0.1", server.server_address[1]
         server.shutdown()
+        thread.join()
 
 
 def put(address: tuple[str, int], *pieces: bytes) -> bytes:

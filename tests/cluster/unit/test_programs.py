@@ -100,7 +100,8 @@ def test_a_task_that_lingers_works_on_after_sigterm_and_ends_by_it(capsys: pytes
 def test_a_sidecar_sleeps_until_sigterm(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To this thread alone: a thread of an earlier test that does not block SIGTERM would end pytest.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         task.wait_term()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,6 +13,7 @@ pub(crate) struct Run {
 
 /// All times are in milliseconds since the start of the first run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one roll of the dice")]
 pub(crate) struct KubeletPlan {
     /// The runs of the task, at least one.
     pub(crate) runs: Vec<Run>,

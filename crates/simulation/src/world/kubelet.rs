@@ -70,8 +70,10 @@ pub(super) struct Kubelet {
     agent_runs: bool,
     /// How often the agent was started again.
     restarts: u32,
-    /// When the running agent first got SIGTERM.
+    /// When the running agent last got SIGTERM.
     terminated: Option<u64>,
+    /// Whether it was kubelet's.
+    has_told: bool,
     /// When kubelet kills the agent.
     kills_agent: Option<u64>,
     /// When the grace period of a deletion ends.
@@ -90,6 +92,7 @@ impl Kubelet {
             agent_runs: true,
             restarts: 0,
             terminated: None,
+            has_told: false,
             kills_agent: None,
             deleted_until: None,
         }
@@ -109,6 +112,10 @@ impl Kubelet {
 
     pub(super) const fn terminated(&self) -> Option<u64> {
         self.terminated
+    }
+
+    pub(super) const fn has_told(&self) -> bool {
+        self.has_told
     }
 
     pub(super) const fn is_deleted(&self) -> bool {
@@ -140,7 +147,7 @@ impl Kubelet {
 // === impl World ===
 
 impl World {
-    /// When SIGTERM came to the agent that runs.
+    /// When SIGTERM last came to the agent that runs.
     pub(crate) fn terminated_at(&self) -> Option<Instant> {
         self.kubelet.terminated.map(|at| Instant::at(Duration::from_micros(at)))
     }
@@ -159,8 +166,8 @@ impl World {
         self.note(&format!("the agent ends ({interruption:?})"));
         self.check_agent_end(interruption);
         self.kubelet.agent_runs = false;
-        self.kubelet.terminated = None;
-        self.kubelet.kills_agent = None;
+        let had_told = core::mem::take(&mut self.kubelet.has_told);
+        (self.kubelet.terminated, self.kubelet.kills_agent) = (None, None);
         let back_off = if self.kubelet.restarts == 0 { BACK_OFF } else { LONG_BACK_OFF };
         match (self.plan.source, interruption) {
             (_, Some(Interruption::Killed(pause))) if self.kubelet.works() && !self.kubelet.is_deleted() => {
@@ -168,7 +175,8 @@ impl World {
                 self.schedule(pause, Happening::Kubelet(Step::StartsAgent));
             }
             (Source::Kubelet, None) if self.kubelet.works() => self.schedule(back_off, Happening::Kubelet(Step::StartsAgent)),
-            (Source::Kubelet, _) if self.kubelet.ends_since().is_some() => {
+            // Otherwise it is not yet the agent's turn, and then kubelet finds none.
+            (Source::Kubelet, _) if had_told => {
                 self.schedule(self.plan.kubelet.before * MILLISECOND, Happening::Kubelet(Step::TellsProxy));
             }
             (Source::Kubelet, _) => {}
@@ -187,7 +195,7 @@ impl World {
             Step::KillsProxy(number) if self.proxy.is_number(number) => self.end_envoy(Cause::Kubelet),
             Step::Stray if self.kubelet.agent_runs && self.kubelet.works() => {
                 self.note("SIGTERM that is not kubelet's");
-                self.kubelet.terminated.get_or_insert(self.now);
+                self.terminate_agent();
             }
             Step::StartsAgent if self.kubelet.is_deleted() && self.plan.source == Source::Processes => {
                 self.kubelet.phase = Phase::Over;
@@ -303,13 +311,21 @@ impl World {
         let left = self.grace_left();
         if self.kubelet.agent_runs {
             self.note(&format!("kubelet sends SIGTERM to the agent, which has {:?}", Duration::from_micros(left)));
-            self.kubelet.terminated.get_or_insert(self.now);
+            self.terminate_agent();
+            self.kubelet.has_told = true;
             self.kubelet.kills_agent = Some(self.now + left);
-            self.ledger.begin(self.now);
         } else {
             self.ledger.no_agent();
             self.schedule(0, Happening::Kubelet(Step::TellsProxy));
         }
+    }
+
+    /// The agent gets SIGTERM. Its drain begins with the first one, its grace period with the last one.
+    fn terminate_agent(&mut self) {
+        if self.kubelet.terminated.is_none() {
+            self.ledger.begin(self.now);
+        }
+        self.kubelet.terminated = Some(self.now);
     }
 
     fn tell_proxy(&mut self) {

@@ -8,7 +8,6 @@ use agent::os::linux::own_pid;
 use agent::os::world::NotTerminated;
 use agent::task::Source;
 use drain::admin::{Answer, Call, Callee, Failure};
-use drain::config::SIGNAL_PORT;
 use drain::limits::Limits;
 use drain::machine::{Effect, Event, Machine};
 use drain::time::Instant;
@@ -194,15 +193,8 @@ impl World {
 
     fn serve_admin(&mut self, request: &Request<'_>) -> Service {
         let answer = |status, text: String| Service::Answered { status, is_filters: false, text };
-        match (request.method, request.path) {
-            ("GET", "/listeners") => return answer(200, self.listeners()),
-            ("GET", "/config_dump?resource=ecds_filters") => {
-                return match self.plan.filter {
-                    Some(_) => answer(200, "{\"configs\":[{}]}".to_owned()),
-                    None => answer(404, "ecds_filters not found in config dump".to_owned()),
-                };
-            }
-            _ => {}
+        if (request.method, request.path) == ("GET", "/stats?filter=exeunt_state") {
+            return answer(200, self.metric().to_owned());
         }
         let calls = [Call::FailHealthcheck, Call::DrainListeners, Call::CountClusters, Call::Clusters, Call::Quit];
         let Some(call) = calls.into_iter().find(|call| (call.method(), call.path()) == (request.method, request.path)) else {
@@ -223,10 +215,9 @@ impl World {
         answer(200, text)
     }
 
-    /// Envoy's list of its listeners, with that of the filter.
-    fn listeners(&self) -> String {
-        let signal = self.plan.filter.map(|ip| format!("exeunt::{}\n", SocketAddr::new(ip, SIGNAL_PORT)));
-        format!("virtualOutbound::0.0.0.0:15001\nvirtualInbound::0.0.0.0:15006\n{}", signal.unwrap_or_default())
+    /// The filter's metric, which it defines once it is configured.
+    const fn metric(&self) -> &'static str {
+        if self.plan.filter.is_some() && !self.plan.fails_open { "wasmcustom.exeunt_state: 0\n" } else { "" }
     }
 
     fn serve_signal(&mut self, request: &Request<'_>) -> Service {

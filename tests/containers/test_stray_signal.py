@@ -1,0 +1,63 @@
+"""The agent gets a SIGTERM that is not kubelet's: it drains, leaves, and kubelet starts it again."""
+
+import signal
+
+import pytest
+
+from containers import images
+from containers.cells import cell
+from containers.checks import MB, RATE, SIZE, check_delivered, check_no_restart, check_verdict, without_filter
+from containers.conftest import MakePod
+from harness import messages
+from harness.wait import until
+
+stray = cell(event="stray", mode="watch", placement="native", form="native", policy="Never")
+
+
+@stray
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_after_a_stray_sigterm_the_true_one_is_served_like_the_first(make_pod: MakePod, *, fetched: bool) -> None:
+    pod = make_pod(form="native")
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    upstream = pod.upstream(rate=RATE)
+    pod.start(*pod.upload_command(SIZE))
+    base = pod.ready()
+    pod.proxy()
+    first = pod.agent()
+    first.send(signal.SIGTERM)
+    assert first.exit_code() == 0
+    pod.await_agent_log(messages.WAITS_FOR_KUBELET, run=2)
+    assert base.running
+    base.send_line("go")
+    check_delivered(pod, upstream, base)
+    route = messages.BY_FILTER if fetched else without_filter(pod)
+    assert messages.kind_of(first.termination_message()["route"]) == route
+    check_verdict(pod, by=(route,))
+    assert {name: len(pod.kubelet.runs(name)) for name in pod.names()} == {"istio-proxy": 1, "exeunt": 2, "base": 1}
+
+
+@stray
+@pytest.mark.parametrize("fetched", [True, False], ids=["filter", "no-filter"])
+def test_a_stray_sigterm_during_an_upload_takes_no_time_from_the_true_one(make_pod: MakePod, *, fetched: bool) -> None:
+    # The agent drains for 6 s of these, and the upload takes 8 s.
+    pod = make_pod(form="native", grace_period_s=8)
+    if not fetched:
+        pod.sidecar.plugin_not_fetched()
+    size = 8 * MB
+    upstream = pod.upstream(rate=MB)
+    # A task that runs on for a while after its upload.
+    pod.start(*images.before_script("read line", pod.upload_command(size)))
+    base = pod.ready()
+    pod.proxy()
+    base.send_line("go")
+    until("the upload has begun", lambda: upstream.arrived() > 0)
+    agent = pod.agent()
+    agent.send(signal.SIGTERM)
+    base.report("written", within=30)
+    until("half of the upload has arrived", lambda: upstream.arrived() > size / 2, 30)
+    assert agent.running
+    base.send_line("end")
+    check_delivered(pod, upstream, base, size)
+    check_no_restart(pod)
+    check_verdict(pod, by=(messages.BY_FILTER if fetched else without_filter(pod),))
