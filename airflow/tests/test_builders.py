@@ -112,7 +112,9 @@ def test_an_agent_that_watches_processes_gets_the_base_container_name(
 
 def test_an_agent_that_kubelet_tells_gets_only_the_grace_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_settings(monkeypatch, Settings(proxy="native"))
-    pod = built(tmp_path, base_container_name="train", do_xcom_push=True, termination_grace_period=45)
+    # The provider of Airflow 2.8 does not write its argument termination_grace_period into the pod.
+    spec = V1Pod(spec=V1PodSpec(containers=[V1Container(name="train")], termination_grace_period_seconds=45))
+    pod = built(tmp_path, base_container_name="train", do_xcom_push=True, full_pod_spec=spec)
     assert pod["spec"]["initContainers"][0]["args"] == ["watch", "--placement", "native", "--grace-period", "45s"]
     assert pod["spec"]["terminationGracePeriodSeconds"] == 45
     assert "shareProcessNamespace" not in pod["spec"]
