@@ -10,6 +10,7 @@ mod ladder;
 mod limit;
 mod loss;
 mod presence;
+mod progress;
 mod reporter;
 mod route;
 pub mod sequence;

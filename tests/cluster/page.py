@@ -7,9 +7,9 @@ _HEAD = """\
 # Results on real clusters
 
 `./build.sh e2e --render` writes this page; do not edit it. The receiver counts the bytes; mostly it reads 2 MB/s. The agent
-measures the milliseconds from the end of the task to the end of the proxy; they include the time that the receiver needs. The
-column "pod's end" is the time from the end of the main container to the end of the last container, in whole seconds, as
-kubelet reports it.
+measures the milliseconds from the end of the task (as a native sidecar beside a native proxy: from kubelet's SIGTERM) until the
+proxy has ended or is drained; they include the time that the receiver needs. The column "pod's end" is the time from the end of
+the main container to the end of the last container, in whole seconds, as kubelet reports it.
 """
 
 

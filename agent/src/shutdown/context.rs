@@ -9,9 +9,7 @@ use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
 use pod::pidfd::Exit;
 
-use super::attempts::Attempts;
 use super::times;
-use super::verdict::Verdict;
 use crate::options::{KnownForm, Options};
 use crate::os::World;
 use crate::os::world::Source;
@@ -143,22 +141,6 @@ impl<W: World> Context<'_, W> {
             action: self.action(sidecar),
             unsent,
             ended_at_ms: Some(milliseconds(ended_at.since_zero())),
-        }
-    }
-
-    /// Writes to kubelet's file how far the drain is, if SIGTERM has come: after a deletion nothing tells how much of the grace period the
-    /// task has used, so kubelet can kill the agent at any moment.
-    pub fn report_progress(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
-        if self.is_asked_to_leave() {
-            attempts.reports_progress = true;
-            Verdict::so_far(self, sidecar, attempts).write_early(self.task, self.options);
-        }
-    }
-
-    /// The same for the first time after SIGTERM. While nothing answers, there is no progress, but there must be a verdict.
-    pub fn report_sigterm(&self, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
-        if !attempts.reports_progress && self.world.terminated_at(Source::LastAnswer).is_some() {
-            self.report_progress(sidecar, attempts);
         }
     }
 

@@ -9,7 +9,7 @@ use log::{info, warn};
 use super::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use super::context::{Context, Patience};
 use super::route::{driver, filter, reach, terminate};
-use super::times;
+use super::{progress, times};
 use crate::os::World;
 use crate::proxy::Sidecar;
 
@@ -17,7 +17,7 @@ use crate::proxy::Sidecar;
 pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
     let mut pause = times::FIRST_PAUSE;
     loop {
-        context.report_sigterm(sidecar, attempts);
+        progress::report_sigterm(context, sidecar, attempts);
         match climb_once(context, sidecar, attempts) {
             outcome @ (Outcome::Gone | Outcome::Left) => return outcome,
             outcome @ Outcome::Failed(_) if context.patience == Patience::Once || context.must_leave() => return outcome,

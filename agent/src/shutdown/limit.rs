@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::attempts::Attempts;
 use super::context::Context;
-use super::verdict::ProxyOutcome;
 use crate::os::World;
 use crate::os::world::Source;
 
@@ -29,18 +28,15 @@ pub enum Limit {
 // === impl Limit ===
 
 impl Limit {
-    /// The limit that has ended the drain of `context` just now, with data undelivered, and `proxy` as it is. `None`: the proxy has ended by
-    /// itself.
-    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts, proxy: ProxyOutcome) -> Option<Self> {
-        if proxy == ProxyOutcome::Gone && attempts.success().is_none() {
-            return None;
-        }
+    /// The limit that has ended the drain of `context` just now, with data undelivered. `left`: the decider has left the proxy running, so
+    /// there was one. Otherwise `None` if the proxy has ended by itself.
+    pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts, left: bool) -> Option<Self> {
         let is_over = |time: Duration, limit: Duration| time + SLACK >= limit;
         if context.grace_left(Source::Kernel).is_some_and(|left| left <= SLACK) {
             Some(Self::GracePeriod)
         } else if is_over(context.age(), context.options.drain_timeout) {
             Some(Self::DrainTimeout)
-        } else if proxy == ProxyOutcome::Left
+        } else if left
             // The filter has its own clock.
             || is_over(context.world.now().since(attempts.moved_at()), context.options.stall_timeout)
         {

@@ -49,7 +49,8 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     let decided =
         if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
-    let limit = Limit::reached(context, &attempts, proxy);
+    let by_itself = proxy == ProxyOutcome::Gone && attempts.success().is_none();
+    let limit = Limit::reached(context, &attempts, proxy == ProxyOutcome::Left).filter(|_| !by_itself);
     let verdict = Verdict {
         proxy,
         action,
@@ -83,7 +84,8 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         }
     };
     let cut_off = (verdict.undelivered.bytes, verdict.undelivered.connections) != (0, 0);
-    verdict.ended_by(limit.filter(|_| cut_off), context)
+    let limit = limit.filter(|_| cut_off);
+    Verdict { limit, advice: limit.map(|limit| limit.advice(context)), ..verdict }
 }
 
 #[cfg(test)]

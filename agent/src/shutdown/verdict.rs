@@ -13,12 +13,10 @@ use pod::pidfd::Exit;
 use serde::Serialize;
 
 use super::attempts::Attempts;
-use super::context::{Context, TaskEnd};
+use super::context::TaskEnd;
 use super::limit::Limit;
 use crate::options::{Options, Verb};
-use crate::os::World;
 use crate::os::log::raw;
-use crate::proxy::Sidecar;
 
 /// The longest termination message that kubelet reads, in bytes (Kubernetes, `pkg/kubelet/container/runtime.go`,
 /// `MaxContainerTerminationMessageLength`).
@@ -119,29 +117,6 @@ struct Reason<'a> {
 // === impl Verdict ===
 
 impl Verdict {
-    /// The verdict so far on a drain that kubelet's SIGKILL can end at any moment.
-    pub(super) fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &Attempts) -> Self {
-        let undelivered = sidecar.reading().unwrap_or_default();
-        Self {
-            proxy: ProxyOutcome::Draining,
-            action: context.action(sidecar),
-            decided: format!("{}; known {}", context.reason(sidecar), sidecar.known_by()),
-            attempts: attempts.clone(),
-            drain: context.age(),
-            flush: Duration::ZERO,
-            undelivered,
-            limit: None,
-            advice: None,
-        }
-        .ended_by((!undelivered.is_idle()).then_some(Limit::GracePeriod), context)
-    }
-
-    /// The verdict on a drain that `limit` has ended.
-    #[must_use]
-    pub(super) fn ended_by<W: World>(self, limit: Option<Limit>, context: &Context<'_, W>) -> Self {
-        Self { limit, advice: limit.map(|limit| limit.advice(context)), ..self }
-    }
-
     /// Writes the verdict on `task` to stderr and to kubelet's file.
     pub fn publish(&self, task: &TaskEnd, options: &Options) {
         raw(&self.line(task));

@@ -19,7 +19,6 @@ const SERVER: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 10)),
 pub(crate) const CAPTURE: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15001);
 
 /// One connection.
-#[expect(clippy::struct_excessive_bools, reason = "each is an end of its own, and they come in any order")]
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "the two ends of a connection close independently")]
 pub(crate) struct Flow {

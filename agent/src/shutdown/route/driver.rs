@@ -16,7 +16,7 @@ use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress};
 use crate::shutdown::context::Context;
 use crate::shutdown::reporter::Reporter;
-use crate::shutdown::times;
+use crate::shutdown::{progress, times};
 
 /// The machine at work.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
             self.reporter.reported(held, sidecar.read_at());
         }
         attempts.report(held, self.context.world.now());
-        self.context.report_progress(sidecar, attempts);
+        progress::report(self.context, sidecar, attempts);
         self.handle(attempts, Event::Signal(self.context.completion(sidecar, held, self.context.task.at)));
     }
 

@@ -16,7 +16,7 @@ use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
 use crate::shutdown::reporter::Reporter;
-use crate::shutdown::times;
+use crate::shutdown::{progress, times};
 
 /// The longest response, in bytes. A status has 300; the rest is room for a newer filter.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -117,7 +117,7 @@ impl<'c, W: World> Session<'c, W> {
             return Some(Outcome::Gone);
         }
         let held = sidecar.look();
-        self.context.report_sigterm(sidecar, attempts);
+        progress::report_sigterm(self.context, sidecar, attempts);
         let now = self.context.world.now();
         if sidecar.has_ended() {
             return Some(Outcome::Gone);
@@ -206,7 +206,7 @@ impl<'c, W: World> Session<'c, W> {
         }
         self.lost = false;
         attempts.report(held, self.context.world.now());
-        self.context.report_progress(sidecar, attempts);
+        progress::report(self.context, sidecar, attempts);
     }
 
     /// Sends the completion with the reading `held`.

@@ -12,7 +12,6 @@ pub(crate) struct Run {
 }
 
 /// All times are in milliseconds since the start of the first run.
-#[expect(clippy::struct_excessive_bools, reason = "each is one roll of the dice")]
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one roll of the dice")]
 pub(crate) struct KubeletPlan {

@@ -1,7 +1,5 @@
 //! The laws: no byte is lost within the limits, the agent leaves in time, it never ends Envoy in a native sidecar, its verdict is true.
 
-#![expect(clippy::indexing_slicing, reason = "a field that a JSON value does not have is null")]
-
 use core::time::Duration;
 
 use agent::shutdown::MARGIN;
