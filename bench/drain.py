@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 from figures import Figure, report  # noqa: E402
 from harness import paths, pod, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
-from runs import bare_quit, idle_drain, idle_drain_in_a_pod, slow_upload  # noqa: E402
+from runs import bare_quit, idle_drain, idle_drain_in_a_pod, slow_upload, told_drain_in_a_pod  # noqa: E402
 
 # The names of sysexits(3).
 EX_UNAVAILABLE = 69
@@ -29,6 +29,7 @@ EX_UNAVAILABLE = 69
 MOST_IDLE_RATIO = 1.3
 MOST_IDLE_EXTRA_MS = 5.0
 MOST_AFTER_DELIVERY_MS = 40.0
+MOST_TOLD_MS = 50.0
 # Every pod downloads the module and runs the agent.
 MOST_WASM_BYTES = 170_000
 MOST_WASM_GZIPPED_BYTES = 75_000
@@ -41,7 +42,7 @@ def main() -> int:
     options = arguments()
     try:
         release.binary(options.envoy)
-        figures = [*sizes(), *idle(options), *uploads(options), *without_plugin(options)]
+        figures = [*sizes(), *idle(options), *uploads(options), *told(options), *without_plugin(options)]
     except (paths.Missing, TooLate) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -103,6 +104,21 @@ def uploads(options: argparse.Namespace) -> list[Figure]:
         Figure("uploads: last byte to gone, ms, 9 of 10", after[(len(after) * 9 - 1) // 10], None),
         Figure("uploads: last byte to gone, ms, most", after[-1], None),
     ]
+
+
+def told(options: argparse.Namespace) -> list[Figure]:
+    """Beside a native proxy with nothing in flight: how soon after kubelet's SIGTERM the agent leaves."""
+    if pod.unavailable() or options.pods == 0:
+        return []
+    figures = []
+    for kind, plugin in (("with the plugin", True), ("without the plugin", False)):
+        took = []
+        for number in range(options.pods):
+            progress(f"told by kubelet, {kind}", number + 1, options.pods)
+            with tempfile.TemporaryDirectory(prefix="exeunt-bench-") as folder:
+                took.append(told_drain_in_a_pod(Path(folder), options.envoy, plugin=plugin) * 1000)
+        figures.append(Figure(f"native, idle: SIGTERM to drained, {kind}, ms, median", median(took), MOST_TOLD_MS))
+    return figures
 
 
 def without_plugin(options: argparse.Namespace) -> list[Figure]:

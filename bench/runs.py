@@ -66,6 +66,21 @@ def idle_drain_in_a_pod(folder: Path, version: str, *flags: str, plugin: bool) -
         return gone_at - task.ending.wait(0)
 
 
+def told_drain_in_a_pod(folder: Path, version: str, *, plugin: bool) -> float:
+    """From SIGTERM to the end of the agent, beside a native proxy with nothing in flight. Needs root."""
+    # The users of the pod need the folder.
+    folder.chmod(0o777)
+    with Pod(folder) as pod, Scene(folder, version=version, pod=pod) as scene:
+        scene.sidecar.injected("native", "base")
+        if not plugin:
+            scene.sidecar.without_signal_listener()
+        scene.envoy(pilot_agent=True)
+        agent = scene.native_agent()
+        told_at = time.monotonic()
+        agent.terminate()
+        return agent.ending.wait(_PATIENCE_S) - told_at
+
+
 def slow_upload(folder: Path, version: str, size: int, rate: int) -> Upload:
     """A task uploads and exits at once; the server reads slowly."""
     with Scene(folder, version=version) as scene:

@@ -1,24 +1,13 @@
 """Beside a native proxy, kubelet's SIGTERM is the end of the task: the agent needs no other sign of it; needs root."""
 
-import shutil
 import signal
 
 from e2e.upload import KB, MB
 from harness.delivery import check_all_delivered
-from harness.native_agent import NativeAgent
-from harness.paths import agent
 from harness.pod import Pod
 from harness.process import is_asleep, switches
-from harness.scene import MakeScene, Scene
+from harness.scene import MakeScene
 from harness.wait import until
-
-
-def _start(scene: Scene, pod: Pod, *flags: str, name: str = "exeunt") -> NativeAgent:
-    """Starts the agent. The pod's users may have no access to the folder of the repository, so it is a copy."""
-    copy = scene.folder / "exeunt-agent"
-    if not copy.exists():
-        shutil.copy(agent(), copy)
-    return NativeAgent(copy, scene.folder, pod, *flags, name=name)
 
 
 def test_the_agent_sleeps_until_sigterm_and_then_loses_nothing(pod: Pod, make_scene: MakeScene) -> None:
@@ -26,19 +15,19 @@ def test_the_agent_sleeps_until_sigterm_and_then_loses_nothing(pod: Pod, make_sc
     scene.sidecar.injected("native", "base")
     upstream = scene.upstream(rate=2 * MB)
     envoy = scene.envoy(pilot_agent=True)
-    with _start(scene, pod) as ours:
-        task = scene.task(size=8 * MB)
-        until("the agent sleeps", lambda: is_asleep(ours.pid))
-        before = switches(ours.pid)
-        task.begin()
-        task.wait()
-        # An agent that looks for the end of the task by itself would see it within this time.
-        assert not ours.ending.comes(1.0)
-        assert switches(ours.pid) == before, "it wakes up without SIGTERM"
-        ours.terminate()
-        assert ours.wait(30) == 0
-        assert envoy.running, "kubelet ends a native proxy"
-        verdict = ours.last_message()
+    ours = scene.native_agent()
+    task = scene.task(size=8 * MB)
+    until("the agent sleeps", lambda: is_asleep(ours.pid))
+    before = switches(ours.pid)
+    task.begin()
+    task.wait()
+    # An agent that looks for the end of the task by itself would see it within this time.
+    assert not ours.ending.comes(1.0)
+    assert switches(ours.pid) == before, "it wakes up without SIGTERM"
+    ours.terminate()
+    assert ours.wait(30) == 0
+    assert envoy.running, "kubelet ends a native proxy"
+    verdict = ours.last_message()
     scene.pilot_agent.ending.send(signal.SIGTERM)
     check_all_delivered(upstream, envoy, 8 * MB, within=30)
     assert (verdict["proxy"], verdict["action"], verdict["container"]) == ("left", "drain", None)
@@ -53,18 +42,18 @@ def test_after_a_sigterm_that_is_not_kubelets_the_next_one_is_served_like_the_fi
     upstream = scene.upstream(rate=2 * MB)
     envoy = scene.envoy(pilot_agent=True)
     task = scene.task(size=6 * MB)
-    with _start(scene, pod, name="first") as first:
-        first.terminate()
-        assert first.wait(10) == 0
+    first = scene.native_agent(name="first")
+    first.terminate()
+    assert first.wait(10) == 0
     assert scene.status()["state"] == "drained"
     assert envoy.running
     # Kubelet starts it again, and the task goes on.
-    with _start(scene, pod, name="second") as second:
-        task.begin()
-        task.wait()
-        second.terminate()
-        assert second.wait(30) == 0
-        verdict = second.last_message()
+    second = scene.native_agent(name="second")
+    task.begin()
+    task.wait()
+    second.terminate()
+    assert second.wait(30) == 0
+    verdict = second.last_message()
     scene.pilot_agent.ending.send(signal.SIGTERM)
     check_all_delivered(upstream, envoy, 6 * MB, within=30)
     assert (verdict["proxy"], verdict["undelivered"]["bytes"], verdict["limit"]) == ("left", 0, None)
@@ -81,14 +70,14 @@ def test_the_grace_period_is_a_limit_and_the_verdict_says_so(pod: Pod, make_scen
     scene.sidecar.injected("native", "base")
     scene.upstream(rate=100 * KB)
     envoy = scene.envoy(pilot_agent=True)
-    with _start(scene, pod, "--grace-period", "5s") as ours:
-        task = scene.task(size=4 * MB)
-        task.begin()
-        task.wait()
-        ours.terminate()
-        # Kubelet would kill it after five seconds.
-        assert ours.wait(5) == 0
-        verdict = ours.last_message()
+    ours = scene.native_agent("--grace-period", "5s")
+    task = scene.task(size=4 * MB)
+    task.begin()
+    task.wait()
+    ours.terminate()
+    # Kubelet would kill it after five seconds.
+    assert ours.wait(5) == 0
+    verdict = ours.last_message()
     assert envoy.running
     assert (verdict["proxy"], verdict["limit"]) == ("left", "grace-period")
     assert verdict["undelivered"]["bytes"] > 0
@@ -102,16 +91,16 @@ def test_an_agent_that_is_killed_leaves_a_verdict(pod: Pod, make_scene: MakeScen
     scene.sidecar.injected("native", "base")
     scene.upstream(rate=100 * KB)
     scene.envoy(pilot_agent=True)
-    with _start(scene, pod) as ours:
-        task = scene.task(size=4 * MB)
-        task.begin()
-        task.wait()
-        ours.terminate()
-        # After a deletion less of the grace period can be left than the agent was told.
-        until("there is a first verdict", lambda: ours.has_message(proxy="draining"), within=2)
-        ours.ending.send(signal.SIGKILL)
-        assert ours.wait() == -signal.SIGKILL
-        verdict = ours.last_message()
+    ours = scene.native_agent()
+    task = scene.task(size=4 * MB)
+    task.begin()
+    task.wait()
+    ours.terminate()
+    # After a deletion less of the grace period can be left than the agent was told.
+    until("there is a first verdict", lambda: ours.has_message(proxy="draining"), within=2)
+    ours.ending.send(signal.SIGKILL)
+    assert ours.wait() == -signal.SIGKILL
+    verdict = ours.last_message()
     assert (verdict["proxy"], verdict["limit"], verdict["drainMs"]) == ("draining", "grace-period", None)
     assert verdict["undelivered"]["bytes"] > 0
 
@@ -121,42 +110,35 @@ def test_beside_a_native_proxy_a_restarted_envoy_does_not_matter(pod: Pod, make_
     scene.sidecar.injected("native", "base")
     upstream = scene.upstream(rate=2 * MB)
     first = scene.envoy(pilot_agent=True)
-    with _start(scene, pod) as ours:
-        # Kubelet starts a native proxy again.
-        first.ending.send(signal.SIGKILL)
-        first.gone(10)
-        second = scene.envoy(pilot_agent=True)
-        task = scene.task(size=6 * MB)
-        task.begin()
-        task.wait()
-        ours.terminate()
-        assert ours.wait(30) == 0
-        assert second.running
-        verdict = ours.last_message()
+    ours = scene.native_agent()
+    # Kubelet starts a native proxy again.
+    first.ending.send(signal.SIGKILL)
+    first.gone(10)
+    second = scene.envoy(pilot_agent=True)
+    task = scene.task(size=6 * MB)
+    task.begin()
+    task.wait()
+    ours.terminate()
+    assert ours.wait(30) == 0
+    assert second.running
+    verdict = ours.last_message()
     scene.pilot_agent.ending.send(signal.SIGTERM)
     check_all_delivered(upstream, second, 6 * MB, within=30)
     assert (verdict["proxy"], verdict["undelivered"]["bytes"], verdict["limit"]) == ("left", 0, None)
 
 
-def test_a_proxy_that_ended_before_the_agent_was_told_means_a_wrong_order(pod: Pod, make_scene: MakeScene) -> None:
+def test_an_agent_that_is_listed_before_the_proxy_says_so(pod: Pod, make_scene: MakeScene) -> None:
     scene = make_scene(pod=pod)
     scene.sidecar.injected("native", "base")
+    ours = scene.native_agent("--proxy", "native", "--placement", "native")
+    assert "istio-proxy started after the agent: list the agent behind istio-proxy" in ours.log.read_text()
     envoy = scene.envoy(pilot_agent=True)
-    with _start(scene, pod) as ours:
-        # Kubelet ends native sidecars in the reverse order of their list: istio-proxy is listed behind the agent.
-        scene.pilot_agent.ending.send(signal.SIGTERM)
-        envoy.gone(20)
-        ours.terminate()
-        assert ours.wait(10) == 0
-        verdict = ours.last_message()
+    # Kubelet ends native sidecars in the reverse order of their list.
+    scene.pilot_agent.ending.send(signal.SIGTERM)
+    envoy.gone(20)
+    # The pod shares its processes here, and a pilot-agent that still runs would count as the proxy.
+    scene.pilot_agent.ending.wait(20)
+    ours.terminate()
+    assert ours.wait(10) == 0
+    verdict = ours.last_message()
     assert verdict["advice"].startswith("list the agent behind istio-proxy in initContainers")
-
-
-def test_an_agent_that_starts_before_the_proxy_says_that_the_order_is_wrong(pod: Pod, make_scene: MakeScene) -> None:
-    scene = make_scene(pod=pod)
-    scene.sidecar.injected("native", "base")
-    with _start(scene, pod, "--proxy", "native", "--placement", "native") as ours:
-        scene.envoy()
-        ours.terminate()
-        assert ours.wait(10) == 0
-        assert "istio-proxy started after the agent: list the agent behind istio-proxy" in ours.log.read_text()

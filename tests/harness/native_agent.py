@@ -21,7 +21,7 @@ class NativeAgent(Child):
         self.message.chmod(0o666)
         argv = [binary, *flags, "--termination-log", self.message]
         super().__init__(argv, folder / f"{name}.log", network=pod, container=name, uid=AGENT_UID, reports=False)
-        until("the agent waits for SIGTERM", lambda: messages.WAITS_FOR_KUBELET in self.log.read_text())
+        until("the agent waits for SIGTERM", lambda: messages.WAITS_FOR_KUBELET in self.log.read_text(), within=30)
 
     def terminate(self) -> None:
         """Sends SIGTERM, as kubelet does when all regular containers have ended."""

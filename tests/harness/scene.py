@@ -15,6 +15,7 @@ from .child import Child
 from .client import Answer, ask
 from .closing import Closing
 from .envoy import Envoy
+from .native_agent import NativeAgent
 from .network import HOST, Network
 from .pod import AGENT_UID, PROXY_UID, TASK_UID, Pod
 from .podnet import OUTSIDE
@@ -111,6 +112,12 @@ class Scene(Closing):
         assert self._envoy is not None, "without a pod the agent needs an option that names the proxy's process"
         options = ["--pid", str(task.pid), *flags(self.sidecar.places, self._envoy.pid)]
         return self._start(lambda: Agent(executable, self.folder, *options, *more))
+
+    def native_agent(self, *more: str, name: str = "exeunt") -> NativeAgent:
+        """Starts the agent as a native sidecar, in a pod: it waits for SIGTERM and watches no task."""
+        assert self._pod is not None, "a native sidecar needs a pod"
+        pod, executable = self._pod, self._reachable(paths.agent())
+        return self._start(lambda: NativeAgent(executable, self.folder, pod, *more, name=name))
 
     @property
     def pilot_agent(self) -> Child:
