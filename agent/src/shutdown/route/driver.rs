@@ -101,7 +101,9 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
             if sidecar.has_ended() {
                 return Some(Outcome::Gone);
             }
-            if held.is_some_and(|held| self.reporter.is_due(&held, world.now())) {
+            // While Envoy ends, its connections vanish from the table, and that is no delivery.
+            let drains = self.machine.state() == State::Draining;
+            if drains && held.is_some_and(|held| self.reporter.is_due(&held, world.now())) {
                 self.signal(sidecar, attempts, held);
             } else {
                 self.handle(attempts, Event::Tick);
