@@ -4,7 +4,7 @@ use std::fs;
 
 use pod::procfs::Procfs;
 
-use crate::options::{Form, Options};
+use crate::options::{Form, Options, Placement};
 use crate::os::Linux;
 use crate::os::linux::own_pid;
 use crate::proxy::recognition;
@@ -46,13 +46,13 @@ fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
 /// Why an agent that is alone cannot see the end of the task, and what to do. In a shared PID namespace, process 1 is `pause`.
 fn cannot_see(options: &Options) -> String {
     let (why, remedy) = match options.form.form {
-        Form::Native | Form::Ambient => {
-            ("the agent is a regular container", "make it an init container with restartPolicy: Always, behind istio-proxy")
-        }
         Form::Classic => {
             ("istio-proxy is a regular container", "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod")
         }
-        Form::Absent | Form::Unknown => (
+        form if matches!(form, Form::Native | Form::Ambient) || options.placement == Some(Placement::Regular) => {
+            ("the agent is a regular container", "make it an init container with restartPolicy: Always, behind istio-proxy")
+        }
+        _ => (
             "no istio-proxy has told its form",
             "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod, and list the agent behind istio-proxy",
         ),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use log::{info, warn};
 
 use super::preflight;
-use crate::options::{Form, Options, Refusal};
+use crate::options::{Form, Options, Placement, Refusal};
 use crate::os::termination::Termination;
 use crate::os::{Linux, World, sys, world};
 use crate::proxy::{Sidecar, recognition};
@@ -23,8 +23,11 @@ pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
     let termination = world.block_termination();
-    let proxy_first = Sidecar::new(&world, options, None).is_here();
-    let options = &recognition::pod(&world, termination, options);
+    // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
+    // while the agent asks.
+    let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
+    let proxy_first = asks && Sidecar::new(&world, options, None).is_here();
+    let options = &if asks { recognition::pod(&world, termination, options) } else { options.clone() };
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
