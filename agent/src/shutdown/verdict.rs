@@ -2,8 +2,8 @@
 //! `docs/verdict.schema.json`.
 
 use core::time::Duration;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 
 use drain::wire::Action;
@@ -199,10 +199,20 @@ fn to_line(value: &impl Serialize) -> String {
 fn write_message(line: &str, path: Option<&Path>) {
     // Kubelet makes its file before the container starts. Without kubelet, the agent makes none in /dev.
     let (file, create) = path.map_or((Path::new(TERMINATION_LOG), false), |path| (path, true));
-    let opened = OpenOptions::new().write(true).truncate(true).create(create).open(file);
-    if let Err(error) = opened.and_then(|mut file| file.write_all(line.as_bytes())) {
+    let opened = OpenOptions::new().write(true).truncate(false).create(create).open(file);
+    if let Err(error) = opened.and_then(|mut file| replace(&mut file, line)) {
         warn!("the verdict is not in {}: {error}", file.display());
     }
+}
+
+/// Replaces what is in `file` with `line` by one system call, because kubelet can kill the agent between two: there is always a whole
+/// verdict. Spaces hide the rest of a longer one.
+fn replace(file: &mut File, line: &str) -> io::Result<()> {
+    let before = usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MAX_MESSAGE);
+    let mut text = line.as_bytes().to_vec();
+    text.resize(line.len().max(before), b' ');
+    file.write_all(&text)?;
+    file.set_len(line.len() as u64)
 }
 
 #[cfg(test)]
@@ -233,6 +243,16 @@ mod tests {
         assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
         assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null}\n"), "{short}");
         assert!(long.contains(r#""rungs":null,"#) && long.len() <= MAX_MESSAGE, "{long}");
+    }
+
+    #[test]
+    fn a_shorter_verdict_replaces_a_longer_one() {
+        let path = std::env::temp_dir().join(format!("exeunt-verdict-{}", std::process::id()));
+        for line in ["{}\n", "{\"proxy\":\"draining\"}\n", "{\"a\":1}\n"] {
+            write_message(line, Some(&path));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]
