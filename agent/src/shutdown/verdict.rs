@@ -212,7 +212,7 @@ fn replace(file: &mut File, line: &str) -> io::Result<()> {
     let mut text = line.as_bytes().to_vec();
     text.resize(line.len().max(before), b' ');
     file.write_all(&text)?;
-    file.set_len(line.len() as u64)
+    if text.len() > line.len() { file.set_len(line.len() as u64) } else { Ok(()) }
 }
 
 #[cfg(test)]
