@@ -45,14 +45,14 @@ fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
 
 /// Why an agent that is alone cannot see the end of the task, and what to do. In a shared PID namespace, process 1 is `pause`.
 fn cannot_see(options: &Options) -> String {
-    let (why, remedy) = match options.form.form {
-        Form::Classic => {
+    let (why, remedy) = match (options.form.form, options.placement) {
+        (Form::Classic, _) => {
             ("istio-proxy is a regular container", "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod")
         }
-        form if matches!(form, Form::Native | Form::Ambient) || options.placement == Some(Placement::Regular) => {
+        (Form::Native | Form::Ambient, _) | (Form::Absent | Form::Unknown, Some(Placement::Regular)) => {
             ("the agent is a regular container", "make it an init container with restartPolicy: Always, behind istio-proxy")
         }
-        _ => (
+        (Form::Absent | Form::Unknown, Some(Placement::Native) | None) => (
             "no istio-proxy has told its form",
             "add the annotation sidecar.istio.io/nativeSidecar: \"true\" to the pod, and list the agent behind istio-proxy",
         ),
@@ -99,8 +99,10 @@ mod tests {
         for remedy in ["sidecar.istio.io/nativeSidecar: \"true\"", "shareProcessNamespace: true", "exeunt-agent exec"] {
             assert!(classic.contains(remedy), "{classic}");
         }
-        let regular = cannot_see(&options("watch --proxy native --placement regular"));
-        assert!(regular.contains("make it an init container with restartPolicy: Always"), "{regular}");
+        for line in ["watch --proxy native --placement regular", "watch --placement regular"] {
+            let regular = cannot_see(&options(line));
+            assert!(regular.contains("make it an init container with restartPolicy: Always"), "{line}: {regular}");
+        }
     }
 
     #[test]
