@@ -10,7 +10,7 @@ mod complete;
 mod explain;
 mod preflight;
 mod wait;
-mod watch;
+pub mod watch;
 
 use crate::exec;
 use crate::options::{self, Invocation, LogLevel, Options, Refusal, Verb};

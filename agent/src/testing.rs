@@ -11,12 +11,14 @@ use std::rc::Rc;
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::{Endpoint, Socket, State};
 use pod::stat::Stat;
 
 use crate::options::{Invocation, Options};
 use crate::os::World;
 use crate::os::http::{Head, Problem, Request};
+use crate::os::linux::own_pid;
 use crate::os::world::{Connection, Identity, NotTerminated, Process, Source};
 
 /// The uid of the proxy.
@@ -128,6 +130,14 @@ impl World for Script {
     fn open(&self, pid: i32) -> Option<Handle> {
         let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
         Some(Handle { now: Rc::clone(&self.now), pid, end: when.end })
+    }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
+        None
     }
 
     fn container(&self, _: i32) -> Option<Container> {

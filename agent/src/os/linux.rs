@@ -13,7 +13,7 @@ use drain::time::Instant;
 use log::warn;
 use pod::container::Container;
 use pod::pidfd::{self, Exit};
-use pod::procfs::Procfs;
+use pod::procfs::{Instance, Procfs};
 use pod::sockets::Socket;
 use pod::stat::Stat;
 use pod::table::Table;
@@ -120,6 +120,14 @@ impl World for Linux {
 
     fn open(&self, pid: i32) -> Option<pidfd::Process> {
         pidfd::Process::open(&self.proc, pid)
+    }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
+        self.proc.instance_of(name, ended)
     }
 
     fn container(&self, pid: i32) -> Option<Container> {

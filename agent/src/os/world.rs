@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::Socket;
 use pod::stat::Stat;
 
@@ -53,6 +54,12 @@ pub trait World: fmt::Debug {
 
     /// A handle of the process `pid`; `None` if there is no such process.
     fn open(&self, pid: i32) -> Option<Self::Process>;
+
+    /// The PID of the agent itself.
+    fn own_pid(&self) -> i32;
+
+    /// The newest instance of the container `name`, but not the one whose id is `ended`.
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance>;
 
     /// The container that `pid` runs in; `None` if it cannot be known.
     fn container(&self, pid: i32) -> Option<Container>;

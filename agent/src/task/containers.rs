@@ -1,7 +1,6 @@
 //! The main containers, by their processes: when each starts, and when it has ended for good.
 
 use core::time::Duration;
-use std::time::Instant;
 
 use log::info;
 use pod::pidfd::Exit;
@@ -11,33 +10,30 @@ use super::missed_task::MissedTask;
 use super::phase::Phase;
 use super::state_dir::{Record, StateDir};
 use crate::options::{Options, RestartPolicy};
-use crate::os::Linux;
+use crate::os::World;
 use crate::os::log::DEFERRED;
-use crate::os::sys;
-use crate::os::termination::Termination;
+use crate::os::world::{Process, Source};
 
 /// The main containers of the pod.
 #[derive(Debug)]
-pub struct Containers<'a> {
-    world: &'a Linux,
-    pub(super) termination: &'a Termination,
+pub struct Containers<'a, W: World> {
+    pub(super) world: &'a W,
     policy: RestartPolicy,
     state_dir: &'a StateDir,
-    pub(super) list: Vec<MainContainer>,
-    pub(super) missed: MissedTask<'a>,
+    pub(super) list: Vec<MainContainer<W::Process>>,
+    pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
 }
 
 // === impl Containers ===
 
-impl<'a> Containers<'a> {
+impl<'a, W: World> Containers<'a, W> {
     /// The main containers that `options` name, with what an earlier run of the agent has recorded.
     #[must_use]
-    pub fn new(world: &'a Linux, termination: &'a Termination, options: &'a Options, state_dir: &'a StateDir) -> Self {
+    pub fn new(world: &'a W, options: &'a Options, state_dir: &'a StateDir) -> Self {
         let missed = MissedTask::new(world, options);
-        let mut containers =
-            Self { world, termination, policy: options.restart_policy, state_dir, list: Vec::new(), missed, evidence: None };
+        let mut containers = Self { world, policy: options.restart_policy, state_dir, list: Vec::new(), missed, evidence: None };
         for (place, name) in options.containers.iter().enumerate() {
             containers.list.push(MainContainer {
                 name: name.clone(),
@@ -72,9 +68,9 @@ impl<'a> Containers<'a> {
     /// Asks again for the exit status of those that were not reaped in time.
     pub fn update_exit_status(&mut self) {
         for container in &mut self.list {
-            let status = container.last.as_ref().and_then(|process| sys::wait_status(process.fd()?).ok().flatten());
+            let status = container.last.as_ref().map(|process| process.exit(Duration::ZERO));
             if let (Phase::Ended(exit @ Exit::Unknown), Some(status)) = (&mut container.phase, status) {
-                *exit = Exit::from_wait_status(status);
+                *exit = status;
             }
         }
     }
@@ -82,28 +78,31 @@ impl<'a> Containers<'a> {
     /// The container that the verdict names, and how it has ended: the first that failed, else the first.
     #[must_use]
     pub fn primary(&self) -> (&str, Exit) {
-        let exit = |container: &MainContainer| if let Phase::Ended(exit) = container.phase { exit } else { Exit::Unknown };
+        let exit =
+            |container: &MainContainer<W::Process>| if let Phase::Ended(exit) = container.phase { exit } else { Exit::Unknown };
         let failed = self.list.iter().find(|container| !matches!(exit(container), Exit::Code(0)));
         failed.or(self.list.first()).map_or(("", Exit::Unknown), |container| (container.name.as_str(), exit(container)))
     }
 
     /// The phase of `name` that follows from the records of an earlier run, and how many instances have ended.
-    fn recall(&mut self, name: &str) -> (Option<Phase>, u32) {
+    fn recall(&mut self, name: &str) -> (Option<Phase<W::Process>>, u32) {
         match self.state_dir.recall(name) {
             Some(Record::Ended(exit)) => {
                 self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
                 (Some(Phase::Ended(exit)), 0)
             }
-            Some(Record::Between { instances, exit }) => {
-                (Phase::running(self.world, name, None).or_else(|| Some(Phase::after(exit, self.policy, instances))), instances)
-            }
+            Some(Record::Between { instances, exit }) => (
+                Phase::running(self.world, name, None)
+                    .or_else(|| Some(Phase::after(exit, self.policy, instances, self.world.now()))),
+                instances,
+            ),
             Some(Record::Seen { instances }) => {
                 if let Some(running) = Phase::running(self.world, name, None) {
                     return (Some(running), instances);
                 }
                 // It ended while no agent ran. Kubelet may have restarted it at once, and that instance may have ended too.
                 let instances = instances.saturating_add(2);
-                (Some(Phase::after(Exit::Unknown, self.policy, instances)), instances)
+                (Some(Phase::after(Exit::Unknown, self.policy, instances, self.world.now())), instances)
             }
             None => (None, 0),
         }
@@ -111,21 +110,21 @@ impl<'a> Containers<'a> {
 
     /// Looks at each of them once.
     pub(super) fn look(&mut self) {
-        let now = Instant::now();
+        let now = self.world.now();
         for place in 0..self.list.len() {
             let Some(container) = self.list.get(place) else { return };
             let mut instances = container.instances;
             let next = match &container.phase {
                 Phase::Ended(_) => None,
-                Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
+                Phase::Running { process, tells, .. } => process.wait(Duration::ZERO).then(|| {
                     let exit = exit_of(process, *tells, self.policy);
                     // The signal to the filter comes first.
                     info!(target: DEFERRED, "{} has ended ({})", container.name, clause(exit));
                     instances = instances.saturating_add(1);
-                    Phase::after(exit, self.policy, instances)
+                    Phase::after(exit, self.policy, instances, self.world.now())
                 }),
                 Phase::Awaited | Phase::Between { .. } => Phase::running(self.world, &container.name, container.ended.as_deref())
-                    .or_else(|| container.phase.was_the_last(now, self.termination.has_come())),
+                    .or_else(|| container.phase.was_the_last(now, self.world.terminated_at(Source::Kernel).is_some())),
             };
             if let Some(next) = next {
                 self.enter(place, next, instances);
@@ -134,7 +133,7 @@ impl<'a> Containers<'a> {
     }
 
     /// Puts the container at `place` into the phase `next`, and records it.
-    pub(super) fn enter(&mut self, place: usize, next: Phase, instances: u32) {
+    pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>, instances: u32) {
         let Some(container) = self.list.get_mut(place) else { return };
         container.instances = instances;
         match &next {
@@ -150,7 +149,7 @@ impl<'a> Containers<'a> {
                     Some(until) => info!(
                         "{} has not ended for good: kubelet may restart it within {} s",
                         container.name,
-                        until.saturating_duration_since(Instant::now()).as_secs()
+                        until.since(self.world.now()).as_secs()
                     ),
                 }
             }
@@ -167,6 +166,7 @@ impl<'a> Containers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::Linux;
     use crate::testing::options;
 
     #[test]
@@ -174,13 +174,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("exeunt-containers-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let options = options("watch --container never-there --restart-policy OnFailure");
-        let (world, termination) = (Linux::new(), Termination::block());
+        let world = Linux::new();
         let until = |record| {
             let state_dir = StateDir::new(Some(folder.clone()));
             state_dir.record("never-there", record);
-            let containers = Containers::new(&world, &termination, &options, &state_dir);
+            let containers = Containers::new(&world, &options, &state_dir);
             match containers.list[0].phase {
-                Phase::Between { until, .. } => until.map(|until| until.saturating_duration_since(Instant::now())),
+                Phase::Between { until, .. } => until.map(|until| until.since(world.now())),
                 ref other => panic!("{other:?}"),
             }
         };

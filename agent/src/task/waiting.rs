@@ -1,17 +1,16 @@
 //! Sleeps until the main containers have ended. While all of them run, that is one system call.
 
 use core::time::Duration;
-use std::thread::sleep;
-use std::time::Instant;
 
 use log::info;
 use pod::pidfd::Exit;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::containers::Containers;
 use super::missed_task::Judgement;
 use super::phase::Phase;
 use super::times;
+use crate::os::World;
+use crate::os::world::{Process, Source};
 
 /// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +27,21 @@ pub enum Waited {
 
 // === impl Containers ===
 
-impl Containers<'_> {
+impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
-        let end = limit.map(|limit| Instant::now() + limit);
+        let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
             if self.list.iter().all(|container| matches!(container.phase, Phase::Ended(_))) {
                 return Waited::Ended;
             }
-            if self.list.iter().any(|container| matches!(container.phase, Phase::Awaited)) && self.termination.has_come() {
+            if self.list.iter().any(|container| matches!(container.phase, Phase::Awaited))
+                && self.world.terminated_at(Source::Kernel).is_some()
+            {
                 return Waited::Leave;
             }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let left = end.map(|end| end.since(self.world.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Waited::TimeUp;
             }
@@ -75,7 +76,7 @@ impl Containers<'_> {
     fn pause(&self) -> Option<Duration> {
         let pauses = self.list.iter().map(|container| match &container.phase {
             Phase::Awaited | Phase::Between { .. } => Some(times::LOOK),
-            Phase::Running { process, .. } if process.fd().is_none() => Some(times::LOOK_WITHOUT_PIDFD),
+            Phase::Running { process, .. } if !process.wakes() => Some(times::LOOK_WITHOUT_PIDFD),
             Phase::Running { .. } | Phase::Ended(_) => None,
         });
         pauses.flatten().min()
@@ -84,24 +85,11 @@ impl Containers<'_> {
     /// Sleeps until one of those that run has ended, at most for `timeout`.
     fn sleep(&self, timeout: Option<Duration>) {
         log::logger().flush();
-        let termination = self.termination.fd();
-        let mut fds: Vec<PollFd<'_>> = termination.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        for container in &self.list {
-            if let Phase::Running { process, .. } = &container.phase
-                && let Some(fd) = process.fd()
-            {
-                fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            }
-        }
-        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        if poll(&mut fds, time.as_ref()).is_err() {
-            // After an error the loop must not spin.
-            sleep(times::LOOK);
-        }
-        // The grace period begins now. Without an event there is no question: each system call delays the signal.
-        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
-            let _ = self.termination.has_come();
-        }
+        let running = self.list.iter().filter_map(|container| match &container.phase {
+            Phase::Running { process, .. } => Some(process),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
+        });
+        self.world.wait_any(&running.collect::<Vec<_>>(), timeout);
     }
 
     /// The names of those that were never seen.

@@ -6,10 +6,12 @@ use std::io;
 
 use agent::os::World;
 use agent::os::http::{Head, Problem, Request};
+use agent::os::linux::own_pid;
 use agent::os::world::{Connection, Identity, NotTerminated, Process, Source};
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::Socket;
 use pod::stat::Stat;
 
@@ -76,6 +78,14 @@ impl World for Machine {
 
     fn open(&self, pid: i32) -> Option<Handle> {
         self.processes().iter().any(|process| process.pid == pid).then_some(Handle(pid))
+    }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
+        None
     }
 
     fn container(&self, _: i32) -> Option<Container> {
