@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
+use drain::time::Instant;
 use log::{info, warn};
 
 use super::preflight;
 use crate::options::{Form, Options, Placement, Refusal};
-use crate::os::termination::Termination;
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::{Sidecar, recognition};
@@ -37,9 +37,9 @@ pub(super) fn run(options: &Options) {
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
-        see_out(&world, options, proxy_first);
+        return see_out(&world, options, proxy_first);
     }
-    stay(termination, options);
+    stay(&world, options);
 }
 
 /// Reports the mistakes of the command line, and does nothing else.
@@ -48,23 +48,34 @@ pub(super) fn refuse(refusal: &Refusal) {
     let termination = world.block_termination();
     let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
     verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
-    stay(termination, &recognition::pod(&world, termination, &refusal.options));
+    stay(&world, &recognition::pod(&world, termination, &refusal.options));
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.
-fn stay(termination: &Termination, options: &Options) {
+fn stay<W: World>(world: &W, options: &Options) {
     if options.is_native() {
-        termination.wait();
+        wait_for_termination(world);
     }
 }
 
-/// From the start of the main containers to the verdict, in a pod that the agent can serve. `proxy_first`: the proxy ran when the agent
+/// Sleeps until SIGTERM has come. Returns when that was.
+fn wait_for_termination<W: World>(world: &W) -> Instant {
+    loop {
+        match world.terminated_at(Answer::LastAnswer) {
+            Some(at) => return at,
+            None => world.wait_any(&[], None),
+        }
+    }
+}
+
+/// From the start of the main containers to the end of the agent, in a pod that the agent can serve. `proxy_first`: the proxy ran when the agent
 /// started.
 pub fn see_out<W: World>(world: &W, options: &Options, proxy_first: bool) {
     match Source::of(options) {
         Source::Kubelet => wait_for_kubelet(world, options, proxy_first),
         Source::Processes => watch_processes(world, options),
     }
+    stay(world, options);
 }
 
 /// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left.
@@ -73,13 +84,7 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
         warn!("istio-proxy started after the agent: {ORDER}");
     }
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
-    let at = loop {
-        match world.terminated_at(Answer::LastAnswer) {
-            Some(at) => break at,
-            None => world.wait_any(&[], None),
-        }
-    };
-    let task = TaskEnd::by_kubelet(at);
+    let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let mut verdict = sequence::run(&context, sidecar);
