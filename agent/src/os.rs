@@ -2,6 +2,7 @@
 //! can take its place.
 
 pub mod call;
+mod creations;
 pub mod http;
 pub mod linux;
 pub mod log;

@@ -1,11 +1,13 @@
 //! When the task has ended for good. There are two sources, and [`Source`] chooses: kubelet tells it, or the agent sees it by the processes.
 
 pub mod containers;
+mod evidence;
 mod main_container;
 mod missed_task;
 mod phase;
 mod restart;
 pub mod source;
+mod starts;
 pub mod state_dir;
 mod times;
 mod waiting;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use drain::time::Instant;
+use drain::wire::Action;
 use log::{info, warn};
 
 use super::preflight;
@@ -23,6 +24,8 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
+    // First of all: what is created before that is not counted exactly.
+    world.count_creations();
     let termination = world.block_termination();
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
     // while the agent asks.
@@ -122,7 +125,12 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     let at = world.now();
     let (name, exit) = containers.primary();
     let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
-    let options = &recognition::form(world, &options);
+    let mut options = recognition::form(world, &options);
+    if containers.is_terminated() {
+        // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
+        options.given_action = Some(Action::Drain);
+    }
+    let options = &options;
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let verdict = sequence::run(&context, sidecar);
     state_dir.record_done();

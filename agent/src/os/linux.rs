@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::process;
 use std::thread;
 use std::time;
@@ -22,13 +24,16 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::creations::{HOSTS, HostsFile};
 use super::http::{self, Head, Problem, Request};
 use super::sys;
 use super::termination::Termination;
-use super::world::{Connection, Identity, NotTerminated, Process, Source, World};
+use super::world::{Connection, Creations, Identity, NotTerminated, Process, Source, World};
 
 /// The pause after a failed `poll(2)`, so that a loop does not spin.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
+/// The unit of the times in `/proc/PID/stat`: 100 a second on every platform that the agent is built for (`USER_HZ`).
+const TICK_MS: u64 = 10;
 
 /// The machine that the agent runs on.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub struct Linux {
     table: RefCell<Option<Table>>,
     /// Set once SIGTERM is blocked.
     termination: OnceCell<Termination>,
+    /// Set once the creations of containers are counted, if they can be.
+    hosts: OnceCell<Option<HostsFile>>,
 }
 
 // === impl Linux ===
@@ -59,6 +66,35 @@ impl Linux {
             proc: Procfs::default(),
             table: RefCell::new(table.ok()),
             termination: OnceCell::new(),
+            hosts: OnceCell::new(),
+        }
+    }
+
+    /// Counts the creations of containers from now on. [`World::creations`] reports them.
+    pub fn count_creations(&self) {
+        let age = self
+            .proc
+            .process(own_pid())
+            .map(|own| since_boot().saturating_sub(Duration::from_millis(own.start.saturating_mul(TICK_MS))));
+        self.hosts.get_or_init(|| HostsFile::watch(Path::new(HOSTS), age?));
+    }
+
+    fn hosts(&self) -> Option<&HostsFile> {
+        self.hosts.get()?.as_ref()
+    }
+
+    /// Sleeps until one of `processes` has ended, `other` is readable, or SIGTERM comes for the first time.
+    fn wait_for(&self, processes: &[&pidfd::Process], other: Option<BorrowedFd<'_>>, timeout: Option<Duration>) {
+        let termination = self.termination.get().and_then(Termination::fd);
+        let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd())).chain(other);
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        if poll(&mut fds, time.as_ref()).is_err() {
+            thread::sleep(AFTER_ERROR);
+        }
+        // The grace period begins now. Without an event there is no question: each system call delays the signal.
+        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
+            let _ = self.terminated_at(Source::Kernel);
         }
     }
 
@@ -135,17 +171,23 @@ impl World for Linux {
     }
 
     fn wait_any(&self, processes: &[&pidfd::Process], timeout: Option<Duration>) {
-        let termination = self.termination.get().and_then(Termination::fd);
-        let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd()));
-        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        if poll(&mut fds, time.as_ref()).is_err() {
-            thread::sleep(AFTER_ERROR);
-        }
-        // The grace period begins now. Without an event there is no question: each system call delays the signal.
-        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
-            let _ = self.terminated_at(Source::Kernel);
-        }
+        self.wait_for(processes, None, timeout);
+    }
+
+    fn wait_start(&self, processes: &[&pidfd::Process], timeout: Option<Duration>) {
+        self.wait_for(processes, self.hosts().map(HostsFile::fd), timeout);
+    }
+
+    fn creations(&self) -> Option<Creations> {
+        self.hosts()?.creations()
+    }
+
+    fn last_id(&self) -> Option<i32> {
+        self.proc.last_id()
+    }
+
+    fn unused_ids(&self, after: i32) -> Option<u32> {
+        self.proc.unused_ids(after)
     }
 }
 

@@ -8,6 +8,7 @@ use pod::pidfd::Exit;
 use super::main_container::{MainContainer, clause, exit_of};
 use super::missed_task::MissedTask;
 use super::phase::Phase;
+use super::starts::Starts;
 use super::state_dir::{Record, StateDir};
 use crate::options::{Options, RestartPolicy};
 use crate::os::World;
@@ -21,9 +22,12 @@ pub struct Containers<'a, W: World> {
     policy: RestartPolicy,
     state_dir: &'a StateDir,
     pub(super) list: Vec<MainContainer<W::Process>>,
+    pub(super) starts: Starts<'a, W>,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
+    /// Whether that is because SIGTERM came.
+    pub(super) is_terminated: bool,
 }
 
 // === impl Containers ===
@@ -33,7 +37,18 @@ impl<'a, W: World> Containers<'a, W> {
     #[must_use]
     pub fn new(world: &'a W, options: &'a Options, state_dir: &'a StateDir) -> Self {
         let missed = MissedTask::new(world, options);
-        let mut containers = Self { world, policy: options.restart_policy, state_dir, list: Vec::new(), missed, evidence: None };
+        let mut starts = Starts::new(world);
+        let _ = starts.look();
+        let mut containers = Self {
+            world,
+            policy: options.restart_policy,
+            state_dir,
+            list: Vec::new(),
+            starts,
+            missed,
+            evidence: None,
+            is_terminated: false,
+        };
         for (place, name) in options.containers.iter().enumerate() {
             containers.list.push(MainContainer {
                 name: name.clone(),

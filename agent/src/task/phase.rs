@@ -38,6 +38,16 @@ impl<P: Process> Phase<P> {
         Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
     }
 
+    /// Whether it was never seen.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Awaited)
+    }
+
+    /// Whether it has ended for good.
+    pub(super) const fn is_ended(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
     /// The phase after the end, by `exit`, of the last of `instances`.
     pub(super) fn after(exit: Exit, policy: RestartPolicy, instances: u32, now: Instant) -> Self {
         match restart::after(exit, policy, instances) {
