@@ -11,7 +11,7 @@ use drain::duration;
 use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
-use log::info;
+use log::{debug, info};
 use pod::container::Container;
 use pod::stat::Stat;
 
@@ -57,6 +57,8 @@ pub(super) struct MissedTask<'a, W: World> {
     envoy: Option<Metadata>,
     /// When Envoy may be asked again.
     question: Instant,
+    /// The evidence so far.
+    weighed: Evidence,
 }
 
 /// The main containers, by name, as far as a judgement needs them.
@@ -75,7 +77,17 @@ impl<'a, W: World> MissedTask<'a, W> {
     pub(super) fn new(world: &'a W, options: &'a Options) -> Self {
         let start = world.now();
         let due = start + options.late_start;
-        Self { world, options, start, has_asked: false, due, pause: times::FIRST_PAUSE, envoy: None, question: start }
+        Self {
+            world,
+            options,
+            start,
+            has_asked: false,
+            due,
+            pause: times::FIRST_PAUSE,
+            envoy: None,
+            question: start,
+            weighed: Evidence::Nothing,
+        }
     }
 
     /// What to do about the containers that are missing, by what `starts` has seen.
@@ -154,6 +166,13 @@ impl<'a, W: World> MissedTask<'a, W> {
             seen: starts.seen(),
             jumps: starts.jumps(),
         });
+        if core::mem::replace(&mut self.weighed, evidence) != evidence {
+            let (seen, jumps) = (starts.seen().len(), starts.jumps().len());
+            debug!(
+                "evidence of a start: {evidence:?}; {} created, {seen} seen, {jumps} seen by their ids alone",
+                creations.count
+            );
+        }
         let needed = match evidence {
             Evidence::Nothing => return None,
             Evidence::Likely => times::NOT_REFUSED.max(self.options.late_start),

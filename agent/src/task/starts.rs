@@ -9,6 +9,7 @@ use drain::time::Instant;
 use pod::container::Container;
 
 use super::times;
+use crate::options::PROXY;
 use crate::os::World;
 use crate::os::world::Creations;
 
@@ -91,7 +92,8 @@ impl<'a, W: World> Starts<'a, W> {
         }
         self.creations = creations;
         let last_id = self.world.last_id();
-        let has_news = count > 0 || last_id.is_none() || last_id != self.last_id || self.is_unclear && self.is_near(now);
+        let may_change = self.is_near(now) && (self.is_unclear || self.has_one_ended());
+        let has_news = count > 0 || last_id.is_none() || last_id != self.last_id || may_change;
         self.last_id = last_id;
         if has_news {
             self.look_at_processes();
@@ -141,6 +143,13 @@ impl<'a, W: World> Starts<'a, W> {
     /// Whether a container was created so recently that the runtime may still be starting it.
     fn is_near(&self, now: Instant) -> bool {
         now.since(self.batch.at) < times::STARTING
+    }
+
+    /// Whether one of the containers that run has ended. The proxy runs on, so beside it nothing depends on that.
+    fn has_one_ended(&self) -> bool {
+        let mut running = self.seen.iter().filter(|seen| seen.runs);
+        let has_proxy = running.clone().any(|seen| seen.container.name == PROXY);
+        !has_proxy && running.any(|seen| self.world.container(seen.pid).is_none())
     }
 
     fn look_at_processes(&mut self) {
