@@ -5,7 +5,7 @@ use core::time::Duration;
 use log::{info, warn};
 
 use super::preflight;
-use crate::options::{Form, Options, Placement, Refusal};
+use crate::options::{Form, Options, Placement};
 use crate::os::termination::Termination;
 use crate::os::{Linux, World, sys, world};
 use crate::proxy::{Sidecar, recognition};
@@ -32,7 +32,7 @@ pub(super) fn run(options: &Options) {
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
     } else if !refusals.is_empty() {
-        verdict::refuse(&refusals, options.termination_log.as_deref());
+        verdict::refuse(&refusals, options);
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
@@ -42,15 +42,6 @@ pub(super) fn run(options: &Options) {
         }
     }
     stay(termination, options);
-}
-
-/// Reports the mistakes of the command line, and does nothing else.
-pub(super) fn refuse(refusal: &Refusal) {
-    let world = Linux::new();
-    let termination = world.block_termination();
-    let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
-    verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
-    stay(termination, &recognition::pod(&world, termination, &refusal.options));
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.
