@@ -11,7 +11,7 @@ mod explain;
 mod others;
 mod preflight;
 mod wait;
-mod watch;
+pub mod watch;
 
 use crate::exec;
 use crate::options::{self, Invocation, LogLevel, Options, Verb};

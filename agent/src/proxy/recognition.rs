@@ -5,7 +5,7 @@ use std::process;
 
 use log::{debug, info};
 
-use super::metadata::{self, Metadata};
+use super::metadata;
 use super::sidecar::Sidecar;
 use crate::options::{Form, KnownForm, Options, Placement};
 use crate::os::linux::own_pid;
@@ -34,7 +34,7 @@ pub fn is_alone(world: &Linux, options: &Options) -> bool {
 
 /// `options` with the form of the proxy, as far as Envoy tells it now.
 #[must_use]
-pub fn form(world: &Linux, options: &Options) -> Options {
+pub fn form<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     if options.form == KnownForm::UNKNOWN {
         ask(world, &mut options);
@@ -44,7 +44,7 @@ pub fn form(world: &Linux, options: &Options) -> Options {
 
 /// `options` with what Envoy tells now.
 #[must_use]
-pub fn once(world: &Linux, options: &Options) -> Options {
+pub fn once<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     ask(world, &mut options);
     options
@@ -95,12 +95,12 @@ fn is_known(options: &Options) -> bool {
 }
 
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
-fn ask(world: &Linux, options: &mut Options) -> bool {
+fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
         return recognise_ambient(world, options);
     };
     options.form = options.form.or(metadata.form());
-    let own = world.proc().container(own_pid()).map(|container| container.name);
+    let own = world.container(world.own_pid()).map(|container| container.name);
     options.placement = options.placement.or_else(|| metadata.placement(own.as_deref()?));
     info!("{}", options.form.reason());
     debug!("the agent's own container: {own:?}, {:?}", options.placement);
