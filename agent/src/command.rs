@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use log::{LevelFilter, error, warn};
 
+mod company;
 mod complete;
 mod explain;
 mod others;

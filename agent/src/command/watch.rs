@@ -5,7 +5,7 @@ use core::time::Duration;
 use drain::time::Instant;
 use log::{info, warn};
 
-use super::preflight;
+use super::{company, preflight};
 use crate::options::{Form, Options, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
@@ -28,7 +28,14 @@ pub(super) fn run(options: &Options) {
     // while the agent asks.
     let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
     let proxy_first = asks && Sidecar::new(&world, options, None).is_here();
+    if company::is_missing(&world, options) {
+        return;
+    }
+    let was_told = options.is_native();
     let options = &if asks { recognition::pod(&world, termination, options) } else { options.clone() };
+    if !was_told && company::is_missing(&world, options) {
+        return;
+    }
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");

@@ -108,7 +108,7 @@ fn ask<W: World>(world: &W, options: &mut Options) -> bool {
 }
 
 /// Without an answer of Envoy: whether the pod is in an ambient mesh.
-fn recognise_ambient(world: &Linux, options: &mut Options) -> bool {
+fn recognise_ambient<W: World>(world: &W, options: &mut Options) -> bool {
     let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
     if ambient {
         options.form = KnownForm::AMBIENT;
