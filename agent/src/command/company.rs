@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use drain::duration;
-use log::{debug, info};
+use log::debug;
 
 use crate::options::Options;
 use crate::os::hosts::Hosts;
@@ -24,11 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Waits until kubelet creates another container, at most for `--late-start`. Returns whether the agent must end, so that its pod can start.
 /// It has said so then.
 pub(super) fn is_missing(world: &Linux, options: &Options) -> bool {
-    if !options.is_native() || mark::is_native() {
-        return false;
-    }
-    if mark::is_there() {
-        info!("kubelet has started the agent again, so it is a native sidecar");
+    if !options.is_native() || mark::is_native() || mark::is_there() {
         return false;
     }
     let Some(hosts) = Hosts::look(world.own_age()) else { return false };

@@ -190,27 +190,27 @@ fn before_a_task_was_seen_sigterm_makes_the_agent_leave() {
 }
 
 #[test]
-fn all_mistakes_are_reported_and_none_keeps_the_pod() {
-    for (verb, code) in [("watch", 0), ("complete", 64)] {
-        let output =
-            Command::new(AGENT).args([verb, "--pid", "x", "--action", "stop"]).env("EXEUNT_ADMIN_PORT", "x").output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        for name in ["--pid", "--action", "EXEUNT_ADMIN_PORT"] {
-            assert!(said.contains(name), "{name}: {said}");
-        }
-        // The owner of the pod looks for a verdict.
-        let has_verdict = said.lines().any(|line| line.starts_with('{') && line.contains("\"proxy\":\"untouched\""));
-        assert_eq!(has_verdict, verb == "watch", "{said}");
-    }
+fn all_mistakes_are_told_and_the_proxy_still_ends_after_the_task() {
+    let (proxy, task) = (Proxy::start(&[]), Task::start("read x"));
+    let mut command = proxy.agent("watch");
+    command.args(["--pid", &task.pid().to_string(), "--grace-period", "60", "--drain-timeout", "100h", "--nonsense", "5"]);
+    let agent = Agent::start(command.args(["--action", "stop"]).env("EXEUNT_STALL_TIMEOUT", "soon"));
+    let agent = agent.until_it_says("exeunt-agent: --nonsense: is not known: see --help; it is ignored\n").until_watching();
+    task.end();
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", "\"warnings\":[\"--nonsense: is not known: see --help; it is ignored\","]);
+    verdict.has(&["--drain-timeout: \\\"100h\\\" is not allowed", "; 24h is used", "EXEUNT_STALL_TIMEOUT", "--action: "]);
 }
 
 #[test]
-fn a_native_sidecar_with_mistakes_stays_because_kubelet_would_restart_it() {
-    let agent = Agent::start(Command::new(AGENT).args(["watch", "--placement", "native", "--grace-period", "30"]));
-    let agent = agent.until_it_says("\"refused\":[{\"reason\":\"--grace-period: ");
-    assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
-    agent.leaves();
+fn a_person_who_makes_a_mistake_is_told_all_of_them() {
+    let mut command = Command::new(AGENT);
+    let output = command.args(["complete", "--nonsense", "--action", "stop"]).env("EXEUNT_ADMIN_PORT", "x").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    for name in ["--nonsense", "--action", "EXEUNT_ADMIN_PORT"] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
 }
 
 #[test]
