@@ -5,8 +5,8 @@ use core::time::Duration;
 use drain::time::Instant;
 use log::{info, warn};
 
-use super::preflight;
-use crate::options::{Form, Options, Placement, Refusal};
+use super::{company, preflight};
+use crate::options::{Form, Options, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::{Sidecar, recognition};
@@ -28,27 +28,25 @@ pub(super) fn run(options: &Options) {
     // while the agent asks.
     let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
     let proxy_first = asks && Sidecar::new(&world, options, None).is_here();
+    if company::is_missing(&world, options) {
+        return;
+    }
+    let was_told = options.is_native();
     let options = &if asks { recognition::pod(&world, termination, options) } else { options.clone() };
+    if !was_told && company::is_missing(&world, options) {
+        return;
+    }
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
     } else if !refusals.is_empty() {
-        verdict::refuse(&refusals, options.termination_log.as_deref());
+        verdict::refuse(&refusals, options);
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
         return see_out(&world, options, proxy_first);
     }
     stay(&world, options);
-}
-
-/// Reports the mistakes of the command line, and does nothing else.
-pub(super) fn refuse(refusal: &Refusal) {
-    let world = Linux::new();
-    let termination = world.block_termination();
-    let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
-    verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
-    stay(&world, &recognition::pod(&world, termination, &refusal.options));
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.

@@ -67,6 +67,14 @@ impl Linux {
         self.termination.get_or_init(Termination::block)
     }
 
+    /// For how long this process runs.
+    #[must_use]
+    pub fn own_age(&self) -> Duration {
+        // A tick of `/proc` is a hundredth of a second on every machine.
+        let start = self.proc.process(own_pid()).map_or(0, |process| process.start);
+        since_boot().saturating_sub(Duration::from_millis(start.saturating_mul(10)))
+    }
+
     /// `/proc`.
     #[must_use]
     pub const fn proc(&self) -> &Procfs {

@@ -36,7 +36,7 @@ pub fn is_alone(world: &Linux, options: &Options) -> bool {
 #[must_use]
 pub fn form<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
-    if options.form == KnownForm::UNKNOWN && options.given_action.is_none() {
+    if options.form == KnownForm::UNKNOWN {
         ask(world, &mut options);
     }
     options
@@ -48,6 +48,18 @@ pub fn once<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     ask(world, &mut options);
     options
+}
+
+/// `options` with the form of the proxy, and the names of the pod's regular containers, as far as Envoy tells them now.
+#[must_use]
+pub fn with_containers(world: &Linux, options: &Options) -> (Options, Vec<String>) {
+    let mut options = options.clone();
+    let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
+        recognise_ambient(world, &mut options);
+        return (options, Vec::new());
+    };
+    options.form = options.form.or(metadata.form());
+    (options, metadata.regular().to_vec())
 }
 
 /// `options` with the form of the proxy and the placement of the agent. An agent that is alone asks until Envoy answers or SIGTERM comes,
@@ -85,11 +97,7 @@ fn is_known(options: &Options) -> bool {
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
 fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
-        let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
-        if ambient {
-            options.form = KnownForm::AMBIENT;
-        }
-        return ambient;
+        return recognise_ambient(world, options);
     };
     options.form = options.form.or(metadata.form());
     let own = world.container(world.own_pid()).map(|container| container.name);
@@ -97,4 +105,13 @@ fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     info!("{}", options.form.reason());
     debug!("the agent's own container: {own:?}, {:?}", options.placement);
     true
+}
+
+/// Without an answer of Envoy: whether the pod is in an ambient mesh.
+fn recognise_ambient<W: World>(world: &W, options: &mut Options) -> bool {
+    let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
+    if ambient {
+        options.form = KnownForm::AMBIENT;
+    }
+    ambient
 }
