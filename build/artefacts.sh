@@ -12,6 +12,12 @@ build_both() {
     build_wasm && build_agent || exit 1
 }
 
+# What measures a reading of the socket table, for the bench.
+build_reading() {
+    use_rust
+    step reading "building crates/pod/examples/reading.rs" cargo build --release --quiet --package exeunt-pod --example reading
+}
+
 # The filter: compiled, then optimised for size by wasm-opt where npm is there.
 build_wasm() {
     use_rust
