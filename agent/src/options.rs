@@ -14,17 +14,23 @@ use drain::wire::Action;
 use pod::ports;
 
 pub mod form;
+pub mod main_containers;
 mod read;
+pub mod restarts;
 mod table;
 
 pub use self::form::{Form, KnownForm, Origin, PROXY};
+use self::main_containers::can_be_main;
 use self::read::{Given, Instead};
+pub use self::restarts::{RestartPolicy, Restarts};
 pub use self::table::help;
 
 /// A proxy has its configuration within seconds. If it has none after a minute, it needs help.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than the pull of a small image, and than the back-off after one failed pull.
 const LATE_START: Duration = Duration::from_mins(1);
+/// Kubelet looks every second which containers have ended, and every ten seconds whether one can be started that could not.
+const RESTART_WAIT: Duration = Duration::from_secs(10);
 /// The default of Kubernetes.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -42,15 +48,6 @@ pub enum Verb {
     Wait,
     /// The main container has ended: shut the proxy down.
     Complete,
-}
-
-/// The restart policy of the pod: when kubelet restarts a main container. A batch pod never has `Always`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Never.
-    Never,
-    /// When it has failed.
-    OnFailure,
 }
 
 /// What `exec` does if the proxy is not ready in time.
@@ -110,8 +107,10 @@ pub struct Options {
     pub not_ready: NotReady,
     /// What to write to stderr.
     pub log: LogLevel,
-    /// The names of the main containers. The task ends when all have ended. `watch` has at least one.
+    /// The names of the main containers, if they were given. The task ends when all have ended.
     pub containers: Vec<String>,
+    /// The names of the pod's regular containers, if Envoy has told them.
+    pub regular: Vec<String>,
     /// The process of the main container, where its name does not lead to it.
     pub pid: Option<i32>,
     /// After this time, a main container that was never seen can count as ended, on evidence.
@@ -136,8 +135,8 @@ pub struct Options {
     pub given_action: Option<Action>,
     /// The form of the proxy, which decides the action otherwise.
     pub form: KnownForm,
-    /// The restart policy of the pod.
-    pub restart_policy: RestartPolicy,
+    /// When kubelet starts a container again.
+    pub restarts: Restarts,
     /// How the container of the agent stands in the pod, if that is known.
     pub placement: Option<Placement>,
     /// A folder that outlives the agent: an emptyDir.
@@ -174,21 +173,6 @@ impl Verb {
             Self::Exec => "exec",
             Self::Wait => "wait",
             Self::Complete => "complete",
-        }
-    }
-}
-
-// === impl RestartPolicy ===
-
-impl RestartPolicy {
-    const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
-
-    /// Its name in Kubernetes.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Never => "Never",
-            Self::OnFailure => "OnFailure",
         }
     }
 }
@@ -312,9 +296,6 @@ impl Options {
         }
         let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
-        if containers.is_empty() && verb == Verb::Watch {
-            containers.push("base".to_owned());
-        }
         let listed_after = given.all("behind", "the name of a container", label);
         let form = |text: &str| match text {
             "native" => Some(Form::Native),
@@ -323,7 +304,15 @@ impl Options {
         };
         let by_option = given.one("proxy", "native or classic", form).unwrap_or(Form::Unknown);
         let by_status = given.one("istio-status", "a text", |text| Some(Form::of_status(text))).unwrap_or(Form::Unknown);
-        let policy = |text: &str| RestartPolicy::ALL.into_iter().find(|policy| policy.name() == text);
+        let policies = given
+            .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
+        let restarts = Restarts {
+            pod: policies.iter().rev().find(|(name, _)| name.is_none()).and_then(|(_, policy)| *policy),
+            policies: policies.iter().filter_map(|(name, policy)| name.clone().zip(*policy)).collect(),
+            rules: given
+                .all("restart-rules", "NAME=JSON, with the container's restartPolicyRules", |text| restarts::rules(text, label)),
+            wait: given.one("restart-wait", &limits, limit).unwrap_or(RESTART_WAIT),
+        };
         Self {
             verb,
             command: given.take_command(),
@@ -332,6 +321,7 @@ impl Options {
             not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", NotReady::named).unwrap_or(NotReady::GoOn),
             log: given.one("log", "\"trouble\", \"info\" or \"debug\"", LogLevel::named).unwrap_or(LogLevel::of(verb)),
             containers,
+            regular: Vec::new(),
             pid: given.one("pid", "the id of a process", pid),
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             listed_after,
@@ -346,7 +336,7 @@ impl Options {
             form: KnownForm { form: by_option, by: Origin::Option }
                 .or(KnownForm { form: by_status, by: Origin::Status })
                 .or(KnownForm::UNKNOWN),
-            restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
+            restarts,
             placement: given.one("placement", "regular or native", Placement::named),
             state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
             grace_period: given.one("grace-period", &limits, limit).unwrap_or(GRACE_PERIOD),
@@ -355,10 +345,9 @@ impl Options {
     }
 }
 
-/// The name of a main container. Helpers of Istio and Airflow are not allowed: they end after the task or never.
+/// The name of a main container. Known helpers are not allowed: they end before the task, after it, or never.
 fn container(text: &str) -> Option<String> {
-    const HELPERS: [&str; 4] = [PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"];
-    label(text).filter(|name| !HELPERS.contains(&name.as_str()))
+    label(text).filter(|name| can_be_main(name))
 }
 
 /// An RFC 1123 label, as the API server requires for the name of a container.

@@ -82,7 +82,7 @@ impl Given {
             let written = option.variable();
             let counts = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
             let Some(text) = variable(&written).filter(counts) else { continue };
-            let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+            let texts = if option.repeats { entries(&text) } else { vec![text.as_str()] };
             for text in texts {
                 self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
             }
@@ -181,6 +181,20 @@ impl Given {
     fn mistake(&mut self, written: &str, problem: &str) {
         self.mistakes.push(Mistake::new(written, problem));
     }
+}
+
+/// The entries of a list with commas. The commas inside of JSON separate none.
+fn entries(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    let is_separator = |letter: char| {
+        match letter {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        letter == ',' && depth <= 0
+    };
+    text.split(is_separator).map(str::trim).collect()
 }
 
 /// Whether kubelet has set a variable for a Service of the namespace: a Service called `exeunt-admin` sets
