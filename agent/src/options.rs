@@ -14,20 +14,26 @@ use drain::wire::Action;
 use pod::ports;
 
 pub mod form;
+pub mod main_containers;
 mod mistake;
 mod read;
+pub mod restarts;
 mod table;
 
 pub use self::form::{Form, KnownForm, Origin, PROXY};
+use self::main_containers::can_be_main;
 pub use self::mistake::Mistake;
 use self::mistake::Reading;
 use self::read::{Given, Instead};
+pub use self::restarts::{RestartPolicy, Restarts};
 pub use self::table::help;
 
 /// A proxy has its configuration within seconds. If it has none after a minute, it needs help.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than the pull of a small image, and than the back-off after one failed pull.
 const LATE_START: Duration = Duration::from_mins(1);
+/// Kubelet looks every second which containers have ended, and every ten seconds whether one can be started that could not.
+const RESTART_WAIT: Duration = Duration::from_secs(10);
 /// The default of Kubernetes.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 /// A pod may have none at all.
@@ -47,15 +53,6 @@ pub enum Verb {
     Wait,
     /// The main container has ended: shut the proxy down.
     Complete,
-}
-
-/// The restart policy of the pod: when kubelet restarts a main container. A batch pod never has `Always`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Never.
-    Never,
-    /// When it has failed.
-    OnFailure,
 }
 
 /// What `exec` does if the proxy is not ready in time.
@@ -115,8 +112,10 @@ pub struct Options {
     pub not_ready: NotReady,
     /// What to write to stderr.
     pub log: LogLevel,
-    /// The names of the main containers. The task ends when all have ended. `watch` has at least one.
+    /// The names of the main containers, if they were given. The task ends when all have ended.
     pub containers: Vec<String>,
+    /// The names of the pod's regular containers, if Envoy has told them.
+    pub regular: Vec<String>,
     /// The process of the main container, where its name does not lead to it.
     pub pid: Option<i32>,
     /// After this time, a main container that was never seen can count as ended, on evidence.
@@ -141,8 +140,8 @@ pub struct Options {
     pub given_action: Option<Action>,
     /// The form of the proxy, which decides the action otherwise.
     pub form: KnownForm,
-    /// The restart policy of the pod.
-    pub restart_policy: RestartPolicy,
+    /// When kubelet starts a container again.
+    pub restarts: Restarts,
     /// How the container of the agent stands in the pod, if that is known.
     pub placement: Option<Placement>,
     /// A folder that outlives the agent: an emptyDir.
@@ -177,21 +176,6 @@ impl Verb {
     /// are in the pod template: there a mistake must cost neither the task nor the end of the pod.
     const fn refuses_mistakes(self) -> bool {
         matches!(self, Self::Wait | Self::Complete)
-    }
-}
-
-// === impl RestartPolicy ===
-
-impl RestartPolicy {
-    const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
-
-    /// Its name in Kubernetes.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Never => "Never",
-            Self::OnFailure => "OnFailure",
-        }
     }
 }
 
@@ -289,18 +273,23 @@ impl Options {
         }
         let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
-        if containers.is_empty() && verb == Verb::Watch {
-            containers.push("base".to_owned());
-        }
         let listed_after = given.all("behind", "the name of a container", label);
         let form = |text: &str| choice(text, [("native", Form::Native), ("classic", Form::Classic)]);
         let by_option = given.one("proxy", "native or classic", form).unwrap_or(Form::Unknown);
         let by_status = given.one("istio-status", "a text", |text| Some(Form::of_status(text))).unwrap_or(Form::Unknown);
-        let policy = |text: &str| choice(text, RestartPolicy::ALL.map(|policy| (policy.name(), policy)));
         let not_ready = |text: &str| choice(text, [("go-on", NotReady::GoOn), ("fail", NotReady::Fail)]);
         let level =
             |text: &str| choice(text, [("trouble", LogLevel::Trouble), ("info", LogLevel::Info), ("debug", LogLevel::Debug)]);
         let placement = |text: &str| choice(text, [("regular", Placement::Regular), ("native", Placement::Native)]);
+        let policies = given
+            .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
+        let restarts = Restarts {
+            pod: policies.iter().rev().find(|(name, _)| name.is_none()).and_then(|(_, policy)| *policy),
+            policies: policies.iter().filter_map(|(name, policy)| name.clone().zip(*policy)).collect(),
+            rules: given
+                .all("restart-rules", "NAME=JSON, with the container's restartPolicyRules", |text| restarts::rules(text, label)),
+            wait: given.one("restart-wait", &limits, limit).unwrap_or(RESTART_WAIT),
+        };
         Self {
             verb,
             command: given.take_command(),
@@ -309,6 +298,7 @@ impl Options {
             not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", not_ready).unwrap_or(NotReady::GoOn),
             log: given.one("log", "\"trouble\", \"info\" or \"debug\"", level).unwrap_or(LogLevel::of(verb)),
             containers,
+            regular: Vec::new(),
             pid: given.one("pid", "the id of a process", pid),
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             listed_after,
@@ -323,7 +313,7 @@ impl Options {
             form: KnownForm { form: by_option, by: Origin::Option }
                 .or(KnownForm { form: by_status, by: Origin::Status })
                 .or(KnownForm::UNKNOWN),
-            restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
+            restarts,
             placement: given.one("placement", "regular or native", placement),
             state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
             grace_period: given
@@ -359,15 +349,9 @@ fn choice<T: Copy>(text: &str, choices: impl IntoIterator<Item = (&'static str, 
     })
 }
 
-/// The name of a main container. A helper is none.
+/// The name of a main container. Known helpers are not allowed: they end before the task, after it, or never.
 fn container(text: &str) -> Option<String> {
-    label(text).filter(|name| !is_helper(name))
-}
-
-/// Whether it is a container of Istio or Airflow that ends after the task or never.
-#[must_use]
-pub fn is_helper(name: &str) -> bool {
-    [PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"].contains(&name)
+    label(text).filter(|name| can_be_main(name))
 }
 
 /// An RFC 1123 label, as the API server requires for the name of a container.

@@ -2,6 +2,7 @@
 
 pub mod containers;
 mod main_container;
+pub mod memory;
 mod missed_task;
 mod phase;
 mod restart;

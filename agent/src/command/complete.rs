@@ -15,12 +15,12 @@ use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence, verdic
 /// Looks who else may need the proxy, then shuts it down, and tells whether it has ended or kubelet ends it.
 pub(super) fn run(options: &Options) -> ExitCode {
     let world = Linux::new();
-    let (options, containers) = recognition::with_containers(&world, options);
+    let options = &recognition::once(&world, options);
     if options.action() == Action::Quit {
         info!("to do: drain istio-proxy, then end it ({})", options.reason());
-        let objections = others::objections(&world, &options, &containers);
+        let objections = others::objections(&world, options);
         if !objections.is_empty() && !options.force {
-            verdict::refuse(&objections, &options);
+            verdict::refuse(&objections, options);
             return ExitCode::from(EX_TEMPFAIL);
         }
         for objection in objections {
@@ -32,8 +32,8 @@ pub(super) fn run(options: &Options) -> ExitCode {
     let exit = options.exit_code.map_or(Exit::Unknown, Exit::Code);
     let task = TaskEnd::reported(options.container(), exit, world.now());
     let context =
-        Context { world: &world, options: &options, task: &task, patience: Patience::Once, grace: options.grace_period };
-    let verdict = sequence::run(&context, Sidecar::new(&world, &options, None));
-    verdict.publish(&task, &options);
+        Context { world: &world, options, task: &task, patience: Patience::Once, grace: options.grace_period };
+    let verdict = sequence::run(&context, Sidecar::new(&world, options, None));
+    verdict.publish(&task, options);
     if verdict.proxy == ProxyOutcome::Stays { ExitCode::from(EX_UNAVAILABLE) } else { ExitCode::SUCCESS }
 }

@@ -5,7 +5,8 @@ use log::warn;
 use pod::procfs::Procfs;
 
 use super::preflight;
-use crate::options::{Form, Options, Verb, is_helper};
+use crate::options::main_containers::can_be_main;
+use crate::options::{Form, Options, Verb};
 use crate::os::Linux;
 use crate::os::linux::own_pid;
 
@@ -34,18 +35,18 @@ struct View<'a> {
     pid: i32,
     /// The container of this process.
     own: Option<String>,
-    /// The regular containers without the proxy. Empty if nobody tells them.
+    /// The regular containers without the proxy. Empty if Envoy does not tell them.
     regular: &'a [String],
 }
 
-/// What speaks against ending the proxy now, one clause each. `regular` has the pod's regular containers, if Envoy has told them.
-pub(super) fn objections(world: &Linux, options: &Options, regular: &[String]) -> Vec<String> {
+/// What speaks against ending the proxy now, one clause each.
+pub(super) fn objections(world: &Linux, options: &Options) -> Vec<String> {
     // With --proxy-pid the agent is on a shared host, and the containers there are not those of one pod.
     if options.proxy_pid.is_some() {
         return Vec::new();
     }
     let own = world.proc().container(own_pid()).map(|container| container.name);
-    View { proc: world.proc(), pid: own_pid(), own, regular }.objections(options)
+    View { proc: world.proc(), pid: own_pid(), own, regular: &options.regular }.objections(options)
 }
 
 // === impl View ===
@@ -103,7 +104,7 @@ impl View<'_> {
         let names = match (options.containers.as_slice(), self.regular, shared) {
             ([], [], true) => self.seen(),
             ([], [], false) => self.own.iter().cloned().collect(),
-            ([], regular, _) => regular.iter().filter(|name| !is_helper(name)).cloned().collect(),
+            ([], regular, _) => regular.iter().filter(|name| can_be_main(name)).cloned().collect(),
             (given, ..) => given.to_vec(),
         };
         let is_callers = |name: &String| caller == Caller::Task && Some(name) == self.own.as_ref();
@@ -117,7 +118,7 @@ impl View<'_> {
             roots.filter_map(|root| self.proc.container(root.pid)).map(|container| container.name).collect();
         names.sort_unstable();
         names.dedup();
-        names.retain(|name| !is_helper(name));
+        names.retain(|name| can_be_main(name));
         names
     }
 

@@ -4,14 +4,15 @@ use core::time::Duration;
 
 use drain::time::Instant;
 use log::{info, warn};
+use pod::pidfd::Exit;
 
 use super::{company, preflight};
-use crate::options::{Form, Options, Placement};
+use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::{Sidecar, recognition};
-use crate::shutdown::{Context, Patience, TaskEnd, sequence, verdict};
-use crate::task::{Containers, Source, StateDir, Waited};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence, verdict};
+use crate::task::{Containers, Source, StateDir, Waited, memory};
 
 /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
 /// container that is listed after the main one.
@@ -100,14 +101,14 @@ const ORDER: &str =
 /// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down.
 fn watch_processes<W: World>(world: &W, options: &Options) {
     let state_dir = &StateDir::new(options.state_dir.clone());
-    if state_dir.is_done() {
+    let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
+    if holds && state_dir.is_done() {
         info!("an earlier run of the agent has shut the proxy down");
         return;
     }
-    let seen_before = state_dir.has_seen_proxy();
     let mut containers = Containers::new(world, options, state_dir);
     let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(seen_before);
+    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(state_dir.has_seen_proxy());
     let mut options = options.clone();
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, &mut containers, state_dir),
@@ -118,20 +119,25 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     }
 
     let at = world.now();
-    let (name, exit) = containers.primary();
-    let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
+    let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str| TaskEnd {
+        container: name.map(ToOwned::to_owned),
+        exit,
+        evidence: evidence.to_owned(),
+        at,
+    };
+    let task = task_end(containers.primary(), containers.evidence());
     let options = &recognition::form(world, &options);
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
     let verdict = sequence::run(&context, sidecar);
-    state_dir.record_done();
+    if verdict.proxy != ProxyOutcome::Stays {
+        state_dir.record_done();
+    }
     containers.update_exit_status();
-    let (name, exit) = containers.primary();
-    (task.container, task.exit) = (Some(name.to_owned()), exit);
-    verdict.publish(&task, options);
+    verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
 }
 
-/// Gets a handle of the proxy's process while the task runs, then sleeps until the task has ended. If the proxy was seen and is not there
-/// when the task ends, it has ended. If it was never seen, it may still start.
+/// Gets a handle of the proxy's process and the names of the main containers while the task runs, then sleeps until the task has ended. If
+/// the proxy was seen and is not there when the task ends, it has ended. If it was never seen, it may still start.
 fn attach<W: World>(
     world: &W,
     options: &mut Options,
@@ -140,20 +146,31 @@ fn attach<W: World>(
     state_dir: &StateDir,
 ) -> Waited {
     let mut pause = FIRST_LOOK;
+    let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
         sidecar.hold_process();
         if sidecar.has_envoy() {
-            state_dir.record_proxy();
+            state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::form(world, options);
+            *options = recognition::watched(world, options, containers.are_known());
+            containers.learn(&options.regular);
         }
-        if sidecar.has_envoy() || pause > LAST_LOOK {
+        if containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK) {
             return containers.wait(None);
         }
         match containers.wait(Some(pause)) {
-            Waited::TimeUp => pause *= 2,
+            Waited::TimeUp => {}
             ended => return ended,
+        }
+        pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
+        all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
+        if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
+            let is_proxy_to_come = sidecar.is_here() || sidecar.is_captured();
+            let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
+            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
+                containers.take_those_seen();
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ impl Given {
             let written = option.variable();
             let counts = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
             let Some(text) = variable(&written).filter(counts) else { continue };
-            let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+            let texts = if option.repeats { entries(&text) } else { vec![text.as_str()] };
             for text in texts {
                 self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
             }
@@ -236,6 +236,20 @@ fn fallback(option: Spec) -> String {
     } else {
         format!("the default {} is used", option.default)
     }
+}
+
+/// The entries of a list with commas. The commas inside of JSON separate none.
+fn entries(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    let is_separator = |letter: char| {
+        match letter {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        letter == ',' && depth <= 0
+    };
+    text.split(is_separator).map(str::trim).collect()
 }
 
 /// Whether kubelet has set a variable for a Service of the namespace: a Service called `exeunt-admin` sets

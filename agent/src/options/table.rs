@@ -21,8 +21,8 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 26] = [
-    Spec { repeats: true, ..ends("container", "NAME", "base", "main container; of several, all must end") },
+pub(super) const OPTIONS: [Spec; 28] = [
+    Spec { repeats: true, ..ends("container", "NAME", "", "main container; by default all but known helpers") },
     Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
     Spec {
@@ -31,9 +31,11 @@ pub(super) const OPTIONS: [Spec; 26] = [
         ..option("force", "", "", "end the proxy even if other main containers may still need it")
     },
     option("proxy", "native|classic", "", "its form; if neither this nor the next is given, Envoy tells it"),
-    option("istio-status", "JSON", "", "annotation sidecar.istio.io/status: the form of the proxy"),
+    option("istio-status", "JSON", "", "the pod's annotation sidecar.istio.io/status"),
     ends("action", "quit|drain", "", "what to do with a proxy that is not native; drain leaves it running"),
-    runs("restart-policy", "Never|OnFailure", "Never", "of the pod: a main container that will restart has not ended"),
+    Spec { repeats: true, ..runs("restart-policy", "POLICY", "auto", "of the pod, or NAME=POLICY of a container") },
+    Spec { repeats: true, ..runs("restart-rules", "NAME=JSON", "", "the restartPolicyRules of a container") },
+    watches("restart-wait", "DURATION", "10s", "how late kubelet may restart a container"),
     watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
     watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),

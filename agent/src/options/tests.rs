@@ -15,9 +15,9 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 }
 
 #[test]
-fn without_arguments_the_container_base_is_watched() {
+fn without_arguments_all_main_containers_are_watched() {
     let options = options("", &[]);
-    assert_eq!((options.verb, options.container(), options.action()), (Verb::Watch, Some("base"), Action::Quit));
+    assert_eq!((options.verb, options.container(), options.action()), (Verb::Watch, None, Action::Quit));
     assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
     assert_eq!(options.signal.len(), 3);
 }
@@ -60,6 +60,38 @@ fn an_address_may_be_repeated() {
     let options = options("complete --exit-code 3 --signal-address 127.0.0.9 --signal-address ::1", &[]);
     assert_eq!(options.signal, ["127.0.0.9:15190".parse().unwrap(), "[::1]:15190".parse().unwrap()]);
     assert_eq!((options.verb, options.exit_code), (Verb::Complete, Some(3)));
+}
+
+#[test]
+fn a_variable_with_json_has_commas_of_two_kinds() {
+    let rule = |code| format!(r#"{{"action":"Restart","exitCodes":{{"operator":"In","values":[{code},7]}}}}"#);
+    let list = format!("main=[{},{}],second=[{}]", rule(1), rule(2), rule(3));
+    let by_variable = options("watch", &[("EXEUNT_RESTART_RULES", &list), ("EXEUNT_RESTART_POLICY", "OnFailure,main=Never")]);
+    let names: Vec<&str> = by_variable.restarts.rules.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["main", "second"]);
+    let line = format!(
+        "watch --restart-rules main=[{},{}] --restart-rules second=[{}] --restart-policy OnFailure --restart-policy main=Never",
+        rule(1),
+        rule(2),
+        rule(3)
+    );
+    assert_eq!(options(&line, &[]), by_variable);
+}
+
+#[test]
+fn a_restart_policy_or_rule_that_kubernetes_does_not_have_is_a_mistake() {
+    for value in ["Always", "main", "main=auto", "main=Sometimes", "Main=Never", "=Never"] {
+        assert_eq!(options(&format!("watch --restart-policy {value}"), &[]).warnings.len(), 1, "{value}");
+    }
+    for value in [
+        "main",
+        "main=",
+        "main={}",
+        r#"main=[{"action":"Stop","exitCodes":{"operator":"In"}}]"#,
+        r#"main=[{"action":"Restart"}]"#,
+    ] {
+        assert_eq!(options(&format!("watch --restart-rules {value}"), &[]).warnings.len(), 1, "{value}");
+    }
 }
 
 #[test]

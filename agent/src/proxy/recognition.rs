@@ -42,24 +42,18 @@ pub fn form<W: World>(world: &W, options: &Options) -> Options {
     options
 }
 
+/// `options` with the form of the proxy and, unless `are_known`, the names of the regular containers, as far as Envoy tells them now.
+#[must_use]
+pub fn watched(world: &impl World, options: &Options, are_known: bool) -> Options {
+    if are_known { form(world, options) } else { once(world, options) }
+}
+
 /// `options` with what Envoy tells now.
 #[must_use]
 pub fn once<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     ask(world, &mut options);
     options
-}
-
-/// `options` with the form of the proxy, and the names of the pod's regular containers, as far as Envoy tells them now.
-#[must_use]
-pub fn with_containers(world: &Linux, options: &Options) -> (Options, Vec<String>) {
-    let mut options = options.clone();
-    let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
-        recognise_ambient(world, &mut options);
-        return (options, Vec::new());
-    };
-    options.form = options.form.or(metadata.form());
-    (options, metadata.regular().to_vec())
 }
 
 /// `options` with the form of the proxy and the placement of the agent. An agent that is alone asks until Envoy answers or SIGTERM comes,
@@ -97,21 +91,17 @@ fn is_known(options: &Options) -> bool {
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
 fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
-        return recognise_ambient(world, options);
+        let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
+        if ambient {
+            options.form = KnownForm::AMBIENT;
+        }
+        return ambient;
     };
     options.form = options.form.or(metadata.form());
+    metadata.regular().clone_into(&mut options.regular);
     let own = world.container(world.own_pid()).map(|container| container.name);
     options.placement = options.placement.or_else(|| metadata.placement(own.as_deref()?));
     info!("{}", options.form.reason());
     debug!("the agent's own container: {own:?}, {:?}", options.placement);
     true
-}
-
-/// Without an answer of Envoy: whether the pod is in an ambient mesh.
-fn recognise_ambient<W: World>(world: &W, options: &mut Options) -> bool {
-    let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
-    if ambient {
-        options.form = KnownForm::AMBIENT;
-    }
-    ambient
 }

@@ -7,7 +7,6 @@ use log::info;
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
 use super::times;
-use crate::options::RestartPolicy;
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
 
@@ -43,7 +42,7 @@ fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> b
 /// stay for the new one.
 fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
     let by_itself = !attempts.is_by_decision(context.world.now());
-    let kubelet_restarts = context.options.restart_policy == RestartPolicy::OnFailure && sidecar.is_in_a_pod();
+    let kubelet_restarts = context.options.restarts.may_restart_others() && sidecar.is_in_a_pod();
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;
     }

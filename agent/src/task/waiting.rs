@@ -6,6 +6,7 @@ use log::info;
 use pod::pidfd::Exit;
 
 use super::containers::Containers;
+use super::main_container::MainContainer;
 use super::missed_task::Judgement;
 use super::phase::Phase;
 use super::times;
@@ -33,13 +34,23 @@ impl<W: World> Containers<'_, W> {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
-            if self.list.iter().all(|container| matches!(container.phase, Phase::Ended(_))) {
+            if self.is_complete && self.list.iter().all(MainContainer::has_ended) {
                 return Waited::Ended;
             }
-            if self.list.iter().any(|container| matches!(container.phase, Phase::Awaited))
-                && self.world.terminated_at(Source::Kernel).is_some()
-            {
+            if !self.are_seen() && self.world.terminated_at(Source::Kernel).is_some() {
+                info!("SIGTERM before {} was seen; leaving", self.missing());
                 return Waited::Leave;
+            }
+            if self.is_missing_one() {
+                let missing = self.missing();
+                match self.missed.judge(&missing) {
+                    Judgement::Wait => {}
+                    Judgement::Ended(evidence) => {
+                        self.count_as_ended(evidence);
+                        continue;
+                    }
+                    Judgement::Leave(_) => return Waited::Leave,
+                }
             }
             let left = end.map(|end| end.since(self.world.now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -49,25 +60,13 @@ impl<W: World> Containers<'_, W> {
         }
     }
 
-    /// Waits until each was seen, or counts as ended.
+    /// Waits until each was seen, or counts as ended. While nobody has named them, one that was seen is enough.
     pub fn wait_seen(&mut self) -> Waited {
         loop {
             match self.wait(Some(Duration::ZERO)) {
-                Waited::TimeUp => {}
-                Waited::Leave => {
-                    info!("SIGTERM before {} was seen; leaving", self.missing());
-                    return Waited::Leave;
-                }
-                other @ (Waited::Ended | Waited::Running) => return other,
-            }
-            let missing = self.missing();
-            if missing.is_empty() {
-                return Waited::Running;
-            }
-            match self.missed.judge(&missing) {
-                Judgement::Wait => self.sleep(Some(times::LOOK)),
-                Judgement::Ended(evidence) => self.count_as_ended(evidence),
-                Judgement::Leave(_) => return Waited::Leave,
+                Waited::TimeUp if self.are_seen() => return Waited::Running,
+                Waited::TimeUp => self.sleep(Some(times::LOOK)),
+                other => return other,
             }
         }
     }
@@ -79,7 +78,8 @@ impl<W: World> Containers<'_, W> {
             Phase::Running { process, .. } if !process.wakes() => Some(times::LOOK_WITHOUT_PIDFD),
             Phase::Running { .. } | Phase::Ended(_) => None,
         });
-        pauses.flatten().min()
+        let unknown = (!self.is_complete).then_some(times::LOOK);
+        pauses.flatten().chain(unknown).min()
     }
 
     /// Sleeps until one of those that run has ended, at most for `timeout`.
@@ -92,8 +92,21 @@ impl<W: World> Containers<'_, W> {
         self.world.wait_any(&running.collect::<Vec<_>>(), timeout);
     }
 
+    /// Whether each was seen. While nobody has named them, one that was seen is enough.
+    fn are_seen(&self) -> bool {
+        !self.list.is_empty() && !self.is_missing_one()
+    }
+
+    fn is_missing_one(&self) -> bool {
+        let none_is_known = !self.is_complete && self.list.is_empty();
+        none_is_known || self.list.iter().any(|container| matches!(container.phase, Phase::Awaited))
+    }
+
     /// The names of those that were never seen.
-    fn missing(&self) -> String {
+    pub(super) fn missing(&self) -> String {
+        if self.list.is_empty() {
+            return "a main container".to_owned();
+        }
         let missing = self.list.iter().filter(|container| matches!(container.phase, Phase::Awaited));
         missing.map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -102,7 +115,7 @@ impl<W: World> Containers<'_, W> {
         self.evidence = Some(evidence);
         for place in 0..self.list.len() {
             if self.list.get(place).is_some_and(|container| matches!(container.phase, Phase::Awaited)) {
-                self.enter(place, Phase::Ended(Exit::Unknown), 0);
+                self.enter(place, Phase::Ended(Exit::Unknown));
             }
         }
     }

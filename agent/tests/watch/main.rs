@@ -137,7 +137,7 @@ fn under_on_failure_a_failed_task_keeps_its_proxy_until_kubelet_ends_the_pod() {
     let agent = Agent::start(proxy.agent("watch").args(["--pid", &pid, "--restart-policy", "OnFailure"])).until_watching();
     task.end();
     // The filter has no completion yet: only SIGTERM makes this end the last one.
-    let agent = agent.until_it_says("has not ended for good");
+    let agent = agent.until_it_says("but not for good: kubelet restarts it");
     assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
     agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":\"filter"]);
 }
@@ -216,7 +216,8 @@ fn a_person_who_makes_a_mistake_is_told_all_of_them() {
 #[test]
 fn a_plan_names_every_route_and_does_nothing() {
     let (mut proxy, task) = (Proxy::start(&["filter=foreign"]), Task::start("read x"));
-    let output = proxy.agent("watch").args(["--explain", "--pid", &task.pid().to_string()]).output().unwrap();
+    let output =
+        proxy.agent("watch").args(["--explain", "--container", "base", "--pid", &task.pid().to_string()]).output().unwrap();
     let plan = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     let lines = [
