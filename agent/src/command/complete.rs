@@ -13,7 +13,7 @@ pub(super) fn run(options: &Options) -> bool {
     let options = &recognition::form(&world, options);
     let exit = options.exit_code.map_or(Exit::Unknown, Exit::Code);
     let task = TaskEnd::reported(options.container(), exit, world.now());
-    let context = Context { world: &world, options, task: &task, patience: Patience::Once, grace: options.grace_period };
+    let context = Context { world: &world, options, task: &task, patience: Patience::Once, grace: Some(options.grace_period) };
     let verdict = sequence::run(&context, Sidecar::new(&world, options, None));
     verdict.publish(&task, options);
     verdict.proxy != ProxyOutcome::Stays
