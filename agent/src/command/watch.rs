@@ -25,6 +25,7 @@ pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
     let termination = world.block_termination();
+    let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
     // while the agent asks.
     let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
@@ -85,7 +86,7 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut verdict = sequence::run(&context, sidecar);
     if !proxy_first && verdict.attempts.routes().next().is_none() {
         warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
@@ -127,7 +128,7 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     };
     let task = task_end(containers.primary(), containers.evidence());
     let options = &recognition::form(world, &options);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
     if verdict.proxy != ProxyOutcome::Stays {
         state_dir.record_done();

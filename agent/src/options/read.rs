@@ -231,11 +231,7 @@ impl Given {
 
 /// What stands in the place of a value that is not allowed.
 fn fallback(option: Spec) -> String {
-    if option.repeats || option.default.is_empty() {
-        IGNORED.to_owned()
-    } else {
-        format!("the default {} is used", option.default)
-    }
+    if option.repeats || option.default.is_empty() { IGNORED.to_owned() } else { "the default is used".to_owned() }
 }
 
 /// The entries of a list with commas. The commas inside of JSON separate none.

@@ -18,13 +18,19 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 fn without_arguments_all_main_containers_are_watched() {
     let options = options("", &[]);
     assert_eq!((options.verb, options.container(), options.action()), (Verb::Watch, None, Action::Quit));
-    assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
+    assert_eq!(options.drain_timeout, None);
     assert_eq!(options.signal.len(), 3);
 }
 
 #[test]
 fn the_help_text_tells_the_real_defaults() {
-    for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
+    // Without a value these take the plugin's, and without a plugin the default.
+    let timeouts = [("drain-timeout", Limits::DRAIN_TIMEOUT), ("stall-timeout", Limits::STALL_TIMEOUT)];
+    for (name, length) in timeouts {
+        assert_eq!(super::table::named(name).map(|spec| spec.default.to_owned()), Some(duration::display(length)));
+    }
+    let is_other = |name| name == "termination-log" || timeouts.iter().any(|(timeout, _)| *timeout == name);
+    for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && !is_other(spec.name)) {
         let environment = [(&*spec.variable(), spec.default)];
         assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
         let shows = |verb| help(Some(verb)).contains(&format!("{}]", spec.default));
@@ -44,7 +50,7 @@ fn every_option_has_a_variable_and_the_flag_takes_precedence() {
         ("EXEUNT_EXIT_CODE", "of another verb"),
     ];
     let options = options("watch --drain-timeout=25s --container job", &environment);
-    assert_eq!((options.container(), options.drain_timeout), (Some("job"), Duration::from_secs(25)));
+    assert_eq!((options.container(), options.drain_timeout), (Some("job"), Some(Duration::from_secs(25))));
     assert_eq!(options.signal, ["127.0.0.2:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((options.action(), options.pid), (Action::Drain, None));
 }
@@ -107,8 +113,8 @@ fn all_mistakes_are_told_at_once_with_what_stands_in_their_place() {
         "--exit-code: is not known to watch; it is ignored".to_owned(),
         "--container: \"Base\" is not allowed: must be the name of a container that may end a task; it is ignored".to_owned(),
         "--pid: \"0\" is not allowed: must be the id of a process; it is ignored".to_owned(),
-        "EXEUNT_ADMIN_PORT: \"http\" is not allowed: must be a port from 1 to 65535; the default 15000 is used".to_owned(),
-        format!("--drain-timeout: \"25x\" is not allowed: {lengths}; the default 5m is used"),
+        "EXEUNT_ADMIN_PORT: \"http\" is not allowed: must be a port from 1 to 65535; the default is used".to_owned(),
+        format!("--drain-timeout: \"25x\" is not allowed: {lengths}; the default is used"),
         format!("EXEUNT_STALL_TIMEOUT: \"0\" is not allowed: {lengths}; 1ms is used"),
         "--action: \"stop\" is not allowed: must be \"quit\" or \"drain\"; it is ignored".to_owned(),
         "--placement: \"Native\" is not allowed: must be regular or native; native is used".to_owned(),
@@ -118,7 +124,7 @@ fn all_mistakes_are_told_at_once_with_what_stands_in_their_place() {
     }
     assert_eq!(options.warnings.len(), expected.len(), "{:#?}", options.warnings);
     assert_eq!((options.verb, options.admin_port, options.placement), (Verb::Watch, 15_000, Some(Placement::Native)));
-    assert_eq!((options.drain_timeout, options.stall_timeout), (Limits::DRAIN_TIMEOUT, Duration::from_millis(1)));
+    assert_eq!((options.drain_timeout, options.stall_timeout), (None, Some(Duration::from_millis(1))));
 }
 
 #[test]
@@ -142,16 +148,16 @@ fn a_duration_can_be_a_number_of_seconds_and_is_brought_within_its_limits() {
         let options = options(line, &[]);
         (options.grace_period, options.drain_timeout, options.warnings.len())
     };
-    let (grace, drain, day) = (GRACE_PERIOD, Limits::DRAIN_TIMEOUT, Duration::from_hours(24));
-    assert_eq!(read("watch --grace-period 60"), (Duration::from_mins(1), drain, 0));
-    assert_eq!(read("watch --grace-period 0s"), (Duration::ZERO, drain, 0), "a pod may have none");
-    assert_eq!(read("watch --grace-period 0"), (Duration::ZERO, drain, 0));
-    assert_eq!(read("exec --drain-timeout 1.5 true"), (grace, Duration::from_millis(1_500), 0));
-    assert_eq!(read("exec --drain-timeout 0 true"), (grace, Duration::from_millis(1), 1));
-    assert_eq!(read("watch --drain-timeout 48h"), (grace, day, 1));
-    assert_eq!(read("watch --grace-period 100000000"), (day, drain, 1));
+    let (grace, day) = (GRACE_PERIOD, Duration::from_hours(24));
+    assert_eq!(read("watch --grace-period 60"), (Duration::from_mins(1), None, 0));
+    assert_eq!(read("watch --grace-period 0s"), (Duration::ZERO, None, 0), "a pod may have none");
+    assert_eq!(read("watch --grace-period 0"), (Duration::ZERO, None, 0));
+    assert_eq!(read("exec --drain-timeout 1.5 true"), (grace, Some(Duration::from_millis(1_500)), 0));
+    assert_eq!(read("exec --drain-timeout 0 true"), (grace, Some(Duration::from_millis(1)), 1));
+    assert_eq!(read("watch --drain-timeout 48h"), (grace, Some(day), 1));
+    assert_eq!(read("watch --grace-period 100000000"), (day, None, 1));
     for nonsense in ["soon", "-1", "1d", "99999999999999999999", "s", "."] {
-        assert_eq!(read(&format!("watch --drain-timeout {nonsense}")), (grace, drain, 1), "{nonsense}");
+        assert_eq!(read(&format!("watch --drain-timeout {nonsense}")), (grace, None, 1), "{nonsense}");
     }
 }
 
@@ -188,7 +194,7 @@ fn no_mistake_keeps_the_command_from_running() {
 #[test]
 fn a_flag_without_value_is_a_mistake() {
     assert_eq!(options("watch --container", &[]).warnings, ["--container: has no value; it is ignored"]);
-    assert_eq!(options("watch --late-start", &[]).warnings, ["--late-start: has no value; the default 1m is used"]);
+    assert_eq!(options("watch --late-start", &[]).warnings, ["--late-start: has no value; the default is used"]);
 }
 
 #[test]

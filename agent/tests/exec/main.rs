@@ -74,7 +74,8 @@ fn a_command_that_cannot_be_executed_gives_127_or_126_and_the_proxy_ends() {
 #[test]
 fn mistakes_in_the_options_do_not_keep_the_command_from_running() {
     let proxy = Proxy::start(&[]);
-    let output = run(&mut proxy.exec(&["--grace-period", "none", "--nonsense", "5", "--not-ready=never"], &["sh", "-c", "exit 3"]));
+    let output =
+        run(&mut proxy.exec(&["--grace-period", "none", "--nonsense", "5", "--not-ready=never"], &["sh", "-c", "exit 3"]));
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     for mistake in ["--grace-period: \"none\"", "--nonsense: ", "--not-ready: \"never\""] {
         assert!(said(&output).contains(mistake), "{}", said(&output));
