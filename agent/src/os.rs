@@ -2,6 +2,7 @@
 //! can take its place.
 
 pub mod call;
+pub mod hosts;
 pub mod http;
 pub mod linux;
 pub mod log;

@@ -9,12 +9,16 @@ use std::io;
 use std::rc::Rc;
 
 use drain::time::Instant;
+use pod::container::Container;
+use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::{Endpoint, Socket, State};
 use pod::stat::Stat;
 
 use crate::options::{Invocation, Options};
 use crate::os::World;
 use crate::os::http::{Head, Problem, Request};
+use crate::os::linux::own_pid;
 use crate::os::world::{Connection, Identity, NotTerminated, Process, Source};
 
 /// The uid of the proxy.
@@ -127,6 +131,24 @@ impl World for Script {
         let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
         Some(Handle { now: Rc::clone(&self.now), pid, end: when.end })
     }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
+        None
+    }
+
+    fn container(&self, _: i32) -> Option<Container> {
+        None
+    }
+
+    fn wait_any(&self, processes: &[&Handle], timeout: Option<Duration>) {
+        let ends = processes.iter().map(|process| process.end);
+        let until = timeout.map_or(u64::MAX, |timeout| self.now.get().saturating_add(milliseconds(timeout)));
+        self.pass_until(ends.chain(self.sigterm.filter(|at| *at > self.now.get())).fold(until, u64::min));
+    }
 }
 
 impl Process for Handle {
@@ -138,6 +160,18 @@ impl Process for Handle {
         let until = self.now.get().saturating_add(milliseconds(timeout));
         self.now.set(until.min(self.end).max(self.now.get()));
         self.now.get() >= self.end
+    }
+
+    fn wakes(&self) -> bool {
+        true
+    }
+
+    fn tells(&self) -> bool {
+        false
+    }
+
+    fn exit(&self, _: Duration) -> Exit {
+        Exit::Unknown
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

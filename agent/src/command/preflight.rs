@@ -31,12 +31,17 @@ pub(super) fn refusals(world: &Linux, options: &Options) -> Vec<String> {
     refusals
 }
 
+/// Whether the processes are those of the node. Only the node has the threads of the kernel, and process 2 is always their parent (Linux,
+/// `init/main.c`, `rest_init`).
+pub(super) fn is_node(proc: &Procfs) -> bool {
+    proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0)
+}
+
 /// With the processes of the node, the first process of a container cannot be told from the others, because its parent, the runtime, is
-/// there too. Only the node has the threads of the kernel, and process 2 is always their parent (Linux, `init/main.c`, `rest_init`).
+/// there too.
 fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
     let is_given = options.pid.is_some() || options.proxy_pid.is_some();
-    let node = !is_given && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
-    node.then(|| {
+    (!is_given && is_node(proc)).then(|| {
         "hostPID: true is not supported: use shareProcessNamespace: true instead, or start the command of the main container with \
          exeunt-agent exec"
             .to_owned()

@@ -93,6 +93,12 @@ impl Metadata {
         KnownForm { form: Form::of_status(&self.status), by: Origin::Envoy }
     }
 
+    /// The names of the pod's regular containers, without the proxy. Empty if Envoy does not know them.
+    #[must_use]
+    pub fn regular(&self) -> &[String] {
+        &self.regular
+    }
+
     /// How the container called `own` stands in the pod. `None` if Envoy does not know the containers.
     #[must_use]
     pub fn placement(&self, own: &str) -> Option<Placement> {

@@ -34,9 +34,9 @@ pub fn is_alone(world: &Linux, options: &Options) -> bool {
 
 /// `options` with the form of the proxy, as far as Envoy tells it now.
 #[must_use]
-pub fn form(world: &Linux, options: &Options) -> Options {
+pub fn form<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
-    if options.form == KnownForm::UNKNOWN && options.given_action.is_none() {
+    if options.form == KnownForm::UNKNOWN {
         ask(world, &mut options);
     }
     options
@@ -44,10 +44,22 @@ pub fn form(world: &Linux, options: &Options) -> Options {
 
 /// `options` with what Envoy tells now.
 #[must_use]
-pub fn once(world: &Linux, options: &Options) -> Options {
+pub fn once<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     ask(world, &mut options);
     options
+}
+
+/// `options` with the form of the proxy, and the names of the pod's regular containers, as far as Envoy tells them now.
+#[must_use]
+pub fn with_containers(world: &Linux, options: &Options) -> (Options, Vec<String>) {
+    let mut options = options.clone();
+    let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
+        recognise_ambient(world, &mut options);
+        return (options, Vec::new());
+    };
+    options.form = options.form.or(metadata.form());
+    (options, metadata.regular().to_vec())
 }
 
 /// `options` with the form of the proxy and the placement of the agent. An agent that is alone asks until Envoy answers or SIGTERM comes,
@@ -83,18 +95,23 @@ fn is_known(options: &Options) -> bool {
 }
 
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
-fn ask(world: &Linux, options: &mut Options) -> bool {
+fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
-        let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
-        if ambient {
-            options.form = KnownForm::AMBIENT;
-        }
-        return ambient;
+        return recognise_ambient(world, options);
     };
     options.form = options.form.or(metadata.form());
-    let own = world.proc().container(own_pid()).map(|container| container.name);
+    let own = world.container(world.own_pid()).map(|container| container.name);
     options.placement = options.placement.or_else(|| metadata.placement(own.as_deref()?));
     info!("{}", options.form.reason());
     debug!("the agent's own container: {own:?}, {:?}", options.placement);
     true
+}
+
+/// Without an answer of Envoy: whether the pod is in an ambient mesh.
+fn recognise_ambient<W: World>(world: &W, options: &mut Options) -> bool {
+    let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
+    if ambient {
+        options.form = KnownForm::AMBIENT;
+    }
+    ambient
 }
