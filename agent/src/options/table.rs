@@ -39,9 +39,15 @@ pub(super) const OPTIONS: [Spec; 26] = [
     watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
     Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
+<<<<<<< HEAD
     ends("drain-timeout", "DURATION", "5m", "longest wait for delivery"),
     ends("stall-timeout", "DURATION", "15s", "longest wait while no byte moves"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
+=======
+    option("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
+    option("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
+    option("signal-port", "PORT", "15190", "port of the filter"),
+>>>>>>> w-limits
     Spec {
         repeats: true,
         ..ends("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "addresses of the filter, in order of trial")
