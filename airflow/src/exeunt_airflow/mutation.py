@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from kubernetes.client import Configuration, V1LocalObjectReference
 
-from exeunt_airflow import agent_container, container_field, eligibility, grace_period, main_containers, proxy_config, workload_name
+from exeunt_airflow import (
+    agent_container,
+    container_field,
+    eligibility,
+    grace_period,
+    main_containers,
+    proxy_config,
+    workload_name,
+)
 from exeunt_airflow.container_names import PROXY
 from exeunt_airflow.form import NATIVE_PROXY
 from exeunt_airflow.unchanged import NeedsAttention
@@ -53,9 +61,7 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
     return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, form, raised, settings, client), raised)
 
 
-def _metadata(
-    before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Form", settings: "Settings"
-) -> "V1ObjectMeta":
+def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Form", settings: "Settings") -> "V1ObjectMeta":
     labels, annotations = dict(before.labels or {}), dict(before.annotations or {})
     labels[eligibility.DRAIN_LABEL] = "on"
     name = workload_name.missing(labels, annotations)
@@ -66,8 +72,8 @@ def _metadata(
         annotations[proxy_config.ANNOTATION] = config
     if form.proxy == "native":
         annotations[NATIVE_PROXY] = "true"
-    if main:
-        # An agent that is a regular container is the first one, which Istio would choose.
+    if form.agent == "regular":
+        # Istio would choose the first container, which is the agent.
         annotations.setdefault(DEFAULT_CONTAINER, main[0].name)
     after = copy.copy(before)
     after.labels, after.annotations = labels, annotations
