@@ -78,6 +78,9 @@ def container(
         agent.volume_mounts = [V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)]
     if form.agent == "native":
         agent.restart_policy = "Always"
+    elif form.own_restart_policy:
+        # It always exits with 0, so kubelet restarts it only if it was killed.
+        agent.restart_policy = "OnFailure"
     return agent
 
 
