@@ -147,7 +147,7 @@ def test_a_regular_agent_beside_a_native_proxy_shares_processes() -> None:
         ("kpo-plain", "", None, []),
         ("kpo-plain", "28s", None, ["--drain-timeout", "28s"]),
         ("kpo-plain", "28500ms", 31, ["--grace-period", "31s", "--drain-timeout", "28500ms"]),
-        ("kpo-plain", "5m", 302, ["--grace-period", "302s"]),
+        ("kpo-plain", "5m", 302, ["--grace-period", "302s", "--drain-timeout", "5m"]),
         ("long-grace", "", 300, ["--grace-period", "300s"]),
         ("long-grace", "90s", 300, ["--grace-period", "300s", "--drain-timeout", "90s"]),
         ("long-grace", "10m", 602, ["--grace-period", "602s", "--drain-timeout", "10m"]),

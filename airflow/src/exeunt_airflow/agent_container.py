@@ -22,7 +22,7 @@ from kubernetes.client import (
 
 from exeunt_airflow import grace_period
 from exeunt_airflow.container_names import AGENT
-from exeunt_airflow.settings import DRAIN_TIMEOUT, Settings
+from exeunt_airflow.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ _UID = 65532
 
 
 def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings) -> list[str]:
-    """The agent's arguments, without those that are its defaults. `main` is empty if kubelet tells the end of the task."""
+    """The agent's arguments. `main` is empty if kubelet tells the end of the task."""
     words = ["watch"]
     for one in main:
         words += ["--container", one.name]
@@ -48,10 +48,11 @@ def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", 
     if main:
         words += [*_restarts(spec, main), "--state-dir", _STATE_FOLDER]
     words += grace_period.arguments(spec)
-    # The defaults of the settings are those of the agent.
+    # The agent's own default.
     if settings.signal_port != Settings.signal_port:
         words += ["--signal-port", str(settings.signal_port)]
-    if settings.drain_timeout not in ("", DRAIN_TIMEOUT):
+    # A limit that is told counts instead of the plugin's, also if it is the agent's own default.
+    if settings.drain_timeout:
         words += ["--drain-timeout", settings.drain_timeout]
     return words
 

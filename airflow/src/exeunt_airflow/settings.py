@@ -47,7 +47,7 @@ class Settings:
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
     signal_route: Literal["annotation", "service-entry"] = "annotation"
     signal_port: int = 15190
-    # Empty: the agent's own, and no longer than the pod's grace period allows.
+    # Empty: the plugin's or the agent's own, and no longer than the pod's grace period allows.
     drain_timeout: str = ""
     # The agent sleeps in poll(2). It has never used more than 2 MiB.
     cpu_request: str = "1m"
