@@ -25,7 +25,6 @@ def agent(shape: Shape, where: Where) -> Json:
         # With an image and restartPolicy these are the three lines of the documentation.
         told = [*grace, *shape.agent_words]
         return {"name": AGENT, "image": image, **({"args": told} if told else {})}
-    limits = {"memory": "16Mi", **({"cpu": shape.agent_cpu} if shape.agent_cpu else {})}
     return {
         "name": AGENT,
         "image": image,
@@ -34,7 +33,7 @@ def agent(shape: Shape, where: Where) -> Json:
         "env": [istio_status(), *({"name": name, "value": value} for name, value in shape.agent_env)],
         "volumeMounts": [{"name": AGENT, "mountPath": _STATE}],
         "securityContext": {**RESTRICTED, "runAsUser": AGENT_UID, "runAsGroup": AGENT_UID, "readOnlyRootFilesystem": True},
-        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": limits},
+        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
     }
 
 

@@ -133,9 +133,11 @@ def _task(name: str, task: Task, shape: Shape, where: Where) -> Json:
         env.append(istio_status())
     mounts = [{"name": "programs", "mountPath": "/e2e"}, {"name": "scratch", "mountPath": "/scratch"}]
     rules: Json = {"restartPolicy": "Never", "restartPolicyRules": restart_rules(task.rule)} if task.rule else {}
+    hook = {"exec": {"command": ["python3", "/e2e/task.py", *task.post_start]}}
     user = {"runAsUser": task.uid, "runAsGroup": task.uid}
     return {
         **rules,
+        **({"lifecycle": {"postStart": hook}} if task.post_start else {}),
         "name": task.name,
         "image": task.image or where.task_image,
         "imagePullPolicy": "IfNotPresent",

@@ -54,6 +54,8 @@ class Task:
     # Whether the agent waits for it.
     main: bool = True
     rule: Rule | None = None
+    # The words of `programs/task.py` for a hook; kubelet starts no further container before it has ended.
+    post_start: tuple[str, ...] = ()
     # Whether it has the rights that a container has by default, as root: it can send signals to every process of the pod.
     root: bool = False
 
@@ -85,8 +87,6 @@ class Shape:
     told: frozenset[Fact] = frozenset({"containers", "policy", "rules"})
     # The restart policy of the agent's own container, if it is a regular one (Kubernetes 1.35 and newer).
     agent_policy: str = ""
-    # The limit of the agent's CPU, as Kubernetes writes it; empty: there is none.
-    agent_cpu: str = ""
     # Whether a webhook has removed `restartPolicy: Always` from the agent: some drop a field that they do not know.
     stripped: bool = False
     # A command for istio-proxy instead of its own, by the customised injection of Istio.

@@ -1,9 +1,9 @@
 """The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
-usage: task.py upload|fail|wait|probe|kill|kill-all|meter|helper|sidecar
+usage: task.py upload|fail|wait|probe|kill|kill-all|freeze|thaw|meter|helper|sidecar
        [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
        [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
-       [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once]
+       [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once] [--stay]
 """
 
 import argparse
@@ -33,6 +33,8 @@ _POLL_S = 0.1
 _FAILURE = 3
 # The exit code of a task that has found no proxy at its start.
 _NOT_READY = 4
+# As the kernel names its process.
+_AGENT = "exeunt-agent"
 _TICKS = os.sysconf("SC_CLK_TCK")
 # A proxy that is not ready after this time does not become ready, also on a busy node.
 _TIMEOUT_S = 240.0
@@ -203,6 +205,16 @@ def kill(number: signal.Signals, *, delay: float, after_end: bool, attempts: int
     raise SystemExit("no process was found")
 
 
+def signal_agent(number: signal.Signals) -> None:
+    """Sends a signal to the agent, in a pod with shareProcessNamespace: true; needs the agent's uid."""
+    agents = [pid for pid in others_of_our_uid() if (_PROC / str(pid) / "comm").read_text().strip() == _AGENT]
+    if not agents:
+        raise SystemExit("no agent was found")
+    for pid in agents:
+        os.kill(pid, number)
+    say(signalled=agents)
+
+
 def kill_all(delay: float) -> None:
     """Ends every process that it may signal, as some init programs do at their end: first by SIGTERM, then by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -232,7 +244,9 @@ def cpu_seconds(pid: int) -> float:
 def main() -> int:
     """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail (`--late`: after its upload)."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill", "kill-all", "meter", "helper", "sidecar"))
+    parser.add_argument(
+        "what", choices=("upload", "fail", "wait", "probe", "kill", "kill-all", "freeze", "thaw", "meter", "helper", "sidecar")
+    )
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
     parser.add_argument("--bytes", type=int, default=0)
     parser.add_argument("--rate", type=int, default=0)
@@ -253,6 +267,7 @@ def main() -> int:
     parser.add_argument("--for", type=float, default=0, dest="seconds")
     parser.add_argument("--before", type=float, default=0)
     parser.add_argument("--at-once", action="store_true")
+    parser.add_argument("--stay", action="store_true")
     options = parser.parse_args()
     fails = bool(options.failures) and failed_before(options.failures)
     if fails and not options.late:
@@ -280,6 +295,13 @@ def main() -> int:
         probe()
     if options.what == "kill-all":
         kill_all(options.delay)
+    if options.what == "freeze":
+        signal_agent(signal.SIGSTOP)
+    if options.what == "thaw":
+        time.sleep(options.delay)
+        signal_agent(signal.SIGCONT)
+    if options.stay:
+        wait_term()
     if options.what == "meter":
         meter(options.seconds)
     if options.what == "helper":

@@ -2,15 +2,16 @@
 
 from functools import partial
 
+from .. import observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..several import each
-from ..shape import Agent, Istio, Shape, Task
+from ..shape import AGENT_UID, MAIN, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, WATCHING, outcome
 
 _PODS = 12
-# The least that a container can have: a thousandth of a second in each tenth.
-_STARVED = "10m"
+# For how long the agent does not run at all: the whole life of the task.
+_FROZEN_S = 15
 # The default of --late-start, after which a task that was never seen may count as over.
 _LATE_START_S = 60
 _HANGS_S = 120.0
@@ -36,8 +37,16 @@ def _many(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     run.note(f"{len(late)} of {_PODS} pods have ended, {', '.join(map(str, late))} s after their tasks")
 
 
-def _starved(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
-    run.start(Shape(istio=istio, agent=agent, agent_cpu=_STARVED, tasks=_TRUE))
+def _frozen(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
+    words = ("thaw", "--delay", str(_FROZEN_S), *(("--stay",) if agent == "native" else ()))
+    # Kubelet starts the task when the hook has stopped the agent.
+    freezer = Task(words, name="freezer", uid=AGENT_UID, main=False, post_start=("freeze",))
+    if agent == "native":
+        run.start(Shape(istio=istio, agent=agent, behind=(freezer,), tasks=_TRUE))
+    else:
+        run.start(Shape(istio=istio, agent=agent, tasks=(freezer, *_TRUE)))
+    pod = run.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
+    run.check(not observed.has_ended(pod), "the pod has ended with its task, so the agent was not stopped")
     _end(run, istio)
     run.note(f"ended by: {run.facts.verdict_field('ended')}")
 
@@ -60,9 +69,9 @@ SCENARIOS = (
     ),
     *(
         Scenario(
-            f"short-starved-{istio}-{agent}",
-            f"an agent with {_STARVED} of CPU ends the pod of such a task, beside {FORM[istio]}, with {AGENT[agent]}",
-            partial(_starved, istio, agent),
+            f"short-frozen-{istio}-{agent}",
+            f"an agent that gets no CPU during the whole task ends its pod, beside {FORM[istio]}, with {AGENT[agent]}",
+            partial(_frozen, istio, agent),
         )
         for istio, agent in WATCHING
     ),
