@@ -42,7 +42,8 @@ def template(name: str, shape: Shape, where: Where) -> Json:
         containers.insert(0, agent(shape, where) | own)
     if shape.proxy_command:
         # The injector merges a container of this name into the one that it makes, and gives it the image.
-        containers.append({"name": PROXY, "image": "auto", "command": list(shape.proxy_command)})
+        merged = {"image": "auto", "imagePullPolicy": "IfNotPresent", "command": list(shape.proxy_command)}
+        containers.append({"name": PROXY, **merged})
     spec: Json = {
         "restartPolicy": shape.policy,
         "terminationGracePeriodSeconds": shape.grace_s,

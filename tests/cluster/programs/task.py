@@ -218,9 +218,10 @@ def signal_agent(number: signal.Signals) -> None:
 def kill_all(delay: float) -> None:
     """Ends every process that it may signal, as some init programs do at their end: first by SIGTERM, then by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        # To every process but the first one of the namespace and this one.
-        os.kill(-1, number)
-        say(killed_all=number.name)
+        # To every process but the first one of the namespace and this one. In a namespace of its own there is none.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, number)
+            say(killed_all=number.name)
         time.sleep(delay)
 
 

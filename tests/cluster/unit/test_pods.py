@@ -132,7 +132,7 @@ def test_a_root_task_has_the_rights_of_every_container() -> None:
 
 def test_the_injector_merges_another_command_into_the_proxy() -> None:
     containers = template("x", Shape(proxy_command=("/no",)), WHERE)["spec"]["containers"]
-    assert containers[-1] == {"name": PROXY, "image": "auto", "command": ["/no"]}
+    assert containers[-1] == {"name": PROXY, "image": "auto", "imagePullPolicy": "IfNotPresent", "command": ["/no"]}
     assert PROXY not in {one["name"] for one in template("x", Shape(), WHERE)["spec"]["containers"]}
 
 
