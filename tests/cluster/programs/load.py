@@ -67,7 +67,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     until = time.monotonic() + _LONGEST_S
     pids: list[int] = []
-    others, rising = 0.0, True
+    others, rising = 0.0, average() < load
     while True:
         wanted = missing(load, others, rising=rising) if time.monotonic() < until else 0
         end(pids[wanted:])
