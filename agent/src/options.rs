@@ -133,10 +133,10 @@ pub struct Options {
     pub status_port: u16,
     /// Envoy's process, on a shared host.
     pub proxy_pid: Option<i32>,
-    /// How long to wait for delivery in all.
-    pub drain_timeout: Duration,
-    /// How long to wait while no byte moves.
-    pub stall_timeout: Duration,
+    /// How long to wait for delivery in all, if that was given. Otherwise the filter has a limit, or the default counts.
+    pub drain_timeout: Option<Duration>,
+    /// How long to wait while no byte moves, in the same way.
+    pub stall_timeout: Option<Duration>,
     /// What to do with the proxy, if that was given.
     pub given_action: Option<Action>,
     /// The form of the proxy, which decides the action otherwise.
@@ -317,8 +317,8 @@ impl Options {
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
             status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
-            drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
-            stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
+            drain_timeout: given.one("drain-timeout", &limits, limit),
+            stall_timeout: given.one("stall-timeout", &limits, limit),
             given_action: given.one("action", "\"quit\" or \"drain\"", action),
             form: KnownForm { form: by_option, by: Origin::Option }
                 .or(KnownForm { form: by_status, by: Origin::Status })

@@ -32,7 +32,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     let exit = options.exit_code.map_or(Exit::Unknown, Exit::Code);
     let task = TaskEnd::reported(options.container(), exit, world.now());
     let context =
-        Context { world: &world, options: &options, task: &task, patience: Patience::Once, grace: options.grace_period };
+        Context { world: &world, options: &options, task: &task, patience: Patience::Once, grace: Some(options.grace_period) };
     let verdict = sequence::run(&context, Sidecar::new(&world, &options, None));
     verdict.publish(&task, &options);
     if verdict.proxy == ProxyOutcome::Stays { ExitCode::from(EX_UNAVAILABLE) } else { ExitCode::SUCCESS }

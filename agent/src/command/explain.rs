@@ -2,11 +2,13 @@
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::ffi::OsString;
 use std::fs;
 
 use drain::duration;
-use drain::wire::{self, Action};
+use drain::limits::Limits;
+use drain::wire::{self, Action, Status};
 use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
@@ -14,14 +16,16 @@ use pod::procfs::Procfs;
 use super::preflight;
 use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
-use crate::os::http::Request;
+use crate::os::http::{Body, Request};
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
 use crate::proxy::{Sidecar, State, recognition};
 use crate::task::Source;
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
-const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest status that is read, in bytes. It has 400.
+const MAX_STATUS: usize = 4096;
 
 /// The plan, one line for each item.
 pub(super) fn plan(options: &Options) -> String {
@@ -56,9 +60,7 @@ pub(super) fn plan(options: &Options) -> String {
             say("then", "SIGTERM to pilot-agent, if the uid of the agent may");
         }
     }
-    let limits = [options.drain_timeout, options.stall_timeout, options.grace_period].map(duration::display);
-    let [drain, stall, grace] = limits;
-    say("limits", &format!("{drain} in all, {stall} while no byte moves, {grace} after SIGTERM"));
+    say("limits", &limits(options));
     if Source::of(options) == Source::Processes {
         say("state-dir", &state_dir(options));
     }
@@ -141,11 +143,38 @@ fn action(sidecar: &Sidecar<'_, Linux>, options: &Options) -> &'static str {
     }
 }
 
+/// The limits, as far as the agent sets them.
+fn limits(options: &Options) -> String {
+    let given = |given: Option<Duration>, default| match given {
+        Some(length) => duration::display(length),
+        None => format!("{} (or the filter's)", duration::display(default)),
+    };
+    let drain = given(options.drain_timeout, Limits::DRAIN_TIMEOUT);
+    let stall = given(options.stall_timeout, Limits::STALL_TIMEOUT);
+    let grace = match (options.verb, Source::of(options)) {
+        (Verb::Watch, Source::Processes) => String::new(),
+        (Verb::Watch, Source::Kubelet) | (Verb::Exec | Verb::Wait | Verb::Complete, _) => {
+            format!(", {} after SIGTERM", duration::display(options.grace_period))
+        }
+    };
+    format!("{drain} in all, {stall} while no byte moves{grace}")
+}
+
+/// The limits that the filter tells in `status`, as a clause. An older one tells none.
+fn limits_of_filter(status: &[u8]) -> String {
+    let told = Status::parse(status).ok().and_then(|status| status.drain_timeout_ms.zip(status.stall_timeout_ms));
+    told.map_or_else(String::new, |timeouts| {
+        let (drain, stall) = (Duration::from_millis(timeouts.0), Duration::from_millis(timeouts.1));
+        format!(": {} in all, {} while no byte moves", duration::display(drain), duration::display(stall))
+    })
+}
+
 /// What responds at a signal address.
 fn filter(world: &impl World, at: SocketAddr) -> String {
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
-    match call::exchange(world, at, &request, &mut |_| {}) {
-        Ok(head) if head.is_filters => "the filter answers".to_owned(),
+    let mut body = Body::up_to(MAX_STATUS);
+    match call::exchange(world, at, &request, &mut |piece| body.take(piece)) {
+        Ok(head) if head.is_filters => format!("the filter answers{}", limits_of_filter(body.bytes())),
         Ok(head) => format!("not the filter's answer ({})", head.status),
         Err(problem) => problem.to_string(),
     }

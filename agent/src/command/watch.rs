@@ -84,7 +84,7 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut verdict = sequence::run(&context, sidecar);
     if !proxy_first && verdict.attempts.routes().next().is_none() {
         warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
@@ -121,7 +121,7 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     let (name, exit) = containers.primary();
     let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
     let options = &recognition::form(world, &options);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
     state_dir.record_done();
     containers.update_exit_status();

@@ -39,8 +39,8 @@ pub(super) const OPTIONS: [Spec; 26] = [
     watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
     Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
-    ends("drain-timeout", "DURATION", "5m", "longest wait for delivery"),
-    ends("stall-timeout", "DURATION", "15s", "longest wait while no byte moves"),
+    ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
+    ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,

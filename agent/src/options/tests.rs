@@ -18,13 +18,19 @@ fn options(line: &str, environment: &[(&str, &str)]) -> Options {
 fn without_arguments_the_container_base_is_watched() {
     let options = options("", &[]);
     assert_eq!((options.verb, options.container(), options.action()), (Verb::Watch, Some("base"), Action::Quit));
-    assert_eq!(options.drain_timeout, Limits::DRAIN_TIMEOUT);
+    assert_eq!(options.drain_timeout, None);
     assert_eq!(options.signal.len(), 3);
 }
 
 #[test]
 fn the_help_text_tells_the_real_defaults() {
-    for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && spec.name != "termination-log") {
+    // Without a value these take the plugin's, and without a plugin the default.
+    let timeouts = [("drain-timeout", Limits::DRAIN_TIMEOUT), ("stall-timeout", Limits::STALL_TIMEOUT)];
+    for (name, length) in timeouts {
+        assert_eq!(super::table::named(name).map(|spec| spec.default.to_owned()), Some(duration::display(length)));
+    }
+    let is_other = |name| name == "termination-log" || timeouts.iter().any(|(timeout, _)| *timeout == name);
+    for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty() && !is_other(spec.name)) {
         let environment = [(&*spec.variable(), spec.default)];
         assert_eq!(options("", &environment), options("", &[]), "{}", spec.name);
         let shows = |verb| help(Some(verb)).contains(&format!("{}]", spec.default));
@@ -44,7 +50,7 @@ fn every_option_has_a_variable_and_the_flag_takes_precedence() {
         ("EXEUNT_EXIT_CODE", "of another verb"),
     ];
     let options = options("watch --drain-timeout=25s --container job", &environment);
-    assert_eq!((options.container(), options.drain_timeout), (Some("job"), Duration::from_secs(25)));
+    assert_eq!((options.container(), options.drain_timeout), (Some("job"), Some(Duration::from_secs(25))));
     assert_eq!(options.signal, ["127.0.0.2:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((options.action(), options.pid), (Action::Drain, None));
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 #[path = "../fake/mod.rs"]
 mod fake;
+mod limits;
 mod world;
 
 use fake::{AGENT, Proxy};
@@ -224,7 +225,7 @@ fn a_plan_names_every_route_and_does_nothing() {
         "action          quit: drain the proxy, then end it".to_owned(),
         format!("filter          127.0.0.1:{}: not the filter's answer (503)", proxy.signal()),
         format!("then            Envoy's admin interface, port {}: listens", proxy.admin()),
-        "limits          5m in all, 15s while no byte moves, 30s after SIGTERM".to_owned(),
+        "limits          5m (or the filter's) in all, 15s (or the filter's) while no byte moves".to_owned(),
     ];
     for line in lines {
         assert!(plan.lines().any(|known| known == line), "{line} is not in\n{plan}");

@@ -196,6 +196,12 @@ impl Completion {
         })
     }
 
+    /// The same without limits, so that those of the reader count.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self { drain_timeout_ms: None, stall_timeout_ms: None, ..self }
+    }
+
     /// The body of `POST /v1/complete`.
     #[must_use]
     pub fn to_json(&self) -> String {

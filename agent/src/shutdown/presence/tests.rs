@@ -11,7 +11,7 @@ use crate::testing::{Script, options};
 /// Whether the proxy of `world` is here after the task has ended at time 0, and when that is known, in milliseconds.
 fn is_here_in(world: &Script, patience: Patience) -> (bool, u64) {
     let (options, task) = (options("watch"), TaskEnd::reported(Some("base"), Exit::Code(0), world.now()));
-    let context = Context { world, options: &options, task: &task, patience, grace: options.grace_period };
+    let context = Context { world, options: &options, task: &task, patience, grace: Some(options.grace_period) };
     let here = is_here(&context, &mut Sidecar::new(world, &options, None), &Attempts::default(), None);
     (here, world.elapsed())
 }
@@ -47,7 +47,7 @@ fn is_here_again(policy: &str, start: u64, attempts: &Attempts) -> bool {
     let options = options(&format!("watch --restart-policy {policy}"));
     let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
     let context =
-        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut sidecar = Sidecar::new(&world, &options, None);
     let here = is_here(&context, &mut sidecar, attempts, Some(&Outcome::Gone));
     assert_eq!(matches!(sidecar.state(), State::Running(_)), here, "the new proxy takes the place of the old one");

@@ -13,7 +13,7 @@ fn verdict(world: &Script, line: &str, patience: Patience, end: u64) -> Verdict 
     sidecar.hold_process();
     world.pass_until(end);
     let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
-    run(&Context { world, options: &options, task: &task, patience, grace: options.grace_period }, sidecar)
+    run(&Context { world, options: &options, task: &task, patience, grace: Some(options.grace_period) }, sidecar)
 }
 
 /// A proxy that listens and has a process until `end`, and that no call reaches.
