@@ -22,6 +22,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::hop;
 use super::http::{self, Head, Problem, Request};
 use super::sys;
 use super::termination::Termination;
@@ -107,6 +108,10 @@ impl World for Linux {
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         http::connect(to, timeout)
+    }
+
+    fn is_refused_here(&self, to: SocketAddr, timeout: Duration) -> bool {
+        hop::is_refused_here(to, timeout)
     }
 
     fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {

@@ -3,7 +3,6 @@
 
 use core::time::Duration;
 
-use drain::duration;
 use drain::limits::Limits;
 use drain::time::Instant;
 use drain::wire::Status;
@@ -83,6 +82,11 @@ impl Budget {
         self.deadline.since(now)
     }
 
+    /// How long the delivery may take in all.
+    pub(super) const fn drain_timeout(&self) -> Duration {
+        self.drain_timeout.length
+    }
+
     /// How long no byte may move.
     pub(super) const fn stall_timeout(&self) -> Duration {
         self.stall_timeout.length
@@ -102,11 +106,64 @@ impl Budget {
 // === impl Timeout ===
 
 impl Timeout {
+    /// How a user raises it, by the agent's `option` or the plugin's `field`.
     fn raise(self, option: &str, field: &str) -> String {
-        let length = duration::display(self.length);
         match self.set_in {
-            Place::Agent => format!("raise the agent's {option}, which is {length}"),
-            Place::Plugin => format!("raise the plugin's {field}, which is {length}, or give this agent {option}"),
+            Place::Agent => format!("raise the agent's {option}"),
+            Place::Plugin => format!("raise {field} in the plugin's configuration, or give this agent {option}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drain::wire::Status;
+    use pod::pidfd::Exit;
+
+    use super::*;
+    use crate::shutdown::{Patience, TaskEnd};
+    use crate::testing::{Script, options};
+
+    /// What `check` finds with the agent's `options`, 20 s after the end of the task, if a filter has told `status`.
+    fn budget(line: &str, status: Option<&str>, check: impl Fn(Duration, Budget)) {
+        let world = Script::default();
+        let (options, task) = (options(&format!("watch {line}")), TaskEnd::reported(None, Exit::Unknown, Instant::default()));
+        let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: None };
+        world.pass_until(20_000);
+        let status = status.map(|status| Status::parse(status.as_bytes()).unwrap());
+        let mut attempts = Attempts::default();
+        attempts.promised = status.and_then(|status| Budget::promised(&context, &status));
+        let budget = Budget::of(&context, &attempts);
+        check(budget.left(context.world.now()), budget);
+    }
+
+    #[test]
+    fn without_a_filter_the_agents_limits_count_from_the_end_of_the_task() {
+        budget("", None, |left, budget| {
+            assert_eq!((left, budget.stall_timeout()), (Duration::from_secs(280), Limits::STALL_TIMEOUT));
+            assert_eq!(budget.raise_drain_timeout(), "raise the agent's --drain-timeout");
+        });
+        budget("--drain-timeout 1m --stall-timeout 3s", None, |left, budget| {
+            assert_eq!((left, budget.stall_timeout()), (Duration::from_secs(40), Duration::from_secs(3)));
+        });
+    }
+
+    #[test]
+    fn what_the_filter_promises_counts_whatever_the_agent_would_do() {
+        let status = r#"{"state":"draining","deadlineMs":600000,"drainTimeoutMs":620000,"stallTimeoutMs":9000}"#;
+        budget("--stall-timeout 9s", Some(status), |left, budget| {
+            assert_eq!((left, budget.stall_timeout()), (Duration::from_mins(10), Duration::from_secs(9)));
+            assert_eq!(budget.raise_stall_timeout(), "raise the agent's --stall-timeout", "the filter has it from the agent");
+            let expected = "raise drainTimeout in the plugin's configuration, or give this agent --drain-timeout";
+            assert_eq!(budget.raise_drain_timeout(), expected);
+        });
+    }
+
+    #[test]
+    fn an_older_filter_tells_only_its_deadline() {
+        budget("--stall-timeout 9s", Some(r#"{"state":"draining","deadlineMs":5000}"#), |left, budget| {
+            assert_eq!((left, budget.stall_timeout()), (Duration::from_secs(5), Duration::from_secs(9)));
+        });
+        budget("", Some(r#"{"state":"serving","deadlineMs":null}"#), |left, _| assert_eq!(left, Duration::from_secs(280)));
     }
 }

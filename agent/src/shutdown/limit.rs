@@ -67,7 +67,9 @@ impl Limit {
                  and give the same time to the agent by --grace-period",
                 duration::display(context.grace.unwrap_or(context.options.grace_period))
             ),
-            Self::DrainTimeout => budget.raise_drain_timeout(),
+            Self::DrainTimeout => {
+                format!("the delivery has {} in all: {}", duration::display(budget.drain_timeout()), budget.raise_drain_timeout())
+            }
             Self::StallTimeout => format!(
                 "no byte has moved for {}: look at the receiver, or {}",
                 duration::display(budget.stall_timeout()),

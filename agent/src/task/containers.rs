@@ -227,3 +227,6 @@ impl<'a, W: World> Containers<'a, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

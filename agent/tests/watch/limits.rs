@@ -52,9 +52,17 @@ fn an_older_filter_gets_the_completion_without_limits() {
 #[test]
 fn the_verdict_names_the_limit_that_the_filter_has_told_and_where_to_raise_it() {
     for (limit, options, advice) in [
-        ("drain-timeout", &[][..], "raise the plugin's drainTimeout, which is 10s, or give this agent --drain-timeout"),
-        ("drain-timeout", &["--drain-timeout", "10s"], "raise the agent's --drain-timeout, which is 10s"),
-        ("stall-timeout", &[], "or raise the plugin's stallTimeout, which is 7s, or give this agent --stall-timeout"),
+        (
+            "drain-timeout",
+            &[][..],
+            "the delivery has 10s in all: raise drainTimeout in the plugin's configuration, or give this agent --drain-timeout",
+        ),
+        ("drain-timeout", &["--drain-timeout", "10s"], "the delivery has 10s in all: raise the agent's --drain-timeout"),
+        (
+            "stall-timeout",
+            &[],
+            "no byte has moved for 7s: look at the receiver, or raise stallTimeout in the plugin's configuration, or give",
+        ),
     ] {
         let told = format!("limit={limit}");
         let proxy = Proxy::start(&["filter=drained", "front=60", &told]);

@@ -131,6 +131,11 @@ impl Proxy {
         }
     }
 
+    /// The process whose inodes were read has ended. The proxy may have been started again, with other inodes.
+    pub fn forget_inodes(&mut self) {
+        self.owner = Owner::Unknown;
+    }
+
     /// Whether the proxy's sockets can be recognized. Before that, their absence means nothing.
     #[must_use]
     pub fn is_known(&self) -> bool {
