@@ -14,6 +14,7 @@ use pod::ports;
 use pod::procfs::Procfs;
 
 use super::preflight;
+use crate::options::main_containers::main_containers as main_ones;
 use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
 use crate::os::http::{Body, Request};
@@ -104,18 +105,25 @@ fn main_containers(options: &Options) -> Vec<String> {
         return Vec::new();
     }
     let proc = Procfs::default();
-    let line = |name: &String| {
-        let pid = options.pid.or_else(|| proc.root_of(name).map(|root| root.pid));
-        pid.map_or_else(|| format!("{name}: not running"), |pid| format!("{name}: process {pid}"))
-    };
-    options.containers.iter().map(line).collect()
+    if let Some(pid) = options.pid {
+        let name = options.container().map_or_else(String::new, |name| format!("{name}: "));
+        return vec![format!("{name}process {pid}")];
+    }
+    let own = proc.container(own_pid()).map(|container| container.name);
+    let names =
+        if options.containers.is_empty() { main_ones(&options.regular, own.as_deref()) } else { options.containers.clone() };
+    if names.is_empty() {
+        return vec!["all regular containers but known helpers: Envoy has not named them yet".to_owned()];
+    }
+    let state = |name: &String| proc.root_of(name).map_or("not running".to_owned(), |root| format!("process {}", root.pid));
+    names.iter().map(|name| format!("{name}: {}", state(name))).collect()
 }
 
 fn restarts(options: &Options) -> String {
     let late = duration::display(options.late_start);
     match options.verb {
-        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restart_policy.name()),
-        Verb::Exec | Verb::Wait | Verb::Complete => options.restart_policy.name().to_owned(),
+        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restarts.describe()),
+        Verb::Exec | Verb::Wait | Verb::Complete => options.restarts.describe(),
     }
 }
 
