@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::attempts::Attempts;
 use super::context::Context;
 use super::limit::Limit;
+use super::loss::Loss;
 use super::verdict::{ProxyOutcome, Verdict};
 use crate::os::World;
 use crate::os::world::Source;
@@ -28,16 +29,16 @@ pub(super) fn report_sigterm<W: World>(context: &Context<'_, W>, sidecar: &Sidec
 
 /// The verdict if kubelet kills the agent now.
 fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &Attempts) -> Verdict {
-    let undelivered = sidecar.reading().unwrap_or_default();
-    let limit = (!undelivered.is_idle()).then_some(Limit::GracePeriod);
+    let held = sidecar.reading().unwrap_or_default();
+    let limit = (!held.is_idle()).then_some(Limit::GracePeriod);
     Verdict {
         proxy: ProxyOutcome::Draining,
         action: context.action(sidecar),
         decided: format!("{}; known {}", context.reason(sidecar), sidecar.known_by()),
         attempts: attempts.clone(),
-        drain: context.age(),
+        drain: None,
         flush: Duration::ZERO,
-        undelivered,
+        undelivered: Loss { held, at_least: true },
         limit,
         advice: limit.map(|limit| limit.advice(context, attempts)),
     }
