@@ -10,10 +10,10 @@ from ..shape import MAIN, PROXY, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, PLACEMENTS, SMALL, outcome, upload, upload_task
 
 # An image that does not exist: RFC 2606 reserves .invalid.
-_NO_IMAGE = "exeunt.invalid/nothing:1"
+NO_IMAGE = "exeunt.invalid/nothing:1"
 _LATE_START = ("--late-start", "5s")
 # How long an image is missing: much longer than --late-start.
-_MISSING_S = 20
+MISSING_S = 20
 _SHORT: tuple[tuple[Istio, Agent], ...] = (
     ("classic", "native"),
     ("classic", "regular"),
@@ -33,11 +33,11 @@ def _short(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
 def _late_image(agent: Agent, run: ScenarioRun) -> None:
     run.patient = True
     late = _LATE_START if agent == "regular" else ()
-    run.start(Shape(agent=agent, tasks=(Task(upload(size=SMALL), image=_NO_IMAGE),), agent_words=late), bare=True)
+    run.start(Shape(agent=agent, tasks=(Task(upload(size=SMALL), image=NO_IMAGE),), agent_words=late), bare=True)
     run.wait("the proxy to run", lambda pod: observed.is_running(pod, PROXY))
-    run.site.stop.wait(_MISSING_S)
+    run.site.stop.wait(MISSING_S)
     pod = run.wait("the pod's state", lambda _pod: True)
-    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {_MISSING_S} s in which its task could not start")
+    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task could not start")
     run.patch_image(MAIN, run.site.where.task_image)
     run.wait_ended()
     run.wait_received()
@@ -55,7 +55,7 @@ def _start_agent_after_task(shape: Shape, run: ScenarioRun) -> None:
 
 def _late_agent_shape(istio: Istio) -> Shape:
     tasks = upload_task(size=SMALL, rate=0)
-    return Shape(istio=istio, agent="regular", tasks=tasks, agent_image=_NO_IMAGE, agent_words=_LATE_START)
+    return Shape(istio=istio, agent="regular", tasks=tasks, agent_image=NO_IMAGE, agent_words=_LATE_START)
 
 
 def _late_agent(run: ScenarioRun) -> None:
@@ -84,7 +84,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"late-image-{agent}",
-            f"a task that starts {_MISSING_S} s late, because of its image, still has its proxy, with {AGENT[agent]}",
+            f"a task that starts {MISSING_S} s late, because of its image, still has its proxy, with {AGENT[agent]}",
             partial(_late_image, agent),
         )
         for agent in PLACEMENTS
