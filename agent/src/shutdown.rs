@@ -4,6 +4,7 @@
 //! bytes, [`verdict`] reports what happened. All of them read one [`Context`].
 
 pub mod attempts;
+mod budget;
 pub mod context;
 mod flush;
 mod ladder;

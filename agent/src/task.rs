@@ -1,12 +1,17 @@
 //! When the task has ended for good. There are two sources, and [`Source`] chooses: kubelet tells it, or the agent sees it by the processes.
 
 pub mod containers;
+mod main_container;
+pub mod memory;
 mod missed_task;
+mod phase;
 mod restart;
 pub mod source;
 pub mod state_dir;
 mod times;
+mod waiting;
 
-pub use self::containers::{Containers, Waited};
+pub use self::containers::Containers;
 pub use self::source::Source;
 pub use self::state_dir::StateDir;
+pub use self::waiting::Waited;

@@ -2,15 +2,17 @@
 
 use core::time::Duration;
 
+use drain::time::Instant;
 use log::{info, warn};
+use pod::pidfd::Exit;
 
-use super::preflight;
-use crate::options::{Form, Options, Placement, Refusal};
-use crate::os::termination::Termination;
-use crate::os::{Linux, World, sys, world};
+use super::{company, preflight};
+use crate::options::{Form, Options, PROXY, Placement};
+use crate::os::world::Source as Answer;
+use crate::os::{Linux, World, sys};
 use crate::proxy::{Sidecar, recognition};
-use crate::shutdown::{Context, Patience, TaskEnd, sequence, verdict};
-use crate::task::{Containers, Source, StateDir, Waited};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence, verdict};
+use crate::task::{Containers, Source, StateDir, Waited, memory};
 
 /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
 /// container that is listed after the main one.
@@ -23,54 +25,68 @@ pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
     let termination = world.block_termination();
+    let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
     // while the agent asks.
     let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
     let proxy_first = asks && Sidecar::new(&world, options, None).is_here();
+    if company::is_missing(&world, options) {
+        return;
+    }
+    let was_told = options.is_native();
     let options = &if asks { recognition::pod(&world, termination, options) } else { options.clone() };
+    if !was_told && company::is_missing(&world, options) {
+        return;
+    }
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
     } else if !refusals.is_empty() {
-        verdict::refuse(&refusals, options.termination_log.as_deref());
+        verdict::refuse(&refusals, options);
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
-        match Source::of(options) {
-            Source::Kubelet => wait_for_kubelet(&world, termination, options, proxy_first),
-            Source::Processes => watch_processes(&world, termination, options),
-        }
+        return see_out(&world, options, proxy_first);
     }
-    stay(termination, options);
-}
-
-/// Reports the mistakes of the command line, and does nothing else.
-pub(super) fn refuse(refusal: &Refusal) {
-    let world = Linux::new();
-    let termination = world.block_termination();
-    let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
-    verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
-    stay(termination, &recognition::pod(&world, termination, &refusal.options));
+    stay(&world, options);
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.
-fn stay(termination: &Termination, options: &Options) {
+fn stay<W: World>(world: &W, options: &Options) {
     if options.is_native() {
-        termination.wait();
+        wait_for_termination(world);
     }
 }
 
-/// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left. `proxy_first`: the
-/// proxy ran when the agent started.
-fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options, proxy_first: bool) {
+/// Sleeps until SIGTERM has come. Returns when that was.
+fn wait_for_termination<W: World>(world: &W) -> Instant {
+    loop {
+        match world.terminated_at(Answer::LastAnswer) {
+            Some(at) => return at,
+            None => world.wait_any(&[], None),
+        }
+    }
+}
+
+/// From the start of the main containers to the end of the agent, in a pod that the agent can serve. `proxy_first`: the proxy ran when the agent
+/// started.
+pub fn see_out<W: World>(world: &W, options: &Options, proxy_first: bool) {
+    match Source::of(options) {
+        Source::Kubelet => wait_for_kubelet(world, options, proxy_first),
+        Source::Processes => watch_processes(world, options),
+    }
+    stay(world, options);
+}
+
+/// Sleeps until kubelet tells the end of the task, then drains the proxy, which kubelet ends once the agent has left.
+fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     if !proxy_first {
         warn!("istio-proxy started after the agent: {ORDER}");
     }
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
-    termination.wait();
-    let task = TaskEnd::by_kubelet(world.terminated_at(world::Source::LastAnswer).unwrap_or(world.now()));
+    let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut verdict = sequence::run(&context, sidecar);
     if !proxy_first && verdict.attempts.routes().next().is_none() {
         warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
@@ -83,17 +99,17 @@ fn wait_for_kubelet(world: &Linux, termination: &Termination, options: &Options,
 const ORDER: &str =
     "list the agent behind istio-proxy in initContainers, or kubelet ends istio-proxy first, with what it still holds";
 
-/// From the start of the main containers to the verdict.
-fn watch_processes(world: &Linux, termination: &Termination, options: &Options) {
+/// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down.
+fn watch_processes<W: World>(world: &W, options: &Options) {
     let state_dir = &StateDir::new(options.state_dir.clone());
-    if state_dir.is_done() {
+    let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
+    if holds && state_dir.is_done() {
         info!("an earlier run of the agent has shut the proxy down");
         return;
     }
-    let seen_before = state_dir.has_seen_proxy();
-    let mut containers = Containers::new(world, termination, options, state_dir);
+    let mut containers = Containers::new(world, options, state_dir);
     let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(seen_before);
+    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(state_dir.has_seen_proxy());
     let mut options = options.clone();
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, &mut containers, state_dir),
@@ -104,42 +120,58 @@ fn watch_processes(world: &Linux, termination: &Termination, options: &Options) 
     }
 
     let at = world.now();
-    let (name, exit) = containers.primary();
-    let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
+    let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str| TaskEnd {
+        container: name.map(ToOwned::to_owned),
+        exit,
+        evidence: evidence.to_owned(),
+        at,
+    };
+    let task = task_end(containers.primary(), containers.evidence());
     let options = &recognition::form(world, &options);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    state_dir.record_done();
+    if verdict.proxy != ProxyOutcome::Stays {
+        state_dir.record_done();
+    }
     containers.update_exit_status();
-    let (name, exit) = containers.primary();
-    (task.container, task.exit) = (Some(name.to_owned()), exit);
-    verdict.publish(&task, options);
+    verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
 }
 
-/// Gets a handle of the proxy's process while the task runs, then sleeps until the task has ended. If the proxy was seen and is not there
-/// when the task ends, it has ended. If it was never seen, it may still start.
-fn attach(
-    world: &Linux,
+/// Gets a handle of the proxy's process and the names of the main containers while the task runs, then sleeps until the task has ended. If
+/// the proxy was seen and is not there when the task ends, it has ended. If it was never seen, it may still start.
+fn attach<W: World>(
+    world: &W,
     options: &mut Options,
-    sidecar: &mut Sidecar<'_, Linux>,
-    containers: &mut Containers<'_>,
+    sidecar: &mut Sidecar<'_, W>,
+    containers: &mut Containers<'_, W>,
     state_dir: &StateDir,
 ) -> Waited {
     let mut pause = FIRST_LOOK;
+    let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
         sidecar.hold_process();
         if sidecar.has_envoy() {
-            state_dir.record_proxy();
+            state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::form(world, options);
+            *options = recognition::watched(world, options, containers.are_known());
+            containers.learn(&options.regular);
         }
-        if sidecar.has_envoy() || pause > LAST_LOOK {
+        if containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK) {
             return containers.wait(None);
         }
         match containers.wait(Some(pause)) {
-            Waited::TimeUp => pause *= 2,
+            Waited::TimeUp => {}
             ended => return ended,
+        }
+        pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
+        all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
+        if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
+            let is_proxy_to_come = sidecar.is_here() || sidecar.is_captured();
+            let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
+            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
+                containers.take_those_seen();
+            }
         }
     }
 }

@@ -11,18 +11,25 @@ use std::time;
 
 use drain::time::Instant;
 use log::warn;
-use pod::pidfd;
-use pod::procfs::Procfs;
+use pod::container::Container;
+use pod::pidfd::{self, Exit};
+use pod::procfs::{Instance, Procfs};
 use pod::sockets::Socket;
 use pod::stat::Stat;
 use pod::table::Table;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::hop;
 use super::http::{self, Head, Problem, Request};
+use super::sys;
 use super::termination::Termination;
 use super::world::{Connection, Identity, NotTerminated, Process, Source, World};
+
+/// The pause after a failed `poll(2)`, so that a loop does not spin.
+const AFTER_ERROR: Duration = Duration::from_millis(10);
 
 /// The machine that the agent runs on.
 #[derive(Debug)]
@@ -61,6 +68,14 @@ impl Linux {
         self.termination.get_or_init(Termination::block)
     }
 
+    /// For how long this process runs.
+    #[must_use]
+    pub fn own_age(&self) -> Duration {
+        // A tick of `/proc` is a hundredth of a second on every machine.
+        let start = self.proc.process(own_pid()).map_or(0, |process| process.start);
+        since_boot().saturating_sub(Duration::from_millis(start.saturating_mul(10)))
+    }
+
     /// `/proc`.
     #[must_use]
     pub const fn proc(&self) -> &Procfs {
@@ -95,6 +110,10 @@ impl World for Linux {
         http::connect(to, timeout)
     }
 
+    fn is_refused_here(&self, to: SocketAddr, timeout: Duration) -> bool {
+        hop::is_refused_here(to, timeout)
+    }
+
     fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {
         let mut table = self.table.try_borrow_mut().map_err(io::Error::other)?;
         table.as_mut().ok_or(io::ErrorKind::Unsupported)?.read(sockets)
@@ -115,6 +134,32 @@ impl World for Linux {
     fn open(&self, pid: i32) -> Option<pidfd::Process> {
         pidfd::Process::open(&self.proc, pid)
     }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
+        self.proc.instance_of(name, ended)
+    }
+
+    fn container(&self, pid: i32) -> Option<Container> {
+        self.proc.container(pid)
+    }
+
+    fn wait_any(&self, processes: &[&pidfd::Process], timeout: Option<Duration>) {
+        let termination = self.termination.get().and_then(Termination::fd);
+        let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd()));
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        if poll(&mut fds, time.as_ref()).is_err() {
+            thread::sleep(AFTER_ERROR);
+        }
+        // The grace period begins now. Without an event there is no question: each system call delays the signal.
+        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
+            let _ = self.terminated_at(Source::Kernel);
+        }
+    }
 }
 
 impl Connection for TcpStream {
@@ -134,6 +179,20 @@ impl Process for pidfd::Process {
 
     fn wait(&self, timeout: Duration) -> bool {
         Self::wait(self, Some(timeout))
+    }
+
+    fn wakes(&self) -> bool {
+        self.fd().is_some()
+    }
+
+    fn tells(&self) -> bool {
+        self.fd().is_some_and(|fd| sys::wait_status(fd).is_ok())
+    }
+
+    fn exit(&self, patience: Duration) -> Exit {
+        self.wait_reaped(patience);
+        let status = self.fd().and_then(|fd| sys::wait_status(fd).ok().flatten());
+        status.map_or(Exit::Unknown, Exit::from_wait_status)
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, read};
+use rustix::io::read;
 
 use super::sys;
 use super::world::Source;
@@ -59,17 +59,6 @@ impl Termination {
             }
         }
         self.came.get()
-    }
-
-    /// Sleeps until SIGTERM has come.
-    pub fn wait(&self) {
-        while let Some(fd) = self.fd() {
-            let ready = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], None);
-            if ready.is_err_and(|error| error != Errno::INTR) {
-                return;
-            }
-            let _ = self.has_come();
-        }
     }
 
     /// Sleeps until SIGTERM has come, at most for `time`. Returns whether it has come.

@@ -7,6 +7,9 @@ use std::io;
 use std::path::PathBuf;
 
 use drain::time::Instant;
+use pod::container::Container;
+use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::Socket;
 use pod::stat::Stat;
 
@@ -34,6 +37,12 @@ pub trait World: fmt::Debug {
     /// Those of `connect(2)`.
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Self::Connection>;
 
+    /// Whether the pod itself refuses a connection to `to`, an address that no machine has, within `timeout`. A firewall that refuses it
+    /// elsewhere does not count.
+    fn is_refused_here(&self, to: SocketAddr, timeout: Duration) -> bool {
+        self.connect(to, timeout).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Replaces `sockets` with the TCP sockets of the network namespace, except those in TIME-WAIT.
     ///
     /// # Errors
@@ -51,6 +60,19 @@ pub trait World: fmt::Debug {
 
     /// A handle of the process `pid`; `None` if there is no such process.
     fn open(&self, pid: i32) -> Option<Self::Process>;
+
+    /// The PID of the agent itself.
+    fn own_pid(&self) -> i32;
+
+    /// The newest instance of the container `name`, but not the one whose id is `ended`.
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance>;
+
+    /// The container that `pid` runs in; `None` if it cannot be known.
+    fn container(&self, pid: i32) -> Option<Container>;
+
+    /// Sleeps until one of `processes` has ended, or SIGTERM comes for the first time, at most for `timeout`; with `None`, without a limit.
+    /// It can also end before.
+    fn wait_any(&self, processes: &[&Self::Process], timeout: Option<Duration>);
 }
 
 /// How to find out whether SIGTERM has come.
@@ -90,6 +112,15 @@ pub trait Process: fmt::Debug {
 
     /// Waits until the process has ended, at most for `timeout`. Returns whether it has ended.
     fn wait(&self, timeout: Duration) -> bool;
+
+    /// Whether its end wakes [`World::wait_any`]. Without a pidfd it does not, and the process must be looked at.
+    fn wakes(&self) -> bool;
+
+    /// Whether the kernel will tell the exit status.
+    fn tells(&self) -> bool;
+
+    /// How it has ended. Waits for its reaping, after which the kernel knows that, at most for `patience`.
+    fn exit(&self, patience: Duration) -> Exit;
 
     /// Sends SIGTERM.
     ///

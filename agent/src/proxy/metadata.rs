@@ -100,6 +100,12 @@ impl Metadata {
         (!self.regular.is_empty()).then(|| if regular() { Placement::Regular } else { Placement::Native })
     }
 
+    /// The names of the pod's regular containers, without the proxy. Empty if Envoy does not know them.
+    #[must_use]
+    pub fn regular(&self) -> &[String] {
+        &self.regular
+    }
+
     /// Whether the proxy was started before the other regular containers. `None` if Envoy does not know.
     #[must_use]
     pub const fn holds_applications(&self) -> Option<bool> {
@@ -122,6 +128,7 @@ mod tests {
         assert_eq!(metadata.form(), KnownForm { form: Form::Native, by: Origin::Envoy });
         assert_eq!(metadata.placement("exeunt"), Some(Placement::Native), "it is none of the regular containers");
         assert_eq!(metadata.placement("other"), Some(Placement::Regular));
+        assert_eq!(metadata.regular(), ["base", "other"]);
     }
 
     #[test]

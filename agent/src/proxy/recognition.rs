@@ -34,17 +34,23 @@ pub fn is_alone(world: &Linux, options: &Options) -> bool {
 
 /// `options` with the form of the proxy, as far as Envoy tells it now.
 #[must_use]
-pub fn form(world: &Linux, options: &Options) -> Options {
+pub fn form<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
-    if options.form == KnownForm::UNKNOWN && options.given_action.is_none() {
+    if options.form == KnownForm::UNKNOWN {
         ask(world, &mut options);
     }
     options
 }
 
+/// `options` with the form of the proxy and, unless `are_known`, the names of the regular containers, as far as Envoy tells them now.
+#[must_use]
+pub fn watched(world: &impl World, options: &Options, are_known: bool) -> Options {
+    if are_known { form(world, options) } else { once(world, options) }
+}
+
 /// `options` with what Envoy tells now.
 #[must_use]
-pub fn once(world: &Linux, options: &Options) -> Options {
+pub fn once<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
     ask(world, &mut options);
     options
@@ -83,7 +89,7 @@ fn is_known(options: &Options) -> bool {
 }
 
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
-fn ask(world: &Linux, options: &mut Options) -> bool {
+fn ask<W: World>(world: &W, options: &mut Options) -> bool {
     let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
         let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
         if ambient {
@@ -92,7 +98,8 @@ fn ask(world: &Linux, options: &mut Options) -> bool {
         return ambient;
     };
     options.form = options.form.or(metadata.form());
-    let own = world.proc().container(own_pid()).map(|container| container.name);
+    metadata.regular().clone_into(&mut options.regular);
+    let own = world.container(world.own_pid()).map(|container| container.name);
     options.placement = options.placement.or_else(|| metadata.placement(own.as_deref()?));
     info!("{}", options.form.reason());
     debug!("the agent's own container: {own:?}, {:?}", options.placement);

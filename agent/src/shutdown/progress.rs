@@ -13,7 +13,7 @@ use crate::proxy::Sidecar;
 
 /// Writes how far the drain is, if SIGTERM has come.
 pub(super) fn report<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &mut Attempts) {
-    if context.is_asked_to_leave() {
+    if context.has_sigterm() {
         attempts.reports_progress = true;
         so_far(context, sidecar, attempts).write_early(context.task, context.options);
     }
@@ -39,6 +39,6 @@ fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts
         flush: Duration::ZERO,
         undelivered,
         limit,
-        advice: limit.map(|limit| limit.advice(context)),
+        advice: limit.map(|limit| limit.advice(context, attempts)),
     }
 }

@@ -50,7 +50,7 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         if proxy == ProxyOutcome::None { format!("{reason}; no proxy was found") } else { format!("{reason}; known {known_by}") };
     let reported = attempts.last_reported();
     let by_itself = proxy == ProxyOutcome::Gone && attempts.success().is_none();
-    let limit = Limit::reached(context, &attempts, proxy == ProxyOutcome::Left).filter(|_| !by_itself);
+    let mut limit = Limit::reached(context, &attempts, proxy == ProxyOutcome::Left).filter(|_| !by_itself);
     let verdict = Verdict {
         proxy,
         action,
@@ -72,7 +72,9 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
                 ..verdict
             };
             let early = |so_far| after(so_far, verdict.clone()).write_early(context.task, context.options);
-            after(flush::flush(context, &mut sidecar, early), verdict.clone())
+            let flushed = flush::flush(context, &mut sidecar, &verdict.attempts, early);
+            limit = limit.or(flushed.limit);
+            after(flushed, verdict.clone())
         }
         ProxyOutcome::Left => {
             // The last report can be old, if the decider has not answered since.
@@ -85,7 +87,8 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     };
     let cut_off = (verdict.undelivered.bytes, verdict.undelivered.connections) != (0, 0);
     let limit = limit.filter(|_| cut_off);
-    Verdict { limit, advice: limit.map(|limit| limit.advice(context)), ..verdict }
+    let advice = limit.map(|limit| limit.advice(context, &verdict.attempts));
+    Verdict { limit, advice, ..verdict }
 }
 
 #[cfg(test)]

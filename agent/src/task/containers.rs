@@ -1,145 +1,108 @@
-//! The main containers, by their processes: when each starts, and when it has ended for good.
+//! The main containers, by their processes: which they are, when each starts, and when all have ended for good.
 
-use core::time::Duration;
-use std::thread::sleep;
-use std::time::Instant;
+use drain::time::Instant;
+use log::{info, warn};
+use pod::pidfd::Exit;
 
-use log::info;
-use pod::pidfd::{Exit, Process};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use super::missed_task::{Judgement, MissedTask};
-use super::restart::{self, Next};
-use super::state_dir::{Record, StateDir};
+use super::main_container::{MainContainer, clause};
+use super::missed_task::MissedTask;
+use super::phase::Phase;
+use super::state_dir::StateDir;
 use super::times;
-use crate::options::{Options, RestartPolicy};
-use crate::os::Linux;
+use crate::options::Options;
+use crate::options::main_containers::{can_be_main, main_containers};
+use crate::os::World;
 use crate::os::log::DEFERRED;
-use crate::os::sys;
-use crate::os::termination::Termination;
-
-/// The phase of a main container.
-#[derive(Debug)]
-enum Phase {
-    /// It was never seen.
-    Awaited,
-    /// Its first process runs. `instance` is kubelet's id of the instance, `tells` whether the kernel will tell the exit status.
-    Running { process: Process, instance: Option<String>, uid: Option<u32>, tells: bool },
-    /// An instance has ended, and kubelet can start another. If none has started by `until`, this was the last one; without `until`,
-    /// another one will start.
-    Between { exit: Exit, until: Option<Instant> },
-    /// It has ended for good.
-    Ended(Exit),
-}
-
-/// One main container.
-#[derive(Debug)]
-struct MainContainer {
-    name: String,
-    phase: Phase,
-    /// How many instances have ended.
-    instances: u32,
-    /// Kubelet's id of the last instance that has ended: a process that `kubectl exec` started in it can outlive it.
-    ended: Option<String>,
-    /// The process of the last instance that the agent saw end. It is kept because closing its pidfd is a system call, and because the
-    /// exit status may come late.
-    last: Option<Process>,
-}
+use crate::os::world::Process;
 
 /// The main containers of the pod.
 #[derive(Debug)]
-pub struct Containers<'a> {
-    world: &'a Linux,
-    termination: &'a Termination,
-    policy: RestartPolicy,
+pub struct Containers<'a, W: World> {
+    pub(super) world: &'a W,
+    options: &'a Options,
     state_dir: &'a StateDir,
-    list: Vec<MainContainer>,
-    missed: MissedTask<'a>,
+    /// The name of the agent's own container.
+    own: Option<String>,
+    pub(super) list: Vec<MainContainer<W::Process>>,
+    /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
+    pub(super) is_complete: bool,
+    /// When a main container that was not named as such was first seen while one that was named was missing.
+    stranger: Option<Instant>,
+    /// Whether the user knows of it.
+    has_warned: bool,
+    pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
-    evidence: Option<String>,
-}
-
-/// The result of waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// All have ended for good.
-    Ended,
-    /// All run.
-    Running,
-    /// The given time is over.
-    TimeUp,
-    /// The agent can leave: SIGTERM came before all were seen (the pod is deleted), or leaving loses nothing.
-    Leave,
+    pub(super) evidence: Option<String>,
 }
 
 // === impl Containers ===
 
-impl<'a> Containers<'a> {
+impl<'a, W: World> Containers<'a, W> {
     /// The main containers that `options` name, with what an earlier run of the agent has recorded.
     #[must_use]
-    pub fn new(world: &'a Linux, termination: &'a Termination, options: &'a Options, state_dir: &'a StateDir) -> Self {
-        let missed = MissedTask::new(world, options);
-        let mut containers =
-            Self { world, termination, policy: options.restart_policy, state_dir, list: Vec::new(), missed, evidence: None };
-        for (place, name) in options.containers.iter().enumerate() {
-            containers.list.push(MainContainer {
-                name: name.clone(),
-                phase: Phase::Awaited,
-                instances: 0,
-                ended: None,
-                last: None,
-            });
-            let (phase, instances) = match options.pid {
-                Some(pid) => (Some(containers.open(pid, None).unwrap_or(Phase::Ended(Exit::Unknown))), 0),
-                None => containers.recall(name),
-            };
-            if let Some(phase) = phase {
-                containers.enter(place, phase, instances);
+    pub fn new(world: &'a W, options: &'a Options, state_dir: &'a StateDir) -> Self {
+        let own = world.container(world.own_pid()).map(|container| container.name);
+        let mut containers = Self {
+            world,
+            options,
+            state_dir,
+            own,
+            list: Vec::new(),
+            is_complete: false,
+            stranger: None,
+            has_warned: false,
+            missed: MissedTask::new(world, options),
+            evidence: None,
+        };
+        if let Some(pid) = options.pid {
+            containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));
+            containers.enter(0, Phase::of_process(world, pid, None).unwrap_or(Phase::Ended(Exit::Unknown)));
+            containers.is_complete = true;
+        } else if options.containers.is_empty() {
+            for name in state_dir.containers() {
+                containers.add(&name);
             }
+            containers.learn(&options.regular);
+        } else {
+            for name in &options.containers {
+                containers.add(name);
+            }
+            containers.is_complete = true;
         }
         containers
     }
 
-    /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
-    pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
-        let end = limit.map(|limit| Instant::now() + limit);
-        loop {
-            self.look();
-            if self.list.iter().all(|container| matches!(container.phase, Phase::Ended(_))) {
-                return Waited::Ended;
-            }
-            if self.list.iter().any(|container| matches!(container.phase, Phase::Awaited)) && self.termination.has_come() {
-                return Waited::Leave;
-            }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Waited::TimeUp;
-            }
-            self.sleep([left, self.pause()].into_iter().flatten().min());
+    /// Takes the names of the `regular` containers of the pod, as Envoy tells them. What the user has named counts before that.
+    pub fn learn(&mut self, regular: &[String]) {
+        if self.is_complete || regular.is_empty() {
+            return;
         }
+        let names = main_containers(regular, self.own.as_deref());
+        info!("the main containers are {}, as Envoy tells", names.join(", "));
+        // The others are init containers and native sidecars.
+        self.list.retain(|container| names.contains(&container.name));
+        for name in &names {
+            self.add(name);
+        }
+        self.is_complete = true;
     }
 
-    /// Waits until each was seen, or counts as ended.
-    pub fn wait_seen(&mut self) -> Waited {
-        loop {
-            match self.wait(Some(Duration::ZERO)) {
-                Waited::TimeUp => {}
-                Waited::Leave => {
-                    info!("SIGTERM before {} was seen; leaving", self.missing());
-                    return Waited::Leave;
-                }
-                other @ (Waited::Ended | Waited::Running) => return other,
-            }
-            let missing = self.missing();
-            if missing.is_empty() {
-                return Waited::Running;
-            }
-            match self.missed.judge(&missing) {
-                Judgement::Wait => self.sleep(Some(times::LOOK)),
-                Judgement::Ended(evidence) => self.count_as_ended(evidence),
-                Judgement::Leave(_) => return Waited::Leave,
-            }
-        }
+    /// Takes the containers that were seen for all there are, because nobody names them.
+    pub fn take_those_seen(&mut self) {
+        info!("Envoy does not name the containers of the pod: those that were seen are the main ones");
+        self.is_complete = true;
+    }
+
+    /// Whether the main containers are known.
+    #[must_use]
+    pub const fn are_known(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Whether at least one was seen, and all that were seen have ended for good.
+    #[must_use]
+    pub fn have_all_seen_ended(&self) -> bool {
+        !self.list.is_empty() && self.list.iter().all(MainContainer::has_ended)
     }
 
     /// How it is known that all have ended, as a clause of the verdict.
@@ -156,250 +119,114 @@ impl<'a> Containers<'a> {
 
     /// Asks again for the exit status of those that were not reaped in time.
     pub fn update_exit_status(&mut self) {
-        for container in &mut self.list {
-            let status = container.last.as_ref().and_then(|process| sys::wait_status(process.fd()?).ok().flatten());
-            if let (Phase::Ended(exit @ Exit::Unknown), Some(status)) = (&mut container.phase, status) {
-                *exit = Exit::from_wait_status(status);
-            }
-        }
+        self.list.iter_mut().for_each(MainContainer::update_exit);
     }
 
     /// The container that the verdict names, and how it has ended: the first that failed, else the first.
     #[must_use]
-    pub fn primary(&self) -> (&str, Exit) {
-        let exit = |container: &MainContainer| if let Phase::Ended(exit) = container.phase { exit } else { Exit::Unknown };
+    pub fn primary(&self) -> (Option<&str>, Exit) {
+        let exit = |container: &MainContainer<W::Process>| container.exit().unwrap_or(Exit::Unknown);
         let failed = self.list.iter().find(|container| !matches!(exit(container), Exit::Code(0)));
-        failed.or(self.list.first()).map_or(("", Exit::Unknown), |container| (container.name.as_str(), exit(container)))
-    }
-
-    /// The phase of `name` that follows from the records of an earlier run, and how many instances have ended.
-    fn recall(&mut self, name: &str) -> (Option<Phase>, u32) {
-        match self.state_dir.recall(name) {
-            Some(Record::Ended(exit)) => {
-                self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
-                (Some(Phase::Ended(exit)), 0)
-            }
-            Some(Record::Between { instances, exit }) => {
-                (self.find(name, None).or_else(|| Some(Phase::after(exit, self.policy, instances))), instances)
-            }
-            Some(Record::Seen { instances }) => {
-                if let Some(running) = self.find(name, None) {
-                    return (Some(running), instances);
-                }
-                // It ended while no agent ran. Kubelet may have restarted it at once, and that instance may have ended too.
-                let instances = instances.saturating_add(2);
-                (Some(Phase::after(Exit::Unknown, self.policy, instances)), instances)
-            }
-            None => (None, 0),
-        }
+        let Some(container) = failed.or(self.list.first()) else { return (None, Exit::Unknown) };
+        let name = if self.options.pid.is_some() { self.options.container() } else { Some(container.name.as_str()) };
+        (name, exit(container))
     }
 
     /// Looks at each of them once.
-    fn look(&mut self) {
-        let now = Instant::now();
-        for place in 0..self.list.len() {
-            let Some(container) = self.list.get(place) else { return };
-            let mut instances = container.instances;
-            let next = match &container.phase {
-                Phase::Ended(_) => None,
-                Phase::Running { process, tells, .. } => process.wait(Some(Duration::ZERO)).then(|| {
-                    let exit = exit_of(process, *tells, self.policy);
-                    // The signal to the filter comes first.
-                    info!(target: DEFERRED, "{} has ended ({})", container.name, clause(exit));
-                    instances = instances.saturating_add(1);
-                    Phase::after(exit, self.policy, instances)
-                }),
-                Phase::Awaited | Phase::Between { .. } => self
-                    .find(&container.name, container.ended.as_deref())
-                    .or_else(|| container.phase.was_the_last(now, self.termination.has_come())),
-            };
-            if let Some(next) = next {
-                self.enter(place, next, instances);
+    pub(super) fn look(&mut self) {
+        if !self.is_complete {
+            for name in self.strangers() {
+                self.add(&name);
             }
         }
+        for place in 0..self.list.len() {
+            let next = self.list.get_mut(place).and_then(|container| container.look(self.world, &self.options.restarts));
+            if let Some(next) = next {
+                self.enter(place, next);
+            }
+        }
+        self.check_names();
     }
 
     /// Puts the container at `place` into the phase `next`, and records it.
-    fn enter(&mut self, place: usize, next: Phase, instances: u32) {
+    pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>) {
         let Some(container) = self.list.get_mut(place) else { return };
-        container.instances = instances;
-        match &next {
+        let is_restart = container.enter(next);
+        let name = &container.name;
+        match &container.phase {
             Phase::Running { process, .. } => {
-                container.last = None;
-                info!("watching {}, process {}", container.name, process.pid());
-                self.state_dir.record(&container.name, Record::Seen { instances });
-            }
-            Phase::Between { exit, until } => {
-                self.state_dir.record(&container.name, Record::Between { instances, exit: *exit });
-                match until {
-                    None => info!("{} has not ended for good: kubelet restarts it", container.name),
-                    Some(until) => info!(
-                        "{} has not ended for good: kubelet may restart it within {} s",
-                        container.name,
-                        until.saturating_duration_since(Instant::now()).as_secs()
-                    ),
+                info!("watching {name}, process {}", process.pid());
+                if is_restart {
+                    info!("kubelet restarts {name} after an end of this kind, so it will again");
                 }
             }
-            Phase::Ended(exit) => self.state_dir.record(&container.name, Record::Ended(*exit)),
+            // The signal to the filter comes first.
+            Phase::Ended(exit) => info!(target: DEFERRED, "{name} has ended ({})", clause(*exit)),
+            Phase::Between { exit, until } => match until {
+                None => info!("{name} has ended ({}), but not for good: kubelet restarts it", clause(*exit)),
+                Some(until) => info!(
+                    "{name} has ended ({}), perhaps not for good: kubelet may restart it within {} s",
+                    clause(*exit),
+                    until.since(self.world.now()).as_secs()
+                ),
+            },
             Phase::Awaited => {}
         }
-        if let Phase::Running { process, instance, .. } = core::mem::replace(&mut container.phase, next) {
-            container.last = Some(process);
-            container.ended = instance;
+        if let Some(record) = container.record() {
+            self.state_dir.record(name, &record);
         }
     }
 
-    /// The newest instance of the container `name`, if it is not the one that has `ended`.
-    fn find(&self, name: &str, ended: Option<&str>) -> Option<Phase> {
-        let instance = self.world.proc().instance_of(name, ended)?;
-        self.open(instance.root.pid, Some(instance.id))
-    }
-
-    fn open(&self, pid: i32, instance: Option<String>) -> Option<Phase> {
-        let process = Process::open(self.world.proc(), pid)?;
-        let tells = process.fd().is_some_and(|fd| sys::wait_status(fd).is_ok());
-        Some(Phase::Running { instance, uid: self.world.proc().uid(pid), tells, process })
-    }
-
-    /// How long to sleep before the next look. `None` if all run.
-    fn pause(&self) -> Option<Duration> {
-        let pauses = self.list.iter().map(|container| match &container.phase {
-            Phase::Awaited | Phase::Between { .. } => Some(times::LOOK),
-            Phase::Running { process, .. } if process.fd().is_none() => Some(times::LOOK_WITHOUT_PIDFD),
-            Phase::Running { .. } | Phase::Ended(_) => None,
-        });
-        pauses.flatten().min()
-    }
-
-    /// Sleeps until one of those that run has ended, at most for `timeout`.
-    fn sleep(&self, timeout: Option<Duration>) {
-        log::logger().flush();
-        let termination = self.termination.fd();
-        let mut fds: Vec<PollFd<'_>> = termination.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        for container in &self.list {
-            if let Phase::Running { process, .. } = &container.phase
-                && let Some(fd) = process.fd()
-            {
-                fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    /// Adds the container `name` to the list, with what an earlier run has recorded of it.
+    fn add(&mut self, name: &str) {
+        if self.list.iter().any(|container| container.name == name) {
+            return;
+        }
+        let mut container = MainContainer::awaited(name.to_owned());
+        let history = self.state_dir.recall(name).filter(|_| self.options.pid.is_none());
+        let phase = history.map(|history| container.recall(&history, self.world, &self.options.restarts));
+        self.list.push(container);
+        if let Some(phase) = phase {
+            if matches!(phase, Phase::Ended(_)) {
+                self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
             }
-        }
-        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        if poll(&mut fds, time.as_ref()).is_err() {
-            // After an error the loop must not spin.
-            sleep(times::LOOK);
-        }
-        // The grace period begins now. Without an event there is no question: each system call delays the signal.
-        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
-            let _ = self.termination.has_come();
+            self.enter(self.list.len() - 1, phase);
         }
     }
 
-    /// The names of those that were never seen.
-    fn missing(&self) -> String {
-        let missing = self.list.iter().filter(|container| matches!(container.phase, Phase::Awaited));
-        missing.map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ")
+    /// Containers that run and can be main ones, and that are not in the list.
+    fn strangers(&self) -> Vec<String> {
+        let roots = self.world.processes().into_iter().filter(|process| process.parent == 0 && process.state != b'Z');
+        let mut names: Vec<String> = roots.filter_map(|root| self.world.container(root.pid)).map(|it| it.name).collect();
+        names.sort();
+        names.dedup();
+        let is_known = |name: &String| self.own.as_ref() == Some(name) || self.list.iter().any(|known| known.name == *name);
+        names.retain(|name| can_be_main(name) && !is_known(name));
+        names
     }
 
-    fn count_as_ended(&mut self, evidence: String) {
-        self.evidence = Some(evidence);
-        for place in 0..self.list.len() {
-            if self.list.get(place).is_some_and(|container| matches!(container.phase, Phase::Awaited)) {
-                self.enter(place, Phase::Ended(Exit::Unknown), 0);
-            }
+    /// Says once what is there if a container that was named is missing while others run: its name may be wrong.
+    fn check_names(&mut self) {
+        let is_missing = self.list.iter().any(|container| matches!(container.phase, Phase::Awaited));
+        if self.options.containers.is_empty() || self.has_warned || !is_missing {
+            return;
         }
-    }
-}
-
-// === impl Phase ===
-
-impl Phase {
-    /// The phase after the end, by `exit`, of the last of `instances`.
-    fn after(exit: Exit, policy: RestartPolicy, instances: u32) -> Self {
-        match restart::after(exit, policy, instances) {
-            Next::Nothing => Self::Ended(exit),
-            Next::Restart => Self::Between { exit, until: None },
-            Next::RestartWithin(time) => Self::Between { exit, until: Some(Instant::now() + time) },
+        let strangers = self.strangers();
+        if strangers.is_empty() {
+            self.stranger = None;
+            return;
         }
-    }
-
-    /// The phase if no other instance starts: the time for one is over, or kubelet ends the pod (it is deleted, or the Job has failed
-    /// often enough) and restarts nothing.
-    fn was_the_last(&self, now: Instant, is_asked_to_leave: bool) -> Option<Self> {
-        match self {
-            Self::Between { exit, until } if is_asked_to_leave || until.is_some_and(|until| now >= until) => {
-                Some(Self::Ended(*exit))
-            }
-            Self::Between { .. } | Self::Awaited | Self::Running { .. } | Self::Ended(_) => None,
+        let now = self.world.now();
+        if now.since(*self.stranger.get_or_insert(now)) >= times::WRONG_NAME {
+            self.has_warned = true;
+            warn!(
+                "no container called {} has started, but {} runs: is --container right? Without it all regular containers count",
+                self.missing(),
+                strangers.join(", ")
+            );
         }
-    }
-}
-
-fn exit_of(process: &Process, tells: bool, policy: RestartPolicy) -> Exit {
-    if !tells {
-        return Exit::Unknown;
-    }
-    process.wait_reaped(match policy {
-        RestartPolicy::Never => times::REAPING,
-        RestartPolicy::OnFailure => times::REAPING_TO_DECIDE,
-    });
-    let status = process.fd().and_then(|fd| sys::wait_status(fd).ok().flatten());
-    status.map_or(Exit::Unknown, Exit::from_wait_status)
-}
-
-/// How a process has ended, as a clause of a message.
-fn clause(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("exit code {code}"),
-        Exit::Signal(signal) => format!("signal {signal}"),
-        Exit::Unknown => "exit status unknown".to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::options;
-
-    #[test]
-    fn a_failed_container_has_ended_for_good_once_kubelet_ends_the_pod() {
-        let now = Instant::now();
-        let failed = Phase::after(Exit::Code(1), RestartPolicy::OnFailure, 3);
-        assert!(failed.was_the_last(now + Duration::from_hours(1), false).is_none(), "kubelet restarts it");
-        assert!(matches!(failed.was_the_last(now, true), Some(Phase::Ended(Exit::Code(1)))));
-        assert!(Phase::Awaited.was_the_last(now, true).is_none(), "a task that was never seen has not ended");
-    }
-
-    #[test]
-    fn an_unknown_end_is_the_last_after_the_back_off_and_not_before() {
-        let unknown = Phase::after(Exit::Unknown, RestartPolicy::OnFailure, 1);
-        let Phase::Between { until: Some(until), .. } = unknown else { panic!("{unknown:?}") };
-        assert!(until > Instant::now());
-        assert!(unknown.was_the_last(Instant::now(), false).is_none());
-        assert!(matches!(unknown.was_the_last(until, false), Some(Phase::Ended(Exit::Unknown))));
-    }
-
-    #[test]
-    fn the_records_of_an_earlier_run_tell_how_long_to_wait_for_a_restart() {
-        let folder = std::env::temp_dir().join(format!("exeunt-containers-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let options = options("watch --container never-there --restart-policy OnFailure");
-        let (world, termination) = (Linux::new(), Termination::block());
-        let until = |record| {
-            let state_dir = StateDir::new(Some(folder.clone()));
-            state_dir.record("never-there", record);
-            let containers = Containers::new(&world, &termination, &options, &state_dir);
-            match containers.list[0].phase {
-                Phase::Between { until, .. } => until.map(|until| until.saturating_duration_since(Instant::now())),
-                ref other => panic!("{other:?}"),
-            }
-        };
-        let failed = Record::Between { instances: 5, exit: Exit::Code(1) };
-        assert_eq!(until(failed), None, "kubelet restarts it");
-        // Kubelet's back-off before the fifth restart is 80 s, before the second one 10 s.
-        assert!(until(Record::Between { instances: 5, exit: Exit::Unknown }).unwrap() > Duration::from_secs(80));
-        let restarted_at_once = until(Record::Seen { instances: 3 }).unwrap();
-        assert!(restarted_at_once > Duration::from_secs(80), "another instance started at once and ended too");
-        assert!(until(Record::Seen { instances: 0 }).unwrap() > Duration::from_secs(10));
-        std::fs::remove_dir_all(folder).unwrap();
-    }
-}
+mod tests;

@@ -13,14 +13,14 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
 use log::info;
-use pod::procfs::Procfs;
+use pod::container::Container;
+use pod::stat::Stat;
 
 use super::times;
 use crate::options::{Form, Options, PROXY};
+use crate::os::World;
 use crate::os::call;
 use crate::os::http::{Body, Request};
-use crate::os::linux::own_pid;
-use crate::os::{Linux, World};
 use crate::proxy::{Sidecar, metadata};
 
 /// The longest status of the filter, in bytes.
@@ -39,8 +39,8 @@ pub(super) enum Judgement {
 
 /// Judges main containers that were never seen.
 #[derive(Debug)]
-pub(super) struct MissedTask<'a> {
-    world: &'a Linux,
+pub(super) struct MissedTask<'a, W: World> {
+    world: &'a W,
     options: &'a Options,
     start: Instant,
     /// Whether the filter was asked.
@@ -52,9 +52,9 @@ pub(super) struct MissedTask<'a> {
 
 // === impl MissedTask ===
 
-impl<'a> MissedTask<'a> {
+impl<'a, W: World> MissedTask<'a, W> {
     /// Begins now.
-    pub(super) fn new(world: &'a Linux, options: &'a Options) -> Self {
+    pub(super) fn new(world: &'a W, options: &'a Options) -> Self {
         let start = world.now();
         Self { world, options, start, has_asked: false, due: start + options.late_start, pause: times::FIRST_PAUSE }
     }
@@ -86,7 +86,7 @@ impl<'a> MissedTask<'a> {
 
     /// The evidence that the main container was started before the agent, as a clause.
     fn evidence(&self) -> Option<String> {
-        let earlier = started_before(self.world.proc(), own_pid())?;
+        let earlier = started_before(&self.world.processes(), |pid| self.world.container(pid), self.world.own_pid())?;
         let listed_after = self.options.listed_after.iter().find(|name| earlier.contains(name));
         let name = listed_after.map(String::as_str).or_else(|| {
             let proxy = earlier.iter().any(|name| name == PROXY);
@@ -135,15 +135,17 @@ impl<'a> MissedTask<'a> {
 }
 
 /// The names of the containers that started before the process `pid`. `None` if the start of that process is unknown.
-fn started_before(proc: &Procfs, pid: i32) -> Option<Vec<String>> {
-    let start = proc.process(pid)?.start;
-    let roots = proc.processes().filter(|process| process.parent == 0 && process.start < start);
-    Some(roots.filter_map(|root| proc.container(root.pid)).map(|container| container.name).collect())
+fn started_before(processes: &[Stat], container: impl Fn(i32) -> Option<Container>, pid: i32) -> Option<Vec<String>> {
+    let start = processes.iter().find(|process| process.pid == pid)?.start;
+    let roots = processes.iter().filter(|process| process.parent == 0 && process.start < start);
+    Some(roots.filter_map(|root| container(root.pid)).map(|container| container.name).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use pod::procfs::Procfs;
 
     use super::*;
 
@@ -160,9 +162,11 @@ mod tests {
             fs::write(directory.join("mountinfo"), if container.is_empty() { String::new() } else { mount }).unwrap();
         }
         let proc = Procfs::at(&root);
-        assert_eq!(started_before(&proc, 30), Some(vec!["istio-proxy".to_owned()]));
-        assert_eq!(started_before(&proc, 20), Some(Vec::new()), "the first container has none");
-        assert_eq!(started_before(&proc, 99), None);
+        let processes: Vec<Stat> = proc.processes().collect();
+        let started_before = |pid| started_before(&processes, |pid| proc.container(pid), pid);
+        assert_eq!(started_before(30), Some(vec!["istio-proxy".to_owned()]));
+        assert_eq!(started_before(20), Some(Vec::new()), "the first container has none");
+        assert_eq!(started_before(99), None);
         fs::remove_dir_all(root).unwrap();
     }
 }

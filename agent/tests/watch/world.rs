@@ -95,9 +95,16 @@ impl Task {
 // === impl Agent ===
 
 impl Agent {
-    /// An agent that already watches `task` beside `proxy`.
+    /// An agent that already watches `task` beside `proxy`, in a pod with `restartPolicy: Never`.
     pub(crate) fn watch(proxy: &Proxy, task: &Task) -> Self {
-        let agent = Self::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]));
+        let agent = Self::start(proxy.agent("watch").args([
+            "--container",
+            "base",
+            "--restart-policy",
+            "Never",
+            "--pid",
+            &task.pid().to_string(),
+        ]));
         agent.until_watching()
     }
 

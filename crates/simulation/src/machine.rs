@@ -6,8 +6,12 @@ use std::io;
 
 use agent::os::World;
 use agent::os::http::{Head, Problem, Request};
+use agent::os::linux::own_pid;
 use agent::os::world::{Connection, Identity, NotTerminated, Process, Source};
 use drain::time::Instant;
+use pod::container::Container;
+use pod::pidfd::Exit;
+use pod::procfs::Instance;
 use pod::sockets::Socket;
 use pod::stat::Stat;
 
@@ -75,6 +79,25 @@ impl World for Machine {
     fn open(&self, pid: i32) -> Option<Handle> {
         self.processes().iter().any(|process| process.pid == pid).then_some(Handle(pid))
     }
+
+    fn own_pid(&self) -> i32 {
+        own_pid()
+    }
+
+    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
+        None
+    }
+
+    fn container(&self, _: i32) -> Option<Container> {
+        None
+    }
+
+    fn wait_any(&self, processes: &[&Handle], timeout: Option<Duration>) {
+        match processes {
+            [process, ..] => world::pass_until(timeout.unwrap_or(Duration::MAX), Until::ProcessEnds(process.0)),
+            [] => world::pass_until(timeout.unwrap_or(Duration::MAX), Until::Sigterm),
+        }
+    }
 }
 
 // === impl Line ===
@@ -113,6 +136,18 @@ impl Process for Handle {
     fn wait(&self, timeout: Duration) -> bool {
         world::pass_until(timeout, Until::ProcessEnds(self.0));
         !world::with(|world| world.runs(self.0))
+    }
+
+    fn wakes(&self) -> bool {
+        true
+    }
+
+    fn tells(&self) -> bool {
+        true
+    }
+
+    fn exit(&self, _: Duration) -> Exit {
+        Exit::Unknown
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

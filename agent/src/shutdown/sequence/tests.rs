@@ -13,7 +13,7 @@ fn verdict(world: &Script, line: &str, patience: Patience, end: u64) -> Verdict 
     sidecar.hold_process();
     world.pass_until(end);
     let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
-    run(&Context { world, options: &options, task: &task, patience, grace: options.grace_period }, sidecar)
+    run(&Context { world, options: &options, task: &task, patience, grace: Some(options.grace_period) }, sidecar)
 }
 
 /// A proxy that listens and has a process until `end`, and that no call reaches.
@@ -39,7 +39,7 @@ fn a_proxy_that_ended_while_the_task_ran_is_gone_without_an_attempt() {
 #[test]
 fn watch_tries_until_the_proxy_has_ended() {
     let world = proxy_until(100_000);
-    let verdict = verdict(&world, "watch", Patience::Endless, 1_000);
+    let verdict = verdict(&world, "watch --restart-policy Never", Patience::Endless, 1_000);
     assert_eq!((verdict.proxy, verdict.attempts.success(), world.elapsed()), (ProxyOutcome::Gone, None, 100_000));
     assert_eq!(verdict.drain.as_secs(), 99, "its end is seen at once, even in a pause of the ladder");
     let expected = "filter 127.0.0.1:15190: refused, filter [::1]:15190: refused, filter 192.0.2.190:15190: refused, \
