@@ -78,6 +78,7 @@ verb_demo() {
 
 verb_bench() {
     build_both
+    build_reading || exit 1
     use_venv
     cd "$CALLER"
     exec "$PYTHON" "$ROOT/bench/drain.py" "$@"

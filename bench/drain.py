@@ -2,8 +2,9 @@
 """Measures what exeunt costs and how fast it is, on a real Envoy, and prints each figure beside its limit.
 
 It compares the end of an idle proxy, pair by pair, with a bare POST /quitquitquit to Envoy's admin interface. Uploads of random
-sizes at random rates show how soon after the last byte the proxy is gone, and that no byte is lost. As root it also compares pods
-with and without the plugin, in network namespaces with Istio's capture rules.
+sizes at random rates show how soon after the last byte the proxy is gone, and that no byte is lost. A reading of the socket table is
+measured beside thousands of idle connections. As root it also compares pods with and without the plugin, in network namespaces with
+Istio's capture rules.
 """
 
 import argparse
@@ -20,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 from figures import Figure, report  # noqa: E402
 from harness import paths, pod, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
-from runs import bare_quit, idle_drain, idle_drain_in_a_pod, slow_upload, told_drain_in_a_pod  # noqa: E402
+from runs import bare_quit, idle_drain, idle_drain_in_a_pod, reading, slow_upload, told_drain_in_a_pod  # noqa: E402
 
 # The names of sysexits(3).
 EX_UNAVAILABLE = 69
@@ -30,10 +31,12 @@ MOST_IDLE_RATIO = 1.3
 MOST_IDLE_EXTRA_MS = 5.0
 MOST_AFTER_DELIVERY_MS = 40.0
 MOST_TOLD_MS = 50.0
+# The agent pauses ten times as long as a reading takes, so this is a tenth of the time until a delivery is seen.
+MOST_READING_MS = 20.0
 # Every pod downloads the module and runs the agent.
 MOST_WASM_BYTES = 170_000
 MOST_WASM_GZIPPED_BYTES = 75_000
-MOST_AGENT_BYTES = 800_000
+MOST_AGENT_BYTES = 1_000_000
 MOST_AGENT_RESIDENT_BYTES = 1.5 * 1024 * 1024
 
 
@@ -42,7 +45,7 @@ def main() -> int:
     options = arguments()
     try:
         release.binary(options.envoy)
-        figures = [*sizes(), *idle(options), *uploads(options), *told(options), *without_plugin(options)]
+        figures = [*sizes(), *readings(), *idle(options), *uploads(options), *told(options), *without_plugin(options)]
     except (paths.Missing, TooLate) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -61,6 +64,14 @@ def sizes() -> list[Figure]:
         Figure("filter, bytes", paths.wasm().stat().st_size, MOST_WASM_BYTES),
         Figure("filter, gzipped, bytes", gzipped, MOST_WASM_GZIPPED_BYTES),
         Figure("agent, bytes", paths.agent().stat().st_size, MOST_AGENT_BYTES),
+    ]
+
+
+def readings() -> list[Figure]:
+    """What a reading of the kernel's socket table costs beside thousands of idle connections."""
+    return [
+        Figure(f"reading, {count:,} idle connections: ms of a processor, median", median(reading(count)), most)
+        for count, most in ((10_000, MOST_READING_MS), (16_000, None))
     ]
 
 

@@ -1,14 +1,18 @@
 """One measurement each. Every measurement has an Envoy of its own; times are in seconds."""
 
+import os
 import re
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import paths
 from harness.pod import Pod
 from harness.scene import Scene
 
+# crates/pod/examples/reading.rs
+_READING = Path(os.environ.get("CARGO_TARGET_DIR") or paths.ROOT / "target") / "release" / "examples" / "reading"
 # Far above every figure: only a run that hangs takes so long.
 _PATIENCE_S = 30.0
 
@@ -95,6 +99,16 @@ def slow_upload(folder: Path, version: str, size: int, rate: int) -> Upload:
         agent.wait(_PATIENCE_S)
         # The server may read the last byte of a fast upload before the task has ended. No proxy can leave earlier than that.
         return Upload(size - delivery.bytes, gone_at - max(delivery.last_at, task.ending.wait(0)))
+
+
+def reading(connections: int) -> list[float]:
+    """The milliseconds of a processor that each of some readings takes, beside so many idle connections."""
+    # In a network of its own there are no sockets of others; that needs root.
+    alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'] if os.geteuid() == 0 else []
+    command = [*alone, str(_READING), str(connections), "15"]
+    # The connections take the most time.
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=4 * _PATIENCE_S)
+    return [float(line) for line in done.stdout.split()]
 
 
 def resident_bytes(pid: int) -> int:

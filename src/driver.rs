@@ -54,6 +54,7 @@ impl Driver {
     /// Runs after a configuration: defines the metrics and, if a drain is under way, ensures that a worker drives it.
     pub(crate) fn watch(&self) {
         self.shared.metrics();
+        store::seed();
         self.look_after();
     }
 
@@ -61,8 +62,12 @@ impl Driver {
     pub(crate) fn on_signals(&mut self, queue: u32) {
         while let Some(text) = host::dequeue(queue) {
             // Only completions that were parsed before are put into the queue.
-            if let Ok(completion) = Completion::parse(&text) {
+            let Ok(completion) = Completion::parse(&text) else { continue };
+            let wall = host::wall();
+            if self.shared.claim.renew(wall) || !self.shared.claim.pass_on(&completion, wall) {
                 self.step(Event::Signal(completion));
+            } else {
+                self.step_down();
             }
         }
     }
@@ -102,15 +107,19 @@ impl Driver {
         host::set_tick(if under_way { LEASE } else { Duration::ZERO });
     }
 
+    /// Another worker has taken over, with the state in the shared data.
+    fn step_down(&mut self) {
+        if self.run.take().is_some() {
+            debug!("another worker drives the drain now");
+        }
+        self.look_after();
+    }
+
     /// Takes one step of the machine, if this worker drives.
     fn step(&mut self, event: Event) {
         let wall = host::wall();
         if !self.shared.claim.renew(wall) {
-            // Another worker has taken over, with the state in the shared data.
-            if self.run.take().is_some() {
-                debug!("another worker drives the drain now");
-            }
-            return self.look_after();
+            return self.step_down();
         }
         let Some(run) = current_run(&mut self.run, &self.shared, wall) else { return };
         let now = run.clock.read(wall);

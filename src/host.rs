@@ -106,7 +106,8 @@ pub(crate) fn shared(key: &str) -> (Option<Vec<u8>>, Option<u32>) {
     hostcalls::get_shared_data(key).unwrap_or((None, None))
 }
 
-/// Sets a value in the shared data if it still has `version`; without a version, always. False: another worker has changed it.
+/// Sets a value in the shared data if it still has `version`; without a version, always. False: another worker has changed it. A value that
+/// does not exist has no version, so its first write replaces whatever another worker has written in the meantime.
 pub(crate) fn set_shared(key: &str, value: &[u8], version: Option<u32>) -> bool {
     hostcalls::set_shared_data(key, Some(value), version).is_ok()
 }

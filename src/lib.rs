@@ -57,6 +57,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match Config::parse(&host::plugin_configuration()) {
             Ok(config) => {
+                self.driver.resign();
                 self.driver = Driver::new(Rc::new(Shared::new(config)));
                 self.driver.watch();
                 true

@@ -114,8 +114,7 @@ impl SignalStream {
         let completion = Completion::parse(body).map_err(|mistakes| Refusal::Bad(lines(&mistakes)))?;
         let wall = host::wall();
         let latched = store::latch(&completion);
-        self.shared.claim.take_if_free(wall);
-        store::wake_driver(&latched);
+        store::deliver(&self.shared.claim, &latched, completion.unsent, wall);
         let (snapshot, age) = store::snapshot(wall).unwrap_or((Snapshot::serving(), Duration::ZERO));
         Ok((202, snapshot.with(latched).status(age, self.shared.config.limits())))
     }

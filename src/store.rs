@@ -3,20 +3,26 @@
 //!
 //! So nothing is lost when a worker crashes or is configured again. All plugins without a VM id use the same shared data, so the keys
 //! have a name of their own. They also have a version, because a newer filter may find what an older one has left.
+//!
+//! Each worker that drives has a queue of its own. Envoy wakes the worker that has registered a queue last, so with one queue for all, a
+//! worker that only tried to get the claim would get the driver's signals.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use drain::duration::milliseconds;
 use drain::machine::{Snapshot, State};
-use drain::wire::Completion;
+use drain::wire::{Completion, Unsent};
 
 use crate::host;
 
 const SIGNAL: &str = "exeunt.v1.signal";
 const SNAPSHOT: &str = "exeunt.v1.snapshot";
 const CLAIM: &str = "exeunt.v1.claim";
-const QUEUE: &str = "exeunt.v1.signals";
+/// How many workers have made a queue.
+const QUEUES: &str = "exeunt.v1.queues";
+/// The prefix of the names of the queues.
+const QUEUE: &str = "exeunt.v1.signals.";
 
 /// A driver that has not renewed its claim for this long is gone. It renews the claim four times in this time.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -28,6 +34,8 @@ const ATTEMPTS: usize = 16;
 pub(crate) struct Claim {
     /// What this worker wrote last, as long as it believes to be the driver.
     held: Cell<Option<Record>>,
+    /// The queue of this worker, once it has made one.
+    queue: Cell<Option<u32>>,
 }
 
 /// The claim in the shared data.
@@ -37,8 +45,19 @@ struct Record {
     term: u64,
     /// When the claim was last renewed, in milliseconds by the wall clock; zero after a resignation.
     renewed: u64,
-    /// The queue that wakes the driver.
+    /// The queue of the driver. With the term it identifies the driver.
     queue: u32,
+}
+
+/// Gives each value that workers change at the same time its first version. The first worker of Envoy does this, the canary, before there
+/// are others that could disagree.
+pub(crate) fn seed() {
+    for key in [SIGNAL, CLAIM, QUEUES] {
+        if host::shared(key).1.is_none() {
+            // Not empty, because Envoy then passes no pointer. It is neither a completion nor a record.
+            host::set_shared(key, b"-", None);
+        }
+    }
 }
 
 /// The latched signal, if there is one.
@@ -78,9 +97,17 @@ pub(crate) fn keep_going(claim: &Claim, wall: Duration) -> bool {
         State::Drained => false,
     });
     if under_way && claim.take_if_free(wall) {
-        wake_driver(&completion);
+        wake_driver(&completion.remembered());
     }
     under_way
+}
+
+/// Passes a signal to the driver, which this worker becomes if there is none. `latched` is the signal merged with all before it, `unsent` the
+/// reading that this one has brought. Nobody has read the older one again, so the driver must not take it for news.
+pub(crate) fn deliver(claim: &Claim, latched: &Completion, unsent: Option<Unsent>, wall: Duration) {
+    let takes_over = claim.take_if_free(wall);
+    let known = latched.clone().remembered().unsent.filter(|_| takes_over);
+    wake_driver(&Completion { unsent: unsent.or(known), ..latched.clone() });
 }
 
 /// Publishes the machine to all workers.
@@ -91,8 +118,10 @@ pub(crate) fn publish(snapshot: &Snapshot, wall: Duration) {
 }
 
 /// Puts `completion` into the driver's queue.
-pub(crate) fn wake_driver(completion: &Completion) -> bool {
-    Record::stored().0.is_some_and(|record| host::enqueue(record.queue, completion.to_json().as_bytes()))
+fn wake_driver(completion: &Completion) {
+    if let Some(driver) = Record::stored().0 {
+        host::enqueue(driver.queue, completion.to_json().as_bytes());
+    }
 }
 
 // === impl Claim ===
@@ -105,8 +134,7 @@ impl Claim {
             if stored.is_some_and(|record| record.is_alive(wall)) {
                 return false;
             }
-            // The queue wakes the worker that has registered it last.
-            let Some(queue) = host::register_queue(QUEUE) else { return false };
+            let Some(queue) = self.queue() else { return false };
             let term = stored.map_or(0, |record| record.term) + 1;
             let record = Record { term, renewed: milliseconds(wall), queue };
             if host::set_shared(CLAIM, &record.to_bytes(), version) {
@@ -122,10 +150,24 @@ impl Claim {
         let Some(held) = self.held.get() else { return false };
         let (stored, version) = Record::stored();
         let record = Record { renewed: milliseconds(wall), ..held };
-        let renewed =
-            stored.is_some_and(|stored| stored.term == held.term) && host::set_shared(CLAIM, &record.to_bytes(), version);
+        let is_held = stored.is_some_and(|stored| (stored.term, stored.queue) == (held.term, held.queue));
+        let renewed = is_held && host::set_shared(CLAIM, &record.to_bytes(), version);
         self.held.set(renewed.then_some(record));
         renewed
+    }
+
+    /// Passes a signal that came too late, because another worker has taken over, to that worker. False: there is none, and this worker
+    /// holds the claim now.
+    pub(crate) fn pass_on(&self, completion: &Completion, wall: Duration) -> bool {
+        if self.take_if_free(wall) {
+            return false;
+        }
+        let driver = Record::stored().0.map(|record| record.queue);
+        // Not to this worker itself, which would get it again and again.
+        if driver != self.queue.get() {
+            wake_driver(completion);
+        }
+        true
     }
 
     /// Gives the claim up, so that another worker can take it at once.
@@ -139,6 +181,26 @@ impl Claim {
     pub(crate) fn term(&self) -> Option<u64> {
         self.held.get().map(|record| record.term)
     }
+
+    /// The queue of this worker. Its name is used by no other.
+    fn queue(&self) -> Option<u32> {
+        if self.queue.get().is_none() {
+            self.queue.set(next_number().and_then(|number| host::register_queue(&format!("{QUEUE}{number}"))));
+        }
+        self.queue.get()
+    }
+}
+
+/// A number that no other worker gets.
+fn next_number() -> Option<u32> {
+    for _ in 0..ATTEMPTS {
+        let (bytes, version) = host::shared(QUEUES);
+        let number = bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes).wrapping_add(1);
+        if host::set_shared(QUEUES, &number.to_le_bytes(), version) {
+            return Some(number);
+        }
+    }
+    None
 }
 
 // === impl Record ===

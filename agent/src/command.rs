@@ -4,21 +4,24 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use log::{LevelFilter, error};
+use log::{LevelFilter, error, warn};
 
+mod company;
 mod complete;
 mod explain;
+mod others;
 mod preflight;
 mod wait;
 pub mod watch;
 
 use crate::exec;
-use crate::options::{self, Invocation, LogLevel, Options, Refusal, Verb};
+use crate::options::{self, Invocation, LogLevel, Options, Verb};
 use crate::os::log::set_level;
 
 // From sysexits(3).
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
+const EX_TEMPFAIL: u8 = 75;
 
 /// Does what `arguments`, without the name of the program, and the environment ask for. `variable` looks up a variable.
 pub fn run(mut arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<String>) -> ExitCode {
@@ -30,8 +33,7 @@ pub fn run(mut arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<Strin
         Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
         Ok(Invocation::Explain(options)) => print(&explain::plan(&options)),
         Ok(Invocation::Run(options)) => return run_verb(&options),
-        Err(refusal @ Refusal { verb: Verb::Watch, explain: false, .. }) => watch::refuse(&refusal),
-        Err(Refusal { mistakes, .. }) => {
+        Err(mistakes) => {
             for mistake in mistakes {
                 error!("{mistake}");
             }
@@ -47,16 +49,18 @@ fn run_verb(options: &Options) -> ExitCode {
         LogLevel::Info => LevelFilter::Info,
         LogLevel::Debug => LevelFilter::Debug,
     });
-    let succeeds = match options.verb {
+    for warning in &options.warnings {
+        warn!("{warning}");
+    }
+    match options.verb {
         Verb::Watch => {
             watch::run(options);
-            true
+            ExitCode::SUCCESS
         }
-        Verb::Exec => return ExitCode::from(exec::run(options)),
+        Verb::Exec => ExitCode::from(exec::run(options)),
         Verb::Wait => wait::run(options),
         Verb::Complete => complete::run(options),
-    };
-    if succeeds { ExitCode::SUCCESS } else { ExitCode::from(EX_UNAVAILABLE) }
+    }
 }
 
 /// Writes `text` to stdout, which only an answer to a question may use.

@@ -2,31 +2,42 @@
 //! the default.
 
 use core::net::{IpAddr, SocketAddr};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use drain::config::{SIGNAL_ADDRESSES, SIGNAL_PORT};
 use drain::duration;
-use drain::fields::Mistake;
 use drain::limits::Limits;
 use drain::wire::Action;
 use pod::ports;
 
 pub mod form;
+pub mod main_containers;
+mod mistake;
 mod read;
+pub mod restarts;
 mod table;
 
 pub use self::form::{Form, KnownForm, Origin, PROXY};
+use self::main_containers::can_be_main;
+pub use self::mistake::Mistake;
+use self::mistake::Reading;
 use self::read::{Given, Instead};
+pub use self::restarts::{RestartPolicy, Restarts};
 pub use self::table::help;
 
 /// A proxy has its configuration within seconds. If it has none after a minute, it needs help.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than the pull of a small image, and than the back-off after one failed pull.
 const LATE_START: Duration = Duration::from_mins(1);
+/// Kubelet looks every second which containers have ended, and every ten seconds whether one can be started that could not.
+const RESTART_WAIT: Duration = Duration::from_secs(10);
 /// The default of Kubernetes.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
+/// A pod may have none at all.
+const GRACE_PERIODS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
 
 /// The most signal addresses: each can cost a second if nothing answers there.
 const MAX_ADDRESSES: usize = 8;
@@ -42,15 +53,6 @@ pub enum Verb {
     Wait,
     /// The main container has ended: shut the proxy down.
     Complete,
-}
-
-/// The restart policy of the pod: when kubelet restarts a main container. A batch pod never has `Always`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Never.
-    Never,
-    /// When it has failed.
-    OnFailure,
 }
 
 /// What `exec` does if the proxy is not ready in time.
@@ -95,7 +97,7 @@ pub enum Invocation {
     Run(Options),
 }
 
-/// The options, once they have no mistakes.
+/// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The verb.
@@ -110,8 +112,10 @@ pub struct Options {
     pub not_ready: NotReady,
     /// What to write to stderr.
     pub log: LogLevel,
-    /// The names of the main containers. The task ends when all have ended. `watch` has at least one.
+    /// The names of the main containers, if they were given. The task ends when all have ended.
     pub containers: Vec<String>,
+    /// The names of the pod's regular containers, if Envoy has told them.
+    pub regular: Vec<String>,
     /// The process of the main container, where its name does not lead to it.
     pub pid: Option<i32>,
     /// After this time, a main container that was never seen can count as ended, on evidence.
@@ -128,16 +132,16 @@ pub struct Options {
     pub status_port: u16,
     /// Envoy's process, on a shared host.
     pub proxy_pid: Option<i32>,
-    /// How long to wait for delivery in all.
-    pub drain_timeout: Duration,
-    /// How long to wait while no byte moves.
-    pub stall_timeout: Duration,
+    /// How long to wait for delivery in all, if that was given. Otherwise the filter has a limit, or the default counts.
+    pub drain_timeout: Option<Duration>,
+    /// How long to wait while no byte moves, in the same way.
+    pub stall_timeout: Option<Duration>,
     /// What to do with the proxy, if that was given.
     pub given_action: Option<Action>,
     /// The form of the proxy, which decides the action otherwise.
     pub form: KnownForm,
-    /// The restart policy of the pod.
-    pub restart_policy: RestartPolicy,
+    /// When kubelet starts a container again.
+    pub restarts: Restarts,
     /// How the container of the agent stands in the pod, if that is known.
     pub placement: Option<Placement>,
     /// A folder that outlives the agent: an emptyDir.
@@ -146,19 +150,10 @@ pub struct Options {
     pub grace_period: Duration,
     /// The file for the verdict. `None`: kubelet's default file, if kubelet has made it.
     pub termination_log: Option<PathBuf>,
-}
-
-/// A command line or an environment with mistakes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The verb: `watch` never keeps a pod, not even by an exit code.
-    pub verb: Verb,
-    /// All mistakes, at least one.
-    pub mistakes: Vec<Mistake>,
-    /// The options without mistakes. Kubelet would restart a native sidecar that ends, which would then make the same mistakes.
-    pub options: Box<Options>,
-    /// Whether only an explanation was asked for, which has no verdict.
-    pub explain: bool,
+    /// `complete`: whether to end the proxy even if other main containers may need it.
+    pub force: bool,
+    /// The mistakes in what was given, each with what stands in its place.
+    pub warnings: Vec<String>,
 }
 
 // === impl Verb ===
@@ -176,64 +171,22 @@ impl Verb {
             Self::Complete => "complete",
         }
     }
-}
 
-// === impl RestartPolicy ===
-
-impl RestartPolicy {
-    const ALL: [Self; 2] = [Self::Never, Self::OnFailure];
-
-    /// Its name in Kubernetes.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Never => "Never",
-            Self::OnFailure => "OnFailure",
-        }
-    }
-}
-
-// === impl NotReady ===
-
-impl NotReady {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "go-on" => Some(Self::GoOn),
-            "fail" => Some(Self::Fail),
-            _ => None,
-        }
+    /// Whether a mistake in its options is refused. Somebody waits for the answer of `wait` and `complete` and can correct it. The others
+    /// are in the pod template: there a mistake must cost neither the task nor the end of the pod.
+    const fn refuses_mistakes(self) -> bool {
+        matches!(self, Self::Wait | Self::Complete)
     }
 }
 
 // === impl LogLevel ===
 
 impl LogLevel {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "trouble" => Some(Self::Trouble),
-            "info" => Some(Self::Info),
-            "debug" => Some(Self::Debug),
-            _ => None,
-        }
-    }
-
     /// What a verb writes by default. The stderr of `exec` is also that of the command.
     const fn of(verb: Verb) -> Self {
         match verb {
             Verb::Exec => Self::Trouble,
             Verb::Watch | Verb::Wait | Verb::Complete => Self::Info,
-        }
-    }
-}
-
-// === impl Placement ===
-
-impl Placement {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "regular" => Some(Self::Regular),
-            "native" => Some(Self::Native),
-            _ => None,
         }
     }
 }
@@ -244,11 +197,11 @@ impl Invocation {
     /// Reads `arguments`, without the name of the program, and the environment through `variable`.
     ///
     /// # Errors
-    /// All mistakes.
+    /// All mistakes, if the verb refuses them.
     pub fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Vec<Mistake>> {
         let mut given = Given::default();
         match given.read_arguments(arguments) {
             Some(Instead::Help) => return Ok(Self::Help(given.verb_given())),
@@ -256,14 +209,14 @@ impl Invocation {
             None => given.read_environment(variable),
         }
         let verb = given.verb();
-        let options = Options::read(verb, &mut given);
+        let mut options = Options::read(verb, &mut given);
         let explain = given.one("explain", "true or false", |text| text.parse().ok()).unwrap_or(false);
         let mistakes = given.into_mistakes();
-        match (mistakes.is_empty(), explain) {
-            (true, true) => Ok(Self::Explain(options)),
-            (true, false) => Ok(Self::Run(options)),
-            (false, explain) => Err(Refusal { verb, mistakes, options: Box::new(options), explain }),
+        if verb.refuses_mistakes() && !mistakes.is_empty() {
+            return Err(mistakes);
         }
+        options.warnings = mistakes.iter().map(Mistake::warning).collect();
+        Ok(if explain { Self::Explain(options) } else { Self::Run(options) })
     }
 }
 
@@ -276,16 +229,23 @@ impl Options {
         self.containers.first().map(String::as_str)
     }
 
-    /// What to do with the proxy.
+    /// What to do with the proxy. A native one is never ended, whatever was given: kubelet would start it again.
     #[must_use]
     pub fn action(&self) -> Action {
-        self.given_action.unwrap_or(self.form.action())
+        match self.form.action() {
+            Action::Drain => Action::Drain,
+            Action::Quit => self.given_action.unwrap_or(Action::Quit),
+        }
     }
 
     /// The reason for the action, as a clause of the verdict.
     #[must_use]
     pub fn reason(&self) -> String {
-        if self.given_action.is_some() { "--action was given".to_owned() } else { self.form.reason() }
+        match self.given_action {
+            Some(given) if given == self.action() => "--action was given".to_owned(),
+            Some(given) => format!("{}; --action {} is not for it", self.form.reason(), given.name()),
+            None => self.form.reason(),
+        }
     }
 
     /// Whether the agent is a native sidecar, as far as is known.
@@ -294,44 +254,51 @@ impl Options {
         self.placement == Some(Placement::Native)
     }
 
-    /// Reads all options. In place of a mistake stands the default, which is never used.
+    /// Reads all options. In place of a mistake stands the nearest that is allowed, or the default.
     fn read(verb: Verb, given: &mut Given) -> Self {
         let pid = |text: &str| text.parse().ok().filter(|pid| *pid > 0);
         let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
-        let limit = |text: &str| duration::parse(text).ok().filter(|length| Limits::TIMEOUTS.contains(length));
-        let (shortest, longest) = (duration::display(*Limits::TIMEOUTS.start()), duration::display(*Limits::TIMEOUTS.end()));
-        let limits = format!("a duration with a unit, from \"{shortest}\" to \"{longest}\"");
-        let action = |text: &str| [Action::Quit, Action::Drain].into_iter().find(|action| action.name() == text);
+        let limit = |text: &str| length(text, Limits::TIMEOUTS);
+        let limits = lengths(&Limits::TIMEOUTS);
+        let action = |text: &str| choice(text, [("quit", Action::Quit), ("drain", Action::Drain)]);
         let signal_port = given.one("signal-port", "a port from 1 to 65535", port).unwrap_or(SIGNAL_PORT);
         let mut addresses = given.all("signal-address", "an IP address", |text| text.parse::<IpAddr>().ok());
         if addresses.len() > MAX_ADDRESSES {
-            given.refuse("signal-address", &format!("must be given at most {MAX_ADDRESSES} times"));
+            let instead = format!("the first {MAX_ADDRESSES} are used");
+            given.refuse("signal-address", &format!("must be given at most {MAX_ADDRESSES} times"), &instead);
+            addresses.truncate(MAX_ADDRESSES);
         }
         if addresses.is_empty() {
             addresses = SIGNAL_ADDRESSES.to_vec();
         }
         let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
-        if containers.is_empty() && verb == Verb::Watch {
-            containers.push("base".to_owned());
-        }
         let listed_after = given.all("behind", "the name of a container", label);
-        let form = |text: &str| match text {
-            "native" => Some(Form::Native),
-            "classic" => Some(Form::Classic),
-            _ => None,
-        };
+        let form = |text: &str| choice(text, [("native", Form::Native), ("classic", Form::Classic)]);
         let by_option = given.one("proxy", "native or classic", form).unwrap_or(Form::Unknown);
         let by_status = given.one("istio-status", "a text", |text| Some(Form::of_status(text))).unwrap_or(Form::Unknown);
-        let policy = |text: &str| RestartPolicy::ALL.into_iter().find(|policy| policy.name() == text);
+        let not_ready = |text: &str| choice(text, [("go-on", NotReady::GoOn), ("fail", NotReady::Fail)]);
+        let level =
+            |text: &str| choice(text, [("trouble", LogLevel::Trouble), ("info", LogLevel::Info), ("debug", LogLevel::Debug)]);
+        let placement = |text: &str| choice(text, [("regular", Placement::Regular), ("native", Placement::Native)]);
+        let policies = given
+            .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
+        let restarts = Restarts {
+            pod: policies.iter().rev().find(|(name, _)| name.is_none()).and_then(|(_, policy)| *policy),
+            policies: policies.iter().filter_map(|(name, policy)| name.clone().zip(*policy)).collect(),
+            rules: given
+                .all("restart-rules", "NAME=JSON, with the container's restartPolicyRules", |text| restarts::rules(text, label)),
+            wait: given.one("restart-wait", &limits, limit).unwrap_or(RESTART_WAIT),
+        };
         Self {
             verb,
             command: given.take_command(),
             ready_port: given.one("ready-port", "a port from 1 to 65535", port).unwrap_or(ports::HEALTH),
             ready_timeout: given.one("ready-timeout", &limits, limit).unwrap_or(READY_TIMEOUT),
-            not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", NotReady::named).unwrap_or(NotReady::GoOn),
-            log: given.one("log", "\"trouble\", \"info\" or \"debug\"", LogLevel::named).unwrap_or(LogLevel::of(verb)),
+            not_ready: given.one("not-ready", "\"go-on\" or \"fail\"", not_ready).unwrap_or(NotReady::GoOn),
+            log: given.one("log", "\"trouble\", \"info\" or \"debug\"", level).unwrap_or(LogLevel::of(verb)),
             containers,
+            regular: Vec::new(),
             pid: given.one("pid", "the id of a process", pid),
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             listed_after,
@@ -340,25 +307,51 @@ impl Options {
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
             status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
             proxy_pid: given.one("proxy-pid", "the id of a process", pid),
-            drain_timeout: given.one("drain-timeout", &limits, limit).unwrap_or(Limits::DRAIN_TIMEOUT),
-            stall_timeout: given.one("stall-timeout", &limits, limit).unwrap_or(Limits::STALL_TIMEOUT),
+            drain_timeout: given.one("drain-timeout", &limits, limit),
+            stall_timeout: given.one("stall-timeout", &limits, limit),
             given_action: given.one("action", "\"quit\" or \"drain\"", action),
             form: KnownForm { form: by_option, by: Origin::Option }
                 .or(KnownForm { form: by_status, by: Origin::Status })
                 .or(KnownForm::UNKNOWN),
-            restart_policy: given.one("restart-policy", "Never or OnFailure", policy).unwrap_or(RestartPolicy::Never),
-            placement: given.one("placement", "regular or native", Placement::named),
+            restarts,
+            placement: given.one("placement", "regular or native", placement),
             state_dir: given.one("state-dir", "a path", |text| Some(PathBuf::from(text))),
-            grace_period: given.one("grace-period", &limits, limit).unwrap_or(GRACE_PERIOD),
+            grace_period: given
+                .one("grace-period", &lengths(&GRACE_PERIODS), |text| length(text, GRACE_PERIODS))
+                .unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
+            force: given.one("force", "true or false", |text| text.parse().ok()).unwrap_or(false),
+            warnings: Vec::new(),
         }
     }
 }
 
-/// The name of a main container. Helpers of Istio and Airflow are not allowed: they end after the task or never.
+/// A duration, or a number of seconds, as `terminationGracePeriodSeconds` has it.
+fn length(text: &str, allowed: RangeInclusive<Duration>) -> Reading<Duration> {
+    let Ok(length) = duration::parse(text).or_else(|_| duration::parse(&format!("{}s", text.trim()))) else {
+        return Reading::NotAllowed;
+    };
+    let nearest = length.clamp(*allowed.start(), *allowed.end());
+    if nearest == length { Reading::Allowed(length) } else { Reading::Nearest(nearest, duration::display(nearest)) }
+}
+
+/// The durations in `range`, as a clause of a mistake.
+fn lengths(range: &RangeInclusive<Duration>) -> String {
+    let [shortest, longest] = [range.start(), range.end()].map(|length| duration::display(*length));
+    format!("a duration or a number of seconds, from \"{shortest}\" to \"{longest}\"")
+}
+
+/// The one of `choices` that `text` names.
+fn choice<T: Copy>(text: &str, choices: impl IntoIterator<Item = (&'static str, T)>) -> Reading<T> {
+    let found = choices.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map_or(Reading::NotAllowed, |(name, value)| {
+        if name == text { Reading::Allowed(value) } else { Reading::Nearest(value, name.to_owned()) }
+    })
+}
+
+/// The name of a main container. Known helpers are not allowed: they end before the task, after it, or never.
 fn container(text: &str) -> Option<String> {
-    const HELPERS: [&str; 4] = [PROXY, "istio-init", "istio-validation", "airflow-xcom-sidecar"];
-    label(text).filter(|name| !HELPERS.contains(&name.as_str()))
+    label(text).filter(|name| can_be_main(name))
 }
 
 /// An RFC 1123 label, as the API server requires for the name of a container.

@@ -3,6 +3,7 @@
 
 pub mod call;
 mod creations;
+mod hop;
 pub mod http;
 pub mod linux;
 pub mod log;

@@ -4,6 +4,7 @@
 //! bytes, [`verdict`] reports what happened. All of them read one [`Context`].
 
 pub mod attempts;
+mod budget;
 pub mod context;
 mod flush;
 mod ladder;
@@ -18,5 +19,6 @@ mod times;
 pub mod verdict;
 
 pub use self::context::{Context, Patience, TaskEnd};
+pub use self::progress::report_running;
 pub use self::times::MARGIN;
 pub use self::verdict::{ProxyOutcome, Verdict};

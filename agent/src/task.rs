@@ -3,6 +3,7 @@
 pub mod containers;
 mod evidence;
 mod main_container;
+pub mod memory;
 mod missed_task;
 mod phase;
 mod restart;

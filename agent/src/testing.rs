@@ -41,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) listeners: Vec<(u16, Range<u64>)>,
     /// The processes: PID, name, and when each runs.
     pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
+    /// The first processes of containers: PID, name of the container, kubelet's id of the instance, and how it ends.
+    pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
     /// Whether Istio captures the traffic of the pod. No connection is ever made: a captured one is refused, the others time out.
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
@@ -53,6 +55,7 @@ pub(crate) struct Handle {
     now: Rc<Cell<u64>>,
     pid: i32,
     end: u64,
+    exit: Exit,
 }
 
 /// A connection, which is never made.
@@ -114,8 +117,10 @@ impl World for Script {
 
     fn processes(&self) -> Vec<Stat> {
         let running = self.processes.iter().filter(|(.., when)| when.contains(&self.now.get()));
-        let stat =
-            |(pid, name, _): &(i32, &str, _)| Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent: 1, start: 1 };
+        let stat = |(pid, name, when): &(i32, &str, Range<u64>)| {
+            let parent = i32::from(!self.roots.iter().any(|(root, ..)| root == pid));
+            Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent, start: when.start }
+        };
         running.map(stat).collect()
     }
 
@@ -129,19 +134,25 @@ impl World for Script {
 
     fn open(&self, pid: i32) -> Option<Handle> {
         let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
-        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end })
+        let exit = self.roots.iter().find(|(root, ..)| *root == pid).map_or(Exit::Unknown, |(.., exit)| *exit);
+        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end, exit })
     }
 
     fn own_pid(&self) -> i32 {
         own_pid()
     }
 
-    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
-        None
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
+        let instance = |root: Stat| {
+            let container = self.container(root.pid).filter(|it| it.name == name && Some(it.instance.as_str()) != ended)?;
+            Some(Instance { id: container.instance, root })
+        };
+        self.processes().into_iter().filter_map(instance).max_by_key(|instance| instance.root.start)
     }
 
-    fn container(&self, _: i32) -> Option<Container> {
-        None
+    fn container(&self, pid: i32) -> Option<Container> {
+        let (_, name, instance, _) = self.roots.iter().find(|(root, ..)| *root == pid)?;
+        Some(Container { name: (*name).to_owned(), instance: (*instance).to_owned() })
     }
 
     fn wait_any(&self, processes: &[&Handle], timeout: Option<Duration>) {
@@ -167,11 +178,11 @@ impl Process for Handle {
     }
 
     fn tells(&self) -> bool {
-        false
+        self.exit != Exit::Unknown
     }
 
     fn exit(&self, _: Duration) -> Exit {
-        Exit::Unknown
+        self.exit
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

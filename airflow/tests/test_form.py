@@ -82,6 +82,28 @@ def test_the_form_for_each_setting_and_each_cluster(
         assert form(Cluster(answer), proxy=proxy, placement=placement) == expected, answer
 
 
+@pytest.mark.parametrize(
+    ("answer", "placement", "policy"),
+    [
+        ((1, 34), "regular", None),
+        ((1, 35), "regular", "OnFailure"),
+        ((2, 0), "regular", "OnFailure"),
+        (TimeoutError("no answer"), "regular", None),
+        ((1, 35), "native", "Always"),
+        ((1, 28), "auto", None),
+    ],
+)
+def test_kubelet_restarts_a_regular_agent_that_was_killed_where_a_container_can_have_a_policy(
+    answer: Any, placement: str, policy: str | None
+) -> None:
+    pod = vectors.pod("executor-worker")
+    settings = Settings(placement=placement)  # type: ignore[arg-type]
+    clusters = ClusterVersions(Cluster(answer))
+    mutation_of(pod, settings, lambda pod: choose(pod, settings, clusters)).apply(pod)
+    (agent,) = [one for one in [*pod.spec.containers, *(pod.spec.init_containers or [])] if one.name == "exeunt"]
+    assert agent.restart_policy == policy
+
+
 @pytest.mark.parametrize("placement", ["native", "regular"])
 def test_a_configured_form_needs_no_request_if_every_cluster_can_have_it(placement: Any) -> None:
     cluster = Cluster((1, 20))

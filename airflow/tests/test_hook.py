@@ -11,6 +11,7 @@ from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec
 import vectors
 from exeunt_airflow import agent_container, log, pod_mutation_hook
 from exeunt_airflow.form import Form
+from exeunt_airflow.main_containers import MainContainer
 from exeunt_airflow.mutation import mutation_of
 from exeunt_airflow.settings import Settings
 from exeunt_airflow.unchanged import NotApplicable
@@ -146,7 +147,7 @@ def test_a_regular_agent_beside_a_native_proxy_shares_processes() -> None:
         ("kpo-plain", "", None, []),
         ("kpo-plain", "28s", None, ["--drain-timeout", "28s"]),
         ("kpo-plain", "28500ms", 31, ["--grace-period", "31s", "--drain-timeout", "28500ms"]),
-        ("kpo-plain", "5m", 302, ["--grace-period", "302s"]),
+        ("kpo-plain", "5m", 302, ["--grace-period", "302s", "--drain-timeout", "5m"]),
         ("long-grace", "", 300, ["--grace-period", "300s"]),
         ("long-grace", "90s", 300, ["--grace-period", "300s", "--drain-timeout", "90s"]),
         ("long-grace", "10m", 602, ["--grace-period", "602s", "--drain-timeout", "10m"]),
@@ -212,9 +213,10 @@ def test_a_pod_with_xcom_that_shares_no_processes_gets_an_agent_on_every_provide
 
 
 def test_airflows_search_for_a_shell_does_not_find_the_agent() -> None:
-    # Airflow runs `pgrep -f sh` in the pod. Only the user can decide whether the name of the main container contains these
+    # Airflow runs `pgrep -f sh` in the pod. Only the user can decide whether the name of a main container contains these
     # letters.
+    base = MainContainer("base", "OnFailure", '[{"action": "RestartAllContainers"}]')
     for form in vectors.FORMS.values():
-        main = "base" if form.shares_processes else None
+        main = [base] if form.shares_processes else []
         words = agent_container.arguments(vectors.pod("long-grace").spec, main, form, Settings(drain_timeout="90s"))
         assert "sh" not in " ".join(["/exeunt-agent", *words])

@@ -31,10 +31,14 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("image_pull_secrets", "mirror.example", ("mirror.example",)),
         ("proxy", "classic", "classic"),
         ("placement", "regular", "regular"),
-        ("main_container", "main", "main"),
+        ("endless_helpers", "log-shipper, metrics", ("log-shipper", "metrics")),
+        ("endless_helpers", "", ()),
         ("signal_route", "service-entry", "service-entry"),
         ("signal_port", "15999", 15999),
         ("drain_timeout", "1m30s", "1m30s"),
+        ("drain_timeout", "90", "90s"),
+        ("drain_timeout", "1ms", "1ms"),
+        ("drain_timeout", "24h", "24h"),
         ("drain_timeout", "", ""),
         ("cpu_request", "0.5", "0.5"),
         ("memory_request", "8Mi", "8Mi"),
@@ -54,7 +58,7 @@ WRONG = {
     "image_pull_secrets": "Not_A_Secret",
     "proxy": "sidecar",
     "placement": "sidecar",
-    "main_container": "Base",
+    "endless_helpers": "log-shipper,Metrics",
     "signal_route": "loopback",
     "signal_port": "70000",
     "drain_timeout": "5 minutes",
@@ -70,6 +74,12 @@ def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) ->
         read({name: WRONG[name]})
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "24h1s", "90 s", "-1s", "1d", "0.0001s"])
+def test_a_drain_timeout_that_the_agent_would_not_take_is_a_mistake(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="must be a duration such as 90s or 5m, from 1ms to 24h"):
+        read({"drain_timeout": text})
 
 
 def test_every_setting_is_checked_and_all_mistakes_are_reported_at_once() -> None:

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import yaml
+from kubernetes.client import V1Container
 
 import vectors
 from exeunt_airflow import hook, xcom
@@ -18,11 +19,15 @@ from vectors import FORMS, NAMES, SUFFIXES
 UNCHANGED = vectors.load("unchanged.yaml")
 # What the hook does with each pod in each form: (form, pod).
 STAYS = [(form, name) for form, names in UNCHANGED.items() for name in names]
+# Version 34 and newer.
+CLIENT_KNOWS_RESTART_RULES = "restart_policy_rules" in V1Container.openapi_types
 CHANGES = [(form, name) for form in FORMS for name in NAMES if (form, name) not in STAYS]
 
 
 @pytest.mark.parametrize(("form", "name"), CHANGES)
 def test_a_pod_gets_its_agent_as_in_the_file(form: str, name: str) -> None:
+    if name == "own-restart-rules" and not CLIENT_KNOWS_RESTART_RULES:
+        pytest.skip("this Kubernetes client has dropped the rules before the hook gets the pod")
     expected = vectors.load(f"{name}{SUFFIXES[form]}")
     assert vectors.comparable(vectors.outcome(name, form)) == vectors.comparable(expected)
 
@@ -43,8 +48,8 @@ def test_the_native_form_needs_less_of_a_pod_than_the_others() -> None:
     assert UNCHANGED["native"].items() < UNCHANGED["classic"].items()
     assert set(UNCHANGED["classic"]) - set(UNCHANGED["native"]) == {
         "host-pid",
+        "only-helpers",
         "process-namespace-not-shared",
-        "two-candidates",
         "volume-taken",
     }
 

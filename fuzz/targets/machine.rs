@@ -56,6 +56,8 @@ fn event(bytes: &mut Unstructured<'_>, calls: u32) -> Result<Event> {
             action: if bytes.ratio(1, 8)? { Action::Drain } else { Action::Quit },
             unsent: if bytes.arbitrary()? { Some(unsent(bytes)?) } else { None },
             ended_at_ms: if bytes.ratio(1, 4)? { Some(bytes.int_in_range(0..=3)?) } else { None },
+            drain_timeout_ms: if bytes.ratio(1, 4)? { Some(bytes.int_in_range(1..=86_400_000)?) } else { None },
+            stall_timeout_ms: if bytes.ratio(1, 4)? { Some(bytes.int_in_range(1..=86_400_000)?) } else { None },
         }),
         // Also for calls that were never made, or were answered before.
         _ => Event::Answer(CallId(bytes.int_in_range(0..=calls.saturating_add(1))?), answer(bytes)?),

@@ -104,8 +104,9 @@ def test_the_agent_is_told_by_annotations_what_kustomize_cannot_know(form: str, 
     agent = pod(by_name(build(f"agent-{form}"))["CronJob/retried"])["spec"][place][0]
     told = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in agent["env"]}
     assert told == {
-        "EXEUNT_CONTAINER": "metadata.annotations['kubectl.kubernetes.io/default-container']",
+        "EXEUNT_CONTAINER": "metadata.annotations['exeunt.dev/container']",
         "EXEUNT_RESTART_POLICY": "metadata.annotations['exeunt.dev/restart-policy']",
+        "EXEUNT_RESTART_RULES": "metadata.annotations['exeunt.dev/restart-rules']",
         "EXEUNT_ISTIO_STATUS": "metadata.annotations['sidecar.istio.io/status']",
     }
 

@@ -20,6 +20,7 @@ from .arguments import Mistakes
 from .engines import prepare as engines
 from .engines.scenarios import ALL as OF_ENGINES
 from .errors import Interrupted, Refused, RunError
+from .load import Load
 from .options import Options
 from .run import run_all
 from .scenario import Scenario
@@ -91,7 +92,7 @@ def _run_on_cluster(options: Options) -> report.Run:
 
     install.check(options)
     kube = Kube(options.kubeconfig)
-    version = preflight.check(kube, options.namespace)
+    version = preflight.check(kube, options.namespace, preflight.LOAD_RIGHTS if options.load else ())
     say(f"{kube.server}: Kubernetes {version['gitVersion']}; namespace {options.namespace}")
     scenarios = chosen(options)
     needed = sorted({scenario.engine for scenario in scenarios} - {""})
@@ -110,7 +111,9 @@ def _run_on_cluster(options: Options) -> report.Run:
                 "install": options.install,
             }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
-            run.results, run.interrupted = run_all(scenarios, site, options.parallel, say)
+            with Load(site, options.load, say) as load:
+                run.results, run.interrupted = run_all(scenarios, site, options.parallel, say)
+            run.load = load.measured
     except Refused as refused:
         raise RunError(f"the API server refuses a request: {refused}") from refused
     return run

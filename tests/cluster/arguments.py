@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from .options import ALL, ENGINES, MAX_PARALLEL, Options
+from .options import ALL, ENGINES, MAX_LOAD, MAX_PARALLEL, Options
 
 _KINDS = {option.flag: option.kind for option in ALL}
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints the value"
@@ -81,8 +82,8 @@ def _wrong(flag: str, value: str, allowed: str) -> str:
     return f"{flag} {value} is not allowed: must be {allowed}"
 
 
-def _is_parallel(value: str) -> bool:
-    return value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_PARALLEL
+def _is_whole(most: int, value: str) -> bool:
+    return value.isascii() and value.isdigit() and 1 <= int(value) <= most
 
 
 def _is_report_folder(value: str) -> bool:
@@ -102,7 +103,8 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
         "at most 63 letters, digits, dots, dashes and underscores, as a label's value",
     ),
     "--install": (lambda value: value in ("manifests", "chart"), "manifests or chart"),
-    "--parallel": (_is_parallel, f"a whole number from 1 to {MAX_PARALLEL}"),
+    "--parallel": (partial(_is_whole, MAX_PARALLEL), f"a whole number from 1 to {MAX_PARALLEL}"),
+    "--load": (partial(_is_whole, MAX_LOAD), f"a whole number from 1 to {MAX_LOAD}"),
     "--report": (_is_report_folder, "a folder, or a new folder in one that exists"),
 }
 
@@ -117,8 +119,8 @@ def _set(options: Options, flag: str, value: str) -> list[str]:
             options.kubeconfig = Path(value)
         case "--report":
             options.report = Path(value)
-        case "--parallel":
-            options.parallel = int(value)
+        case "--parallel" | "--load":
+            setattr(options, flag.removeprefix("--"), int(value))
         case _:
             setattr(options, flag.removeprefix("--").replace("-", "_"), value)
     return []

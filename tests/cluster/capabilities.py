@@ -39,12 +39,19 @@ def detect(site: Site, version: Json) -> None:
         if not site.restricted and any(one["name"] == "istio-init" for one in injected["spec"].get("initContainers", [])):
             site.restricted = "Istio CNI is not installed: istio-init needs NET_ADMIN, which the restricted standard forbids"
     site.versions = {"kubernetes": version["gitVersion"], **_node(site.kube)}
+    site.kernel = kernel_of(site.versions.get("kernel", ""))
 
 
 def release_of(version: Json) -> tuple[int, int]:
     """Major and minor of the API server, from its full version: some builds leave the two separate fields empty."""
     found = re.match(r"v(\d+)\.(\d+)", version["gitVersion"])
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def kernel_of(text: str) -> tuple[int, int, int]:
+    """The release of a kernel, from a version such as `6.18.44-amd64`; zeros for what is not known."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else (0, 0, 0)
 
 
 def form_of(pod: Json) -> str:

@@ -18,6 +18,11 @@ class Checks(ABC):
         self.in_job = False
         self.by_kubelet = False
 
+    @property
+    @abstractmethod
+    def slack(self) -> float:
+        """By how much this run's limits are longer, because of --load."""
+
     @abstractmethod
     def observe(self) -> None:
         """Records the facts."""
@@ -92,6 +97,11 @@ class Checks(ABC):
         reported = undelivered.get("connections", 0) > 0
         lost = self.facts.lost
         self.check(reported or lost == 0, f"{lost} bytes were lost, and the verdict does not say so")
+
+    def check_within(self, seconds: float | None, limit: float, what: str) -> None:
+        """Something has taken no longer than this; on a node that --load makes busy, everything may take longer."""
+        limit *= self.slack
+        self.check(seconds is not None and seconds <= limit, f"{what} has taken {seconds} s, more than {limit:g} s")
 
     def check_limit(self, limit: str | None, advice: str = "") -> None:
         """The limit that ended the drain; its advice has this part."""

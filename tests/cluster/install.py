@@ -20,6 +20,12 @@ _MANIFESTS = ("wasmplugin.yaml", "deploy/serviceentry.yaml")
 # of every proxy by half a minute.
 _CLOSED_URL = "http://127.0.0.1:1/exeunt.wasm"
 _HELM_TIMEOUT_S = 180
+# For each label its plugin: an address, if it is not the working one's, and limits that are not the default.
+_VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "broken": (_CLOSED_URL, {}),
+    "patient": ("", {"stallTimeout": "40s"}),
+    "hasty": ("", {"drainTimeout": "5s"}),
+}
 
 
 def check(options: Options) -> None:
@@ -33,16 +39,18 @@ def check(options: Options) -> None:
 
 
 def exeunt(kube: "Kube", options: Options) -> None:
-    """Installs exeunt, and a second plugin that cannot be fetched, for the pods with the label exeunt.dev/drain=broken."""
+    """Installs exeunt, and further plugins for the pods that ask for them by the label exeunt.dev/drain."""
     if options.install == "chart":
         _helm(options)
     else:
         for file in _MANIFESTS:
             kube.create(options.namespace, _manifest(file, options.plugin_url))
-    broken = _manifest("wasmplugin.yaml", _CLOSED_URL)
-    broken["metadata"]["name"] = "exeunt-broken"
-    broken["spec"]["selector"] = {"matchLabels": {"exeunt.dev/drain": "broken"}}
-    kube.create(options.namespace, broken)
+    for label, (url, limits) in _VARIANTS.items():
+        plugin = _manifest("wasmplugin.yaml", url or options.plugin_url)
+        plugin["metadata"]["name"] = f"exeunt-{label}"
+        plugin["spec"]["selector"] = {"matchLabels": {"exeunt.dev/drain": label}}
+        plugin["spec"]["pluginConfig"] |= limits
+        kube.create(options.namespace, plugin)
 
 
 def chart_values(url: str) -> list[str]:

@@ -19,7 +19,7 @@ def junit(run: Run) -> str:
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", attributes)
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in run.versions.items():
+    for name, value in (run.versions | ({"load": run.load} if run.load else {})).items():
         ElementTree.SubElement(properties, "property", name=name, value=value)
     for result in run.results:
         case = ElementTree.SubElement(suite, "testcase", classname="e2e", name=result.sentence, time=f"{result.seconds:.1f}")

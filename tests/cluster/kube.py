@@ -38,6 +38,7 @@ _PATHS = {
     "Service": "/api/v1/namespaces/{ns}/services",
     "ConfigMap": "/api/v1/namespaces/{ns}/configmaps",
     "Event": "/api/v1/namespaces/{ns}/events",
+    "DaemonSet": "/apis/apps/v1/namespaces/{ns}/daemonsets",
     "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
     "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
@@ -98,10 +99,11 @@ class Kube:
         changed: Json = self._call("PATCH", _path(kind, namespace, name), body, content_type="application/merge-patch+json")
         return changed
 
-    def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Deletes an object in the background, with its own grace period; it need not exist."""
+    def delete(self, kind: str, namespace: str, name: str, *, grace_s: int | None = None) -> None:
+        """Deletes an object in the background, with its own grace period or another one; it need not exist."""
+        options: Json = {"propagationPolicy": "Background", **({} if grace_s is None else {"gracePeriodSeconds": grace_s})}
         try:
-            self._call("DELETE", _path(kind, namespace, name), {"propagationPolicy": "Background"})
+            self._call("DELETE", _path(kind, namespace, name), options)
         except Refused as refused:
             if refused.status != _NOT_FOUND:
                 raise

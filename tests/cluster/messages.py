@@ -22,6 +22,7 @@ BY_KUBELET = "SIGTERM from kubelet"
 # `limit` and its `advice`: what ended a drain with data undelivered.
 GRACE_PERIOD = "grace-period"
 STALL_TIMEOUT = "stall-timeout"
+DRAIN_TIMEOUT = "drain-timeout"
 RAISE_GRACE = "terminationGracePeriodSeconds"
 
 # `refused`: why the agent does not handle a pod; the beginning of the reason.

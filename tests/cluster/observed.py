@@ -45,6 +45,12 @@ def finished_at(pod: Json, container: str) -> datetime | None:
     return _time(end["finishedAt"]) if end and end.get("finishedAt") else None
 
 
+def started_at(pod: Json, container: str) -> datetime | None:
+    """When a container that has ended had started, in whole seconds."""
+    end = terminated(pod, container)
+    return _time(end["startedAt"]) if end and end.get("startedAt") else None
+
+
 def is_running(pod: Json, container: str) -> bool:
     """Whether the container runs now."""
     return "running" in containers(pod).get(container, {}).get("state", {})

@@ -6,6 +6,7 @@ from typing import Literal
 
 DEFAULT_TASK_IMAGE = "docker.io/library/python:3.13-alpine"
 MAX_PARALLEL = 32
+MAX_LOAD = 1000
 ENGINES = ("argo", "tekton")
 
 
@@ -83,6 +84,19 @@ OPTIONAL = (
         ),
     ),
     Option("--parallel", "N", (f"how many scenarios run at the same time, from 1 to {MAX_PARALLEL} (default: 4)",)),
+    Option(
+        "--load",
+        "N",
+        (
+            f"make every node busy while the scenarios run, from 1 to {MAX_LOAD}: a DaemonSet",
+            "runs as many loops as are missing to a load average of N, on each node that",
+            "takes ordinary pods, with a request of 500m of CPU. All pods of these nodes",
+            "become slow: do not use it where others work. The run begins when the",
+            "average of a minute is about N, reports what it was, and removes the loops",
+            "at its end, also after a failure and with --keep. The scenarios wait longer,",
+            "by N/10 of their limits; the agent's own limits stay as they are",
+        ),
+    ),
     Option("--keep", "", ("do not delete the namespace and its pods",)),
     Option("--report", "DIR", ("write e2e.json, e2e.xml (JUnit) and report.md to this folder",)),
 )
@@ -106,6 +120,7 @@ class Options:
     revision: str = ""
     install: str = "manifests"
     parallel: int = 4
+    load: int = 0
     report: Path | None = None
     keep: bool = False
     listing: bool = False
@@ -113,3 +128,8 @@ class Options:
     only: list[str] = field(default_factory=list)
     engines: list[str] = field(default_factory=list)
     render: list[str] = field(default_factory=list)
+
+    @property
+    def slack(self) -> float:
+        """By how much the limits of the scenarios are longer: on a busy node everything that is waited for takes longer."""
+        return 1 + self.load / 10

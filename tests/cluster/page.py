@@ -26,8 +26,9 @@ def _section(run: Run) -> list[str]:
     istio, envoy, kubernetes = (versions.get(name, "?") for name in ("istio", "envoy", "kubernetes"))
     lines = [f"## Istio {istio}, Envoy {envoy}, Kubernetes {kubernetes}", ""]
     others = {name: value for name, value in versions.items() if name not in ("istio", "envoy", "kubernetes")}
+    busy = [f"{run.load}.", ""] if run.load else []
     lines += [f"{run.date}, {', '.join(f'{name} {value}' for name, value in others.items())}.", "", f"    {run.command}", ""]
-    lines += [f"{run.totals()}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
+    lines += [*busy, f"{run.totals()}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
     lines += [f"| {' | '.join(cells(result))} |" for result in run.results]
     for heading, outcome in (("Failed", FAILED), ("Skipped", SKIPPED)):
         few = [result for result in run.results if result.outcome == outcome]

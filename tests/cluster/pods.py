@@ -3,17 +3,12 @@
 import json
 from typing import Any
 
-from .shape import AGENT, AGENT_UID, GRACE_S, LABEL, MAIN, PROGRAMS, PROXY, TASK_UID, Shape, Task, Where
+from .agent_container import RESTRICTED, agent, istio_status, restart_rules
+from .shape import AGENT, LABEL, MAIN, PROGRAMS, PROXY, TASK_UID, Shape, Task, Where
 
 Json = dict[str, Any]
 
 _SMALL_REQUESTS = {"requests": {"cpu": "10m", "memory": "16Mi"}}
-_RESTRICTED: Json = {
-    "runAsNonRoot": True,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def job(name: str, shape: Shape, where: Where) -> Json:
@@ -39,10 +34,16 @@ def template(name: str, shape: Shape, where: Where) -> Json:
     containers = [_task(name, task, shape, where) for task in shape.tasks]
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
-        init = [*_sidecars(name, shape.before, shape, where), _agent(shape, where) | {"restartPolicy": "Always"}, *init]
+        always: Json = {} if shape.stripped else {"restartPolicy": "Always"}
+        init = [*_sidecars(name, shape.before, shape, where), agent(shape, where) | always, *init]
         init += _sidecars(name, shape.behind, shape, where)
     if shape.agent == "regular":
-        containers.insert(0, _agent(shape, where))
+        own: Json = {"restartPolicy": shape.agent_policy} if shape.agent_policy else {}
+        containers.insert(len(containers) if shape.agent_last else 0, agent(shape, where) | own)
+    if shape.proxy_command:
+        # The injector merges a container of this name into the one that it makes, and gives it the image.
+        merged = {"image": "auto", "imagePullPolicy": "IfNotPresent", "command": list(shape.proxy_command)}
+        containers.append({"name": PROXY, **merged})
     spec: Json = {
         "restartPolicy": shape.policy,
         "terminationGracePeriodSeconds": shape.grace_s,
@@ -85,16 +86,41 @@ def _metadata(name: str, shape: Shape) -> Json:
 
 def behind_agent(injected: Json) -> Json:
     """An injected pod as a new one with the proxy behind the agent; the injector, which puts it first, leaves this one alone."""
-    metadata, spec = injected["metadata"], injected["spec"]
-    places = {one["name"]: place for place, one in enumerate(spec["initContainers"])}
-    proxy = spec["initContainers"].pop(places[PROXY])
-    spec["initContainers"].insert(places[AGENT], proxy)
+    made = _as_new(injected)
+    init = made["spec"]["initContainers"]
+    places = {one["name"]: place for place, one in enumerate(init)}
+    proxy = init.pop(places[PROXY])
+    init.insert(places[AGENT], proxy)
+    return made
+
+
+def told_nothing_of_hold(injected: Json) -> Json:
+    """An injected pod whose proxy is held, as a new one in which nothing says so: as with Istio's own setting for all pods.
+
+    `values.global.proxy.holdApplicationUntilProxyStarts` is obeyed by the injector and is not shown by Envoy.
+    """
+    made = _as_new(injected)
+    config = json.loads(made["metadata"]["annotations"]["proxy.istio.io/config"])
+    config.pop("holdApplicationUntilProxyStarts", None)
+    made["metadata"]["annotations"]["proxy.istio.io/config"] = json.dumps(config)
+    proxy = next(one for one in made["spec"]["containers"] if one["name"] == PROXY)
+    for variable in proxy["env"]:
+        if variable["name"] == "PROXY_CONFIG":
+            told = json.loads(variable["value"])
+            told.pop("holdApplicationUntilProxyStarts", None)
+            variable["value"] = json.dumps(told)
+    return made
+
+
+def _as_new(injected: Json) -> Json:
+    """An injected pod, to be created again; the injector leaves it alone."""
+    metadata = injected["metadata"]
     kept = {"name": metadata["name"], "annotations": metadata["annotations"]}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {**kept, "labels": metadata["labels"] | {"sidecar.istio.io/inject": "false"}},
-        "spec": spec,
+        "spec": injected["spec"],
     }
 
 
@@ -102,55 +128,24 @@ def _sidecars(name: str, tasks: tuple[Task, ...], shape: Shape, where: Where) ->
     return [_task(name, task, shape, where) | {"restartPolicy": "Always"} for task in tasks]
 
 
-def _agent(shape: Shape, where: Where) -> Json:
-    image = shape.agent_image or where.agent_image
-    grace = ["--grace-period", f"{shape.grace_s}s"] if shape.grace_s != GRACE_S and shape.tells_grace else []
-    if not shape.shares:
-        # With an image and restartPolicy these are the three lines of the documentation.
-        told = [*grace, *shape.agent_words]
-        return {"name": AGENT, "image": image, **({"args": told} if told else {})}
-    words = ["watch"]
-    for task in shape.tasks:
-        words += ["--container", task.name] if task.main else []
-    placement = "native" if shape.agent == "native" else "regular"
-    words += ["--placement", placement, "--restart-policy", shape.policy, "--state-dir", "/run/exeunt", *grace]
-    return {
-        "name": AGENT,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": [*words, *shape.agent_words],
-        "env": [_status()],
-        "volumeMounts": [{"name": AGENT, "mountPath": "/run/exeunt"}],
-        "securityContext": {**_RESTRICTED, "runAsUser": AGENT_UID, "runAsGroup": AGENT_UID, "readOnlyRootFilesystem": True},
-        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
-    }
-
-
-def _status() -> Json:
-    return {
-        "name": "EXEUNT_ISTIO_STATUS",
-        "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['sidecar.istio.io/status']"}},
-    }
-
-
 def _task(name: str, task: Task, shape: Shape, where: Where) -> Json:
     env = [{"name": "E2E_ID", "value": f"{name}-{task.name}"}, {"name": "E2E_RECEIVER", "value": where.receiver}]
     if shape.unpacks_agent:
-        env.append(_status())
+        env.append(istio_status())
     mounts = [{"name": "programs", "mountPath": "/e2e"}, {"name": "scratch", "mountPath": "/scratch"}]
-    rules: Json = {}
-    if task.rule:
-        codes = {"operator": "In", "values": [task.rule.code]}
-        rules = {"restartPolicy": "Never", "restartPolicyRules": [{"action": task.rule.action, "exitCodes": codes}]}
+    rules: Json = {"restartPolicy": "Never", "restartPolicyRules": restart_rules(task.rule)} if task.rule else {}
+    hook = {"exec": {"command": ["python3", "/e2e/task.py", *task.post_start]}}
+    user = {"runAsUser": task.uid, "runAsGroup": task.uid}
     return {
         **rules,
+        **({"lifecycle": {"postStart": hook}} if task.post_start else {}),
         "name": task.name,
         "image": task.image or where.task_image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(task.command) or ["python3", "/e2e/task.py", *task.words],
         "env": env + [{"name": key, "value": value} for key, value in task.env],
         "volumeMounts": mounts,
-        "securityContext": {**_RESTRICTED, "runAsUser": task.uid, "runAsGroup": task.uid},
+        "securityContext": {"runAsUser": 0} if task.root else {**RESTRICTED, **user},
         "resources": _SMALL_REQUESTS,
     }
 
@@ -167,7 +162,7 @@ def _unpacker(where: Where) -> Json:
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", script],
         "volumeMounts": [{"name": "programs", "mountPath": "/e2e"}, {"name": "scratch", "mountPath": "/scratch"}],
-        "securityContext": {**_RESTRICTED, "runAsUser": TASK_UID, "runAsGroup": TASK_UID},
+        "securityContext": {**RESTRICTED, "runAsUser": TASK_UID, "runAsGroup": TASK_UID},
         "resources": _SMALL_REQUESTS,
     }
 

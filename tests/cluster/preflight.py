@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from .kube import Kube
 
 Json = dict[str, Any]
+# Verb, group, resource.
+Right = tuple[str, str, str]
 
 _UNAUTHORIZED = 401
-# The needed rights in the run's own namespace: verb, group, resource.
-_RIGHTS = (
+# The needed rights in the run's own namespace.
+_RIGHTS: tuple[Right, ...] = (
     *((verb, "", "namespaces") for verb in ("get", "create", "delete")),
     *((verb, "", "pods") for verb in ("get", "list", "watch", "create", "patch", "delete")),
     ("get", "", "pods/log"),
@@ -24,11 +26,17 @@ _RIGHTS = (
 )
 
 
-def check(kube: "Kube", namespace: str) -> Json:
+# What --load needs besides.
+LOAD_RIGHTS = tuple((verb, "apps", "daemonsets") for verb in ("get", "create", "delete"))
+
+
+def check(kube: "Kube", namespace: str, more: tuple[Right, ...] = ()) -> Json:
     """Checks everything that can be checked without a namespace, and returns the API server's version."""
     try:
         version = kube.get("/version")
-        missing = [line for verb, group, resource in _RIGHTS for line in refusal(kube, namespace, verb, group, resource)]
+        missing = [
+            line for verb, group, resource in (*_RIGHTS, *more) for line in refusal(kube, namespace, verb, group, resource)
+        ]
     except Refused as refused:
         if refused.status == _UNAUTHORIZED:
             raise RunError(f"{kube.server} does not accept the credentials of the kubeconfig: {refused}") from refused

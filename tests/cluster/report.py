@@ -34,6 +34,8 @@ class Run:
     versions: dict[str, str]
     results: list[Result] = field(default_factory=list)
     interrupted: bool = False
+    # What --load has measured, as one sentence; empty without it.
+    load: str = ""
 
     def count(self, outcome: str) -> int:
         """The number of scenarios with this outcome."""

@@ -8,7 +8,7 @@ from . import observed, pods
 from .checks import Checks
 from .errors import Interrupted, Refused, RunError, Skip
 from .observed import last_json
-from .shape import AGENT, MAIN, Rule, Shape
+from .shape import AGENT, MAIN, Shape
 from .site import Site
 
 Json = dict[str, Any]
@@ -37,6 +37,11 @@ class ScenarioRun(Checks):
         self.agent_container = AGENT
         self._kind = ""
 
+    @property
+    def slack(self) -> float:
+        """By how much this run's limits are longer, because of --load."""
+        return self.site.options.slack
+
     # === What a scenario does ===
 
     def need(self, shape: Shape) -> None:
@@ -48,7 +53,9 @@ class ScenarioRun(Checks):
         if shape.unpacks_agent and not self.site.agent_gz:
             raise Skip("the agent's binary could not be read from the container of its image")
         for rule in (task.rule for task in shape.tasks if task.rule):
-            self._need_rule(rule, shape)
+            self._need_field("restartPolicyRules", f"rule {rule.action}", shape)
+        if shape.agent_policy:
+            self._need_field("restartPolicy", "restart policy of a regular container", shape)
 
     def start(self, shape: Shape, *, bare: bool = False) -> None:
         """Starts the pod, in a Job or bare."""
@@ -61,6 +68,12 @@ class ScenarioRun(Checks):
         body = pods.pod(self.name, shape, self.site.where)
         self._create(pods.behind_agent(self.site.kube.create(self.site.namespace, body, dry_run=True)))
 
+    def start_secretly_held(self, shape: Shape) -> None:
+        """Starts a bare pod whose proxy is held and where nothing says so, as with Istio's own setting for all pods."""
+        self._expect(shape, in_job=False)
+        body = pods.pod(self.name, shape, self.site.where)
+        self._create(pods.told_nothing_of_hold(self.site.kube.create(self.site.namespace, body, dry_run=True)))
+
     def start_resource(self, kind: str, body: Json, main: str) -> None:
         """Creates an object of a workflow engine, which creates the pod; `main` is the pod's main container."""
         self.main_containers = [main]
@@ -69,10 +82,11 @@ class ScenarioRun(Checks):
 
     def wait(self, what: str, holds: Callable[[Json], bool], within: float = _END_S) -> Json:
         """Waits until `holds` is true for the pod and returns its state."""
-        return self.site.wait_pod(self.name, what, holds, within, patient=self.patient)
+        return self.site.wait_pod(self.name, what, holds, within * self.slack, patient=self.patient)
 
     def wait_until(self, what: str, holds: Callable[[], bool], within: float = _END_S) -> None:
         """Waits until `holds` is true; it is called twice per second."""
+        within *= self.slack
         deadline = time.monotonic() + within
         while not holds():
             if self.site.stop.wait(_POLL_S):
@@ -86,13 +100,13 @@ class ScenarioRun(Checks):
         body = {"spec": {"containers": [{"name": container, "image": image}]}}
         self.site.kube.patch("Pod", self.site.namespace, pod["metadata"]["name"], body)
 
-    def delete_pod(self) -> None:
-        """Deletes the pod with its own grace period, as a user or an orchestrator does."""
-        self.site.kube.delete("Pod", self.site.namespace, self._pod()["metadata"]["name"])
+    def delete_pod(self, *, grace_s: int | None = None) -> None:
+        """Deletes the pod with its own grace period, as a user or an orchestrator does, or with another one."""
+        self.site.kube.delete("Pod", self.site.namespace, self._pod()["metadata"]["name"], grace_s=grace_s)
 
-    def wait_ended(self) -> Json:
+    def wait_ended(self, within: float = _END_S) -> Json:
         """Waits for the end of the pod, and of its Job."""
-        pod = self.wait("the pod to end", observed.has_ended)
+        pod = self.wait("the pod to end", observed.has_ended, within)
         if self.in_job:
             self.wait_until("the Job to end", lambda: bool(self._job_end()), _SHORT_S)
             self.facts.job = self._job_end()
@@ -177,16 +191,16 @@ class ScenarioRun(Checks):
         self._kind = body["kind"]
         self.site.kube.create(self.site.namespace, body)
 
-    def _need_rule(self, rule: Rule, shape: Shape) -> None:
-        """Skips the scenario if the API server refuses the rule, or drops it as an older one does with every unknown field."""
+    def _need_field(self, field: str, what: str, shape: Shape) -> None:
+        """Skips the scenario if the API server refuses a field of the pod, or drops it, as an older one does."""
         try:
             made = self.site.kube.create(self.site.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
         except Refused as error:
             if error.status != _INVALID:
                 raise
-            raise Skip(f"this Kubernetes has no rule {rule.action}: {error}") from error
-        if not any(one.get("restartPolicyRules") for one in made["spec"]["containers"]):
-            raise Skip("this Kubernetes has no restartPolicyRules: its API server drops the field")
+            raise Skip(f"this Kubernetes has no {what}: {error}") from error
+        if not any(one.get(field) for one in made["spec"]["containers"]):
+            raise Skip(f"this Kubernetes has no {field} of a regular container: its API server drops the field")
 
     def _pod(self) -> Json:
         return self.wait("the pod to be created", lambda _pod: True, _SHORT_S)

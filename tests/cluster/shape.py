@@ -6,6 +6,8 @@ from typing import Any, Literal
 Istio = Literal["classic", "hold", "native"]
 Agent = Literal["native", "regular", "none"]
 Policy = Literal["Never", "OnFailure"]
+# What a pod can withhold from an agent that watches processes, and what it can tell it besides.
+Fact = Literal["containers", "policy", "rules"]
 
 # The names of the containers.
 AGENT = "exeunt"
@@ -52,6 +54,10 @@ class Task:
     # Whether the agent waits for it.
     main: bool = True
     rule: Rule | None = None
+    # The words of `programs/task.py` for a hook; kubelet starts no further container before it has ended.
+    post_start: tuple[str, ...] = ()
+    # Whether it has the rights that a container has by default, as root: it can send signals to every process of the pod.
+    root: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,24 @@ class Shape:
     behind: tuple[Task, ...] = ()
     # Whether the pod has the signal listener, by annotation. Without it the ServiceEntry is the only route to the filter.
     listener: bool = True
-    # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched; without a label there is none.
+    # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched, "patient" and
+    # "hasty" ones with longer and shorter limits; without a label there is none.
     drain: str = "on"
     # Whether the proxy of a deleted pod waits for its connections.
     exit_on_zero: bool = True
     agent_words: tuple[str, ...] = ()
     agent_image: str = ""
+    agent_env: tuple[tuple[str, str], ...] = ()
+    # What an agent that watches processes is told of the pod, beside its own placement and the proxy's form.
+    told: frozenset[Fact] = frozenset({"containers", "policy", "rules"})
+    # The restart policy of the agent's own container, if it is a regular one (Kubernetes 1.35 and newer).
+    agent_policy: str = ""
+    # Whether a regular agent is listed behind the tasks instead of in front of them.
+    agent_last: bool = False
+    # Whether a webhook has removed `restartPolicy: Always` from the agent: some drop a field that they do not know.
+    stripped: bool = False
+    # A command for istio-proxy instead of its own, by the customised injection of Istio.
+    proxy_command: tuple[str, ...] = ()
     host_network: bool = False
     grace_s: int = GRACE_S
     # Whether the agent is told a grace period that is not Kubernetes' default.
@@ -93,8 +111,8 @@ class Shape:
 
     @property
     def shares(self) -> bool:
-        """Whether the pod shares its processes, and the agent is told everything."""
-        return self.agent != "none" and (not self.by_kubelet if self.sharing is None else self.sharing)
+        """Whether the pod shares its processes, and the agent is told what it cannot find out."""
+        return self.agent != "none" and not self.by_kubelet if self.sharing is None else self.sharing
 
 
 def three_lines(**changes: Any) -> Shape:

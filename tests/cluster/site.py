@@ -43,6 +43,8 @@ class Site:
         # What the cluster can do; `capabilities` sets it.
         self.forms: set[str] = set()
         self.native_agent = False
+        # The release of the first node's Linux; zeros if the user may not read nodes.
+        self.kernel = (0, 0, 0)
         # Why the cluster cannot inject a proxy under the restricted pod security standard; empty if it can.
         self.restricted = ""
         self.agent_gz = b""
@@ -106,7 +108,7 @@ class Site:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": PROGRAMS},
-            "data": {name: (_PROGRAMS / name).read_text() for name in ("task.py", "receiver.py")},
+            "data": {name: (_PROGRAMS / name).read_text() for name in ("task.py", "receiver.py", "load.py")},
         }
         if self.agent_gz:
             packed = base64.b64encode(self.agent_gz).decode()

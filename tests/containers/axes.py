@@ -25,6 +25,7 @@ EVENTS = {
     "proxy-restarted": "runs, and its proxy crashes and is started again",
     "hung": "ends, and Envoy hangs, for a moment or for ever",
     "proxy-lost": "has ended, and the proxy is killed during the drain",
+    "stalled": "has ended, and its receiver reads nothing more",
     "deleted": "runs, and the pod is deleted",
     "stray": "runs, and the agent gets a SIGTERM that is not kubelet's",
     "short-grace": "has ended, and the grace period ends before everything is delivered",

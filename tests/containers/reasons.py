@@ -6,7 +6,6 @@ _INNER = ("exec", "complete")
 
 _RESTARTED_UNDER_BOTH = "Kubelet restarts a native sidecar under both policies; tested under Never."
 
-_SEES_THE_END = "This agent sees the end of the task by itself. SIGTERM only begins the grace period, as in the row before."
 _ONLY_AMONG_NATIVE = (
     "Kubelet ends all regular containers at the same time, and native sidecars after them: only among these the order counts."
 )
@@ -81,7 +80,7 @@ REASONS: list[tuple[Pattern, str]] = [
         "The filter has the signal and continues alone, as with `exec`; for the filter there is no difference.",
     ),
     (
-        {"event": ("hung", "proxy-lost", "proxy-restarted", "no-status", "own-end"), "mode": _INNER},
+        {"event": ("hung", "proxy-lost", "proxy-restarted", "no-status", "own-end", "stalled"), "mode": _INNER},
         "After the end of the task all modes run the same code, which `watch` tests. The only difference: `complete` goes down"
         " the ladder only once, because a script waits for its exit code.",
     ),
@@ -100,12 +99,8 @@ REASONS: list[tuple[Pattern, str]] = [
         "The agent is in the main container: a SIGTERM to that is a deletion, or looks like one. See the row before.",
     ),
     (
-        {"event": "stray", "placement": "regular"},
-        _SEES_THE_END,
-    ),
-    (
-        {"event": "stray", "form": ("classic", "hold")},
-        _SEES_THE_END,
+        {"event": "stray", "placement": "regular", "form": "native"},
+        "This agent sees the end of the task by itself, and no SIGTERM changes its limits: as with classic.",
     ),
     (
         {"event": "short-grace", "mode": _INNER},

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 SIGNAL_ACCEPTED = "has accepted the completion"
 WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has ended"
 STARTED_AGAIN = "kubelet has started the agent again, so it is a native sidecar"
-NO_PROXY_YET = "its proxy has not started yet"
+NO_PROXY_YET = "no proxy has started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
 NO_STATE_DIR = "a restarted agent will not know of it"
 

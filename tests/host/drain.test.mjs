@@ -125,6 +125,32 @@ test('after the drain timeout Envoy quits, even if bytes still move', () => {
   assert.ok(envoy.nowMs >= 30_000, `${envoy.nowMs} ms`);
 });
 
+test('the limits of a completion count instead of those of the configuration', () => {
+  for (const [drainTimeout, drainTimeoutMs, longest] of [['10s', 40_000, 41_000], ['5m', 10_000, 11_000]]) {
+    const { envoy, admin } = begin({ configuration: { drainTimeout } });
+    for (let bytes = 1000; !admin.quitBy; bytes -= 1) {
+      signal(envoy, { unsent: { connections: 1, bytes, downstream: 1 }, drainTimeoutMs }, bytes % 2);
+      assert.equal(status(envoy, 1).drainTimeoutMs, drainTimeoutMs);
+      assert.equal(status(envoy, 1).deadlineMs, drainTimeoutMs - envoy.nowMs);
+      envoy.advance(100);
+      assert.ok(envoy.nowMs < longest, 'the deadline has passed');
+    }
+    assert.ok(envoy.nowMs >= drainTimeoutMs, `${envoy.nowMs} ms`);
+  }
+});
+
+test('an agent that brings no limits gets those of the configuration, and the status names the one that has passed', () => {
+  const { envoy } = begin({ configuration: { stallTimeout: '7s' } });
+  const unsent = { connections: 3, bytes: 4711, downstream: 1 };
+  signal(envoy, { action: 'drain', unsent });
+  assert.deepEqual([status(envoy).stallTimeoutMs, status(envoy).limit], [7_000, null]);
+  for (let second = 0; second < 8; second += 1) {
+    envoy.advance(1_000);
+    signal(envoy, { action: 'drain', unsent }, second % 2);
+  }
+  assert.deepEqual([status(envoy, 0), status(envoy, 1)].map(({ state, limit }) => [state, limit]), Array(2).fill(['drained', 'stall-timeout']));
+});
+
 test('the action drain never quits, and ends in the state drained', () => {
   const { envoy, admin } = begin();
   signal(envoy, { action: 'drain' });

@@ -73,6 +73,104 @@ test('two signals at the same moment make one drain, and drain outranks quit', (
   assert.equal(admin.count(QUIT), 0);
 });
 
+// Runs `others` between the moments when a worker has read the claim and writes it, once.
+function whileClaiming(envoy, others) {
+  const set = envoy.data.set.bind(envoy.data);
+  let begun = false;
+  envoy.data.set = (key, ...parts) => {
+    if (!begun && key.toString().endsWith('claim')) {
+      begun = true;
+      others();
+    }
+    return set(key, ...parts);
+  };
+}
+
+test('two workers that claim the drain at the same moment make one drain with one driver', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  // The other worker becomes the driver between the moments when this worker sees that there is none and claims the drain.
+  const register = envoy.queues.register.bind(envoy.queues);
+  let others = 0;
+  envoy.queues.register = (...parts) => {
+    others += 1;
+    if (others === 1) {
+      signal(envoy, {}, 1);
+    }
+    return register(...parts);
+  };
+  signal(envoy, {}, 0);
+  envoy.advance(1_000);
+  admin.inFlight[WORKLOAD] = 0;
+  envoy.advanceUntil(() => admin.quitBy, 1_000);
+  assert.equal(admin.count('POST /healthcheck/fail'), 1);
+  assert.equal(envoy.logged('info').length, 2, envoy.shownLog);
+});
+
+test('a worker that only tries to get the claim does not get the signals of the driver', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, { unsent: NOTHING_UNSENT }, 0);
+  // The driver looks as if it were gone, and renews its claim at the last moment.
+  envoy.skewWallClock(LEASE_MS + 500);
+  whileClaiming(envoy, () => envoy.workers[0].call('proxy_on_tick', envoy.workers[0].root));
+  signal(envoy, { unsent: { connections: 1, bytes: 7, downstream: 1 } }, 1);
+  for (let number = 0; number < 2; number += 1) {
+    envoy.advance(4);
+    signal(envoy, { unsent: NOTHING_UNSENT }, 1);
+  }
+  assert.ok(admin.quitBy, envoy.shownLog);
+});
+
+test('a worker that has lost the claim passes its signals on', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, { unsent: NOTHING_UNSENT }, 0);
+  // This one is in the queue of the first worker when the second one takes over.
+  envoy.begin({ worker: 1, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion({ unsent: NOTHING_UNSENT }))) });
+  envoy.skewWallClock(LEASE_MS + 500);
+  status(envoy, 1);
+  envoy.advance(4);
+  assert.equal(admin.quitBy, undefined);
+  signal(envoy, { unsent: NOTHING_UNSENT }, 1);
+  assert.ok(admin.quitBy, envoy.shownLog);
+});
+
+test('a signal without facts is no new reading of the kernel', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, { unsent: NOTHING_UNSENT });
+  for (let number = 0; number < 5; number += 1) {
+    envoy.advance(4);
+    signal(envoy, {}, 1);
+  }
+  assert.equal(admin.quitBy, undefined, envoy.shownLog);
+  signal(envoy, { unsent: NOTHING_UNSENT });
+  assert.ok(admin.quitBy, 'this one is');
+});
+
+test('the worker that takes a drain over does not count an old idle reading', () => {
+  const { envoy, admin } = begin({ inFlight: 1 });
+  signal(envoy, { unsent: NOTHING_UNSENT }, 0);
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.advance(LEASE_MS);
+  status(envoy, 1);
+  envoy.advance(4);
+  signal(envoy, { unsent: NOTHING_UNSENT }, 1);
+  assert.equal(admin.quitBy, undefined, envoy.shownLog);
+  envoy.advance(4);
+  signal(envoy, { unsent: NOTHING_UNSENT }, 1);
+  assert.ok(admin.quitBy);
+});
+
+test('the worker that takes a drain over knows what the kernel held when nobody had handled that yet', () => {
+  const { envoy, admin } = begin();
+  const held = { connections: 1, bytes: 7, downstream: 1 };
+  envoy.begin({ worker: 0, method: 'POST', path: COMPLETE, headers: signalHeaders(JSON.stringify(completion({ unsent: held }))) });
+  envoy.workers[0].die(new Error('the thread is gone'));
+  envoy.settle();
+  envoy.advance(LEASE_MS);
+  signal(envoy, {}, 1);
+  envoy.advance(4_000);
+  assert.equal(admin.quitBy, undefined, envoy.shownLog);
+});
+
 test('if the driver dies during a drain, another worker takes over at the next signal', () => {
   const { envoy, admin } = begin({ inFlight: 1 });
   signal(envoy, {}, 0);

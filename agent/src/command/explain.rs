@@ -2,26 +2,31 @@
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::ffi::OsString;
 use std::fs;
 
 use drain::duration;
-use drain::wire::{self, Action};
+use drain::limits::Limits;
+use drain::wire::{self, Action, Status};
 use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
 
 use super::preflight;
+use crate::options::main_containers::main_containers as main_ones;
 use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
-use crate::os::http::Request;
+use crate::os::http::{Body, Request};
 use crate::os::linux::own_pid;
 use crate::os::{Linux, World};
 use crate::proxy::{Sidecar, State, recognition};
 use crate::task::Source;
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
-const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest status that is read, in bytes. It has 400.
+const MAX_STATUS: usize = 4096;
 
 /// The plan, one line for each item.
 pub(super) fn plan(options: &Options) -> String {
@@ -56,9 +61,7 @@ pub(super) fn plan(options: &Options) -> String {
             say("then", "SIGTERM to pilot-agent, if the uid of the agent may");
         }
     }
-    let limits = [options.drain_timeout, options.stall_timeout, options.grace_period].map(duration::display);
-    let [drain, stall, grace] = limits;
-    say("limits", &format!("{drain} in all, {stall} while no byte moves, {grace} after SIGTERM"));
+    say("limits", &limits(options));
     if Source::of(options) == Source::Processes {
         say("state-dir", &state_dir(options));
     }
@@ -102,18 +105,25 @@ fn main_containers(options: &Options) -> Vec<String> {
         return Vec::new();
     }
     let proc = Procfs::default();
-    let line = |name: &String| {
-        let pid = options.pid.or_else(|| proc.root_of(name).map(|root| root.pid));
-        pid.map_or_else(|| format!("{name}: not running"), |pid| format!("{name}: process {pid}"))
-    };
-    options.containers.iter().map(line).collect()
+    if let Some(pid) = options.pid {
+        let name = options.container().map_or_else(String::new, |name| format!("{name}: "));
+        return vec![format!("{name}process {pid}")];
+    }
+    let own = proc.container(own_pid()).map(|container| container.name);
+    let names =
+        if options.containers.is_empty() { main_ones(&options.regular, own.as_deref()) } else { options.containers.clone() };
+    if names.is_empty() {
+        return vec!["all regular containers but known helpers: Envoy has not named them yet".to_owned()];
+    }
+    let state = |name: &String| proc.root_of(name).map_or("not running".to_owned(), |root| format!("process {}", root.pid));
+    names.iter().map(|name| format!("{name}: {}", state(name))).collect()
 }
 
 fn restarts(options: &Options) -> String {
     let late = duration::display(options.late_start);
     match options.verb {
-        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restart_policy.name()),
-        Verb::Exec | Verb::Wait | Verb::Complete => options.restart_policy.name().to_owned(),
+        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restarts.describe()),
+        Verb::Exec | Verb::Wait | Verb::Complete => options.restarts.describe(),
     }
 }
 
@@ -141,11 +151,38 @@ fn action(sidecar: &Sidecar<'_, Linux>, options: &Options) -> &'static str {
     }
 }
 
+/// The limits, as far as the agent sets them.
+fn limits(options: &Options) -> String {
+    let given = |given: Option<Duration>, default| match given {
+        Some(length) => duration::display(length),
+        None => format!("{} (or the filter's)", duration::display(default)),
+    };
+    let drain = given(options.drain_timeout, Limits::DRAIN_TIMEOUT);
+    let stall = given(options.stall_timeout, Limits::STALL_TIMEOUT);
+    let grace = match (options.verb, Source::of(options)) {
+        (Verb::Watch, Source::Processes) => String::new(),
+        (Verb::Watch, Source::Kubelet) | (Verb::Exec | Verb::Wait | Verb::Complete, _) => {
+            format!(", {} after SIGTERM", duration::display(options.grace_period))
+        }
+    };
+    format!("{drain} in all, {stall} while no byte moves{grace}")
+}
+
+/// The limits that the filter tells in `status`, as a clause. An older one tells none.
+fn limits_of_filter(status: &[u8]) -> String {
+    let told = Status::parse(status).ok().and_then(|status| status.drain_timeout_ms.zip(status.stall_timeout_ms));
+    told.map_or_else(String::new, |timeouts| {
+        let (drain, stall) = (Duration::from_millis(timeouts.0), Duration::from_millis(timeouts.1));
+        format!(": {} in all, {} while no byte moves", duration::display(drain), duration::display(stall))
+    })
+}
+
 /// What responds at a signal address.
 fn filter(world: &impl World, at: SocketAddr) -> String {
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
-    match call::exchange(world, at, &request, &mut |_| {}) {
-        Ok(head) if head.is_filters => "the filter answers".to_owned(),
+    let mut body = Body::up_to(MAX_STATUS);
+    match call::exchange(world, at, &request, &mut |piece| body.take(piece)) {
+        Ok(head) if head.is_filters => format!("the filter answers{}", limits_of_filter(body.bytes())),
         Ok(head) => format!("not the filter's answer ({})", head.status),
         Err(problem) => problem.to_string(),
     }

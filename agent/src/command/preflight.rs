@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use log::warn;
 use pod::procfs::Procfs;
 
 use crate::options::{Form, Options, Placement};
@@ -23,20 +24,23 @@ pub(super) fn refusals(world: &Linux, options: &Options) -> Vec<String> {
     let proc = world.proc();
     let mut refusals: Vec<String> = host_network(&hosts).into_iter().collect();
     if Source::of(options) == Source::Processes {
-        let own = proc.container(own_pid()).map(|container| container.name);
-        let itself = own.and_then(|own| itself(options, &own));
         let alone = recognition::is_alone(world, options).then(|| cannot_see(options));
-        refusals.extend(alone.into_iter().chain(host_processes(options, proc)).chain(itself));
+        refusals.extend(alone.into_iter().chain(host_processes(options, proc)));
     }
     refusals
 }
 
+/// Whether the processes are those of the node. Only the node has the threads of the kernel, and process 2 is always their parent (Linux,
+/// `init/main.c`, `rest_init`).
+pub(super) fn is_node(proc: &Procfs) -> bool {
+    proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0)
+}
+
 /// With the processes of the node, the first process of a container cannot be told from the others, because its parent, the runtime, is
-/// there too. Only the node has the threads of the kernel, and process 2 is always their parent (Linux, `init/main.c`, `rest_init`).
+/// there too.
 fn host_processes(options: &Options, proc: &Procfs) -> Option<String> {
     let is_given = options.pid.is_some() || options.proxy_pid.is_some();
-    let node = !is_given && proc.process(2).is_some_and(|process| process.comm == "kthreadd" && process.parent == 0);
-    node.then(|| {
+    (!is_given && is_node(proc)).then(|| {
         "hostPID: true is not supported: use shareProcessNamespace: true instead, or start the command of the main container with \
          exeunt-agent exec"
             .to_owned()
@@ -70,9 +74,22 @@ fn host_network(hosts: &str) -> Option<String> {
     })
 }
 
-fn itself(options: &Options, own: &str) -> Option<String> {
-    let waits = options.pid.is_none() && options.containers.iter().any(|name| name == own);
-    waits.then(|| format!("--container: {own:?} is not allowed: the agent runs in this container and cannot wait for its end"))
+/// `options` without the agent's own container among the main ones: the agent cannot wait for its own end. It says so.
+pub(super) fn without_itself(world: &Linux, options: &Options) -> Options {
+    let own = world.proc().container(own_pid()).map(|container| container.name);
+    own.map_or_else(|| options.clone(), |own| without(options, &own))
+}
+
+fn without(options: &Options, own: &str) -> Options {
+    let mut options = options.clone();
+    if options.pid.is_none() && options.containers.iter().any(|name| name == own) {
+        let why = "is not allowed: the agent runs in this container and cannot wait for its end; it is ignored";
+        let warning = format!("--container: {own:?} {why}");
+        warn!("{warning}");
+        options.warnings.push(warning);
+        options.containers.retain(|name| name != own);
+    }
+    options
 }
 
 #[cfg(test)]
@@ -83,10 +100,17 @@ mod tests {
     use crate::testing::options;
 
     #[test]
-    fn the_agent_cannot_wait_for_its_own_container() {
-        let reason = itself(&options("watch --container exeunt"), "exeunt").unwrap();
-        assert!(reason.starts_with("--container: \"exeunt\" is not allowed"), "{reason}");
-        assert_eq!(itself(&options("watch --container base"), "exeunt"), None);
+    fn the_agent_does_not_wait_for_its_own_container() {
+        let corrected = without(&options("watch --container exeunt --container base"), "exeunt");
+        assert_eq!(corrected.containers, ["base"]);
+        assert!(
+            matches!(corrected.warnings.as_slice(), [one] if one.starts_with("--container: \"exeunt\" is not allowed")),
+            "{:?}",
+            corrected.warnings
+        );
+        for line in ["watch --container base", "watch --pid 7 --container exeunt"] {
+            assert_eq!(without(&options(line), "exeunt"), options(line), "{line}");
+        }
     }
 
     #[test]

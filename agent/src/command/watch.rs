@@ -5,20 +5,24 @@ use core::time::Duration;
 use drain::time::Instant;
 use drain::wire::Action;
 use log::{info, warn};
+use pod::pidfd::Exit;
 
-use super::preflight;
-use crate::options::{Form, Options, Placement, Refusal};
+use super::{company, preflight};
+use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
-use crate::proxy::{Sidecar, recognition};
-use crate::shutdown::{Context, Patience, TaskEnd, sequence, verdict};
-use crate::task::{Containers, Source, StateDir, Waited};
+use crate::proxy::{Sidecar, readiness, recognition};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
+use crate::task::{Containers, Source, StateDir, Waited, memory};
 
 /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
 /// container that is listed after the main one.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// How often the agent writes a new verdict while the task still runs after SIGTERM.
+const NEXT_REPORT: Duration = Duration::from_secs(1);
 
 /// Waits for the end of the task, and shuts the proxy down then. It never fails: if the agent failed, kubelet would count the pod as failed.
 pub(super) fn run(options: &Options) {
@@ -27,31 +31,30 @@ pub(super) fn run(options: &Options) {
     // First of all: what is created before that is not counted exactly.
     world.count_creations();
     let termination = world.block_termination();
+    let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
     // while the agent asks.
     let asks = options.pid.is_none() && options.placement != Some(Placement::Regular);
     let proxy_first = asks && Sidecar::new(&world, options, None).is_here();
+    if company::is_missing(&world, options) {
+        return;
+    }
+    let was_told = options.is_native();
     let options = &if asks { recognition::pod(&world, termination, options) } else { options.clone() };
+    if !was_told && company::is_missing(&world, options) {
+        return;
+    }
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
     } else if !refusals.is_empty() {
-        verdict::refuse(&refusals, options.termination_log.as_deref());
+        verdict::refuse(&refusals, options);
     } else if options.form.form == Form::Absent {
         info!("the injector has added no proxy to this pod, so there is nothing to end");
     } else {
         return see_out(&world, options, proxy_first);
     }
     stay(&world, options);
-}
-
-/// Reports the mistakes of the command line, and does nothing else.
-pub(super) fn refuse(refusal: &Refusal) {
-    let world = Linux::new();
-    let termination = world.block_termination();
-    let mistakes: Vec<String> = refusal.mistakes.iter().map(ToString::to_string).collect();
-    verdict::refuse(&mistakes, refusal.options.termination_log.as_deref());
-    stay(&world, &recognition::pod(&world, termination, &refusal.options));
 }
 
 /// Waits for SIGTERM in a native sidecar, which kubelet would restart.
@@ -89,7 +92,7 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut verdict = sequence::run(&context, sidecar);
     if !proxy_first && verdict.attempts.routes().next().is_none() {
         warn!("istio-proxy ended before the agent got SIGTERM: {ORDER}");
@@ -105,14 +108,14 @@ const ORDER: &str =
 /// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down.
 fn watch_processes<W: World>(world: &W, options: &Options) {
     let state_dir = &StateDir::new(options.state_dir.clone());
-    if state_dir.is_done() {
+    let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
+    if holds && state_dir.is_done() {
         info!("an earlier run of the agent has shut the proxy down");
         return;
     }
-    let seen_before = state_dir.has_seen_proxy();
     let mut containers = Containers::new(world, options, state_dir);
     let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(seen_before);
+    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(state_dir.has_seen_proxy());
     let mut options = options.clone();
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, &mut containers, state_dir),
@@ -123,25 +126,30 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     }
 
     let at = world.now();
-    let (name, exit) = containers.primary();
-    let mut task = TaskEnd { container: Some(name.to_owned()), exit, evidence: containers.evidence().to_owned(), at };
+    let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str| TaskEnd {
+        container: name.map(ToOwned::to_owned),
+        exit,
+        evidence: evidence.to_owned(),
+        at,
+    };
+    let task = task_end(containers.primary(), containers.evidence());
     let mut options = recognition::form(world, &options);
     if containers.is_terminated() {
         // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
         options.given_action = Some(Action::Drain);
     }
     let options = &options;
-    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+    let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    state_dir.record_done();
+    if verdict.proxy != ProxyOutcome::Stays {
+        state_dir.record_done();
+    }
     containers.update_exit_status();
-    let (name, exit) = containers.primary();
-    (task.container, task.exit) = (Some(name.to_owned()), exit);
-    verdict.publish(&task, options);
+    verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
 }
 
-/// Gets a handle of the proxy's process while the task runs, then sleeps until the task has ended. If the proxy was seen and is not there
-/// when the task ends, it has ended. If it was never seen, it may still start.
+/// Gets a handle of the proxy's process and the names of the main containers while the task runs, then sleeps until the task has ended. If
+/// the proxy was seen and is not there when the task ends, it has ended. If it was never seen, it may still start.
 fn attach<W: World>(
     world: &W,
     options: &mut Options,
@@ -150,20 +158,61 @@ fn attach<W: World>(
     state_dir: &StateDir,
 ) -> Waited {
     let mut pause = FIRST_LOOK;
+    let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
         sidecar.hold_process();
         if sidecar.has_envoy() {
-            state_dir.record_proxy();
+            state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::form(world, options);
+            *options = recognition::watched(world, options, containers.are_known());
+            containers.learn(&options.regular);
         }
-        if sidecar.has_envoy() || pause > LAST_LOOK {
-            return containers.wait(None);
-        }
-        match containers.wait(Some(pause)) {
-            Waited::TimeUp => pause *= 2,
+        let is_attached = containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK);
+        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
+            Waited::TimeUp => {}
+            Waited::Interrupted => {
+                info!("the proxy has ended, and the task still runs");
+                pause = FIRST_LOOK;
+                continue;
+            }
             ended => return ended,
+        }
+        pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
+        all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
+        if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
+            let is_proxy_to_come = readiness::has_proxy(world, sidecar, options);
+            let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
+            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
+                containers.take_those_seen();
+            }
+        }
+    }
+}
+
+/// Sleeps as [`Containers::wait`] does, and does meanwhile what cannot wait for the end of the task: it is interrupted when the process of the
+/// proxy ends, which kubelet may start again, and from SIGTERM on it keeps a verdict in kubelet's file until the grace period is over.
+fn wait_beside<W: World>(
+    world: &W,
+    options: &Options,
+    sidecar: &mut Sidecar<'_, W>,
+    containers: &mut Containers<'_, W>,
+    limit: Option<Duration>,
+) -> Waited {
+    let end = limit.map(|limit| world.now() + limit);
+    loop {
+        let sigterm = world.terminated_at(Answer::LastAnswer);
+        let reports = sigterm.is_some_and(|at| world.now().since(at) < options.grace_period);
+        if reports {
+            report_running(world, options, sidecar, containers.primary().0);
+        }
+        let left = end.map(|end| end.since(world.now()));
+        let limit = left.into_iter().chain(reports.then_some(NEXT_REPORT)).min();
+        match containers.wait_beside(limit, sidecar.state().process(), sigterm.is_none()) {
+            // It is time for the next report.
+            Waited::TimeUp if left.is_none_or(|left| left > NEXT_REPORT) => {}
+            Waited::Interrupted if !sidecar.process_has_ended() => {}
+            waited => return waited,
         }
     }
 }

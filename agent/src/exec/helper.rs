@@ -39,7 +39,7 @@ pub(super) fn shut_down(world: &Linux, options: &Options, sidecar: Sidecar<'_, L
     let options = &recognition::form(world, options);
     let own = world.proc().container(own_pid()).map(|container| container.name);
     let task = TaskEnd::reported(options.container().or(own.as_deref()), exit, world.now());
-    let context = Context { world, options, task: &task, patience: Patience::Once, grace };
+    let context = Context { world, options, task: &task, patience: Patience::Once, grace: Some(grace) };
     let verdict = sequence::run(&context, sidecar);
     let trouble = verdict.proxy == ProxyOutcome::Stays;
     if trouble {

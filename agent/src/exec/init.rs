@@ -15,6 +15,7 @@ use super::stage::{Effect, Event, Stages};
 use super::terminal::{Terminal, has_shell};
 use crate::options::Options;
 use crate::os::Linux;
+use crate::os::linux::own_pid;
 use crate::os::sys::process::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, Signals, fork, send};
 use crate::proxy::Sidecar;
 
@@ -42,13 +43,15 @@ pub(super) struct Init<'a> {
 impl<'a> Init<'a> {
     /// For the command of `options`, beside the proxy `sidecar`.
     pub(super) fn new(world: &'a Linux, options: &'a Options, signals: Signals, sidecar: Sidecar<'a, Linux>) -> Self {
+        let own = || world.proc().container(own_pid()).map(|container| container.name);
+        let container = options.container().map(ToOwned::to_owned).or_else(own);
         Self {
             world,
             options,
             signals,
             sidecar: Some(sidecar),
             terminal: Terminal::find(),
-            stages: Stages::begin(options),
+            stages: Stages::begin(options, container.unwrap_or_default()),
             helper: None,
             command: None,
             stopped_by: 0,

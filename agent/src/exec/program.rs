@@ -10,6 +10,8 @@ use log::error;
 const NOT_FOUND: u8 = 127;
 /// The exit code if the program cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
+/// From sysexits(3): no program was named. The options say so.
+const EX_USAGE: u8 = 64;
 
 /// Replaces this process by `command`. Returns the exit code if that fails.
 pub(super) fn replace_process(command: &mut Command) -> u8 {
@@ -31,6 +33,9 @@ pub(super) fn start(command: &mut Command) -> Result<i32, u8> {
 /// Reports why `command` was not started, and returns the exit code that a shell would have.
 fn refusal(command: &Command, error: &io::Error) -> u8 {
     let program = command.get_program().to_string_lossy();
+    if program.is_empty() {
+        return EX_USAGE;
+    }
     error!("{program} cannot be executed: {error}");
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE }
 }

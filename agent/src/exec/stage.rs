@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use pod::pidfd::Exit;
 
-use crate::options::{NotReady, Options, RestartPolicy};
+use crate::options::restarts::{Restarts, Then};
+use crate::options::{NotReady, Options};
 use crate::os::sys::process::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
 /// From sysexits(3): the proxy is not ready.
@@ -71,7 +72,9 @@ pub(super) enum Effect {
 pub(super) struct Stages {
     stage: Stage,
     not_ready: NotReady,
-    policy: RestartPolicy,
+    restarts: Restarts,
+    /// The name of the container, if it is known.
+    container: String,
     grace: Duration,
     /// When SIGTERM first came. If kubelet sent it, the grace period began then.
     asked: Option<Instant>,
@@ -83,9 +86,17 @@ pub(super) struct Stages {
 
 impl Stages {
     /// The first stage, with its helper.
-    pub(super) fn begin(options: &Options) -> Self {
-        let Options { not_ready, restart_policy: policy, grace_period: grace, .. } = *options;
-        Self { stage: Stage::Waiting, not_ready, policy, grace, asked: None, early: Vec::new() }
+    pub(super) fn begin(options: &Options, container: String) -> Self {
+        let Options { not_ready, grace_period: grace, .. } = *options;
+        Self {
+            stage: Stage::Waiting,
+            not_ready,
+            restarts: options.restarts.clone(),
+            container,
+            grace,
+            asked: None,
+            early: Vec::new(),
+        }
     }
 
     /// When the grace period is nearly over, if it runs.
@@ -176,9 +187,11 @@ impl Stages {
             Exit::Unknown => 1,
         };
         self.stage = Stage::Leaving(code);
-        if self.policy == RestartPolicy::OnFailure && code != 0 {
-            // Kubelet restarts this container, and the command needs its proxy again.
-            return vec![Effect::Leave(code)];
+        match self.restarts.then(&self.container, Exit::Code(code)) {
+            // The command needs its proxy again.
+            Then::Restart | Then::RestartAll => return vec![Effect::Leave(code)],
+            // Only a container that has ended is restarted, so this process cannot wait and see.
+            Then::Nothing | Then::Unknown => {}
         }
         self.asked = self.running_grace(now);
         let Some(asked) = self.asked else { return vec![Effect::ShutDown(exit, self.grace)] };

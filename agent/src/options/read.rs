@@ -1,12 +1,16 @@
 //! The options as text, and every mistake in them.
 
+use core::ops::RangeFrom;
 use std::ffi::{OsStr, OsString};
 
-use drain::fields::Mistake;
 use lexopt::Arg;
 
 use super::Verb;
-use super::table::{OPTIONS, named};
+use super::mistake::{Mistake, Reading, misspelt, shown};
+use super::table::{OPTIONS, Spec, named};
+
+/// What stands in the place of a mistake that has no value.
+const IGNORED: &str = "it is ignored";
 
 /// A request that needs no other option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,23 +58,16 @@ impl Given {
                 Ok(Some(Arg::Value(word))) => self.read_verb(&word.to_string_lossy()),
                 Ok(Some(Arg::Long(name))) => {
                     let written = format!("--{name}");
-                    if let Some(option) = named(name) {
-                        let value = if option.bare {
-                            Ok(parser.optional_value().unwrap_or_else(|| "true".into()))
-                        } else {
-                            parser.value()
-                        };
-                        self.read_value(option.name, written, value);
-                    } else {
-                        self.mistake(&written, "is not known: see --help");
+                    let Some(option) = named(name).or_else(|| self.nearest(&written)) else {
                         self.skip_value(&mut parser);
-                    }
+                        continue;
+                    };
+                    let value =
+                        if option.bare { Ok(parser.optional_value().unwrap_or_else(|| "true".into())) } else { parser.value() };
+                    self.read_value(option, written, value);
                 }
-                Ok(Some(Arg::Short(letter))) => self.mistake(&format!("-{letter}"), "is not known: see --help"),
-                Err(error) => {
-                    self.mistake("", &error.to_string());
-                    return None;
-                }
+                Ok(Some(Arg::Short(letter))) => self.unknown(&format!("-{letter}"), IGNORED),
+                Err(error) => self.mistake("", error.to_string(), IGNORED),
             }
         }
     }
@@ -82,7 +79,7 @@ impl Given {
             let written = option.variable();
             let counts = |text: &String| !text.is_empty() && !self.has(option.name) && !is_service_link(text);
             let Some(text) = variable(&written).filter(counts) else { continue };
-            let texts = if option.repeats { text.split(',').map(str::trim).collect() } else { vec![text.as_str()] };
+            let texts = if option.repeats { entries(&text) } else { vec![text.as_str()] };
             for text in texts {
                 self.values.push(GivenValue { option: option.name, written: written.clone(), text: text.to_owned() });
             }
@@ -99,21 +96,47 @@ impl Given {
         self.verb
     }
 
-    /// The value of `option`, read by `parse`. Of several values the last one counts.
-    pub(super) fn one<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.all(option, allowed, parse).pop()
+    /// The value of `option`, read by `parse`. Of several texts only the last one counts.
+    pub(super) fn one<T, R: Into<Reading<T>>>(
+        &mut self,
+        option: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> R,
+    ) -> Option<T> {
+        let last = self.values.iter().rposition(|given| given.option == option)?;
+        self.read(last.., option, allowed, parse).pop()
     }
 
     /// The values of `option`, read by `parse`.
-    pub(super) fn all<T>(&mut self, option: &'static str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    pub(super) fn all<T, R: Into<Reading<T>>>(
+        &mut self,
+        option: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> R,
+    ) -> Vec<T> {
+        self.read(0.., option, allowed, parse)
+    }
+
+    /// The values of `option` among those in `range`. In place of one that is not allowed stands the nearest that is, or nothing.
+    fn read<T, R: Into<Reading<T>>>(
+        &mut self,
+        range: RangeFrom<usize>,
+        option: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> R,
+    ) -> Vec<T> {
         let mut values = Vec::new();
-        for given in self.values.iter().filter(|given| given.option == option) {
-            let value = parse(&given.text);
-            if value.is_none() {
-                let problem = format!("{:?} is not allowed: must be {allowed}", given.text);
-                self.mistakes.push(Mistake::new(given.written.clone(), problem));
-            }
+        for given in self.values.get(range).unwrap_or_default().iter().filter(|given| given.option == option) {
+            let (value, instead) = match parse(&given.text).into() {
+                Reading::Allowed(value) => (Some(value), None),
+                Reading::Nearest(value, text) => (Some(value), Some(format!("{text} is used"))),
+                Reading::NotAllowed => (None, Some(named(option).map_or_else(|| IGNORED.to_owned(), fallback))),
+            };
             values.extend(value);
+            if let Some(instead) = instead {
+                let problem = format!("{:?} is not allowed: must be {allowed}", shown(&given.text));
+                self.mistakes.push(Mistake::new(&given.written, problem, instead));
+            }
         }
         values
     }
@@ -121,14 +144,14 @@ impl Given {
     /// The command after `exec`.
     pub(super) fn take_command(&mut self) -> Vec<OsString> {
         if self.command.is_empty() && self.verb == Some(Verb::Exec) {
-            self.mistake("exec", "has no command: must be followed by -- and a command");
+            self.mistake("exec", "has no command: must be followed by -- and a command", "there is nothing to run");
         }
         core::mem::take(&mut self.command)
     }
 
     /// Adds a mistake of `option` that concerns all its values.
-    pub(super) fn refuse(&mut self, option: &'static str, problem: &str) {
-        self.mistake(&format!("--{option}"), problem);
+    pub(super) fn refuse(&mut self, option: &'static str, problem: &str, instead: &str) {
+        self.mistake(&format!("--{option}"), problem, instead);
     }
 
     /// Every mistake, with the options that the verb does not have.
@@ -136,16 +159,25 @@ impl Given {
         let verb = self.verb();
         for given in &self.values {
             if named(given.option).is_some_and(|option| !option.concerns(verb)) {
-                self.mistakes.push(Mistake::new(given.written.clone(), format!("is not known to {}", verb.name())));
+                self.mistakes.push(Mistake::new(&given.written, format!("is not known to {}", verb.name()), IGNORED));
             }
         }
         self.mistakes
     }
 
+    /// The option that `written`, which is none, is probably a misspelling of. That is a mistake in any case.
+    fn nearest(&mut self, written: &str) -> Option<Spec> {
+        let word = written.trim_start_matches('-');
+        let verb = self.verb();
+        let known = OPTIONS.into_iter().filter(|option| option.concerns(verb)).map(|option| option.name);
+        let option = misspelt(word, known, word.len() / 4).and_then(named);
+        self.unknown(written, &option.map_or_else(|| IGNORED.to_owned(), |option| format!("--{} is used", option.name)));
+        option
+    }
+
     /// Skips what is probably the value of an unknown option, so that one wrong word is one mistake.
     fn skip_value(&self, parser: &mut lexopt::Parser) {
-        let joined = parser.optional_value().is_some();
-        if joined || self.verb == Some(Verb::Exec) {
+        if parser.optional_value().is_some() {
             return;
         }
         let Some(mut words) = parser.try_raw_args() else { return };
@@ -153,24 +185,34 @@ impl Given {
             let word = word.to_string_lossy();
             !word.starts_with('-') && Verb::ALL.into_iter().all(|verb| verb.name() != word)
         };
-        if words.peek().is_some_and(is_value) {
+        // The last word after `exec` is the command.
+        let is_last = self.verb == Some(Verb::Exec) && words.as_slice().len() == 1;
+        if words.peek().is_some_and(is_value) && !is_last {
             words.next();
         }
     }
 
     fn read_verb(&mut self, word: &str) {
-        let verb = Verb::ALL.into_iter().find(|verb| verb.name() == word);
-        match (self.verb, verb) {
+        const WRONG_LETTERS: usize = 2;
+        let find = |name: &str| Verb::ALL.into_iter().find(|verb| verb.name() == name);
+        match (self.verb, find(word)) {
             (None, Some(verb)) => self.verb = Some(verb),
-            (Some(_), Some(_)) => self.mistake(word, "is one verb too many"),
-            (_, None) => self.mistake(word, "is not known: must be watch, exec, wait or complete"),
+            (Some(_), Some(_)) => self.mistake(word, "is one verb too many", IGNORED),
+            (known, None) => {
+                let meant = misspelt(word, Verb::ALL.map(Verb::name), WRONG_LETTERS).filter(|_| known.is_none());
+                self.verb = known.or(meant.and_then(find));
+                let instead = if known.is_some() { IGNORED.to_owned() } else { format!("{} is used", self.verb().name()) };
+                self.mistake(word, "is not known: must be watch, exec, wait or complete", instead);
+            }
         }
     }
 
-    fn read_value(&mut self, option: &'static str, written: String, value: Result<OsString, lexopt::Error>) {
+    fn read_value(&mut self, option: Spec, written: String, value: Result<OsString, lexopt::Error>) {
         match value {
-            Err(_) => self.mistake(&written, "has no value"),
-            Ok(value) => self.values.push(GivenValue { option, written, text: value.to_string_lossy().into_owned() }),
+            Err(_) => self.mistake(&written, "has no value", fallback(option)),
+            Ok(value) => {
+                self.values.push(GivenValue { option: option.name, written, text: value.to_string_lossy().into_owned() });
+            }
         }
     }
 
@@ -178,9 +220,32 @@ impl Given {
         self.values.iter().any(|given| given.option == option)
     }
 
-    fn mistake(&mut self, written: &str, problem: &str) {
-        self.mistakes.push(Mistake::new(written, problem));
+    fn unknown(&mut self, written: &str, instead: &str) {
+        self.mistake(written, "is not known: see --help", instead);
     }
+
+    fn mistake(&mut self, written: &str, problem: impl Into<String>, instead: impl Into<String>) {
+        self.mistakes.push(Mistake::new(written, problem, instead));
+    }
+}
+
+/// What stands in the place of a value that is not allowed.
+fn fallback(option: Spec) -> String {
+    if option.repeats || option.default.is_empty() { IGNORED.to_owned() } else { "the default is used".to_owned() }
+}
+
+/// The entries of a list with commas. The commas inside of JSON separate none.
+fn entries(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    let is_separator = |letter: char| {
+        match letter {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        letter == ',' && depth <= 0
+    };
+    text.split(is_separator).map(str::trim).collect()
 }
 
 /// Whether kubelet has set a variable for a Service of the namespace: a Service called `exeunt-admin` sets

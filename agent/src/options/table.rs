@@ -21,25 +21,32 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 25] = [
-    Spec { repeats: true, ..option("container", "NAME", "base", "main container; of several, all must end") },
+pub(super) const OPTIONS: [Spec; 28] = [
+    Spec { repeats: true, ..ends("container", "NAME", "", "main container; by default all but known helpers") },
     Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
+    Spec {
+        only: &[Verb::Complete],
+        bare: true,
+        ..option("force", "", "", "end the proxy even if other main containers may still need it")
+    },
     option("proxy", "native|classic", "", "its form; if neither this nor the next is given, Envoy tells it"),
-    option("istio-status", "JSON", "", "annotation sidecar.istio.io/status: the form of the proxy"),
-    option("action", "quit|drain", "", "what to do with the proxy, whatever its form; drain leaves it to kubelet"),
-    runs("restart-policy", "Never|OnFailure", "Never", "of the pod: a main container that will restart has not ended"),
+    option("istio-status", "JSON", "", "the pod's annotation sidecar.istio.io/status"),
+    ends("action", "quit|drain", "", "what to do with a proxy that is not native; drain leaves it running"),
+    Spec { repeats: true, ..runs("restart-policy", "POLICY", "auto", "of the pod, or NAME=POLICY of a container") },
+    Spec { repeats: true, ..runs("restart-rules", "NAME=JSON", "", "the restartPolicyRules of a container") },
+    watches("restart-wait", "DURATION", "10s", "how late kubelet may restart a container"),
     watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
     watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
     Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
-    option("drain-timeout", "DURATION", "5m", "longest wait for delivery"),
-    option("stall-timeout", "DURATION", "15s", "longest wait while no byte moves"),
-    option("signal-port", "PORT", "15190", "port of the filter"),
+    ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
+    ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
+    ends("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,
-        ..option("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "addresses of the filter, in order of trial")
+        ..ends("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "addresses of the filter, in order of trial")
     },
     Spec {
         only: &[Verb::Exec, Verb::Wait],
@@ -52,9 +59,9 @@ pub(super) const OPTIONS: [Spec; 25] = [
     Spec { only: &[Verb::Exec], ..option("not-ready", "go-on|fail", "go-on", "start the command anyway, or fail") },
     option("log", "trouble|info|debug", "", "what to write to stderr; by default trouble for exec, info for the others"),
     option("admin-port", "PORT", "15000", "port of Envoy's admin interface"),
-    option("status-port", "PORT", "15020", "port of pilot-agent's status server"),
+    ends("status-port", "PORT", "15020", "port of pilot-agent's status server"),
     option("proxy-pid", "N", "", "Envoy's process; needed on a shared host only"),
-    option(
+    ends(
         "termination-log",
         "PATH",
         "/dev/termination-log",
@@ -65,6 +72,11 @@ pub(super) const OPTIONS: [Spec; 25] = [
 
 const fn option(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
     Spec { name, value, default, only: &[], repeats: false, bare: false, help }
+}
+
+/// Of the verbs that end the proxy.
+const fn ends(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
+    Spec { only: &[Verb::Watch, Verb::Exec, Verb::Complete], ..option(name, value, default, help) }
 }
 
 const fn runs(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Spec {
@@ -130,7 +142,8 @@ const fn about(verb: Verb) -> (&'static str, &'static str) {
         ),
         Verb::Complete => (
             "complete [OPTION]...",
-            "the main container has ended: ends the proxy; exits 0 once it has ended, 69 if it cannot be ended",
+            "the main container has ended: ends the proxy; exits 0 once it has ended, 69 if it cannot be ended, 75 if others may \
+             still need it",
         ),
     }
 }

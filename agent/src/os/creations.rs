@@ -1,7 +1,7 @@
 //! How often kubelet has created a container in the pod.
 //!
 //! Kubelet writes the pod's `/etc/hosts` before it creates a container: after the image is there, and before it asks the runtime
-//! (Kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeMounts`, `ensureHostsFile`). The file is mounted into every container. So inotify tells each
+//! (Kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeHostsMount`). The file is mounted into every container. So inotify tells each
 //! creation, and keeps it until the agent asks, however late that is.
 
 use core::mem::MaybeUninit;
@@ -18,6 +18,10 @@ use super::world::Creations;
 
 /// The file that kubelet writes.
 pub(super) const HOSTS: &str = "/etc/hosts";
+/// The beginning of a file that kubelet has written (`managedHostsHeader`).
+const KUBELETS: &[u8] = b"# Kubernetes-managed hosts file";
+/// A process tells its start in hundredths of a second, and the file its last change in ticks of the kernel.
+const RESOLUTION: Duration = Duration::from_millis(10);
 
 /// The watch on that file.
 #[derive(Debug)]
@@ -35,21 +39,16 @@ pub(super) struct HostsFile {
 
 impl HostsFile {
     /// Watches the file at `path` from now on. `age` is the time since the agent's process started: if the file was written in it, at
-    /// least one container has been created meanwhile. `None` where the file cannot be watched.
+    /// least one container has been created meanwhile. `None` where the file cannot be watched, or is not kubelet's.
     pub(super) fn watch(path: &Path, age: Duration) -> Option<Self> {
         let inotify = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
         // Two equal events in a row become one; with MODIFY between them they stay two.
         add_watch(&inotify, path, WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE).ok()?;
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let is_new = SystemTime::now().duration_since(written).is_ok_and(|since| since < age);
+        let text = fs::read(path).ok().filter(|text| text.starts_with(KUBELETS))?;
+        let is_new = SystemTime::now().duration_since(written).is_ok_and(|since| since + RESOLUTION < age);
         let creations = Creations { count: is_new.into(), is_exact: !is_new };
-        Some(Self {
-            path: path.to_owned(),
-            inotify,
-            text: fs::read(path).ok()?,
-            creations: Cell::new(creations),
-            is_spoilt: Cell::new(false),
-        })
+        Some(Self { path: path.to_owned(), inotify, text, creations: Cell::new(creations), is_spoilt: Cell::new(false) })
     }
 
     /// A file descriptor that is readable once a container was created.
@@ -88,6 +87,7 @@ impl HostsFile {
 mod tests {
     use super::*;
 
+    const TEXT: &str = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n";
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A folder that is removed at the end.
@@ -103,7 +103,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("exeunt-hosts-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join("etc-hosts");
-        fs::write(&file, "127.0.0.1 localhost\n").unwrap();
+        fs::write(&file, TEXT).unwrap();
         (Folder(folder), file)
     }
 
@@ -114,12 +114,12 @@ mod tests {
         let watched = HostsFile::watch(&file, Duration::from_millis(1)).unwrap();
         assert_eq!(watched.creations(), Some(Creations { count: 0, is_exact: true }));
         for _ in 0..3 {
-            fs::write(&file, "127.0.0.1 localhost\n").unwrap();
+            fs::write(&file, TEXT).unwrap();
         }
         let _ = fs::read(&file);
         assert_eq!(watched.creations(), Some(Creations { count: 3, is_exact: true }));
         for _ in 0..200 {
-            fs::write(&file, "127.0.0.1 localhost\n").unwrap();
+            fs::write(&file, TEXT).unwrap();
         }
         assert_eq!(watched.creations().map(|creations| creations.count), Some(203), "more than one buffer of events");
     }
@@ -135,9 +135,20 @@ mod tests {
     fn writes_of_somebody_else_tell_nothing() {
         let (_folder, file) = hosts("spoilt");
         let watched = HostsFile::watch(&file, Duration::ZERO).unwrap();
-        fs::write(&file, "127.0.0.1 localhost\n10.0.0.1 db\n").unwrap();
+        fs::write(&file, format!("{TEXT}10.0.0.1 db\n")).unwrap();
         assert_eq!(watched.creations(), None);
-        fs::write(&file, "127.0.0.1 localhost\n").unwrap();
+        fs::write(&file, TEXT).unwrap();
         assert_eq!(watched.creations(), None, "and so it stays");
+    }
+
+    #[test]
+    fn a_file_that_is_not_kubelets_tells_nothing() {
+        let (_folder, file) = hosts("other");
+        for text in ["127.0.0.1 localhost\n# a longer comment than that of kubelet\n", ""] {
+            fs::write(&file, text).unwrap();
+            assert!(HostsFile::watch(&file, Duration::ZERO).is_none(), "{text}");
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(HostsFile::watch(&file, Duration::ZERO).is_none());
     }
 }

@@ -25,6 +25,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::creations::{HOSTS, HostsFile};
+use super::hop;
 use super::http::{self, Head, Problem, Request};
 use super::sys;
 use super::termination::Termination;
@@ -32,8 +33,6 @@ use super::world::{Connection, Creations, Identity, NotTerminated, Process, Sour
 
 /// The pause after a failed `poll(2)`, so that a loop does not spin.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
-/// The unit of the times in `/proc/PID/stat`: 100 a second on every platform that the agent is built for (`USER_HZ`).
-const TICK_MS: u64 = 10;
 
 /// The machine that the agent runs on.
 #[derive(Debug)]
@@ -72,11 +71,7 @@ impl Linux {
 
     /// Counts the creations of containers from now on. [`World::creations`] reports them.
     pub fn count_creations(&self) {
-        let age = self
-            .proc
-            .process(own_pid())
-            .map(|own| since_boot().saturating_sub(Duration::from_millis(own.start.saturating_mul(TICK_MS))));
-        self.hosts.get_or_init(|| HostsFile::watch(Path::new(HOSTS), age?));
+        self.hosts.get_or_init(|| HostsFile::watch(Path::new(HOSTS), self.own_age()));
     }
 
     fn hosts(&self) -> Option<&HostsFile> {
@@ -101,6 +96,13 @@ impl Linux {
     /// Blocks SIGTERM from now on. [`World::terminated_at`] reports it.
     pub fn block_termination(&self) -> &Termination {
         self.termination.get_or_init(Termination::block)
+    }
+
+    /// For how long this process runs.
+    fn own_age(&self) -> Duration {
+        // A tick of `/proc` is a hundredth of a second on every machine.
+        let start = self.proc.process(own_pid()).map_or(0, |process| process.start);
+        since_boot().saturating_sub(Duration::from_millis(start.saturating_mul(10)))
     }
 
     /// `/proc`.
@@ -135,6 +137,10 @@ impl World for Linux {
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         http::connect(to, timeout)
+    }
+
+    fn is_refused_here(&self, to: SocketAddr, timeout: Duration) -> bool {
+        hop::is_refused_here(to, timeout)
     }
 
     fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {

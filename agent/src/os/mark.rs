@@ -1,18 +1,25 @@
-//! A mark that outlives this process, where the pod has no volume for one: a TCP connection of the pod's loopback in TIME-WAIT, which the
-//! kernel keeps for a minute.
+//! Two marks that outlive this process, where the pod has no volume for one.
 //!
-//! It tells a native sidecar from a regular container when nothing else does: kubelet starts a native sidecar again within seconds, and a
-//! regular container of a batch pod that has ended with 0 never.
+//! The first says that the agent has ended by itself: a TCP connection of the pod's loopback in TIME-WAIT, which the kernel keeps for a
+//! minute. It tells a native sidecar from a regular container when nothing else does: kubelet starts a native sidecar again within seconds,
+//! and a regular container of a batch pod that has ended with 0 never.
+//!
+//! The second says that the agent is known to be a native sidecar: a file in `/dev/shm`, which the containers of a pod share, and which
+//! lasts as long as the pod. An agent that was killed finds it.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
+use std::fs::{OpenOptions, symlink_metadata};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
+use log::debug;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 /// Istio reserves ports from 15000 on, and uses none of 15180 to 15199.
 const PORT: u16 = 15193;
+/// The file.
+const NATIVE: &str = "/dev/shm/exeunt-is-a-native-sidecar";
 
 /// Leaves the mark.
 ///
@@ -33,6 +40,19 @@ pub fn leave() -> io::Result<()> {
 #[must_use]
 pub fn is_there() -> bool {
     on_port().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Records that this agent is a native sidecar. Without the file, an agent that is killed may have to find it out again.
+pub fn record_native() {
+    if let Err(error) = OpenOptions::new().write(true).create_new(true).open(NATIVE) {
+        debug!("{NATIVE}: {error}");
+    }
+}
+
+/// Whether an earlier process has found out that this agent is a native sidecar.
+#[must_use]
+pub fn is_native() -> bool {
+    symlink_metadata(NATIVE).is_ok()
 }
 
 /// A socket on the port of the mark. Without `SO_REUSEADDR` the kernel refuses it while the mark is there.

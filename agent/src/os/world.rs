@@ -37,6 +37,12 @@ pub trait World: fmt::Debug {
     /// Those of `connect(2)`.
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Self::Connection>;
 
+    /// Whether the pod itself refuses a connection to `to`, an address that no machine has, within `timeout`. A firewall that refuses it
+    /// elsewhere does not count.
+    fn is_refused_here(&self, to: SocketAddr, timeout: Duration) -> bool {
+        self.connect(to, timeout).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Replaces `sockets` with the TCP sockets of the network namespace, except those in TIME-WAIT.
     ///
     /// # Errors

@@ -41,12 +41,14 @@ pub struct TimedOut {
     last: NotReady,
 }
 
-/// Whether the pod has a proxy, or will have one.
+/// Whether the pod has a proxy, or will have one. What was told comes first: Istio may redirect some connections only, or none
+/// (`includeOutboundIPRanges`, `interceptionMode: NONE`), and then nothing else shows a proxy that has not started.
 pub fn has_proxy<W: World>(world: &W, sidecar: &mut Sidecar<'_, W>, options: &Options) -> bool {
-    if options.form.form == Form::Absent {
-        return false;
+    match options.form.form {
+        Form::Absent => false,
+        Form::Classic | Form::Native => true,
+        Form::Ambient | Form::Unknown => sidecar.is_here() || answers(world, options.ready_port) || sidecar.is_captured(),
     }
-    sidecar.is_here() || answers(world, options.ready_port) || sidecar.is_captured()
 }
 
 /// Waits until the proxy is ready, at most for `--ready-timeout`. ztunnel is ready before the pod starts.
@@ -141,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::os::Linux;
-    use crate::testing::options;
+    use crate::testing::{Script, options};
 
     const SOON: Duration = Duration::from_secs(5);
 
@@ -172,6 +174,19 @@ mod tests {
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     const UNREADY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+
+    #[test]
+    fn what_was_told_comes_before_what_is_seen() {
+        let has = |line: &str, is_captured| {
+            let (world, options) = (Script { is_captured, ..Script::default() }, options(line));
+            has_proxy(&world, &mut Sidecar::new(&world, &options, None), &options)
+        };
+        for form in ["classic", "native"] {
+            assert!(has(&format!("wait --proxy {form}"), false), "{form}: Istio captures other addresses only");
+        }
+        assert!(has("wait", true));
+        assert!(!has("wait", false));
+    }
 
     #[test]
     fn only_a_200_is_readiness() {

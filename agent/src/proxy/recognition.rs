@@ -36,10 +36,16 @@ pub fn is_alone(world: &Linux, options: &Options) -> bool {
 #[must_use]
 pub fn form<W: World>(world: &W, options: &Options) -> Options {
     let mut options = options.clone();
-    if options.form == KnownForm::UNKNOWN && options.given_action.is_none() {
+    if options.form == KnownForm::UNKNOWN {
         ask(world, &mut options);
     }
     options
+}
+
+/// `options` with the form of the proxy and, unless `are_known`, the names of the regular containers, as far as Envoy tells them now.
+#[must_use]
+pub fn watched(world: &impl World, options: &Options, are_known: bool) -> Options {
+    if are_known { form(world, options) } else { once(world, options) }
 }
 
 /// `options` with what Envoy tells now.
@@ -92,6 +98,7 @@ fn ask<W: World>(world: &W, options: &mut Options) -> bool {
         return ambient;
     };
     options.form = options.form.or(metadata.form());
+    metadata.regular().clone_into(&mut options.regular);
     let own = world.container(world.own_pid()).map(|container| container.name);
     options.placement = options.placement.or_else(|| metadata.placement(own.as_deref()?));
     info!("{}", options.form.reason());

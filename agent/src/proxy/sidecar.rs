@@ -1,9 +1,8 @@
 //! The proxy beside the task: what the kernel holds for it, its state, and its end.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
-use std::io;
 
 use drain::config::SIGNAL_PORT;
 use drain::limits::Limits;
@@ -20,8 +19,11 @@ use crate::os::World;
 use crate::os::linux::own_pid;
 use crate::os::world::{NotTerminated, Process};
 
-/// An address of TEST-NET-1 (RFC 5737), which has no route: a connection to it is refused only if Istio captures it.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT);
+/// Addresses for documentation (RFC 5737 and RFC 3849), which no machine has.
+const NOWHERE: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 190)), SIGNAL_PORT),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0xc000, 0x2be)), SIGNAL_PORT),
+];
 /// A pause is this many times longer than a reading, because the processor time is the pod's.
 const PAUSES_PER_READING: u32 = 10;
 /// The table is not read atomically, so one reading may miss a listener.
@@ -57,6 +59,8 @@ pub struct Sidecar<'w, W: World> {
     may_be_ztunnel: bool,
     /// Whether an earlier run of the agent has seen the proxy: if it is not there now, it has ended.
     seen_before: bool,
+    /// When the agent saw its process end last. Kubelet may have started it again.
+    ended_at: Option<Instant>,
     /// Readings in a row without a listener of Envoy, after one with a listener.
     unseen: Option<u32>,
     reading: Option<Held>,
@@ -88,6 +92,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             task_uid,
             may_be_ztunnel: !matches!(options.form.form, Form::Classic | Form::Native),
             seen_before: false,
+            ended_at: None,
             unseen: None,
             reading: None,
             last_alive: None,
@@ -178,7 +183,9 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// Looks at the sockets and, if none is the proxy's, at the processes.
     pub fn find(&mut self) {
-        self.look();
+        if !self.process_has_ended() {
+            self.look();
+        }
         if !self.is_listening() {
             self.find_by_process();
         }
@@ -211,10 +218,15 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.scope == Scope::Pod
     }
 
-    /// Whether Istio redirects the connections of this pod to a proxy that does not listen.
+    /// Whether Istio redirects the connections of this pod to a proxy that does not listen. If it redirects only some of them, the answer can
+    /// be no.
     pub fn is_captured(&self) -> bool {
-        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        self.is_in_a_pod() && self.world.connect(NOWHERE, times::CONNECT).is_err_and(refused)
+        self.is_in_a_pod() && NOWHERE.into_iter().any(|to| self.world.is_refused_here(to, times::CONNECT))
+    }
+
+    /// When the agent saw the process of the proxy end last. `None` if it saw no end. The proxy may have been started again.
+    pub const fn ended_at(&self) -> Option<Instant> {
+        self.ended_at
     }
 
     /// Whether the agent has a handle of Envoy's own process.
@@ -295,17 +307,34 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// Whether the proxy has ended: by its process, or else by the last readings.
     pub fn has_ended(&mut self) -> bool {
-        if self.state.process().is_some_and(|process| process.wait(Duration::ZERO)) {
+        self.process_has_ended();
+        matches!(self.state, State::Gone)
+    }
+
+    /// Whether the process of the proxy has just ended. If so, the state is new, and so is the reading.
+    pub fn process_has_ended(&mut self) -> bool {
+        let ended = self.state.process().is_some_and(|process| process.wait(Duration::ZERO));
+        if ended {
             self.on_process_end();
         }
-        matches!(self.state, State::Gone)
+        ended
     }
 
     /// The process of the proxy has ended, and with it the proxy, unless kubelet has restarted it: the kernel closes the sockets of a
     /// process before it reports its end, so a listener is that of a new process.
     fn on_process_end(&mut self) {
         self.state = State::Gone;
-        self.look();
+        self.ended_at = Some(self.world.now());
+        if self.scope == Scope::Pod && self.inodes_of.take().is_some() {
+            self.proxy.forget_inodes();
+        }
+        for _ in 0..UNSEEN_IS_GONE {
+            self.look();
+            if self.is_listening() {
+                self.hold_process();
+                return;
+            }
+        }
     }
 
     /// Whether the last reading has a listener of the proxy.
@@ -316,7 +345,6 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The state by the processes, where no listener tells it.
     fn find_by_process(&mut self) {
         if self.state.process().is_some() {
-            self.has_ended();
             return;
         }
         let runs = self.scope == Scope::Pod && [ENVOY, PILOT_AGENT].iter().any(|name| !self.candidates(name).is_empty());

@@ -7,6 +7,7 @@ use drain::admin;
 use drain::time::Instant;
 use pod::delivery::Held;
 
+use super::budget::Budget;
 use super::times;
 use crate::os::http::Problem;
 use crate::proxy::sidecar::NoSignal;
@@ -95,7 +96,9 @@ pub struct Attempts {
     /// When such a report was sent last. An Envoy that ends does not always answer.
     confirms_at: Option<Instant>,
     /// When a report last differed from the one before.
-    moved_at: Instant,
+    moved_at: Option<Instant>,
+    /// The limits that the filter has told last.
+    pub(super) promised: Option<Budget>,
     /// Filters that may have accepted the completion and do not respond.
     silent: Vec<SocketAddr>,
     /// Whether kubelet's file has a verdict on the drain so far.
@@ -116,7 +119,7 @@ impl Attempts {
     /// Records that the decider has accepted a report of `held` at the time `now`.
     pub fn report(&mut self, held: Option<Held>, now: Instant) {
         if self.last_reported != held || held.is_none() {
-            self.moved_at = now;
+            self.moved_at = Some(now);
         }
         let idle = |held: Option<Held>| held.is_some_and(|held| held.is_idle());
         self.confirmed = idle(self.last_reported) && idle(held);
@@ -136,14 +139,20 @@ impl Attempts {
     pub fn is_by_decision(&self, now: Instant) -> bool {
         match self.success() {
             None => false,
-            Some(Route::Filter(_)) => self.confirmed || self.confirms_at.is_some_and(|at| now.since(at) < times::DECISION),
+            Some(Route::Filter(_)) => self.is_delivered(now),
             Some(_) => self.last_reported.is_none_or(|reported| reported.is_idle()),
         }
     }
 
-    /// When bytes were last seen to move.
+    /// Whether the filter has what it needs to end the proxy because everything is delivered.
     #[must_use]
-    pub const fn moved_at(&self) -> Instant {
+    pub fn is_delivered(&self, now: Instant) -> bool {
+        self.confirmed || self.confirms_at.is_some_and(|at| now.since(at) < times::DECISION)
+    }
+
+    /// When bytes were last seen to move. `None` if nothing was reported.
+    #[must_use]
+    pub const fn moved_at(&self) -> Option<Instant> {
         self.moved_at
     }
 

@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use drain::duration::milliseconds;
-use drain::limits::Limits;
 use drain::time::Instant;
 use drain::wire::{Action, Completion, Unsent};
 use pod::delivery::Held;
@@ -49,8 +48,10 @@ pub struct Context<'a, W: World> {
     pub task: &'a TaskEnd,
     /// How often to try.
     pub patience: Patience,
-    /// What is left of the pod's grace period when SIGTERM comes.
-    pub grace: Duration,
+    /// What is left of the pod's grace period when SIGTERM comes. `None` if SIGTERM is no limit: where kubelet does not tell the end of the
+    /// task by it, a SIGTERM is a deletion or somebody else's, and nothing tells them apart. In a deletion kubelet kills the agent, whose
+    /// verdict is in its file by then; an agent that left after another SIGTERM would leave the proxy, and with it the pod, for ever.
+    pub grace: Option<Duration>,
 }
 
 // === impl TaskEnd ===
@@ -89,10 +90,16 @@ impl<W: World> Context<'_, W> {
         self.world.now().since(self.task.at)
     }
 
-    /// Whether SIGTERM has come.
+    /// Whether SIGTERM has come, whoever sent it.
+    #[must_use]
+    pub fn has_sigterm(&self) -> bool {
+        self.world.terminated_at(Source::Kernel).is_some()
+    }
+
+    /// Whether SIGTERM has come and is a limit.
     #[must_use]
     pub fn is_asked_to_leave(&self) -> bool {
-        self.world.terminated_at(Source::Kernel).is_some()
+        self.grace.is_some() && self.has_sigterm()
     }
 
     /// Whether SIGTERM has come and the grace period is nearly over.
@@ -101,10 +108,10 @@ impl<W: World> Context<'_, W> {
         self.grace_left(Source::Kernel).is_some_and(|left| left.is_zero())
     }
 
-    /// What is left of the grace period, without the time for a verdict. `None` before SIGTERM.
+    /// What is left of the grace period, without the time for a verdict. `None` before SIGTERM, and if that is no limit.
     #[must_use]
     pub fn grace_left(&self, source: Source) -> Option<Duration> {
-        let end = self.world.terminated_at(source)? + self.grace.saturating_sub(times::MARGIN);
+        let end = self.world.terminated_at(source)? + self.grace?.saturating_sub(times::MARGIN);
         Some(end.since(self.world.now()))
     }
 
@@ -124,7 +131,7 @@ impl<W: World> Context<'_, W> {
         if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { self.options.reason() }
     }
 
-    /// The completion of the end at `ended_at`, with `held`, what the kernel holds.
+    /// The completion of the end at `ended_at`, with `held`, what the kernel holds, and the limits that the user gave to the agent.
     pub fn completion(&self, sidecar: &Sidecar<'_, W>, held: Option<Held>, ended_at: Instant) -> Completion {
         let (exit_code, signal) = self.task.exit_status();
         // If the sockets of the proxy cannot be told from others, no socket does not mean no connection.
@@ -141,16 +148,8 @@ impl<W: World> Context<'_, W> {
             action: self.action(sidecar),
             unsent,
             ended_at_ms: Some(milliseconds(ended_at.since_zero())),
-        }
-    }
-
-    /// The limits that are left, without the grace period, which begins with the last SIGTERM. All routes share them.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
-            drain_timeout: self.options.drain_timeout.saturating_sub(self.age()),
-            stall_timeout: self.options.stall_timeout,
-            ..Limits::default()
+            drain_timeout_ms: self.options.drain_timeout.map(milliseconds),
+            stall_timeout_ms: self.options.stall_timeout.map(milliseconds),
         }
     }
 }

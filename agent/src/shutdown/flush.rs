@@ -3,9 +3,13 @@
 
 use core::time::Duration;
 
+use drain::time::Instant;
 use pod::delivery::Held;
 
+use super::attempts::Attempts;
+use super::budget::Budget;
 use super::context::Context;
+use super::limit::Limit;
 use super::times;
 use crate::os::World;
 use crate::proxy::Sidecar;
@@ -19,30 +23,46 @@ pub(super) struct Flushed {
     pub(super) last: Held,
     /// How long the flush took.
     pub(super) took: Duration,
+    /// The limit that ended it with bytes left.
+    pub(super) limit: Option<Limit>,
 }
 
-/// Stays until the kernel has sent everything, nothing moves for the stall timeout, or the time is over.
+/// Stays until the kernel has sent everything, or until the budget of the shutdown is used up. The drain has used a part of it: a receiver
+/// that had taken nothing for the stall timeout when the proxy ended gets no second one, unless it takes something now.
 ///
-/// Calls `on_sigterm` once if SIGTERM comes: in a deleted pod, a native sidecar may have only the last two seconds of the grace period
-/// (Kubernetes, `pkg/kubelet/kuberuntime`, `minimumGracePeriodInSeconds`), and nothing tells it.
-pub(super) fn flush<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, on_sigterm: impl Fn(Flushed)) -> Flushed {
+/// Calls `on_sigterm` when SIGTERM comes, and every second after that: nothing tells how long the agent has then. In a deleted pod a native
+/// sidecar may have only two seconds (Kubernetes, `pkg/kubelet/kuberuntime`, `minimumGracePeriodInSeconds`).
+pub(super) fn flush<W: World>(
+    context: &Context<'_, W>,
+    sidecar: &mut Sidecar<'_, W>,
+    attempts: &Attempts,
+    on_sigterm: impl Fn(Flushed),
+) -> Flushed {
     let start = context.world.now();
-    let mut called = false;
-    let limit = context.limits().drain_timeout.max(times::FIN);
+    let budget = Budget::of(context, attempts);
+    let mut called: Option<Instant> = None;
     let first = sidecar.look_behind();
-    let (mut last, mut moved) = (first, start);
+    let (mut last, mut moved) = (first, attempts.moved_at().unwrap_or(start));
     loop {
         let now = context.world.now();
-        let so_far = Flushed { first, last, took: now.since(start) };
-        if !called && context.is_asked_to_leave() {
-            called = true;
+        let took = now.since(start);
+        // Time for the FINs, and to see whether bytes move. The margin of the grace period has it, too.
+        let limit = if last.is_idle() || took < times::FIN {
+            None
+        } else if context.must_leave() {
+            Some(Limit::GracePeriod)
+        } else if now >= budget.deadline {
+            Some(Limit::DrainTimeout)
+        } else {
+            (now.since(moved) >= budget.stall_timeout()).then_some(Limit::StallTimeout)
+        };
+        let only_fin = last.bytes == 0 && took >= times::FIN;
+        let so_far = Flushed { first, last, took, limit: limit.filter(|_| last.bytes > 0) };
+        if called.is_none_or(|called| now.since(called) >= times::REPEAT) && context.has_sigterm() {
+            called = Some(now);
             on_sigterm(so_far);
         }
-        let only_fin = last.bytes == 0 && so_far.took >= times::FIN;
-        let stalled = now.since(moved) >= context.options.stall_timeout;
-        // SIGTERM may have come during the flush. The margin of the grace period has time for the FINs.
-        let must_leave = context.must_leave() && so_far.took >= times::FIN;
-        if last.is_idle() || only_fin || stalled || must_leave || so_far.took >= limit {
+        if last.is_idle() || only_fin || limit.is_some() {
             return so_far;
         }
         context.world.sleep(sidecar.pause());

@@ -7,7 +7,7 @@ use log::info;
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
 use super::times;
-use crate::options::RestartPolicy;
+use crate::options::Form;
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
 
@@ -32,10 +32,19 @@ pub(super) fn is_here<'w, W: World>(
 /// Whether the proxy starts after all. A task can end before kubelet starts the container listed after it, and a pod whose proxy starts
 /// after the agent has left stays for ever.
 fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> bool {
-    if context.patience == Patience::Once || !sidecar.is_captured() {
+    if context.patience == Patience::Once {
         return false;
     }
-    info!("the pod's traffic is captured, but its proxy has not started yet; waiting for it");
+    let why = match context.options.form.form {
+        Form::Classic => context.options.form.reason(),
+        // A native sidecar starts before all main containers, and does not keep the pod.
+        Form::Native | Form::Absent | Form::Ambient => return false,
+        Form::Unknown if sidecar.is_captured() => "the pod's traffic is captured".to_owned(),
+        // Waiting costs nothing: a native agent does not keep the pod.
+        Form::Unknown if context.options.is_native() => "nothing tells whether the pod has a proxy".to_owned(),
+        Form::Unknown => return false,
+    };
+    info!("{why}, and no proxy has started yet; waiting for one");
     waits(context, sidecar, times::START)
 }
 
@@ -43,7 +52,7 @@ fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> b
 /// stay for the new one.
 fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
     let by_itself = !attempts.is_by_decision(context.world.now());
-    let kubelet_restarts = context.options.restart_policy == RestartPolicy::OnFailure && sidecar.is_in_a_pod();
+    let kubelet_restarts = context.options.restarts.may_restart_others() && sidecar.is_in_a_pod();
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;
     }
@@ -56,10 +65,12 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
     restarted
 }
 
-/// Waits until the proxy runs, at most for `time` and until SIGTERM, after which kubelet starts nothing. Returns whether it runs.
+/// Waits until the proxy runs, at most for `time` and until SIGTERM, after which kubelet starts nothing. A native agent gets SIGTERM when no
+/// regular container runs any more, and if another process has sent it, kubelet starts the agent again. Returns whether the proxy runs.
 fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
     let start = context.world.now();
-    while context.world.now().since(start) < time && !context.is_asked_to_leave() {
+    let is_over = || context.is_asked_to_leave() || context.options.is_native() && context.has_sigterm();
+    while context.world.now().since(start) < time && !is_over() {
         if sidecar.is_here() {
             return true;
         }

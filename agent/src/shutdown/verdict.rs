@@ -8,13 +8,13 @@ use std::path::Path;
 
 use drain::wire::Action;
 use log::warn;
-use pod::delivery::Held;
 use pod::pidfd::Exit;
 use serde::Serialize;
 
 use super::attempts::Attempts;
 use super::context::TaskEnd;
 use super::limit::Limit;
+use super::loss::Loss;
 use crate::options::{Options, Verb};
 use crate::os::log::raw;
 
@@ -53,12 +53,12 @@ pub struct Verdict {
     pub decided: String,
     /// What was tried.
     pub attempts: Attempts,
-    /// From the end of the task to the end of the proxy.
-    pub drain: Duration,
+    /// From the end of the task to the end of the proxy. `None` if the proxy had ended before, or has not ended.
+    pub drain: Option<Duration>,
     /// From the end of the proxy to the end of the flush.
     pub flush: Duration,
     /// What was not delivered.
-    pub undelivered: Held,
+    pub undelivered: Loss,
     /// The limit that ended the drain with data undelivered.
     pub limit: Option<Limit>,
     /// What a user can do about what went wrong, as a sentence.
@@ -86,6 +86,7 @@ struct Line<'a> {
     undelivered: Undelivered,
     limit: Option<Limit>,
     advice: Option<&'a str>,
+    warnings: &'a [String],
 }
 
 /// One entry of `rungs`: a route that was tried.
@@ -96,9 +97,17 @@ struct Attempt {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Undelivered {
     connections: u32,
     bytes: u64,
+    at_least: bool,
+}
+
+impl From<Loss> for Undelivered {
+    fn from(loss: Loss) -> Self {
+        Self { connections: loss.held.connections, bytes: loss.held.bytes, at_least: loss.at_least }
+    }
 }
 
 /// The line of JSON if the agent did nothing.
@@ -107,6 +116,7 @@ struct RefusalLine<'a> {
     version: &'static str,
     proxy: ProxyOutcome,
     refused: &'a [Reason<'a>],
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -119,27 +129,25 @@ struct Reason<'a> {
 impl Verdict {
     /// Writes the verdict on `task` to stderr and to kubelet's file.
     pub fn publish(&self, task: &TaskEnd, options: &Options) {
-        raw(&self.line(task));
+        raw(&self.line(task, &options.warnings));
         self.write_early(task, options);
     }
 
     /// Writes the verdict to kubelet's file only, as far as it is known: the agent may be killed before it is complete.
     pub fn write_early(&self, task: &TaskEnd, options: &Options) {
-        match (options.termination_log.as_deref(), options.verb) {
-            // The agent runs in the main container, and the default file is for the message of the task.
-            (None, Verb::Exec | Verb::Wait | Verb::Complete) => {}
-            (path, _) => write_message(&self.line(task), path),
-        }
+        write_message(&self.line(task, &options.warnings), options);
     }
 
-    /// The line of JSON, with its line end. Kubelet would truncate a longer one, which would then not be JSON.
+    /// The line of JSON, with its line end. Kubelet would truncate a longer one, which would then not be JSON: first the attempts are left
+    /// out, then the warnings, which the log has, too.
     #[must_use]
-    pub fn line(&self, task: &TaskEnd) -> String {
-        let line = self.to_json(task, true);
-        if line.len() > MAX_MESSAGE { self.to_json(task, false) } else { line }
+    pub fn line(&self, task: &TaskEnd, warnings: &[String]) -> String {
+        let fits = |line: &String| line.len() <= MAX_MESSAGE;
+        let lines = [true, false].into_iter().map(|with_attempts| self.to_json(task, with_attempts, warnings));
+        lines.into_iter().find(fits).unwrap_or_else(|| self.to_json(task, false, &[]))
     }
 
-    fn to_json(&self, task: &TaskEnd, with_attempts: bool) -> String {
+    fn to_json(&self, task: &TaskEnd, with_attempts: bool, warnings: &[String]) -> String {
         let (exit_code, signal) = task.exit_status();
         let ended = matches!(self.proxy, ProxyOutcome::Gone | ProxyOutcome::Left);
         let ms = |span: Duration| ended.then(|| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
@@ -157,37 +165,40 @@ impl Verdict {
             proxy: self.proxy,
             route: self.attempts.success().map(|route| route.to_string()),
             rungs: with_attempts.then(|| attempts.collect()),
-            drain_ms: ms(self.drain),
+            drain_ms: self.drain.and_then(ms),
             flush_ms: ms(self.flush),
-            undelivered: Undelivered { connections: self.undelivered.connections, bytes: self.undelivered.bytes },
+            undelivered: self.undelivered.into(),
             limit: self.limit,
             advice: self.advice.as_deref(),
+            warnings,
         })
     }
 }
 
 /// Writes the verdict of an agent that does nothing, for `reasons`, to stderr and to kubelet's file.
-pub fn refuse(reasons: &[String], termination_log: Option<&Path>) {
+pub fn refuse(reasons: &[String], options: &Options) {
     for reason in reasons {
         warn!("{reason}");
     }
-    let line = refusal_line(reasons);
+    let line = refusal_line(reasons, &options.warnings);
     raw(&line);
-    write_message(&line, termination_log);
+    write_message(&line, options);
 }
 
-/// The line of JSON, with its line end. A reason that would make it too long for kubelet is on stderr only.
-fn refusal_line(reasons: &[String]) -> String {
-    let line =
-        |refused: &[Reason<'_>]| to_line(&RefusalLine { version: drain::VERSION, proxy: ProxyOutcome::Untouched, refused });
+/// The line of JSON, with its line end. What would make it too long for kubelet is on stderr only.
+fn refusal_line(reasons: &[String], warnings: &[String]) -> String {
+    let line = |refused: &[Reason<'_>], warnings: &[String]| {
+        to_line(&RefusalLine { version: drain::VERSION, proxy: ProxyOutcome::Untouched, refused, warnings })
+    };
     let mut fitting = Vec::new();
     for reason in reasons {
         fitting.push(Reason { reason });
-        if line(&fitting).len() > MAX_MESSAGE {
+        if line(&fitting, &[]).len() > MAX_MESSAGE {
             fitting.pop();
         }
     }
-    line(&fitting)
+    let whole = line(&fitting, warnings);
+    if whole.len() > MAX_MESSAGE { line(&fitting, &[]) } else { whole }
 }
 
 fn to_line(value: &impl Serialize) -> String {
@@ -195,8 +206,17 @@ fn to_line(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() + "\n"
 }
 
+/// Writes `line` to the file that `options` name, or to kubelet's own.
+fn write_message(line: &str, options: &Options) {
+    match (options.termination_log.as_deref(), options.verb) {
+        // The agent runs in the main container, and the default file is for the message of the task.
+        (None, Verb::Exec | Verb::Wait | Verb::Complete) => {}
+        (path, _) => write_to(line, path),
+    }
+}
+
 /// Writes `line` to `path`, or to kubelet's own file.
-fn write_message(line: &str, path: Option<&Path>) {
+fn write_to(line: &str, path: Option<&Path>) {
     // Kubelet makes its file before the container starts. Without kubelet, the agent makes none in /dev.
     let (file, create) = path.map_or((Path::new(TERMINATION_LOG), false), |path| (path, true));
     let opened = OpenOptions::new().write(true).truncate(false).create(create).open(file);
@@ -225,31 +245,34 @@ mod tests {
     #[test]
     fn a_verdict_with_many_attempts_is_not_too_long_for_kubelet() {
         let task = TaskEnd::reported(Some("base"), Exit::Signal(9), Instant::default());
-        let verdict = |routes| {
+        let verdict = |routes, warnings: &[String]| {
             let mut attempts = Attempts::default();
             for port in 0..routes {
                 let refused = Failure::Refused { status: 400, reason: "x".repeat(100) };
                 attempts.record(Route::Filter(([127, 0, 0, 1], port).into()), Outcome::Failed(refused));
             }
             let (proxy, action) = (ProxyOutcome::Stays, Action::Quit);
-            let (drain, flush) = (Duration::from_secs(1), Duration::ZERO);
-            let (decided, undelivered) = ("a test".to_owned(), Held::default());
+            let (drain, flush) = (Some(Duration::from_secs(1)), Duration::ZERO);
+            let (decided, undelivered) = ("a test".to_owned(), Loss { at_least: true, ..Loss::default() });
             let (limit, advice) = (Some(Limit::GracePeriod), None);
-            Verdict { proxy, action, decided, attempts, drain, flush, undelivered, limit, advice }.line(&task)
+            Verdict { proxy, action, decided, attempts, drain, flush, undelivered, limit, advice }.line(&task, warnings)
         };
-        let (short, long) = (verdict(1), verdict(100));
+        let (short, long) = (verdict(1, &["careful".to_owned()]), verdict(100, &["careful".to_owned()]));
         assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");
         assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
         assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
-        assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null}\n"), "{short}");
-        assert!(long.contains(r#""rungs":null,"#) && long.len() <= MAX_MESSAGE, "{long}");
+        assert!(short.contains(r#""undelivered":{"connections":0,"bytes":0,"atLeast":true},"#), "{short}");
+        assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null,\"warnings\":[\"careful\"]}\n"), "{short}");
+        assert!(long.contains(r#""rungs":null,"#) && long.contains("careful") && long.len() <= MAX_MESSAGE, "{long}");
+        let warned = verdict(1, &vec!["x".repeat(100); 100]);
+        assert!(warned.ends_with("\"warnings\":[]}\n") && warned.len() <= MAX_MESSAGE, "{warned}");
     }
 
     #[test]
     fn a_shorter_verdict_replaces_a_longer_one() {
         let path = std::env::temp_dir().join(format!("exeunt-verdict-{}", std::process::id()));
         for line in ["{}\n", "{\"proxy\":\"draining\"}\n", "{\"a\":1}\n"] {
-            write_message(line, Some(&path));
+            write_to(line, Some(&path));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
         }
         std::fs::remove_file(path).unwrap();
@@ -258,13 +281,15 @@ mod tests {
     #[test]
     fn reasons_that_do_not_fit_are_left_out() {
         let reasons = ["short".to_owned(), "\u{1}".repeat(1_000), "also short".to_owned()];
-        let line = refusal_line(&reasons);
+        let line = refusal_line(&reasons, &[]);
         assert!(
-            line.ends_with("\"proxy\":\"untouched\",\"refused\":[{\"reason\":\"short\"},{\"reason\":\"also short\"}]}\n"),
+            line.ends_with(
+                "\"proxy\":\"untouched\",\"refused\":[{\"reason\":\"short\"},{\"reason\":\"also short\"}],\"warnings\":[]}\n"
+            ),
             "{line}"
         );
         let many = vec!["x".repeat(100); 100];
-        let line = refusal_line(&many);
+        let line = refusal_line(&many, &["careful".to_owned()]);
         assert!((3_900..=MAX_MESSAGE).contains(&line.len()), "{}", line.len());
     }
 }

@@ -1,27 +1,36 @@
-//! The main containers, by their processes: when each starts, and when it has ended for good.
+//! The main containers, by their processes: which they are, when each starts, and when all have ended for good.
 
-use core::time::Duration;
-
-use log::info;
+use drain::time::Instant;
+use log::{info, warn};
 use pod::pidfd::Exit;
 
-use super::main_container::{MainContainer, clause, exit_of};
+use super::main_container::{MainContainer, clause};
 use super::missed_task::MissedTask;
 use super::phase::Phase;
 use super::starts::Starts;
-use super::state_dir::{Record, StateDir};
-use crate::options::{Options, RestartPolicy};
+use super::state_dir::StateDir;
+use super::times;
+use crate::options::Options;
+use crate::options::main_containers::{can_be_main, main_containers};
 use crate::os::World;
 use crate::os::log::DEFERRED;
-use crate::os::world::{Process, Source};
+use crate::os::world::Process;
 
 /// The main containers of the pod.
 #[derive(Debug)]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
-    policy: RestartPolicy,
+    pub(super) options: &'a Options,
     state_dir: &'a StateDir,
+    /// The name of the agent's own container.
+    own: Option<String>,
     pub(super) list: Vec<MainContainer<W::Process>>,
+    /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
+    pub(super) is_complete: bool,
+    /// When a main container that was not named as such was first seen while one that was named was missing.
+    stranger: Option<Instant>,
+    /// Whether the user knows of it.
+    has_warned: bool,
     pub(super) starts: Starts<'a, W>,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
@@ -36,36 +45,70 @@ impl<'a, W: World> Containers<'a, W> {
     /// The main containers that `options` name, with what an earlier run of the agent has recorded.
     #[must_use]
     pub fn new(world: &'a W, options: &'a Options, state_dir: &'a StateDir) -> Self {
-        let missed = MissedTask::new(world, options);
-        let mut starts = Starts::new(world);
-        let _ = starts.look();
+        let own = world.container(world.own_pid()).map(|container| container.name);
         let mut containers = Self {
             world,
-            policy: options.restart_policy,
+            options,
             state_dir,
+            own,
             list: Vec::new(),
-            starts,
-            missed,
+            is_complete: false,
+            stranger: None,
+            has_warned: false,
+            starts: Starts::new(world),
+            missed: MissedTask::new(world, options),
             evidence: None,
             is_terminated: false,
         };
-        for (place, name) in options.containers.iter().enumerate() {
-            containers.list.push(MainContainer {
-                name: name.clone(),
-                phase: Phase::Awaited,
-                instances: 0,
-                ended: None,
-                last: None,
-            });
-            let (phase, instances) = match options.pid {
-                Some(pid) => (Some(Phase::of_process(world, pid, None).unwrap_or(Phase::Ended(Exit::Unknown))), 0),
-                None => containers.recall(name),
-            };
-            if let Some(phase) = phase {
-                containers.enter(place, phase, instances);
+        if let Some(pid) = options.pid {
+            containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));
+            containers.enter(0, Phase::of_process(world, pid, None).unwrap_or(Phase::Ended(Exit::Unknown)));
+            containers.is_complete = true;
+        } else if options.containers.is_empty() {
+            for name in state_dir.containers() {
+                containers.add(&name);
             }
+            containers.learn(&options.regular);
+        } else {
+            for name in &options.containers {
+                containers.add(name);
+            }
+            containers.is_complete = true;
         }
         containers
+    }
+
+    /// Takes the names of the `regular` containers of the pod, as Envoy tells them. What the user has named counts before that.
+    pub fn learn(&mut self, regular: &[String]) {
+        if self.is_complete || regular.is_empty() {
+            return;
+        }
+        let names = main_containers(regular, self.own.as_deref());
+        info!("the main containers are {}, as Envoy tells", names.join(", "));
+        // The others are init containers and native sidecars.
+        self.list.retain(|container| names.contains(&container.name));
+        for name in &names {
+            self.add(name);
+        }
+        self.is_complete = true;
+    }
+
+    /// Takes the containers that were seen for all there are, because nobody names them.
+    pub fn take_those_seen(&mut self) {
+        info!("Envoy does not name the containers of the pod: those that were seen are the main ones");
+        self.is_complete = true;
+    }
+
+    /// Whether the main containers are known.
+    #[must_use]
+    pub const fn are_known(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Whether at least one was seen, and all that were seen have ended for good.
+    #[must_use]
+    pub fn have_all_seen_ended(&self) -> bool {
+        !self.list.is_empty() && self.list.iter().all(MainContainer::has_ended)
     }
 
     /// How it is known that all have ended, as a clause of the verdict.
@@ -82,130 +125,114 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Asks again for the exit status of those that were not reaped in time.
     pub fn update_exit_status(&mut self) {
-        for container in &mut self.list {
-            let status = container.last.as_ref().map(|process| process.exit(Duration::ZERO));
-            if let (Phase::Ended(exit @ Exit::Unknown), Some(status)) = (&mut container.phase, status) {
-                *exit = status;
-            }
-        }
+        self.list.iter_mut().for_each(MainContainer::update_exit);
     }
 
     /// The container that the verdict names, and how it has ended: the first that failed, else the first.
     #[must_use]
-    pub fn primary(&self) -> (&str, Exit) {
-        let exit =
-            |container: &MainContainer<W::Process>| if let Phase::Ended(exit) = container.phase { exit } else { Exit::Unknown };
+    pub fn primary(&self) -> (Option<&str>, Exit) {
+        let exit = |container: &MainContainer<W::Process>| container.exit().unwrap_or(Exit::Unknown);
         let failed = self.list.iter().find(|container| !matches!(exit(container), Exit::Code(0)));
-        failed.or(self.list.first()).map_or(("", Exit::Unknown), |container| (container.name.as_str(), exit(container)))
-    }
-
-    /// The phase of `name` that follows from the records of an earlier run, and how many instances have ended.
-    fn recall(&mut self, name: &str) -> (Option<Phase<W::Process>>, u32) {
-        match self.state_dir.recall(name) {
-            Some(Record::Ended(exit)) => {
-                self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
-                (Some(Phase::Ended(exit)), 0)
-            }
-            Some(Record::Between { instances, exit }) => (
-                Phase::running(self.world, name, None)
-                    .or_else(|| Some(Phase::after(exit, self.policy, instances, self.world.now()))),
-                instances,
-            ),
-            Some(Record::Seen { instances }) => {
-                if let Some(running) = Phase::running(self.world, name, None) {
-                    return (Some(running), instances);
-                }
-                // It ended while no agent ran. Kubelet may have restarted it at once, and that instance may have ended too.
-                let instances = instances.saturating_add(2);
-                (Some(Phase::after(Exit::Unknown, self.policy, instances, self.world.now())), instances)
-            }
-            None => (None, 0),
-        }
+        let Some(container) = failed.or(self.list.first()) else { return (None, Exit::Unknown) };
+        let name = if self.options.pid.is_some() { self.options.container() } else { Some(container.name.as_str()) };
+        (name, exit(container))
     }
 
     /// Looks at each of them once.
     pub(super) fn look(&mut self) {
-        let now = self.world.now();
-        for place in 0..self.list.len() {
-            let Some(container) = self.list.get(place) else { return };
-            let mut instances = container.instances;
-            let next = match &container.phase {
-                Phase::Ended(_) => None,
-                Phase::Running { process, tells, .. } => process.wait(Duration::ZERO).then(|| {
-                    let exit = exit_of(process, *tells, self.policy);
-                    // The signal to the filter comes first.
-                    info!(target: DEFERRED, "{} has ended ({})", container.name, clause(exit));
-                    instances = instances.saturating_add(1);
-                    Phase::after(exit, self.policy, instances, self.world.now())
-                }),
-                Phase::Awaited | Phase::Between { .. } => Phase::running(self.world, &container.name, container.ended.as_deref())
-                    .or_else(|| container.phase.was_the_last(now, self.world.terminated_at(Source::Kernel).is_some())),
-            };
-            if let Some(next) = next {
-                self.enter(place, next, instances);
+        if !self.is_complete {
+            for name in self.strangers() {
+                self.add(&name);
             }
         }
+        for place in 0..self.list.len() {
+            let next = self.list.get_mut(place).and_then(|container| container.look(self.world, &self.options.restarts));
+            if let Some(next) = next {
+                self.enter(place, next);
+            }
+        }
+        self.check_names();
     }
 
     /// Puts the container at `place` into the phase `next`, and records it.
-    pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>, instances: u32) {
+    pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>) {
         let Some(container) = self.list.get_mut(place) else { return };
-        container.instances = instances;
-        match &next {
+        let is_restart = container.enter(next);
+        let name = &container.name;
+        match &container.phase {
             Phase::Running { process, .. } => {
-                container.last = None;
-                info!("watching {}, process {}", container.name, process.pid());
-                self.state_dir.record(&container.name, Record::Seen { instances });
-            }
-            Phase::Between { exit, until } => {
-                self.state_dir.record(&container.name, Record::Between { instances, exit: *exit });
-                match until {
-                    None => info!("{} has not ended for good: kubelet restarts it", container.name),
-                    Some(until) => info!(
-                        "{} has not ended for good: kubelet may restart it within {} s",
-                        container.name,
-                        until.since(self.world.now()).as_secs()
-                    ),
+                info!("watching {name}, process {}", process.pid());
+                if is_restart {
+                    info!("kubelet restarts {name} after an end of this kind, so it will again");
                 }
             }
-            Phase::Ended(exit) => self.state_dir.record(&container.name, Record::Ended(*exit)),
+            // The signal to the filter comes first.
+            Phase::Ended(exit) => info!(target: DEFERRED, "{name} has ended ({})", clause(*exit)),
+            Phase::Between { exit, until } => match until {
+                None => info!("{name} has ended ({}), but not for good: kubelet restarts it", clause(*exit)),
+                Some(until) => info!(
+                    "{name} has ended ({}), perhaps not for good: kubelet may restart it within {} s",
+                    clause(*exit),
+                    until.since(self.world.now()).as_secs()
+                ),
+            },
             Phase::Awaited => {}
         }
-        if let Phase::Running { process, instance, .. } = core::mem::replace(&mut container.phase, next) {
-            container.last = Some(process);
-            container.ended = instance;
+        if let Some(record) = container.record() {
+            self.state_dir.record(name, &record);
+        }
+    }
+
+    /// Adds the container `name` to the list, with what an earlier run has recorded of it.
+    fn add(&mut self, name: &str) {
+        if self.list.iter().any(|container| container.name == name) {
+            return;
+        }
+        let mut container = MainContainer::awaited(name.to_owned());
+        let history = self.state_dir.recall(name).filter(|_| self.options.pid.is_none());
+        let phase = history.map(|history| container.recall(&history, self.world, &self.options.restarts));
+        self.list.push(container);
+        if let Some(phase) = phase {
+            if matches!(phase, Phase::Ended(_)) {
+                self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
+            }
+            self.enter(self.list.len() - 1, phase);
+        }
+    }
+
+    /// Containers that run and can be main ones, and that are not in the list.
+    fn strangers(&self) -> Vec<String> {
+        let roots = self.world.processes().into_iter().filter(|process| process.parent == 0 && process.state != b'Z');
+        let mut names: Vec<String> = roots.filter_map(|root| self.world.container(root.pid)).map(|it| it.name).collect();
+        names.sort();
+        names.dedup();
+        let is_known = |name: &String| self.own.as_ref() == Some(name) || self.list.iter().any(|known| known.name == *name);
+        names.retain(|name| can_be_main(name) && !is_known(name));
+        names
+    }
+
+    /// Says once what is there if a container that was named is missing while others run: its name may be wrong.
+    fn check_names(&mut self) {
+        let is_missing = self.list.iter().any(|container| matches!(container.phase, Phase::Awaited));
+        if self.options.containers.is_empty() || self.has_warned || !is_missing {
+            return;
+        }
+        let strangers = self.strangers();
+        if strangers.is_empty() {
+            self.stranger = None;
+            return;
+        }
+        let now = self.world.now();
+        if now.since(*self.stranger.get_or_insert(now)) >= times::WRONG_NAME {
+            self.has_warned = true;
+            warn!(
+                "no container called {} has started, but {} runs: is --container right? Without it all regular containers count",
+                self.missing(),
+                strangers.join(", ")
+            );
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::os::Linux;
-    use crate::testing::options;
-
-    #[test]
-    fn the_records_of_an_earlier_run_tell_how_long_to_wait_for_a_restart() {
-        let folder = std::env::temp_dir().join(format!("exeunt-containers-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let options = options("watch --container never-there --restart-policy OnFailure");
-        let world = Linux::new();
-        let until = |record| {
-            let state_dir = StateDir::new(Some(folder.clone()));
-            state_dir.record("never-there", record);
-            let containers = Containers::new(&world, &options, &state_dir);
-            match containers.list[0].phase {
-                Phase::Between { until, .. } => until.map(|until| until.since(world.now())),
-                ref other => panic!("{other:?}"),
-            }
-        };
-        let failed = Record::Between { instances: 5, exit: Exit::Code(1) };
-        assert_eq!(until(failed), None, "kubelet restarts it");
-        // Kubelet's back-off before the fifth restart is 80 s, before the second one 10 s.
-        assert!(until(Record::Between { instances: 5, exit: Exit::Unknown }).unwrap() > Duration::from_secs(80));
-        let restarted_at_once = until(Record::Seen { instances: 3 }).unwrap();
-        assert!(restarted_at_once > Duration::from_secs(80), "another instance started at once and ended too");
-        assert!(until(Record::Seen { instances: 0 }).unwrap() > Duration::from_secs(10));
-        std::fs::remove_dir_all(folder).unwrap();
-    }
-}
+mod tests;

@@ -2,14 +2,19 @@
 
 use core::time::Duration;
 
+use drain::time::Instant;
 use pod::pidfd::Exit;
 
 use super::phase::Phase;
+use super::restart;
+use super::state_dir::{Event, History, Record};
 use super::times;
-use crate::options::RestartPolicy;
-use crate::os::world::Process;
+use crate::options::Restarts;
+use crate::options::restarts::Then;
+use crate::os::World;
+use crate::os::world::{Process, Source};
 
-/// One main container.
+/// One main container. `P` is a handle of a process.
 #[derive(Debug)]
 pub(super) struct MainContainer<P> {
     pub(super) name: String,
@@ -21,18 +26,134 @@ pub(super) struct MainContainer<P> {
     /// The process of the last instance that the agent saw end. It is kept because closing its pidfd is a system call, and because the
     /// exit status may come late.
     pub(super) last: Option<P>,
+    /// The ends after which kubelet has restarted it. It will do so again: neither a policy nor a rule changes.
+    restarted_after: Vec<Exit>,
 }
 
-/// How `process` has ended, as soon as the kernel tells it.
-pub(super) fn exit_of(process: &impl Process, tells: bool, policy: RestartPolicy) -> Exit {
+// === impl MainContainer ===
+
+impl<P: Process> MainContainer<P> {
+    /// One that was never seen.
+    pub(super) const fn awaited(name: String) -> Self {
+        Self { name, phase: Phase::Awaited, instances: 0, ended: None, last: None, restarted_after: Vec::new() }
+    }
+
+    /// Whether it has ended for good.
+    pub(super) const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// How it has ended, if it has ended for good.
+    pub(super) const fn exit(&self) -> Option<Exit> {
+        if let Phase::Ended(exit) = self.phase { Some(exit) } else { None }
+    }
+
+    /// Asks again how it has ended: the last process may have been reaped late.
+    pub(super) fn update_exit(&mut self) {
+        let exit = self.last.as_ref().map(|process| process.exit(Duration::ZERO));
+        if let (Phase::Ended(known @ Exit::Unknown), Some(exit)) = (&mut self.phase, exit) {
+            *known = exit;
+        }
+    }
+
+    /// The next phase, if it has changed.
+    pub(super) fn look<W: World<Process = P>>(&mut self, world: &W, restarts: &Restarts) -> Option<Phase<P>> {
+        match &self.phase {
+            Phase::Ended(_) => None,
+            Phase::Running { process, tells, .. } => {
+                if !process.wait(Duration::ZERO) {
+                    return None;
+                }
+                let exit = exit_of(process, *tells, restarts.depend_on_exit(&self.name));
+                self.instances = self.instances.saturating_add(1);
+                Some(self.after(exit, restarts, world.now()))
+            }
+            Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
+                .or_else(|| self.phase.was_the_last(world.now(), world.terminated_at(Source::Kernel).is_some())),
+        }
+    }
+
+    /// The next phase if an instance was started and has ended, both unseen.
+    pub(super) fn after_unseen(&mut self, restarts: &Restarts, now: Instant) -> Phase<P> {
+        self.instances = self.instances.saturating_add(1);
+        self.after(Exit::Unknown, restarts, now)
+    }
+
+    /// Enters the phase `next`. Returns whether this shows for the first time that kubelet restarts it after an end of this kind.
+    pub(super) fn enter(&mut self, next: Phase<P>) -> bool {
+        let restarted = matches!(next, Phase::Running { .. });
+        if restarted {
+            self.last = None;
+        }
+        let before = core::mem::replace(&mut self.phase, next);
+        match before {
+            Phase::Running { process, instance, .. } => {
+                self.last = Some(process);
+                self.ended = instance;
+                false
+            }
+            Phase::Between { exit, until: Some(_) } if restarted => self.learn(exit),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => false,
+        }
+    }
+
+    /// What an earlier run of the agent knew of it.
+    pub(super) fn recall<W: World<Process = P>>(&mut self, history: &History, world: &W, restarts: &Restarts) -> Phase<P> {
+        let Record { instances, instance, event } = &history.last;
+        (self.instances, self.restarted_after) = (*instances, history.restarted_after.clone());
+        let running = match event {
+            // A process that `kubectl exec` started in the instance can outlive it.
+            Event::Ended(_) => Phase::running(world, &self.name, instance.as_deref()),
+            Event::Seen | Event::Between(_) => Phase::running(world, &self.name, None),
+        };
+        if let Some(running) = running {
+            return running;
+        }
+        self.ended.clone_from(instance);
+        match *event {
+            Event::Ended(exit) => Phase::Ended(exit),
+            Event::Between(exit) => self.after(exit, restarts, world.now()),
+            Event::Seen => {
+                // It ended while no agent ran. Kubelet may have restarted it at once, and that instance may have ended too.
+                self.instances = self.instances.saturating_add(2);
+                self.after(Exit::Unknown, restarts, world.now())
+            }
+        }
+    }
+
+    /// Its record in its present phase. `None` if there is nothing to record.
+    pub(super) fn record(&self) -> Option<Record> {
+        let (instance, event) = match &self.phase {
+            Phase::Awaited => return None,
+            Phase::Running { instance, .. } => (instance, Event::Seen),
+            Phase::Between { exit, .. } => (&self.ended, Event::Between(*exit)),
+            Phase::Ended(exit) => (&self.ended, Event::Ended(*exit)),
+        };
+        Some(Record { instances: self.instances, instance: instance.clone(), event })
+    }
+
+    /// The phase after the end of its last instance by `exit`.
+    fn after(&self, exit: Exit, restarts: &Restarts, now: Instant) -> Phase<P> {
+        let told = restarts.then(&self.name, exit);
+        let then = if told == Then::Unknown && self.restarted_after.contains(&exit) { Then::Restart } else { told };
+        Phase::after(exit, restart::after(then, self.instances, restarts.wait), now)
+    }
+
+    fn learn(&mut self, exit: Exit) -> bool {
+        let is_new = exit != Exit::Unknown && !self.restarted_after.contains(&exit);
+        if is_new {
+            self.restarted_after.push(exit);
+        }
+        is_new
+    }
+}
+
+/// How `process` has ended, as soon as the kernel tells it. Where something depends on it, it is worth a longer wait.
+fn exit_of(process: &impl Process, tells: bool, depends: bool) -> Exit {
     if !tells {
         return Exit::Unknown;
     }
-    let patience: Duration = match policy {
-        RestartPolicy::Never => times::REAPING,
-        RestartPolicy::OnFailure => times::REAPING_TO_DECIDE,
-    };
-    process.exit(patience)
+    process.exit(if depends { times::REAPING_TO_DECIDE } else { times::REAPING })
 }
 
 /// How a process has ended, as a clause of a message.

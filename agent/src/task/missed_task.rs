@@ -36,7 +36,9 @@ const STARTED_UNSEEN: &str = "kubelet has started it, and it had ended before th
 pub(super) enum Judgement {
     /// Wait: it may still start.
     Wait,
-    /// Count it as ended, by this evidence.
+    /// It was started and has ended, by this evidence.
+    Unseen(&'static str),
+    /// It has ended for good, by this evidence.
     Ended(String),
     /// Leave, for this reason: that loses nothing.
     Leave(&'static str),
@@ -64,8 +66,10 @@ pub(super) struct MissedTask<'a, W: World> {
 /// The main containers, by name, as far as a judgement needs them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'n> {
-    /// Those that were never seen.
-    pub(super) missing: &'n [&'n str],
+    /// What is missing, for a message.
+    pub(super) missing: &'n str,
+    /// Those that were never seen. Empty while nobody has named the main containers.
+    pub(super) unseen: &'n [&'n str],
     /// Those that have ended for good.
     pub(super) ended: &'n [&'n str],
 }
@@ -92,7 +96,7 @@ impl<'a, W: World> MissedTask<'a, W> {
 
     /// What to do about the containers that are missing, by what `starts` has seen.
     pub(super) fn judge(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Judgement {
-        let missing = names.missing.join(", ");
+        let missing = names.missing;
         if !self.has_asked {
             self.has_asked = true;
             if self.filter_knows() {
@@ -105,9 +109,9 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
         let now = self.world.now();
         let waited = duration::display(Duration::from_secs(now.since(self.start).as_secs()));
-        if let Some(evidence) = self.counted(starts, names, now) {
-            info!("no sign of {missing} after {waited}; it counts as ended, because {evidence}");
-            return Judgement::Ended(evidence);
+        if let Some(evidence) = self.counted(starts, names) {
+            info!("no sign of {missing} after {waited}, but {evidence}");
+            return Judgement::Unseen(evidence);
         }
         if now < self.due {
             return Judgement::Wait;
@@ -118,6 +122,7 @@ impl<'a, W: World> MissedTask<'a, W> {
         match &judgement {
             Judgement::Wait => info!("no sign of {missing} after {waited}; still waiting, because nothing shows that it has run"),
             Judgement::Ended(evidence) => info!("no sign of {missing} after {waited}; it counts as ended, because {evidence}"),
+            Judgement::Unseen(evidence) => info!("no sign of {missing} after {waited}, but {evidence}"),
             Judgement::Leave(why) => info!("no sign of {missing} after {waited}; leaving, because {why}"),
         }
         judgement
@@ -140,20 +145,24 @@ impl<'a, W: World> MissedTask<'a, W> {
         self.world.now().since(starts.batch().at)
     }
 
-    /// The evidence that was counted, as a clause.
-    fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>, now: Instant) -> Option<String> {
-        let (creations, batch) = (starts.creations()?, starts.batch());
-        if usize::try_from(creations.count).is_ok_and(|count| count < names.missing.len()) || self.since(starts) < times::SETTLED
-        {
-            return None;
-        }
-        if self.envoy.is_none() && now >= self.question {
+    /// The names of the regular containers, which Envoy tells. It is asked once kubelet has created a container: the proxy's, perhaps.
+    pub(super) fn regular(&mut self, starts: &Starts<'_, W>) -> Option<&[String]> {
+        let now = self.world.now();
+        let may_tell = starts.creations().is_none_or(|creations| creations.count > 0 || now >= self.due);
+        if self.envoy.is_none() && may_tell && now >= self.question && self.since(starts) >= times::SETTLED {
             self.question = now + times::ENVOY_PAUSE;
             self.envoy = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL);
         }
-        let envoy = self.envoy.as_ref().filter(|envoy| !envoy.regular().is_empty())?;
+        self.envoy.as_ref().map(Metadata::regular).filter(|regular| !regular.is_empty())
+    }
+
+    /// The evidence that was counted, as a clause.
+    fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
+        let (creations, batch) = (starts.creations()?, starts.batch());
+        self.regular(starts)?;
+        let envoy = self.envoy.as_ref()?;
         let evidence = evidence::weigh(&Facts {
-            missing: names.missing,
+            missing: names.unseen,
             ended: names.ended,
             regular: envoy.regular(),
             own: starts.own_name(),
@@ -179,7 +188,7 @@ impl<'a, W: World> MissedTask<'a, W> {
             Evidence::Created => times::NOT_REFUSED,
             Evidence::Started => times::SETTLED,
         };
-        (self.since(starts) >= needed).then(|| STARTED_UNSEEN.to_owned())
+        (self.since(starts) >= needed).then_some(STARTED_UNSEEN)
     }
 
     /// The evidence that the main container was started before the agent, as a clause.

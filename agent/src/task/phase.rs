@@ -3,8 +3,7 @@
 use drain::time::Instant;
 use pod::pidfd::Exit;
 
-use super::restart::{self, Next};
-use crate::options::RestartPolicy;
+use super::restart::Next;
 use crate::os::World;
 use crate::os::world::Process;
 
@@ -43,14 +42,9 @@ impl<P: Process> Phase<P> {
         matches!(self, Self::Awaited)
     }
 
-    /// Whether it has ended for good.
-    pub(super) const fn is_ended(&self) -> bool {
-        matches!(self, Self::Ended(_))
-    }
-
-    /// The phase after the end, by `exit`, of the last of `instances`.
-    pub(super) fn after(exit: Exit, policy: RestartPolicy, instances: u32, now: Instant) -> Self {
-        match restart::after(exit, policy, instances) {
+    /// The phase after an end by `exit`, if `next` follows it.
+    pub(super) fn after(exit: Exit, next: Next, now: Instant) -> Self {
+        match next {
             Next::Nothing => Self::Ended(exit),
             Next::Restart => Self::Between { exit, until: None },
             Next::RestartWithin(time) => Self::Between { exit, until: Some(now + time) },
@@ -82,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_failed_container_has_ended_for_good_once_kubelet_ends_the_pod() {
-        let failed = Phase::after(Exit::Code(1), RestartPolicy::OnFailure, 3, NOW);
+        let failed = Phase::after(Exit::Code(1), Next::Restart, NOW);
         assert!(failed.was_the_last(NOW + Duration::from_hours(1), false).is_none(), "kubelet restarts it");
         assert!(matches!(failed.was_the_last(NOW, true), Some(Phase::Ended(Exit::Code(1)))));
         assert!(Phase::Awaited.was_the_last(NOW, true).is_none(), "a task that was never seen has not ended");
@@ -90,7 +84,7 @@ mod tests {
 
     #[test]
     fn an_unknown_end_is_the_last_after_the_back_off_and_not_before() {
-        let unknown = Phase::after(Exit::Unknown, RestartPolicy::OnFailure, 1, NOW);
+        let unknown = Phase::after(Exit::Unknown, Next::RestartWithin(Duration::from_secs(10)), NOW);
         let Phase::Between { until: Some(until), .. } = unknown else { panic!("{unknown:?}") };
         assert!(until > NOW);
         assert!(unknown.was_the_last(NOW, false).is_none());

@@ -2,28 +2,27 @@
 
 use core::time::Duration;
 
-use pod::pidfd::Exit;
-
 use super::times;
-use crate::options::RestartPolicy;
+use crate::options::restarts::Then;
 
 /// What follows the end of an instance of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Nothing: the container has ended for good.
     Nothing,
-    /// Kubelet restarts it for certain.
+    /// Kubelet restarts it for certain, alone or with all others.
     Restart,
     /// If kubelet restarts it, then within this time.
     RestartWithin(Duration),
 }
 
-/// What follows if `instances` of a container have ended, the last one by `exit`.
-pub(super) fn after(exit: Exit, policy: RestartPolicy, instances: u32) -> Next {
-    match (policy, exit) {
-        (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, Exit::Code(0)) => Next::Nothing,
-        (RestartPolicy::OnFailure, Exit::Unknown) => Next::RestartWithin(back_off(instances) + times::LATENESS),
-        (RestartPolicy::OnFailure, Exit::Code(_) | Exit::Signal(_)) => Next::Restart,
+/// What follows if `instances` of a container have ended, by what kubelet does then. `wait` is how much longer than its back-off kubelet
+/// may take.
+pub(super) fn after(then: Then, instances: u32, wait: Duration) -> Next {
+    match then {
+        Then::Nothing => Next::Nothing,
+        Then::Restart | Then::RestartAll => Next::Restart,
+        Then::Unknown => Next::RestartWithin(back_off(instances) + wait),
     }
 }
 
@@ -40,26 +39,20 @@ fn back_off(instances: u32) -> Duration {
 mod tests {
     use super::*;
 
+    const WAIT: Duration = Duration::from_secs(7);
+
     #[test]
-    fn under_never_a_container_ends_for_good() {
-        for exit in [Exit::Code(0), Exit::Code(1), Exit::Signal(9), Exit::Unknown] {
-            assert_eq!(after(exit, RestartPolicy::Never, 1), Next::Nothing, "{exit:?}");
+    fn what_is_certain_needs_no_time() {
+        assert_eq!(after(Then::Nothing, 1, WAIT), Next::Nothing);
+        for then in [Then::Restart, Then::RestartAll] {
+            assert_eq!(after(then, 1, WAIT), Next::Restart, "{then:?}");
         }
     }
 
     #[test]
-    fn under_on_failure_a_failed_container_is_restarted() {
-        let next = |exit| after(exit, RestartPolicy::OnFailure, 1);
-        assert_eq!(next(Exit::Code(1)), Next::Restart);
-        assert_eq!(next(Exit::Signal(9)), Next::Restart, "also if the kernel killed it for its memory");
-        assert_eq!(next(Exit::Code(0)), Next::Nothing);
-    }
-
-    #[test]
-    fn under_on_failure_an_unknown_end_can_be_followed_by_a_restart_within_the_back_off() {
+    fn what_is_not_known_shows_within_the_back_off() {
         for instances in [1, 2, 5] {
-            let within = back_off(instances) + times::LATENESS;
-            assert_eq!(after(Exit::Unknown, RestartPolicy::OnFailure, instances), Next::RestartWithin(within));
+            assert_eq!(after(Then::Unknown, instances, WAIT), Next::RestartWithin(back_off(instances) + WAIT));
         }
         let seconds = [1, 2, 3, 4, 5, 6, 7, 8, 100].map(|instances| back_off(instances).as_secs());
         assert_eq!(seconds, [0, 10, 20, 40, 80, 160, 300, 300, 300]);

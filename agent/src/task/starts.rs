@@ -67,7 +67,7 @@ impl<'a, W: World> Starts<'a, W> {
     pub(super) fn new(world: &'a W) -> Self {
         let own_pid = world.own_pid();
         let batch = Batch { count: 0, at: world.now(), last_id: Some(own_pid) };
-        Self {
+        let mut starts = Self {
             world,
             own: world.container(own_pid),
             own_pid,
@@ -78,7 +78,9 @@ impl<'a, W: World> Starts<'a, W> {
             jumps: Vec::new(),
             is_unclear: false,
             seen: Vec::new(),
-        }
+        };
+        let _ = starts.look();
+        starts
     }
 
     /// Looks. Returns whether a container may have started since the last look.

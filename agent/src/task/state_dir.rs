@@ -10,7 +10,7 @@
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use log::{info, warn};
 use pod::pidfd::Exit;
@@ -20,28 +20,42 @@ use pod::procfs::Procfs;
 const DONE: &str = "done";
 const PROXY: &str = "proxy";
 const SANDBOX: &str = "sandbox";
+/// Stands for the id of an instance that was not seen.
+const NO_INSTANCE: &str = "-";
 /// The prefix of the files of the containers.
 const MAIN: &str = "main-";
 /// It changes with every start of the machine (`proc_sys_kernel(5)`).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What is recorded of one main container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// How many of its instances have ended.
+    pub instances: u32,
+    /// Kubelet's id of the newest instance. `None` if that was never seen.
+    pub instance: Option<String>,
+    /// What has happened to that instance.
+    pub event: Event,
+}
+
+/// What has happened to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum Event {
     /// It was seen running.
-    Seen {
-        /// How many of its instances had ended before.
-        instances: u32,
-    },
-    /// An instance has ended, and kubelet can start another.
-    Between {
-        /// How many have ended.
-        instances: u32,
-        /// How the last one has ended.
-        exit: Exit,
-    },
-    /// It has ended for good.
+    Seen,
+    /// It has ended, and kubelet can start another.
+    Between(Exit),
+    /// It has ended, and the container has ended for good.
     Ended(Exit),
+}
+
+/// What is known of one main container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The newest record.
+    pub last: Record,
+    /// The ends that a restart followed.
+    pub restarted_after: Vec<Exit>,
 }
 
 /// The folder, if the pod has one.
@@ -80,27 +94,51 @@ impl StateDir {
         let Some(folder) = &self.folder else { return };
         let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
         for name in files.filter_map(|name| name.into_string().ok()) {
-            let record = name.strip_prefix(MAIN).and_then(|container| self.recall(container));
-            let unfinished = matches!(record, Some(Record::Seen { .. } | Record::Between { .. }));
-            if (unfinished || name == PROXY || name == SANDBOX)
-                && let Err(error) = fs::remove_file(folder.join(&name))
-            {
-                warn!("{} cannot be removed ({error}): the agent may end the proxy too early", folder.join(&name).display());
+            let history = name.strip_prefix(MAIN).and_then(|container| self.recall(container));
+            let unfinished = history.is_some_and(|history| !matches!(history.last.event, Event::Ended(_)));
+            if unfinished || name == PROXY || name == SANDBOX {
+                remove(folder, &name);
             }
         }
     }
 
-    /// The last record of `container`.
+    /// Removes all records of this sandbox: they are of instances that kubelet has replaced.
+    pub fn forget(&self) {
+        let Some(folder) = &self.folder else { return };
+        self.open.borrow_mut().retain(|(name, _)| name == SANDBOX);
+        for container in self.containers() {
+            remove(folder, &file_of(&container));
+        }
+        for name in [PROXY, DONE].into_iter().filter(|name| self.has(name)) {
+            remove(folder, name);
+        }
+    }
+
+    /// The containers with a record.
     #[must_use]
-    pub fn recall(&self, container: &str) -> Option<Record> {
-        let text = fs::read(self.folder.as_ref()?.join(file_of(container))).ok()?;
-        // The last line is incomplete if the agent was killed while it wrote.
-        String::from_utf8_lossy(&text).lines().rev().find_map(Record::parse)
+    pub fn containers(&self) -> Vec<String> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
+        let names = files.filter_map(|name| Some(name.to_str()?.strip_prefix(MAIN)?.to_owned()));
+        names.filter(|container| self.recall(container).is_some()).collect()
+    }
+
+    /// What is known of `container`.
+    #[must_use]
+    pub fn recall(&self, container: &str) -> Option<History> {
+        History::parse(&String::from_utf8_lossy(&self.read(&file_of(container))?))
     }
 
     /// Records `record` of `container`.
-    pub fn record(&self, container: &str, record: Record) {
+    pub fn record(&self, container: &str, record: &Record) {
         self.append(&file_of(container), &record.to_text());
+    }
+
+    /// Kubelet's id of the instance of the proxy that the agent saw last.
+    #[must_use]
+    pub fn proxy(&self) -> Option<String> {
+        let text = self.read(PROXY)?;
+        String::from_utf8_lossy(&text).lines().rev().map(str::trim).find(|line| !line.is_empty()).map(ToOwned::to_owned)
     }
 
     /// Whether the agent has seen the proxy.
@@ -109,9 +147,12 @@ impl StateDir {
         self.has(PROXY)
     }
 
-    /// Records that the agent has seen the proxy.
-    pub fn record_proxy(&self) {
-        self.append(PROXY, "seen\n");
+    /// Records that the agent has seen this instance of the proxy.
+    pub fn record_proxy(&self, instance: Option<&str>) {
+        let line = instance.unwrap_or(NO_INSTANCE);
+        if self.proxy().as_deref() != Some(line) {
+            self.append(PROXY, &format!("{line}\n"));
+        }
     }
 
     /// Whether an earlier run has completed the shutdown.
@@ -123,6 +164,10 @@ impl StateDir {
     /// Records that the shutdown is complete.
     pub fn record_done(&self) {
         self.append(DONE, "done\n");
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.as_ref()?.join(name)).ok()
     }
 
     fn has(&self, name: &str) -> bool {
@@ -151,27 +196,55 @@ impl StateDir {
     }
 }
 
+// === impl History ===
+
+impl History {
+    fn parse(text: &str) -> Option<Self> {
+        let (mut restarted_after, mut last): (_, Option<Record>) = (Vec::new(), None);
+        // The last line is incomplete if the agent was killed while it wrote.
+        for record in text.lines().filter_map(Record::parse) {
+            if let (Some(Event::Between(exit)), Event::Seen) = (last.map(|last| last.event), record.event)
+                && exit != Exit::Unknown
+            {
+                restarted_after.push(exit);
+            }
+            last = Some(record);
+        }
+        Some(Self { last: last?, restarted_after })
+    }
+}
+
 // === impl Record ===
 
 impl Record {
     fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        match *words.as_slice() {
-            ["seen", instances] => Some(Self::Seen { instances: instances.parse().ok()? }),
-            ["between", instances, ref exit @ ..] => {
-                Some(Self::Between { instances: instances.parse().ok()?, exit: exit_of(exit)? })
-            }
-            ["ended", ref exit @ ..] => Some(Self::Ended(exit_of(exit)?)),
-            _ => None,
-        }
+        let [event, instances, instance, ref exit @ ..] = *words.as_slice() else { return None };
+        let event = match event {
+            "seen" if exit.is_empty() => Event::Seen,
+            "between" => Event::Between(exit_of(exit)?),
+            "ended" => Event::Ended(exit_of(exit)?),
+            _ => return None,
+        };
+        let instance = (instance != NO_INSTANCE).then(|| instance.to_owned());
+        Some(Self { instances: instances.parse().ok()?, instance, event })
     }
 
-    fn to_text(self) -> String {
-        match self {
-            Self::Seen { instances } => format!("seen {instances}\n"),
-            Self::Between { instances, exit } => format!("between {instances}{}\n", text_of(exit)),
-            Self::Ended(exit) => format!("ended{}\n", text_of(exit)),
-        }
+    fn to_text(&self) -> String {
+        let Self { instances, instance, event } = self;
+        let instance = instance.as_deref().unwrap_or(NO_INSTANCE);
+        let (event, exit) = match *event {
+            Event::Seen => ("seen", String::new()),
+            Event::Between(exit) => ("between", text_of(exit)),
+            Event::Ended(exit) => ("ended", text_of(exit)),
+        };
+        format!("{event} {instances} {instance}{exit}\n")
+    }
+}
+
+fn remove(folder: &Path, name: &str) {
+    if let Err(error) = fs::remove_file(folder.join(name)) {
+        warn!("{} cannot be removed ({error}): the agent may end the proxy too early", folder.join(name).display());
     }
 }
 
@@ -207,65 +280,121 @@ fn sandbox() -> String {
 mod tests {
     use super::*;
 
+    fn record(instances: u32, event: Event) -> Record {
+        Record { instances, instance: Some("5b1c0f9e".to_owned()), event }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("exeunt-state_dir-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn last(state_dir: &StateDir, container: &str) -> Option<Record> {
+        state_dir.recall(container).map(|history| history.last)
+    }
+
     #[test]
     fn a_record_is_recalled() {
-        let folder = std::env::temp_dir().join(format!("exeunt-state_dir-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = folder("record");
         let state_dir = StateDir::new(Some(folder.clone()));
         assert_eq!((state_dir.recall("base"), state_dir.is_done()), (None, false));
         let exits = [Exit::Unknown, Exit::Code(3), Exit::Signal(9)];
-        let between = exits.map(|exit| Record::Between { instances: 7, exit });
-        for record in [Record::Seen { instances: 0 }].into_iter().chain(between).chain(exits.map(Record::Ended)) {
-            state_dir.record("base", record);
-            assert_eq!(state_dir.recall("base"), Some(record));
+        let events = [Event::Seen].into_iter().chain(exits.map(Event::Between)).chain(exits.map(Event::Ended));
+        let records = events.flat_map(|event| [record(7, event), Record { instance: None, ..record(0, event) }]);
+        for record in records {
+            state_dir.record("base", &record);
+            assert_eq!(last(&state_dir, "base"), Some(record));
         }
         state_dir.record_done();
         assert_eq!((state_dir.recall("other"), state_dir.is_done()), (None, true));
+        assert_eq!(state_dir.containers(), ["base"]);
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
+    fn the_ends_that_a_restart_followed_are_recalled() {
+        let text = "seen 0 aa\nbetween 1 aa code 42\nseen 1 bb\nbetween 2 bb\nseen 2 cc\nbetween 3 cc code 1\n";
+        let history = History::parse(text).unwrap();
+        assert_eq!(history.restarted_after, [Exit::Code(42)], "nothing has followed the 1, and an unknown end tells nothing");
+        assert_eq!(history.last.event, Event::Between(Exit::Code(1)));
+    }
+
+    #[test]
     fn an_incomplete_line_hides_no_other() {
-        let folder = std::env::temp_dir().join(format!("exeunt-state_dir-cut-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("main-base"), "\nseen 2\nended co").unwrap();
+        let folder = folder("cut");
+        fs::write(folder.join("main-base"), "\nseen 2 5b1c0f9e\nended 3 5b1c0f9e co").unwrap();
         let state_dir = StateDir::new(Some(folder.clone()));
-        assert_eq!(state_dir.recall("base"), Some(Record::Seen { instances: 2 }));
-        state_dir.record("base", Record::Ended(Exit::Code(0)));
-        assert_eq!(state_dir.recall("base"), Some(Record::Ended(Exit::Code(0))));
-        assert!(!state_dir.has_seen_proxy());
-        state_dir.record_proxy();
-        assert!(StateDir::new(Some(folder.clone())).has_seen_proxy());
+        assert_eq!(last(&state_dir, "base"), Some(record(2, Event::Seen)));
+        state_dir.record("base", &record(3, Event::Ended(Exit::Code(0))));
+        assert_eq!(last(&state_dir, "base"), Some(record(3, Event::Ended(Exit::Code(0)))));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_last_instance_of_the_proxy_is_recalled() {
+        let folder = folder("proxy");
+        let state_dir = StateDir::new(Some(folder.clone()));
+        assert_eq!((state_dir.has_seen_proxy(), state_dir.proxy()), (false, None));
+        for instance in ["00c0ffee", "00c0ffee", "11c0ffee"] {
+            state_dir.record_proxy(Some(instance));
+            let again = StateDir::new(Some(folder.clone()));
+            assert_eq!((again.has_seen_proxy(), again.proxy().as_deref()), (true, Some(instance)));
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_recalled_and_can_be_recorded_anew() {
+        let folder = folder("forget");
+        let state_dir = StateDir::new(Some(folder.clone()));
+        let ended = record(1, Event::Ended(Exit::Code(88)));
+        state_dir.record("base", &ended);
+        state_dir.record_proxy(Some("00c0ffee"));
+        state_dir.record_done();
+        state_dir.forget();
+        assert_eq!((state_dir.recall("base"), state_dir.has_seen_proxy(), state_dir.is_done()), (None, false, false));
+        state_dir.record("base", &ended);
+        assert_eq!(last(&StateDir::new(Some(folder.clone())), "base"), Some(ended));
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn in_a_new_sandbox_only_an_end_for_good_is_recalled() {
-        let folder = std::env::temp_dir().join(format!("exeunt-state_dir-sandbox-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = folder("sandbox");
         let inside = |sandbox| StateDir::in_sandbox(Some(folder.clone()), sandbox);
         let first = inside("a 1");
-        let seen = Record::Seen { instances: 1 };
-        first.record("seen", seen);
-        first.record("between", Record::Between { instances: 2, exit: Exit::Unknown });
-        first.record("ended", Record::Ended(Exit::Code(0)));
-        first.record_proxy();
+        let (seen, ended) = (record(1, Event::Seen), record(1, Event::Ended(Exit::Code(0))));
+        first.record("seen", &seen);
+        first.record("between", &record(2, Event::Between(Exit::Unknown)));
+        first.record("ended", &ended);
+        first.record_proxy(Some("00c0ffee"));
         let again = inside("a 1");
-        assert_eq!((again.recall("seen"), again.has_seen_proxy()), (Some(seen), true), "only the agent was restarted");
+        assert_eq!((last(&again, "seen"), again.has_seen_proxy()), (Some(seen.clone()), true), "only the agent was restarted");
         for state_dir in [inside("a 2"), inside("a 2")] {
             assert_eq!((state_dir.recall("seen"), state_dir.recall("between"), state_dir.has_seen_proxy()), (None, None, false));
-            assert_eq!(state_dir.recall("ended"), Some(Record::Ended(Exit::Code(0))));
+            assert_eq!(last(&state_dir, "ended"), Some(ended.clone()));
         }
-        inside("a 2").record("seen", seen);
-        assert_eq!(inside("a 2").recall("seen"), Some(seen));
+        inside("a 2").record("seen", &seen);
+        assert_eq!(last(&inside("a 2"), "seen"), Some(seen));
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn a_malformed_line_is_not_a_record() {
-        for text in
-            ["", "ended code", "ended code 256", "ended signal x", "seen", "seen twice", "seen 1 code 2", "between code 1"]
-        {
+        for text in [
+            "",
+            "ended",
+            "ended 1",
+            "ended 1 aa code",
+            "ended 1 aa code 256",
+            "ended 1 aa signal x",
+            "seen 1",
+            "seen twice aa",
+            "seen 1 aa code 2",
+            "between code 1",
+            "gone 1 aa",
+        ] {
             assert_eq!(Record::parse(text), None, "{text}");
         }
     }

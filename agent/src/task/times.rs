@@ -11,6 +11,11 @@ pub(super) const LOOK: Duration = Duration::from_millis(10);
 pub(super) const SLOW_LOOK: Duration = Duration::from_secs(5);
 /// How long after its creation a container can start. It takes 0.2 s, on an overloaded node seven.
 pub(super) const STARTING: Duration = Duration::from_secs(30);
+/// The longest pause between two looks for what shows that kubelet has restarted all containers.
+pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// How long a container that was named may be missing while others run, before the agent names those. Kubelet starts the containers of a pod
+/// one after the other.
+pub(super) const WRONG_NAME: Duration = Duration::from_secs(5);
 /// Without pidfd: how often the agent looks in `/proc` whether a process still exists.
 pub(super) const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(100);
 /// How long to wait for the exit status, which the kernel has once the runtime has reaped the process. That takes 2 ms, longer on a busy
@@ -26,9 +31,6 @@ pub(super) const REAPING_TO_DECIDE: Duration = Duration::from_secs(1);
 pub(super) const BACK_OFF: Duration = Duration::from_secs(10);
 /// The longest back-off (`MaxContainerBackOff`).
 pub(super) const MAX_BACK_OFF: Duration = Duration::from_mins(5);
-/// How much later than its back-off a container can start: kubelet looks every ten seconds.
-pub(super) const LATENESS: Duration = Duration::from_secs(10);
-
 // === a task that was never seen ===
 
 /// How often what the agent has seen is weighed.

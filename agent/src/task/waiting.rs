@@ -23,6 +23,8 @@ pub enum Waited {
     Running,
     /// The given time is over.
     TimeUp,
+    /// The process that was to be watched beside them has ended, or SIGTERM has come.
+    Interrupted,
     /// The agent can leave, because that loses nothing.
     Leave,
 }
@@ -32,44 +34,56 @@ pub enum Waited {
 impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
+        self.wait_beside(limit, None, false)
+    }
+
+    /// The same until `proxy`, a process beside them, has ended, or, with `or_sigterm`, until SIGTERM has come.
+    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, or_sigterm: bool) -> Waited {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
-            if self.is_any(|phase| matches!(phase, Phase::Awaited)) && self.world.terminated_at(Source::Kernel).is_some() {
-                info!(
-                    "SIGTERM before {} was seen: kubelet starts nothing any more",
-                    named(&self.list, Phase::is_awaited).join(", ")
-                );
-                self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
-                self.is_terminated = true;
-            }
-            if self.list.iter().all(|container| container.phase.is_ended()) {
+            if self.is_complete && self.list.iter().all(MainContainer::has_ended) {
                 return Waited::Ended;
+            }
+            if !self.are_seen() && self.world.terminated_at(Source::Kernel).is_some() {
+                info!("SIGTERM before {} was seen: kubelet starts nothing any more", self.missing());
+                (self.is_complete, self.is_terminated) = (true, true);
+                self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
+                continue;
+            }
+            if self.is_missing_one() {
+                match self.judge() {
+                    Judgement::Wait => {}
+                    Judgement::Unseen(evidence) => {
+                        self.count_as_unseen(evidence);
+                        continue;
+                    }
+                    Judgement::Ended(evidence) => {
+                        self.count_as_ended(evidence);
+                        continue;
+                    }
+                    Judgement::Leave(_) => return Waited::Leave,
+                }
+            }
+            let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
+            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
+                return Waited::Interrupted;
             }
             let left = end.map(|end| end.since(self.world.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Waited::TimeUp;
             }
-            self.sleep(left);
+            self.sleep(left, proxy);
         }
     }
 
-    /// Waits until each was seen, or counts as ended.
+    /// Waits until each was seen, or counts as ended. While nobody has named them, one that was seen is enough.
     pub fn wait_seen(&mut self) -> Waited {
         loop {
             match self.wait(Some(Duration::ZERO)) {
-                Waited::TimeUp => {}
+                Waited::TimeUp if self.are_seen() => return Waited::Running,
+                Waited::TimeUp => self.sleep(None, None),
                 other => return other,
-            }
-            let missing = named(&self.list, Phase::is_awaited);
-            if missing.is_empty() {
-                return Waited::Running;
-            }
-            let names = Names { missing: &missing, ended: &named(&self.list, Phase::is_ended) };
-            match self.missed.judge(&self.starts, names) {
-                Judgement::Wait => self.sleep(Some(self.missed.next(&self.starts))),
-                Judgement::Ended(evidence) => self.count_as_ended(evidence),
-                Judgement::Leave(_) => return Waited::Leave,
             }
         }
     }
@@ -80,30 +94,47 @@ impl<W: World> Containers<'_, W> {
         self.is_terminated
     }
 
-    /// Sleeps until something may have changed, at most for `limit`: one of those that run has ended, SIGTERM has come, or another container may
-    /// have started.
-    fn sleep(&mut self, limit: Option<Duration>) {
+    /// What to do about those that were never seen.
+    fn judge(&mut self) -> Judgement {
+        if !self.is_complete
+            && let Some(regular) = self.missed.regular(&self.starts)
+        {
+            let regular = regular.to_vec();
+            self.learn(&regular);
+        }
+        let named = |is: fn(&MainContainer<W::Process>) -> bool| {
+            let those = self.list.iter().filter(|container| is(container));
+            those.map(|container| container.name.as_str()).collect::<Vec<_>>()
+        };
+        let (unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
+        self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
+    }
+
+    /// Sleeps until something may have changed, at most for `limit`: one of those that run or `proxy` has ended, SIGTERM has come, or another
+    /// container may have started.
+    fn sleep(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>) {
         log::logger().flush();
-        let end = limit.map(|limit| self.world.now() + limit);
-        let awaits_start = self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
+        let begin = self.world.now();
+        let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
+        let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
+        let unwatched = is_unwatched.then_some(times::LOOK_WITHOUT_PIDFD);
+        let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
+        let limit = [limit, self.next_change().map(|at| at.since(begin)), judgement, unwatched].into_iter().flatten().min();
+        let running = self.list.iter().filter_map(|container| match &container.phase {
+            Phase::Running { process, .. } => Some(process),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
+        });
+        let processes: Vec<_> = running.chain(proxy).collect();
+        if !awaits_start {
+            return self.world.wait_any(&processes, limit);
+        }
         loop {
             let now = self.world.now();
-            let left = [end, self.next_change()].into_iter().flatten().map(|at| at.since(now)).min();
-            let unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
-            let looks = [unwatched.then_some(times::LOOK_WITHOUT_PIDFD), awaits_start.then(|| self.starts.pause())];
-            let pause = looks.into_iter().flatten().chain(left).min();
-            let running = self.list.iter().filter_map(|container| match &container.phase {
-                Phase::Running { process, .. } => Some(process),
-                Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
-            });
-            let running: Vec<_> = running.collect();
-            if !awaits_start {
-                return self.world.wait_any(&running, pause);
-            }
-            self.world.wait_start(&running, pause);
-            let slept = self.world.now().since(now);
-            let is_woken = pause.is_none_or(|pause| slept < pause);
-            if self.starts.look() || is_woken || unwatched || left.is_some_and(|left| slept >= left) {
+            let left = limit.map(|limit| limit.saturating_sub(now.since(begin)));
+            let pause = left.map_or(self.starts.pause(), |left| left.min(self.starts.pause()));
+            self.world.wait_start(&processes, Some(pause));
+            let is_woken = self.world.now().since(now) < pause;
+            if self.starts.look() || is_woken || left == Some(pause) {
                 return;
             }
         }
@@ -111,26 +142,54 @@ impl<W: World> Containers<'_, W> {
 
     /// When a phase ends by itself.
     fn next_change(&self) -> Option<Instant> {
-        let ends =
-            self.list.iter().map(|container| if let Phase::Between { until, .. } = &container.phase { *until } else { None });
-        ends.flatten().min()
+        let until = |container: &MainContainer<W::Process>| match container.phase {
+            Phase::Between { until, .. } => until,
+            Phase::Awaited | Phase::Running { .. } | Phase::Ended(_) => None,
+        };
+        self.list.iter().filter_map(until).min()
     }
 
     fn is_any(&self, is: impl Fn(&Phase<W::Process>) -> bool) -> bool {
         self.list.iter().any(|container| is(&container.phase))
     }
 
+    /// Whether each was seen. While nobody has named them, one that was seen is enough.
+    fn are_seen(&self) -> bool {
+        !self.list.is_empty() && !self.is_missing_one()
+    }
+
+    fn is_missing_one(&self) -> bool {
+        let none_is_known = !self.is_complete && self.list.is_empty();
+        none_is_known || self.list.iter().any(|container| matches!(container.phase, Phase::Awaited))
+    }
+
+    /// The names of those that were never seen.
+    pub(super) fn missing(&self) -> String {
+        if self.list.is_empty() {
+            return "a main container".to_owned();
+        }
+        let missing = self.list.iter().filter(|container| container.phase.is_awaited());
+        missing.map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Those that were never seen were started, and have ended. Nothing tells how.
+    fn count_as_unseen(&mut self, evidence: &str) {
+        self.evidence = Some(evidence.to_owned());
+        let (restarts, now) = (&self.options.restarts, self.world.now());
+        for place in 0..self.list.len() {
+            let unseen = self.list.get_mut(place).filter(|container| container.phase.is_awaited());
+            if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+                self.enter(place, next);
+            }
+        }
+    }
+
     fn count_as_ended(&mut self, evidence: String) {
         self.evidence = Some(evidence);
         for place in 0..self.list.len() {
             if self.list.get(place).is_some_and(|container| container.phase.is_awaited()) {
-                self.enter(place, Phase::Ended(Exit::Unknown), 0);
+                self.enter(place, Phase::Ended(Exit::Unknown));
             }
         }
     }
-}
-
-/// The names of those whose phase is so.
-fn named<P>(list: &[MainContainer<P>], is: impl Fn(&Phase<P>) -> bool) -> Vec<&str> {
-    list.iter().filter(|container| is(&container.phase)).map(|container| container.name.as_str()).collect()
 }

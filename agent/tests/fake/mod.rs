@@ -28,9 +28,10 @@ impl Proxy {
     /// The command of an agent beside this proxy.
     pub(crate) fn agent(&self, verb: &str) -> Command {
         let mut agent = Command::new(AGENT);
-        agent.args([verb, "--signal-address", "127.0.0.1", "--proxy-pid", &self.child.id().to_string()]);
-        for (name, port) in ["--signal-port", "--admin-port", "--status-port"].into_iter().zip(self.ports) {
-            agent.args([name, &port.to_string()]);
+        agent.args([verb, "--proxy-pid", &self.child.id().to_string(), "--admin-port", &self.ports[1].to_string()]);
+        if verb != "wait" {
+            let [signal, _, status, _] = self.ports.map(|port| port.to_string());
+            agent.args(["--signal-address", "127.0.0.1", "--signal-port", &signal, "--status-port", &status]);
         }
         agent
     }

@@ -1,7 +1,9 @@
 """A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
 
-Usage: proxy.py [filter=ok|foreign|drained|none] [admin=yes|no] [pilot=yes|no]
-Says on stdout where it listens, then what it was asked, then how many bytes its front listener was sent.
+Usage: proxy.py [filter=ok|foreign|drained|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
+An older filter takes no limits. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
+answers but pilot-agent's. A drained filter names the limit that has ended its drain. Says on stdout where it listens, then what it was
+asked, then how many bytes its front listener was sent.
 """
 
 import json
@@ -24,7 +26,17 @@ def say(*words):
 
 def leave():
     say("received", RECEIVED)
+    sys.stdout.flush()
     os._exit(0)
+
+
+def end_slowly():
+    """Closes the listeners of Envoy at once, as Envoy does, and ends later."""
+    for role in ("signal", "admin", "front"):
+        LISTENERS[role].shutdown(socket.SHUT_RDWR)
+        LISTENERS[role].close()
+    time.sleep(float(ROLES.get("end", 0)))
+    leave()
 
 
 def listen():
@@ -61,11 +73,17 @@ def filter_listener(connection, request, headers, body):
     if request == "POST /v1/complete":
         completion = json.loads(headers["x-exeunt-completion"])
         say("completion", headers.get("x-exeunt"), json.dumps(completion))
+        limits = [name for name in ("drainTimeoutMs", "stallTimeoutMs") if name in completion]
+        if ROLES.get("filter") == "older" and limits:
+            return answer(connection, 400, ["x-exeunt: 9.9.9"], f"{limits[0]}: is not a known field")
         unsent = completion["unsent"]
         QUIET = QUIET + 1 if unsent and unsent["connections"] == 0 and unsent["bytes"] == 0 else 0
-    answer(connection, 202, ["x-exeunt: 9.9.9"], json.dumps({"state": state, "sinceMs": 1, "version": "9.9.9"}))
+    status = {"state": state, "sinceMs": 1, "version": "9.9.9"}
+    if ROLES.get("filter") != "older":
+        status |= {"deadlineMs": 10_000, "drainTimeoutMs": 10_000, "stallTimeoutMs": 7_000, "limit": ROLES.get("limit")}
+    answer(connection, 202, ["x-exeunt: 9.9.9"], json.dumps(status))
     if QUIET == 2 and state == "draining":
-        leave()
+        end_slowly()
 
 
 def admin(connection, request, headers, body):
@@ -86,7 +104,10 @@ def pilot_agent(connection, request, headers, body):
 
 def serve(listener, handler):
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
         handler(connection, *read_request(connection))
 
 
@@ -94,7 +115,11 @@ def front(listener):
     """Takes in what the task sends, slowly."""
     global RECEIVED
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        time.sleep(float(ROLES.get("front", 0)))
         while piece := connection.recv(65536):
             RECEIVED += len(piece)
             time.sleep(0.002)
@@ -102,6 +127,7 @@ def front(listener):
 
 
 PORTS = {}
+LISTENERS = {}
 for role, handler, wanted in [
     ("signal", filter_listener, ROLES.get("filter", "ok") != "none"),
     ("admin", admin, ROLES.get("admin", "yes") == "yes"),
@@ -110,6 +136,7 @@ for role, handler, wanted in [
 ]:
     listener = listen()
     PORTS[role] = listener.getsockname()[1]
+    LISTENERS[role] = listener
     if not wanted:
         listener.close()
     elif handler:

@@ -95,9 +95,16 @@ impl Task {
 // === impl Agent ===
 
 impl Agent {
-    /// An agent that already watches `task` beside `proxy`.
+    /// An agent that already watches `task` beside `proxy`, in a pod with `restartPolicy: Never`.
     pub(crate) fn watch(proxy: &Proxy, task: &Task) -> Self {
-        let agent = Self::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]));
+        let agent = Self::start(proxy.agent("watch").args([
+            "--container",
+            "base",
+            "--restart-policy",
+            "Never",
+            "--pid",
+            &task.pid().to_string(),
+        ]));
         agent.until_watching()
     }
 
@@ -145,6 +152,18 @@ impl Agent {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it writes to the termination log before it has ended.
+    pub(crate) fn early_verdict(&self) -> String {
+        let began = std::time::Instant::now();
+        loop {
+            match std::fs::read_to_string(&self.termination_log) {
+                Ok(text) if text.ends_with("}\n") => return text,
+                _ => assert!(began.elapsed() < Duration::from_secs(10), "there is no verdict yet"),
+            }
+            thread::yield_now();
+        }
     }
 
     /// Waits for its end, with exit code 0 and nothing on stdout. Returns its stderr.

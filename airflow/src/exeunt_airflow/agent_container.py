@@ -22,12 +22,15 @@ from kubernetes.client import (
 
 from exeunt_airflow import grace_period
 from exeunt_airflow.container_names import AGENT
-from exeunt_airflow.settings import DRAIN_TIMEOUT, Settings
+from exeunt_airflow.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kubernetes.client import Configuration, V1PodSpec
 
     from exeunt_airflow.form import Form
+    from exeunt_airflow.main_containers import MainContainer
 
 # A restarted agent continues with what it finds here.
 _STATE_FOLDER = "/run/exeunt"
@@ -35,25 +38,28 @@ _STATE_FOLDER = "/run/exeunt"
 _UID = 65532
 
 
-def arguments(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings) -> list[str]:
-    """The agent's arguments, without those that are its defaults. `main` is `None` if kubelet tells the end of the task."""
+def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings) -> list[str]:
+    """The agent's arguments. `main` is empty if kubelet tells the end of the task."""
     words = ["watch"]
-    if main is not None:
-        words += ["--container", main]
+    for one in main:
+        words += ["--container", one.name]
     # Envoy tells the placement too, but the hook also gets pods without a proxy. There an agent that is told does not restart.
     words += ["--placement", form.agent]
-    if main is not None:
-        words += ["--restart-policy", spec.restart_policy or "Always", "--state-dir", _STATE_FOLDER]
+    if main:
+        words += [*_restarts(spec, main), "--state-dir", _STATE_FOLDER]
     words += grace_period.arguments(spec)
-    # The defaults of the settings are those of the agent.
+    # The agent's own default.
     if settings.signal_port != Settings.signal_port:
         words += ["--signal-port", str(settings.signal_port)]
-    if settings.drain_timeout not in ("", DRAIN_TIMEOUT):
+    # A limit that is told counts instead of the plugin's, also if it is the agent's own default.
+    if settings.drain_timeout:
         words += ["--drain-timeout", settings.drain_timeout]
     return words
 
 
-def container(spec: "V1PodSpec", main: str | None, form: "Form", settings: Settings, client: "Configuration") -> V1Container:
+def container(
+    spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings, client: "Configuration"
+) -> V1Container:
     """The agent's container."""
     agent = V1Container(
         name=AGENT,
@@ -68,12 +74,26 @@ def container(spec: "V1PodSpec", main: str | None, form: "Form", settings: Setti
         security_context=_security(client),
         local_vars_configuration=client,
     )
-    if main is not None:
+    if main:
         agent.env = [_istio_status(client)]
         agent.volume_mounts = [V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)]
     if form.agent == "native":
         agent.restart_policy = "Always"
+    elif form.own_restart_policy:
+        # It always exits with 0, so kubelet restarts it only if it was killed.
+        agent.restart_policy = "OnFailure"
     return agent
+
+
+def _restarts(spec: "V1PodSpec", main: "Sequence[MainContainer]") -> list[str]:
+    """When kubelet restarts a main container. The agent finds that out too, but it must then wait after each failure."""
+    words = ["--restart-policy", spec.restart_policy or "Always"]
+    for one in main:
+        if one.restart_policy:
+            words += ["--restart-policy", f"{one.name}={one.restart_policy}"]
+        if one.restart_rules:
+            words += ["--restart-rules", f"{one.name}={one.restart_rules}"]
+    return words
 
 
 def volume(client: "Configuration") -> V1Volume:

@@ -22,6 +22,8 @@ FIRST_WITH_NATIVE_SIDECARS: Version = (1, 29)
 # A kubelet may be three minor versions older than the API server (Kubernetes' version skew policy). So with this API server every
 # kubelet supports them.
 NATIVE_SIDECARS_ON_EVERY_NODE: Version = (1, 32)
+# The API server accepts a restart policy of a regular container by default from here on. Older ones refuse it or drop it.
+FIRST_WITH_OWN_RESTART_POLICIES: Version = (1, 35)
 
 # To connect, and to answer. The scheduler waits for it, but only once. An API server in the same cluster needs much less.
 _TIMEOUT_S = (0.5, 1.0)

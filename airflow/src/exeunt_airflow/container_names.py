@@ -1,8 +1,12 @@
 """The names of containers in a pod, as their makers have chosen them."""
 
+from importlib import resources
+
 # Also the name of the agent's volume.
 AGENT = "exeunt"
 PROXY = "istio-proxy"
 XCOM_HELPER = "airflow-xcom-sidecar"
-# A constant in Spark (Constants.scala, DEFAULT_DRIVER_CONTAINER_NAME).
-SPARK_DRIVER = "spark-kubernetes-driver"
+
+_LINES = resources.files(__package__).joinpath("endless_helpers.txt").read_text().splitlines()
+# Containers that never end by themselves, and that never are the task.
+ENDLESS_HELPERS = tuple(line for line in _LINES if line and not line.startswith("#"))

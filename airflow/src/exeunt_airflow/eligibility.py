@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from exeunt_airflow import container_field
 from exeunt_airflow.container_names import AGENT
 from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
@@ -29,7 +30,7 @@ def check(metadata: "V1ObjectMeta", spec: "V1PodSpec", settings: "Settings") -> 
 def check_processes(spec: "V1PodSpec") -> None:
     """Raises the reason if the containers of this pod cannot share their processes with an agent that also has a volume."""
     if spec.share_process_namespace is False:
-        raise NeedsAttention("it sets shareProcessNamespace: false, so the agent could not see the main container")
+        raise NeedsAttention("it sets shareProcessNamespace: false, so the agent could not see the main containers")
     if spec.host_pid:
         raise NeedsAttention("it uses the process namespace of its node, so its containers cannot share one of their own")
     if any(volume.name == AGENT for volume in spec.volumes or []):
@@ -53,7 +54,7 @@ def _check_selected(metadata: "V1ObjectMeta", settings: "Settings") -> None:
 
 def _check_no_agent_yet(spec: "V1PodSpec") -> None:
     containers = [*(spec.init_containers or []), *(spec.containers or [])]
-    if any(container.name == AGENT for container in containers):
+    if any(container_field.name(container) == AGENT for container in containers):
         raise NotApplicable("it already has an agent")
 
 
@@ -77,7 +78,8 @@ def _check_images(spec: "V1PodSpec") -> None:
     of the template would be merged into the agent. A container without an image is the sign of this: the template has the image.
     """
     for container in spec.containers or []:
-        if not container.image:
+        if not container_field.value(container, "image"):
             raise NeedsAttention(
-                f"its container {container.name} has no image yet: a job template that is merged later would be merged wrongly"
+                f"its container {container_field.name(container)} has no image yet: a job template that is merged later would be "
+                "merged wrongly"
             )

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Literal
 
 from kubernetes.client import V1Container
 
-from exeunt_airflow.cluster_version import FIRST_WITH_NATIVE_SIDECARS, NATIVE_SIDECARS_ON_EVERY_NODE, ClusterVersions, ask
+from exeunt_airflow.cluster_version import (
+    FIRST_WITH_NATIVE_SIDECARS,
+    FIRST_WITH_OWN_RESTART_POLICIES,
+    NATIVE_SIDECARS_ON_EVERY_NODE,
+    ClusterVersions,
+    Version,
+    ask,
+)
 from exeunt_airflow.log import warn_once
 from exeunt_airflow.settings import Settings
 
@@ -28,6 +35,8 @@ class Form:
     proxy: Proxy
     # The agent: a native sidecar, or a regular container.
     agent: Agent
+    # Whether kubelet can restart a regular agent that was killed, whatever the restart policy of the pod is.
+    own_restart_policy: bool = False
 
     @property
     def shares_processes(self) -> bool:
@@ -55,8 +64,13 @@ def choose(pod: "V1Pod", settings: Settings, versions: ClusterVersions) -> Form:
         # Each Istio that supports such a cluster is 1.25 or newer, and obeys the annotation.
         proxy = "native" if is_new else "classic"
     if settings.placement != "auto":
-        return Form(proxy, settings.placement)
-    return Form(proxy, "native" if is_new or proxy == "native" else "regular")
+        return _form(proxy, settings.placement, version)
+    return _form(proxy, "native" if is_new or proxy == "native" else "regular", version)
+
+
+def _form(proxy: Proxy, agent: Agent, version: Version | None) -> Form:
+    knows_own_policies = version is not None and version >= FIRST_WITH_OWN_RESTART_POLICIES
+    return Form(proxy, agent, own_restart_policy=agent == "regular" and knows_own_policies)
 
 
 def _configured_proxy(pod: "V1Pod", settings: Settings) -> Literal["auto", "native", "classic"]:

@@ -1,21 +1,32 @@
 """The changes that give a pod an agent. This module changes no pod, makes no request and reads no clock."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubernetes.client import Configuration, V1LocalObjectReference
 
-from exeunt_airflow import agent_container, eligibility, grace_period, main_container, proxy_config, workload_name
+from exeunt_airflow import (
+    agent_container,
+    container_field,
+    eligibility,
+    grace_period,
+    main_containers,
+    proxy_config,
+    workload_name,
+)
 from exeunt_airflow.container_names import PROXY
 from exeunt_airflow.form import NATIVE_PROXY
 from exeunt_airflow.unchanged import NeedsAttention
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1Container, V1ObjectMeta, V1Pod, V1PodSpec
+    from collections.abc import Callable, Sequence
 
+    from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec
+
+    from exeunt_airflow.container_field import Container
     from exeunt_airflow.form import Form
+    from exeunt_airflow.main_containers import MainContainer
     from exeunt_airflow.settings import Settings
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -41,15 +52,16 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
         raise NeedsAttention("it has no metadata or no spec")
     eligibility.check(pod.metadata, pod.spec, settings)
     form = form_of(pod)
-    main = None
+    client = pod.local_vars_configuration or Configuration()
+    main: tuple[MainContainer, ...] = ()
     if form.shares_processes:
         eligibility.check_processes(pod.spec)
-        main = main_container.find(pod.spec, settings.main_container).name
+        main = main_containers.find(pod.spec, settings.endless_helpers, client)
     raised = grace_period.raised(pod.spec, form, settings)
-    return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod, main, form, raised, settings), raised)
+    return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, form, raised, settings, client), raised)
 
 
-def _metadata(before: "V1ObjectMeta", main: str | None, form: "Form", settings: "Settings") -> "V1ObjectMeta":
+def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Form", settings: "Settings") -> "V1ObjectMeta":
     labels, annotations = dict(before.labels or {}), dict(before.annotations or {})
     labels[eligibility.DRAIN_LABEL] = "on"
     name = workload_name.missing(labels, annotations)
@@ -60,28 +72,33 @@ def _metadata(before: "V1ObjectMeta", main: str | None, form: "Form", settings: 
         annotations[proxy_config.ANNOTATION] = config
     if form.proxy == "native":
         annotations[NATIVE_PROXY] = "true"
-    if main is not None:
-        # An agent that is a regular container is the first one, which Istio would choose.
-        annotations.setdefault(DEFAULT_CONTAINER, main)
+    if form.agent == "regular":
+        # Istio would choose the first container, which is the agent.
+        annotations.setdefault(DEFAULT_CONTAINER, main[0].name)
     after = copy.copy(before)
     after.labels, after.annotations = labels, annotations
     return after
 
 
-def _spec(pod: "V1Pod", main: str | None, form: "Form", raised: int | None, settings: "Settings") -> "V1PodSpec":
-    before = pod.spec
-    client = pod.local_vars_configuration or Configuration()
+def _spec(
+    before: "V1PodSpec",
+    main: "Sequence[MainContainer]",
+    form: "Form",
+    raised: int | None,
+    settings: "Settings",
+    client: Configuration,
+) -> "V1PodSpec":
     after = copy.copy(before)
     if raised is not None:
         after.termination_grace_period_seconds = raised
     agent = agent_container.container(after, main, form, settings, client)
-    if main is not None:
+    if main:
         after.share_process_namespace = True
         after.volumes = [*(before.volumes or []), agent_container.volume(client)]
     if form.agent == "native":
         after.init_containers = _behind_proxy(agent, before.init_containers or [])
     else:
-        # Kubelet starts containers in order: the first one runs before the main container starts.
+        # Kubelet starts containers in order: the first one sees every other one start.
         after.containers = [agent, *before.containers]
     present = {secret.name for secret in before.image_pull_secrets or []}
     missing = [name for name in settings.image_pull_secrets if name not in present]
@@ -91,11 +108,11 @@ def _spec(pod: "V1Pod", main: str | None, form: "Form", raised: int | None, sett
     return after
 
 
-def _behind_proxy(agent: "V1Container", others: "list[V1Container]") -> "list[V1Container]":
+def _behind_proxy(agent: "Container", others: "list[Container]") -> "list[Container]":
     """The agent in front of all other init containers: Istio's injector puts the proxy in front of the agent.
 
     Kubelet ends native sidecars in the reverse order of this list. So all other sidecars have ended when the agent drains the
     proxy, and the proxy ends when the agent has left. In a pod that was injected before, the proxy is already in the list.
     """
-    position = next((index + 1 for index, container in enumerate(others) if container.name == PROXY), 0)
+    position = next((index + 1 for index, container in enumerate(others) if container_field.name(container) == PROXY), 0)
     return [*others[:position], agent, *others[position:]]

@@ -14,6 +14,8 @@ _QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?"
 # As the agent reads a duration: Go's time.ParseDuration, without signs and without units below a millisecond.
 _DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# The limits of the agent's durations, in seconds: a millisecond, and a day.
+_SHORTEST_S, _LONGEST_S = 0.001, 86_400.0
 _IMAGE = r"[a-z0-9][^\s]{0,510}"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -53,6 +55,15 @@ def port(text: str) -> int:
     return int(text)
 
 
+def duration(text: str) -> str:
+    """A duration that the agent accepts. A number without a unit is seconds."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        text += "s"
+    if not re.fullmatch(f"({_DURATION_PART})+", text) or not _SHORTEST_S <= seconds(text) <= _LONGEST_S:
+        raise ValueError("must be a duration such as 90s or 5m, from 1ms to 24h")
+    return text
+
+
 def _matching(pattern: str, what: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -65,7 +76,6 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 name = _matching(_LABEL, "a name of lower-case letters, digits and '-', at most 63 long")
 secret = _matching(_SUBDOMAIN, "the names of secrets, with commas between them")
 image = _matching(_IMAGE, "the reference of an image, without spaces")
-duration = _matching(f"({_DURATION_PART})+", "a duration such as 90s or 5m")
 quantity = _matching(_QUANTITY, "a Kubernetes quantity such as 16Mi or 1m")
 
 

@@ -42,11 +42,12 @@ class Settings:
     # node and every supported Istio can.
     proxy: Literal["auto", "native", "classic"] = "auto"
     placement: Literal["auto", "native", "regular"] = "auto"
-    main_container: str = "base"
+    # Containers that never end by themselves, besides those that exeunt knows.
+    endless_helpers: tuple[str, ...] = ()
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
     signal_route: Literal["annotation", "service-entry"] = "annotation"
     signal_port: int = 15190
-    # Empty: the agent's own, and no longer than the pod's grace period allows.
+    # Empty: the plugin's or the agent's own, and no longer than the pod's grace period allows.
     drain_timeout: str = ""
     # The agent sleeps in poll(2). It has never used more than 2 MiB.
     cpu_request: str = "1m"
@@ -68,7 +69,7 @@ _PARSERS: dict[str, Parser] = {
     "image_pull_secrets": parsers.list_of(parsers.secret),
     "proxy": parsers.one_of("auto", "native", "classic"),
     "placement": parsers.one_of("auto", "native", "regular"),
-    "main_container": parsers.name,
+    "endless_helpers": parsers.list_of(parsers.name),
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,
     "drain_timeout": parsers.optional(parsers.duration),

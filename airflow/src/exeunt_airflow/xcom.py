@@ -9,6 +9,7 @@ import importlib.metadata
 import re
 from typing import TYPE_CHECKING
 
+from exeunt_airflow import container_field
 from exeunt_airflow.container_names import XCOM_HELPER
 from exeunt_airflow.unchanged import NeedsAttention
 
@@ -21,7 +22,7 @@ _FIRST_SAFE = (10, 4, 3)
 
 def check(pod: "V1Pod") -> None:
     """Raises `NeedsAttention` if the pod has an XCom helper that the installed provider could not end."""
-    if not any(container.name == XCOM_HELPER for container in pod.spec.containers):
+    if not any(container_field.name(container) == XCOM_HELPER for container in pod.spec.containers):
         return
     installed = importlib.metadata.version(_PROVIDER)
     if tuple(int(number) for number in re.findall(r"\d+", installed)[:3]) < _FIRST_SAFE:

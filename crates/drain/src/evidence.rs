@@ -181,9 +181,10 @@ impl Evidence {
         self.ask_from = self.ask_from.min(now);
     }
 
-    /// Nothing was observed until `now`. That time must not count as a stall.
-    pub fn on_suspension(&mut self, now: Instant) {
-        self.moved = now;
+    /// Nothing was observed for `time`, which must not count as a stall, nor as the agent's silence.
+    pub fn on_suspension(&mut self, time: Duration) {
+        self.moved = self.moved + time;
+        self.old_at = self.old_at + time;
     }
 
     /// It is `now`: checks whether the agent is silent.

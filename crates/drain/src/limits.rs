@@ -3,6 +3,8 @@
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
+use crate::wire::Completion;
+
 /// The limits of one drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -33,6 +35,14 @@ impl Limits {
     pub const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24);
     /// The allowed values of [`Limits::settle`]. Envoy's timers have a resolution of a millisecond.
     pub const SETTLES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(10);
+
+    /// These limits, but with those that `completion` brings. Who sends it knows the pod, and these may be for many pods.
+    #[must_use]
+    pub fn with(mut self, completion: &Completion) -> Self {
+        self.drain_timeout = completion.drain_timeout_ms.map_or(self.drain_timeout, Duration::from_millis);
+        self.stall_timeout = completion.stall_timeout_ms.map_or(self.stall_timeout, Duration::from_millis);
+        self
+    }
 }
 
 impl Default for Limits {

@@ -24,7 +24,9 @@ pub use self::snapshot::Snapshot;
 /// How long after its limits a drain may end: the time of one unanswered call and its retry.
 pub const SLACK: Duration = Duration::from_secs(10);
 
-/// If a wake-up comes this much too late, the process was suspended or blocked. That time must not count as a stall.
+/// While it drains, the machine wants to be called at least this often, so that it notices when nobody has watched.
+const WATCH: Duration = Duration::from_millis(500);
+/// If a call comes this much later than [`WATCH`] demands, the process was suspended or blocked. That time must not count as a stall.
 const LATE: Duration = Duration::from_millis(200);
 
 /// The state of the machine. It never goes back to `Serving`. Under [`Action::Drain`] a new end of the task starts a new drain.
@@ -63,7 +65,8 @@ pub struct Effect {
 }
 
 /// Why `Draining` ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reason {
     /// Two idle readings: everything is delivered.
     Delivered,
@@ -89,9 +92,14 @@ pub struct Transition {
 /// The drain of one proxy.
 #[derive(Debug)]
 pub struct Machine {
+    /// The limits of the configuration.
+    configured: Limits,
+    /// The limits in force: a completion can bring others.
     limits: Limits,
-    /// The drain timeout as it was given.
-    drain_timeout: Duration,
+    /// When the process that runs the machine has to end, if that is known.
+    leave_by: Option<Instant>,
+    /// When the machine was last called.
+    watched: Instant,
     state: State,
     entered: Instant,
     /// The first completion, with the strictest action of all completions, and when it came.
@@ -141,6 +149,16 @@ impl Reason {
             Self::DeadlinePassed => "the drain timeout has passed",
         }
     }
+
+    /// The limit on the wire; `None` if everything is delivered.
+    #[must_use]
+    pub const fn limit(self) -> Option<&'static str> {
+        match self {
+            Self::Delivered => None,
+            Self::Stalled | Self::Blind => Some("stall-timeout"),
+            Self::DeadlinePassed => Some("drain-timeout"),
+        }
+    }
 }
 
 // === impl Transition ===
@@ -158,8 +176,10 @@ impl Machine {
     #[must_use]
     pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
+            configured: limits,
             limits,
-            drain_timeout: limits.drain_timeout,
+            leave_by: None,
+            watched: now,
             state: State::Serving,
             entered: now,
             completion: None,
@@ -175,9 +195,11 @@ impl Machine {
 
     /// Handles `event` at the time `now`, and returns the calls to make.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
-        if self.next_wake().is_some_and(|wake| now.since(wake) >= LATE) {
-            self.evidence.on_suspension(now);
+        let unwatched = now.since(self.watched + WATCH);
+        if self.state == State::Draining && unwatched >= LATE {
+            self.evidence.on_suspension(unwatched);
         }
+        self.watched = now;
         self.evidence.on_time(now);
         match event {
             Event::Signal(completion) => self.on_signal(completion, now),
@@ -190,8 +212,7 @@ impl Machine {
     /// Limits the rest of the drain to `left`, counted from `now`: the process that runs the machine has to end then. The last such limit
     /// counts.
     pub fn leave_within(&mut self, left: Duration, now: Instant) {
-        let so_far = self.completion.as_ref().map_or(Duration::ZERO, |(_, at)| now.since(*at));
-        self.limits.drain_timeout = self.drain_timeout.min(so_far + left);
+        self.leave_by = Some(now + left);
     }
 
     /// When the machine needs the next [`Event::Tick`]; `None` if it waits for nothing.
@@ -207,7 +228,8 @@ impl Machine {
                     Standing::Blind | Standing::Ask(_) => None,
                 };
                 let question = self.question.as_ref().map(Pending::overdue);
-                let times = [Some(self.deadline()), self.stalls_at(), standing, question, self.inbound_drain.next_wake()];
+                let watch = Some(self.watched + WATCH);
+                let times = [Some(self.deadline()), self.stalls_at(), standing, question, self.inbound_drain.next_wake(), watch];
                 times.into_iter().flatten().min()
             }
             State::Quitting => self.quits.next_wake(),
@@ -246,7 +268,8 @@ impl Machine {
     /// The status of this machine, for the wire.
     #[must_use]
     pub fn status(&self, now: Instant) -> Status {
-        self.snapshot(now).status(Duration::ZERO, &self.limits)
+        let deadline_ms = self.completion.as_ref().map(|_| milliseconds(self.deadline().since(now)));
+        Status { deadline_ms, ..self.snapshot(now).status(Duration::ZERO, &self.configured) }
     }
 
     fn on_signal(&mut self, completion: Completion, now: Instant) {
@@ -255,6 +278,7 @@ impl Machine {
             Some((earlier, at)) if !completion.is_new_end(&earlier) => self.completion = Some((completion.after(&earlier), at)),
             _ => self.begin(completion, now),
         }
+        self.limits = self.completion.as_ref().map_or(self.configured, |(completion, _)| self.configured.with(completion));
         if let Some(unsent) = unsent {
             self.evidence.on_facts(unsent, now, &self.limits);
         }
@@ -370,7 +394,8 @@ impl Machine {
     }
 
     fn deadline(&self) -> Instant {
-        self.completion.as_ref().map_or(self.entered, |(_, at)| *at) + self.limits.drain_timeout
+        let deadline = self.completion.as_ref().map_or(self.entered, |(_, at)| *at) + self.limits.drain_timeout;
+        self.leave_by.map_or(deadline, |leave_by| leave_by.min(deadline))
     }
 
     fn stalls_at(&self) -> Option<Instant> {

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::duration::milliseconds;
 use crate::fields::{Fields, Mistake, document, from_json};
+use crate::limits::Limits;
 
 /// The request header that a completion must have, with [`HEADER_VALUE`], and the response header of every answer, with the version.
 ///
@@ -66,6 +68,13 @@ pub struct Completion {
     /// When the task ended, in milliseconds since the boot of the node. It tells a new end from new facts about the same one: kubelet can
     /// restart all containers of a pod, and a SIGTERM can come from somebody else.
     pub ended_at_ms: Option<u64>,
+    /// The drain timeout of this pod, in milliseconds; `None`: that of the filter's configuration. A filter that is too old to know limits
+    /// refuses a completion that names one, so one that does not count is not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout_ms: Option<u64>,
+    /// The stall timeout, in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stall_timeout_ms: Option<u64>,
 }
 
 /// The state of the filter. A reader ignores fields that it does not know, because an agent must understand a newer filter.
@@ -85,6 +94,13 @@ pub struct Status {
     pub since_ms: u64,
     /// Milliseconds until the drain deadline; `None` while serving.
     pub deadline_ms: Option<u64>,
+    /// The drain timeout in force, in milliseconds; `None` from a filter that is too old to tell.
+    pub drain_timeout_ms: Option<u64>,
+    /// The stall timeout in force, in the same way.
+    pub stall_timeout_ms: Option<u64>,
+    /// The limit that has ended the drain, as [`crate::machine::Reason::limit`] names it; `None` before the end, and if everything was
+    /// delivered.
+    pub limit: Option<String>,
     /// The filter's version.
     #[serde(default)]
     pub version: String,
@@ -164,6 +180,9 @@ impl Completion {
         }
         let unsent = fields.object("unsent", Unsent::read);
         let ended_at_ms = fields.number("endedAtMs", 0..=u64::MAX);
+        let timeouts = milliseconds(*Limits::TIMEOUTS.start())..=milliseconds(*Limits::TIMEOUTS.end());
+        let drain_timeout_ms = fields.number("drainTimeoutMs", timeouts.clone());
+        let stall_timeout_ms = fields.number("stallTimeoutMs", timeouts);
         fields.finish(Self {
             container,
             exit_code,
@@ -172,7 +191,15 @@ impl Completion {
             action: action.unwrap_or(Action::Drain),
             unsent,
             ended_at_ms,
+            drain_timeout_ms,
+            stall_timeout_ms,
         })
+    }
+
+    /// The same without limits, so that those of the reader count.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self { drain_timeout_ms: None, stall_timeout_ms: None, ..self }
     }
 
     /// The body of `POST /v1/complete`.
@@ -209,7 +236,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null},"endedAtMs":7}"#;
+    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null},"endedAtMs":7,"drainTimeoutMs":8,"stallTimeoutMs":9}"#;
 
     fn mistakes(text: &str) -> Vec<String> {
         let mistakes = Completion::parse(text.as_bytes()).err().unwrap_or_default();
@@ -227,12 +254,30 @@ mod tests {
             action: Action::Drain,
             unsent: Some(unsent),
             ended_at_ms: Some(7),
+            drain_timeout_ms: Some(8),
+            stall_timeout_ms: Some(9),
         };
         assert_eq!(completion, expected);
         assert_eq!(completion.to_json(), WHOLE);
         let short = Completion::parse(br#"{"action": "quit"}"#).expect("the rest may be missing");
         assert_eq!((short.container, short.exit_code, short.signal, short.action), (None, None, None, Action::Quit));
         assert_eq!((short.unsent, short.ended_at_ms), (None, None));
+        assert_eq!((short.drain_timeout_ms, short.stall_timeout_ms), (None, None), "as an agent without limits writes it");
+    }
+
+    #[test]
+    fn a_completion_without_limits_names_none_because_an_older_filter_refuses_them() {
+        let without = WHOLE.replace(r#","drainTimeoutMs":8,"stallTimeoutMs":9"#, "");
+        let completion = Completion::parse(without.as_bytes()).expect("no mistakes");
+        assert_eq!(completion.to_json(), without);
+    }
+
+    #[test]
+    fn a_limit_of_a_completion_is_in_the_range_of_the_configuration() {
+        for (field, value) in [("drainTimeoutMs", "0"), ("stallTimeoutMs", "86400001")] {
+            let text = format!(r#"{{"action": "quit", "{field}": {value}}}"#);
+            assert_eq!(mistakes(&text), [format!("{field}: {value} is not allowed: must be a whole number from 1 to 86400000")]);
+        }
     }
 
     #[test]
@@ -248,7 +293,8 @@ mod tests {
                 "unsent.connections: 4294967296 is not allowed: must be a whole number from 0 to 4294967295",
                 "unsent.bytes: is missing: must be a whole number",
                 "unsent.byte: is not a known field: must be one of connections, bytes, downstream",
-                "x: is not a known field: must be one of container, exitCode, signal, action, unsent, endedAtMs",
+                "x: is not a known field: must be one of container, exitCode, signal, action, unsent, endedAtMs, drainTimeoutMs, \
+                 stallTimeoutMs",
             ]
         );
         for container in ["", &"x".repeat(64)] {
@@ -262,11 +308,14 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_ignored() {
-        let text = r#"{"state":"draining","container":"base","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"version":"1.2.3"}"#;
+        let text = r#"{"state":"draining","container":"base","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","version":"1.2.3"}"#;
         let status = Status::parse(text.as_bytes()).expect("a status");
         assert_eq!(status.to_json(), text);
         let newer = text.replace("\"bytes\"", "\"packets\":3,\"bytes\"").replace("\"state\"", "\"more\":[{}],\"state\"");
         assert_eq!(Status::parse(newer.as_bytes()), Ok(status));
+        let older = text.replace(r#""drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","#, "");
+        let older = Status::parse(older.as_bytes()).expect("the status of a filter that tells no limits");
+        assert_eq!((older.deadline_ms, older.drain_timeout_ms, older.stall_timeout_ms, older.limit), (Some(9), None, None, None));
         for text in ["", "{}", "[]", r#"{"state":1}"#, r#"{"state":"x","state":"x"}"#, r#"{"state":"x","sinceMs":-1}"#] {
             assert!(Status::parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -16,6 +16,7 @@ pub mod pidfd;
 pub mod ports;
 pub mod procfs;
 pub mod proxy;
+mod set;
 pub mod sockets;
 pub mod stat;
 pub mod table;

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ports;
+use crate::set::Set;
 use crate::sockets::{Endpoint, Socket, State};
 
 /// The source addresses of Envoy's connections to the pod's own ports, for inbound requests (Istio,
@@ -42,8 +43,8 @@ enum Owner {
     Unknown,
     /// By uid. In a pod no other container has the proxy's uid, because Istio does not capture the traffic of that uid.
     Uid(u32),
-    /// By the inodes in its `/proc/PID/fd`. There are few, so a list is fast enough here and below; a tree would be 10 KB of code.
-    Inodes(Vec<u64>),
+    /// By the inodes in its `/proc/PID/fd`.
+    Inodes(Set<u64>),
 }
 
 /// The proxy of one pod, as its sockets show it.
@@ -62,10 +63,10 @@ pub struct Proxy {
     /// The agent's own ends of connections that go through the proxy, as long as they are in the table.
     ours: Vec<Endpoint>,
     /// The proxy's connections, as long as they are in the table. On a shared host this recognizes them once they are orphans.
-    connections: Vec<(Endpoint, Endpoint)>,
+    connections: Set<(Endpoint, Endpoint)>,
     /// The other ends of the captured connections, which belong to the pod's processes, as long as they are in the table. Data that such an
     /// end has not sent when the proxy ends is lost.
-    captured: Vec<Endpoint>,
+    captured: Set<Endpoint>,
 }
 
 // === impl Proxy ===
@@ -83,8 +84,8 @@ impl Proxy {
             control,
             outbound: Vec::new(),
             ours: Vec::new(),
-            connections: Vec::new(),
-            captured: Vec::new(),
+            connections: Set::default(),
+            captured: Set::default(),
         }
     }
 
@@ -103,7 +104,7 @@ impl Proxy {
                 let still_there = sockets.iter().map(|socket| socket.inode).filter(|inode| known.contains(inode));
                 *known = still_there.chain(fresh.iter().copied()).collect();
             }
-            (Some(fresh), Owner::Unknown | Owner::Uid(_)) => self.owner = Owner::Inodes(fresh.to_vec()),
+            (Some(fresh), Owner::Unknown | Owner::Uid(_)) => self.owner = Owner::Inodes(fresh.iter().copied().collect()),
             (None, Owner::Unknown) if self.scope == Scope::Pod => {
                 if let Some(uid) = self.listener(sockets).map(|socket| socket.uid) {
                     self.owner = Owner::Uid(uid);
@@ -128,6 +129,11 @@ impl Proxy {
         if self.scope == Scope::Process {
             self.remember(sockets);
         }
+    }
+
+    /// The process whose inodes were read has ended. The proxy may have been started again, with other inodes.
+    pub fn forget_inodes(&mut self) {
+        self.owner = Owner::Unknown;
     }
 
     /// Whether the proxy's sockets can be recognized. Before that, their absence means nothing.
@@ -230,13 +236,10 @@ impl Proxy {
     }
 
     fn remember_captured(&mut self, sockets: &[Socket]) {
-        self.captured.retain(|end| sockets.iter().any(|socket| socket.local == *end));
-        for socket in sockets {
-            let captured = matches!(self.role(socket), Some(Role::Captured | Role::Waiting));
-            if captured && !self.captured.contains(&socket.remote) {
-                self.captured.push(socket.remote);
-            }
-        }
+        let still_there = sockets.iter().map(|socket| socket.local).filter(|end| self.captured.contains(end));
+        let is_captured = |socket: &&Socket| matches!(self.role(socket), Some(Role::Captured | Role::Waiting));
+        let fresh = sockets.iter().filter(is_captured).map(|socket| socket.remote);
+        self.captured = still_there.chain(fresh).collect();
     }
 
     fn remember(&mut self, sockets: &[Socket]) {

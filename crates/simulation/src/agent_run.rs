@@ -65,7 +65,9 @@ fn watch_processes(options: &Options, memory: &mut Memory) {
 }
 
 fn shut_down<'w>(machine: &'w Machine, options: &'w Options, task: &'w TaskEnd, sidecar: Sidecar<'w, Machine>) {
-    let context = Context { world: machine, options, task, patience: Patience::Endless, grace: options.grace_period };
+    // As in `watch`: SIGTERM is a limit only where it tells the end of the task.
+    let grace = (Source::of(options) == Source::Kubelet).then_some(options.grace_period);
+    let context = Context { world: machine, options, task, patience: Patience::Endless, grace };
     sequence::run(&context, sidecar).write_early(task, options);
 }
 

@@ -7,11 +7,15 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
   image          values such as those of agent.image, if the image is not the published one
   port           the signal listener's port, if it is not 15190
 
-If both are native, kubelet tells the agent when the task has ended. Otherwise the agent watches the main container's process: the pod needs
-shareProcessNamespace: true and the volume, and the dict has two more fields:
+If both are native, kubelet tells the agent when the task has ended. Otherwise the agent watches the processes of the main containers: the pod
+needs shareProcessNamespace: true and the volume, and the dict has more fields:
 
-  container      the main container, whose end is the end of the task; or a list of them
-  restartPolicy  the pod's restartPolicy: Never (the default) or OnFailure
+  restartPolicy     the pod's restartPolicy: Never or OnFailure. An agent that is not told finds it out, but waits ten seconds after a failure
+  container         the main containers, whose end is the end of the task: a name or a list. Without it these are all regular containers but
+                    istio-proxy and known helpers that never end
+  restartPolicies   for main containers with a restartPolicy of their own: a map from their names to it
+  restartRules      the same for their restartPolicyRules
+  defaultContainer  regular placement: the container that kubectl uses without -c. Without it the first of `container`
 */}}
 {{- define "exeunt.agentContainer" -}}
 {{- $image := .image | default (dict "repository" "ghcr.io/exeunt-dev/exeunt-agent") }}
@@ -20,9 +24,14 @@ shareProcessNamespace: true and the volume, and the dict has two more fields:
 {{- fail (printf "exeunt.agentContainer: placement: %q is not allowed: must be native or regular" $placement) }}
 {{- end }}
 {{- $watches := include "exeunt.watches" . }}
-{{- $policy := .restartPolicy | default "Never" }}
-{{- if not (has $policy (list "Never" "OnFailure")) }}
+{{- $policy := .restartPolicy | default "" }}
+{{- if not (has $policy (list "" "Never" "OnFailure")) }}
 {{- fail (printf "exeunt.agentContainer: restartPolicy: %q is not allowed: must be Never or OnFailure" $policy) }}
+{{- end }}
+{{- range $name, $own := .restartPolicies }}
+{{- if not (has $own (list "Never" "OnFailure" "Always")) }}
+{{- fail (printf "exeunt.agentContainer: restartPolicies: %s: %q is not allowed: must be Never, OnFailure or Always" $name $own) }}
+{{- end }}
 {{- end -}}
 - name: exeunt
   image: {{ include "exeunt.image" $image | quote }}
@@ -36,14 +45,24 @@ shareProcessNamespace: true and the volume, and the dict has two more fields:
   args:
     - watch
     {{- if $watches }}
-    {{- range fromJsonArray (include "exeunt.mains" .) }}
+    {{- range fromJsonArray (include "exeunt.mainContainers" .) }}
     - --container
     - {{ . | quote }}
     {{- end }}
     - --placement
     - {{ $placement }}
+    {{- with $policy }}
     - --restart-policy
-    - {{ $policy }}
+    - {{ . }}
+    {{- end }}
+    {{- range $name, $own := .restartPolicies }}
+    - --restart-policy
+    - {{ printf "%s=%s" $name $own | quote }}
+    {{- end }}
+    {{- range $name, $rules := .restartRules }}
+    - --restart-rules
+    - {{ printf "%s=%s" $name (toJson $rules) | quote }}
+    {{- end }}
     - --state-dir
     - /run/exeunt
     {{- end }}
@@ -84,7 +103,7 @@ shareProcessNamespace: true and the volume, and the dict has two more fields:
       memory: 16Mi
 {{- end }}
 
-{{/* An entry of the pod's volumes, for an agent that watches the main container's process. */}}
+{{/* An entry of the pod's volumes, for an agent that watches processes. */}}
 {{- define "exeunt.agentVolume" -}}
 - name: exeunt
   emptyDir:
@@ -102,11 +121,17 @@ proxy.istio.io/config: |
     ISTIO_META_HTTP_PROXY_PORT: {{ .port | default 15190 | toString | quote }}
 {{- if $watches }}
     EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"
-kubectl.kubernetes.io/default-container: {{ fromJsonArray (include "exeunt.mains" .) | first | quote }}
+{{- end }}
+{{- if eq (.placement | default "native") "regular" }}
+{{- $default := .defaultContainer | default (fromJsonArray (include "exeunt.mainContainers" .) | first) }}
+{{- if not $default }}
+{{- fail "exeunt.podAnnotations: defaultContainer: must name a container of the pod: Istio would choose the first one, which is the agent" }}
+{{- end }}
+kubectl.kubernetes.io/default-container: {{ $default | quote }}
 {{- end }}
 {{- end }}
 
-{{/* true if the agent watches the main container's process, and nothing if kubelet tells it when the task has ended. */}}
+{{/* true if the agent watches processes, and nothing if kubelet tells it when the task has ended. */}}
 {{- define "exeunt.watches" -}}
 {{- $proxy := .proxy | default "native" }}
 {{- if not (has $proxy (list "native" "classic")) }}
@@ -115,11 +140,7 @@ kubectl.kubernetes.io/default-container: {{ fromJsonArray (include "exeunt.mains
 {{- if or (eq $proxy "classic") (eq (.placement | default "native") "regular") }}true{{ end }}
 {{- end }}
 
-{{/* The main containers as a JSON list: `container` is one name or a list of them. */}}
-{{- define "exeunt.mains" -}}
-{{- $mains := kindIs "slice" .container | ternary .container (list .container) | compact }}
-{{- if not $mains }}
-{{- fail "exeunt: container: must name the main container, or several" }}
-{{- end }}
-{{- toJson $mains }}
+{{/* `container` as a JSON list: it is one name, a list of them, or absent. */}}
+{{- define "exeunt.mainContainers" -}}
+{{- kindIs "slice" .container | ternary .container (list .container) | compact | toJson }}
 {{- end }}

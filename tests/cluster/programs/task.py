@@ -1,8 +1,9 @@
 """The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
-usage: task.py upload|fail|wait|probe|kill|sidecar [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
+usage: task.py upload|fail|wait|probe|kill|kill-all|freeze|thaw|meter|helper|sidecar
+       [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
        [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
-       [--signal NAME] [--delay S] [--after-end] [--attempts N]
+       [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once] [--stay]
 """
 
 import argparse
@@ -30,8 +31,13 @@ _PROC = Path("/proc")
 _POLL_S = 0.1
 # The exit code of an attempt that must fail.
 _FAILURE = 3
-# A proxy that is not ready after this time does not become ready.
-_TIMEOUT_S = 90.0
+# The exit code of a task that has found no proxy at its start.
+_NOT_READY = 4
+# As the kernel names its process.
+_AGENT = "exeunt-agent"
+_TICKS = os.sysconf("SC_CLK_TCK")
+# A proxy that is not ready after this time does not become ready, also on a busy node.
+_TIMEOUT_S = 240.0
 _PIECE = bytes(65_536)
 
 
@@ -44,10 +50,26 @@ def wait_ready() -> None:
     """Waits until the proxy can carry traffic; a classic proxy starts at the same time as the task."""
     deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(_READY, timeout=1):
+        if is_ready():
             return
         time.sleep(_POLL_S)
     raise SystemExit("the proxy did not become ready")
+
+
+def is_ready() -> bool:
+    """Whether the proxy can carry traffic now."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(_READY, timeout=1):
+        return True
+    return False
+
+
+def wait_gone() -> None:
+    """Waits until the proxy has ended, as a helper container that ends only by itself."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while is_ready():
+        if time.monotonic() > deadline:
+            raise SystemExit("the proxy has not ended")
+        time.sleep(_POLL_S)
 
 
 def wait_killed() -> None:
@@ -183,10 +205,49 @@ def kill(number: signal.Signals, *, delay: float, after_end: bool, attempts: int
     raise SystemExit("no process was found")
 
 
+def signal_agent(number: signal.Signals) -> None:
+    """Sends a signal to the agent, in a pod with shareProcessNamespace: true; needs the agent's uid."""
+    agents = [pid for pid in others_of_our_uid() if (_PROC / str(pid) / "comm").read_text().strip() == _AGENT]
+    if not agents:
+        raise SystemExit("no agent was found")
+    for pid in agents:
+        os.kill(pid, number)
+    say(signalled=agents)
+
+
+def kill_all(delay: float) -> None:
+    """Ends every process that it may signal, as some init programs do at their end: first by SIGTERM, then by SIGKILL."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # To every process but the first one of the namespace and this one. In a namespace of its own there is none.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, number)
+            say(killed_all=number.name)
+        time.sleep(delay)
+
+
+def meter(seconds: float) -> None:
+    """Writes how much CPU time the other processes of its user have used, once per second for so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        say(at=time.monotonic(), cpu=sum(cpu_seconds(pid) for pid in others_of_our_uid()))
+        time.sleep(1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time of a process, in user and in kernel mode."""
+    with contextlib.suppress(OSError):
+        # The name, which is the second field, may contain spaces.
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    return 0.0
+
+
 def main() -> int:
     """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail (`--late`: after its upload)."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("upload", "fail", "wait", "probe", "kill", "sidecar"))
+    parser.add_argument(
+        "what", choices=("upload", "fail", "wait", "probe", "kill", "kill-all", "freeze", "thaw", "meter", "helper", "sidecar")
+    )
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
     parser.add_argument("--bytes", type=int, default=0)
     parser.add_argument("--rate", type=int, default=0)
@@ -204,6 +265,10 @@ def main() -> int:
     parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--after-end", action="store_true")
     parser.add_argument("--attempts", type=int, default=0)
+    parser.add_argument("--for", type=float, default=0, dest="seconds")
+    parser.add_argument("--before", type=float, default=0)
+    parser.add_argument("--at-once", action="store_true")
+    parser.add_argument("--stay", action="store_true")
     options = parser.parse_args()
     fails = bool(options.failures) and failed_before(options.failures)
     if fails and not options.late:
@@ -213,8 +278,13 @@ def main() -> int:
         linger(options.linger)
     if options.after_kill:
         wait_killed()
-    if options.what in ("upload", "wait", "probe"):
+    if options.at_once and not is_ready():
+        say(ready=False)
+        return _NOT_READY
+    if options.what in ("upload", "wait", "probe", "kill-all", "helper"):
         wait_ready()
+    # Before the upload, for what another container does meanwhile.
+    time.sleep(options.before)
     if options.restart_proxy:
         restart_proxy()
         wait_ready()
@@ -224,6 +294,19 @@ def main() -> int:
         upload(options)
     if options.what == "probe":
         probe()
+    if options.what == "kill-all":
+        kill_all(options.delay)
+    if options.what == "freeze":
+        signal_agent(signal.SIGSTOP)
+    if options.what == "thaw":
+        time.sleep(options.delay)
+        signal_agent(signal.SIGCONT)
+    if options.stay:
+        wait_term()
+    if options.what == "meter":
+        meter(options.seconds)
+    if options.what == "helper":
+        wait_gone()
     if options.what == "kill":
         number = signal.Signals[f"SIG{options.signal}"]
         kill(number, delay=options.delay, after_end=options.after_end, attempts=options.attempts)

@@ -8,11 +8,15 @@ SIZE = 12 * MB
 RATE = 2 * MB
 # Little enough that the task has written all of it, and ended, before the receiver has read it.
 SMALL = 4 * MB
+# At this rate SMALL takes 40 s.
+SLOW = MB // 10
 
 FORMS: tuple[Istio, ...] = ("classic", "hold", "native")
 PLACEMENTS: tuple[Agent, ...] = ("native", "regular")
 # The placements that are tested with each form, where not all are.
 PAIRS: tuple[tuple[Istio, Agent], ...] = (("classic", "native"), ("classic", "regular"), ("native", "native"))
+# Where the agent watches the processes of the pod.
+WATCHING: tuple[tuple[Istio, Agent], ...] = (("classic", "native"), ("classic", "regular"), ("native", "regular"))
 
 FORM: dict[Istio, str] = {
     "classic": "a classic sidecar",
@@ -30,6 +34,11 @@ def upload(*more: str, size: int = SIZE, rate: int = RATE) -> tuple[str, ...]:
 def upload_task(*more: str, size: int = SIZE, rate: int = RATE) -> tuple[Task, ...]:
     """A task that uploads, as the only one of its pod."""
     return (Task(upload(*more, size=size, rate=rate)),)
+
+
+def slow_task(*more: str) -> tuple[Task, ...]:
+    """A task whose upload takes 40 s: longer than Kubernetes' default grace period."""
+    return upload_task(*more, size=SMALL, rate=SLOW)
 
 
 def outcome(istio: Istio) -> str:

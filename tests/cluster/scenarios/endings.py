@@ -8,7 +8,7 @@ from ..shape import MAIN, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, FORMS, PAIRS, PLACEMENTS, RATE, SIZE, SMALL, outcome, upload, upload_task
 
 _CODE = 3
-_AGENT_BINARY = "/scratch/exeunt-agent"
+AGENT_BINARY = "/scratch/exeunt-agent"
 
 
 def _failure(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
@@ -57,7 +57,7 @@ def _one_shot(rate: int, run: ScenarioRun) -> None:
 
 
 def _script(run: ScenarioRun) -> None:
-    script = f"python3 /e2e/task.py {' '.join(upload())}; code=$?; {_AGENT_BINARY} complete --exit-code $code; exit $code"
+    script = f"python3 /e2e/task.py {' '.join(upload())}; code=$?; {AGENT_BINARY} complete --exit-code $code; exit $code"
     run.start(Shape(agent="none", unpacks_agent=True, tasks=(Task(command=("sh", "-c", script)),)))
     run.wait_ended()
     run.wait_received()
@@ -67,7 +67,7 @@ def _script(run: ScenarioRun) -> None:
 
 
 def _wrapped(istio: Istio, code: int, run: ScenarioRun) -> None:
-    words = (_AGENT_BINARY, "exec", "--log", "info", "--", "python3", "/e2e/task.py", *upload("--exit", str(code)))
+    words = (AGENT_BINARY, "exec", "--log", "info", "--", "python3", "/e2e/task.py", *upload("--exit", str(code)))
     run.start(Shape(istio=istio, agent="none", unpacks_agent=True, tasks=(Task(command=words),)))
     run.wait_ended()
     run.wait_received()

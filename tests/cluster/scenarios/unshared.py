@@ -33,7 +33,7 @@ def _refused(agent: Agent, run: ScenarioRun) -> None:
     others = [end for name in (MAIN, PROXY) if (end := observed.finished_at(pod, name))]
     ended = observed.finished_at(pod, AGENT_NAME)
     late = (ended - max(others)).total_seconds() if ended and others else None
-    run.check(late is not None and late <= _AT_ONCE_S, f"the agent has ended {late} s after the task and the proxy")
+    run.check_within(late, _AT_ONCE_S, "the end of the agent after the task and the proxy")
 
 
 def _check_refusal(run: ScenarioRun) -> None:
@@ -54,7 +54,7 @@ def _no_proxy(agent: Agent, run: ScenarioRun) -> None:
     run.check_agent_exit(0)
     _check_refusal(run)
     late = run.facts.seconds_after
-    run.check(late is not None and late <= _AT_ONCE_S, f"the pod has ended {late} s after its task")
+    run.check_within(late, _AT_ONCE_S, "the end of the pod after its task")
 
 
 SCENARIOS = (

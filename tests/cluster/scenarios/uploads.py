@@ -13,6 +13,8 @@ from .common import AGENT, FORM, FORMS, MB, PLACEMENTS, SIZE, SMALL, outcome, up
 _PAUSE_S = 8
 # Longer than the plugin's default stallTimeout of 15 s.
 _STALL_S = 45
+# One such timeout, and some seconds for the end of the pod; a second one would be too long.
+_ONE_STALL_S = 22
 # Too short for everything to arrive.
 _SHORT_GRACE_S = 5
 _FORMS: tuple[Istio, ...] = ("classic", "native")
@@ -49,6 +51,8 @@ def _dead(istio: Istio, run: ScenarioRun) -> None:
     run.start(Shape(istio=istio, tasks=upload_task("--stall-at", str(MB), "--stall-for", str(_STALL_S), size=SMALL)))
     run.wait_ended()
     run.check_end(proxy=outcome(istio))
+    run.check_limit(messages.STALL_TIMEOUT, "look at the receiver")
+    run.check_within(run.facts.seconds_after, _ONE_STALL_S, "the end of the pod after its task")
     run.wait_received()
     run.check_incomplete(SMALL)
     run.check(run.facts.undelivered > 0, "the verdict does not say that bytes were lost")

@@ -67,6 +67,8 @@ def test_without_options_every_missing_one_is_named_with_how_to_get_the_images()
         (["bar"], "bar is not a known option"),
         (["--parallel", "0"], "--parallel 0 is not allowed: must be a whole number from 1 to 32"),
         (["--parallel", "many"], "--parallel many is not allowed"),
+        (["--load", "0"], "--load 0 is not allowed: must be a whole number from 1 to 1000"),
+        (["--load", "1.5"], "--load 1.5 is not allowed"),
         (["--namespace", "Own"], "--namespace Own is not allowed: must be at most 50 small letters, digits and dashes"),
         (["--namespace", "a" * 51], f"--namespace {'a' * 51} is not allowed"),
         (["--revision", "1 29"], "--revision 1 29 is not allowed"),
@@ -96,6 +98,12 @@ def test_a_mistake_is_named_with_its_value_and_what_is_allowed(words: list[str],
 
 def test_all_mistakes_are_named_at_once() -> None:
     assert len(mistakes(["--foo", "--parallel", "0", "--only", "fast", "--agent-image", "docker://x"])) == 6
+
+
+def test_with_a_load_everything_may_take_longer(kubeconfig: str) -> None:
+    words = ["--kubeconfig", kubeconfig, *NEEDED]
+    assert (read(words, NAMES, {}).load, read(words, NAMES, {}).slack) == (0, 1)
+    assert (read([*words, "--load", "20"], NAMES, {}).load, read([*words, "--load", "20"], NAMES, {}).slack) == (20, 3)
 
 
 def test_list_help_and_render_need_no_cluster() -> None:

@@ -1,9 +1,12 @@
 """What the cluster can do, and the values for the chart."""
 
+from typing import Any
+
 import pytest
 
 from cluster import capabilities
-from cluster.install import chart_values
+from cluster.install import chart_values, exeunt
+from cluster.options import Options
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,38 @@ def test_envoys_version_is_the_number_in_its_build_string() -> None:
 )
 def test_the_address_of_a_plugin_becomes_values_of_the_chart(url: str, values: list[str]) -> None:
     assert chart_values(url) == [f"plugin.image.{value}" for value in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "release"), [("6.18.44-fc-v669", (6, 18, 44)), ("5.15-azure", (5, 15, 0)), ("", (0, 0, 0)), ("unknown", (0, 0, 0))]
+)
+def test_the_release_of_a_kernel_is_read_from_its_version(text: str, release: tuple[int, int, int]) -> None:
+    assert capabilities.kernel_of(text) == release
+
+
+class Created:
+    """An API server that keeps what is created."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def create(self, _namespace: str, body: dict[str, Any]) -> None:
+        """As in `Kube`."""
+        self.bodies.append(body)
+
+
+def test_each_label_selects_one_plugin_with_its_own_limits() -> None:
+    kube: Any = Created()
+    exeunt(kube, Options(plugin_url="oci://r.example/exeunt", namespace="own"))
+    plugins = {
+        body["spec"]["selector"]["matchLabels"]["exeunt.dev/drain"]: body["spec"]
+        for body in kube.bodies
+        if body["kind"] == "WasmPlugin"
+    }
+    assert set(plugins) == {"on", "broken", "patient", "hasty"}
+    assert {label for label, spec in plugins.items() if spec["url"] == "oci://r.example/exeunt"} == {"on", "patient", "hasty"}
+    assert (plugins["on"]["pluginConfig"]["stallTimeout"], plugins["patient"]["pluginConfig"]["stallTimeout"]) == ("15s", "40s")
+    assert (plugins["on"]["pluginConfig"]["drainTimeout"], plugins["hasty"]["pluginConfig"]["drainTimeout"]) == ("5m", "5s")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from cluster.pods import behind_agent, job, pod, template
+from cluster.pods import behind_agent, job, pod, template, told_nothing_of_hold
 from cluster.shape import AGENT, LABEL, PROXY, Rule, Shape, Task, Where, three_lines
 
 WHERE = Where("example/python:3", "example/exeunt-agent:1", "10.0.0.9:9000")
@@ -84,6 +84,78 @@ def test_the_agents_options_say_what_it_cannot_find_out() -> None:
         *("watch", "--container", "base", "--container", "second", "--placement", "native"),
         *("--restart-policy", "OnFailure", "--state-dir", "/run/exeunt", "--grace-period", "60s"),
     ]
+
+
+def words_of(**changes: Any) -> list[str]:
+    args: list[str] = agent_of(template("x", Shape(**changes), WHERE))["args"]
+    return args
+
+
+def test_what_the_agent_is_not_told_is_missing() -> None:
+    least = ["watch", "--placement", "native", "--state-dir", "/run/exeunt"]
+    assert words_of(told=frozenset()) == least
+    assert words_of(told=frozenset({"policy"})) == [*least[:3], "--restart-policy", "Never", *least[3:]]
+    assert words_of(told=frozenset({"containers"})) == [*least[:1], "--container", "base", *least[1:]]
+
+
+def test_the_agent_is_told_a_containers_own_policy_and_rules_as_the_pod_has_them() -> None:
+    tasks = (Task(rule=Rule("Restart", 42)),)
+    words = words_of(tasks=tasks)
+    assert "base=Never" in words
+    name, _, rules = words[words.index("--restart-rules") + 1].partition("=")
+    assert name == "base"
+    assert json.loads(rules) == template("x", Shape(tasks=tasks), WHERE)["spec"]["containers"][0]["restartPolicyRules"]
+    assert "--restart-rules" not in words_of(tasks=tasks, told=frozenset({"containers"}))
+
+
+def test_an_agent_may_have_a_policy_and_an_environment_of_its_own() -> None:
+    shape = Shape(agent="regular", agent_policy="OnFailure", agent_env=(("EXEUNT_LOG", "debug"),))
+    made = agent_of(template("x", shape, WHERE))
+    assert made["restartPolicy"] == "OnFailure"
+    assert {"name": "EXEUNT_LOG", "value": "debug"} in made["env"]
+
+
+def test_a_regular_agent_can_stand_behind_the_tasks() -> None:
+    made = template("x", Shape(agent="regular", agent_last=True, tasks=(Task(), Task(name="second"))), WHERE)
+    assert [one["name"] for one in made["spec"]["containers"]] == ["base", "second", AGENT]
+
+
+def test_a_hook_runs_a_program_of_its_own() -> None:
+    made = template("x", Shape(tasks=(Task(post_start=("freeze",)),)), WHERE)["spec"]["containers"][0]
+    assert made["lifecycle"] == {"postStart": {"exec": {"command": ["python3", "/e2e/task.py", "freeze"]}}}
+    assert "lifecycle" not in template("x", Shape(), WHERE)["spec"]["containers"][0]
+
+
+def test_a_stripped_agent_is_a_plain_init_container() -> None:
+    for shape in (Shape(stripped=True), three_lines(stripped=True)):
+        assert "restartPolicy" not in agent_of(template("x", shape, WHERE))
+
+
+def test_a_root_task_has_the_rights_of_every_container() -> None:
+    assert template("x", Shape(tasks=(Task(root=True),)), WHERE)["spec"]["containers"][0]["securityContext"] == {"runAsUser": 0}
+
+
+def test_the_injector_merges_another_command_into_the_proxy() -> None:
+    containers = template("x", Shape(proxy_command=("/no",)), WHERE)["spec"]["containers"]
+    assert containers[-1] == {"name": PROXY, "image": "auto", "imagePullPolicy": "IfNotPresent", "command": ["/no"]}
+    assert PROXY not in {one["name"] for one in template("x", Shape(), WHERE)["spec"]["containers"]}
+
+
+def test_a_pod_without_an_agent_shares_its_processes_if_it_must() -> None:
+    assert template("x", Shape(agent="none", sharing=True), WHERE)["spec"]["shareProcessNamespace"] is True
+    assert "shareProcessNamespace" not in template("x", Shape(agent="none"), WHERE)["spec"]
+
+
+def test_nothing_says_that_a_proxy_is_held() -> None:
+    injected = pod("x", Shape(istio="hold", agent="regular"), WHERE)
+    config = {"holdApplicationUntilProxyStarts": True, "concurrency": 2}
+    proxy = {"name": PROXY, "env": [{"name": "PROXY_CONFIG", "value": json.dumps(config)}, {"name": "X", "value": "y"}]}
+    injected["spec"]["containers"].insert(0, proxy)
+    made = told_nothing_of_hold(injected)
+    assert "holdApplicationUntilProxyStarts" not in json.dumps(made)
+    assert [one["name"] for one in made["spec"]["containers"]] == [PROXY, AGENT, "base"]
+    assert json.loads(made["spec"]["containers"][0]["env"][0]["value"]) == {"concurrency": 2}
+    assert made["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
 
 
 def test_an_image_that_the_node_has_is_not_pulled_again() -> None:

@@ -70,6 +70,13 @@ def test_all_missing_rights_are_named_at_once() -> None:
     )
 
 
+def test_a_load_needs_further_rights() -> None:
+    api = Api(denied={("create", "daemonsets")})
+    preflight.check(api, "own")  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=r"no right to create daemonsets.apps in namespace own"):
+        preflight.check(api, "own", preflight.LOAD_RIGHTS)  # type: ignore[arg-type]
+
+
 def test_rights_are_checked_in_the_runs_own_namespace() -> None:
     api = Api()
     preflight.check(api, "own")  # type: ignore[arg-type]

@@ -132,5 +132,58 @@ def test_the_task_exits_with_the_given_code(monkeypatch: pytest.MonkeyPatch) -> 
     assert run(monkeypatch, "wait", "--exit", "3") == 3
 
 
+def test_a_task_that_cannot_wait_fails_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(task, "is_ready", lambda: False)
+    assert run(monkeypatch, "wait", "--at-once") == 4
+    assert events(capsys) == [{"ready": False}]
+    monkeypatch.setattr(task, "is_ready", lambda: True)
+    assert run(monkeypatch, "wait", "--at-once") == 0
+
+
+def test_a_helper_ends_when_the_proxy_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([True, True, False])
+    monkeypatch.setattr(task, "is_ready", lambda: next(answers))
+    monkeypatch.setattr(task, "_POLL_S", 0)
+    assert run(monkeypatch, "helper") == 0
+    assert next(answers, None) is None
+    monkeypatch.setattr(task, "is_ready", lambda: True)
+    monkeypatch.setattr(task, "_TIMEOUT_S", 0)
+    with pytest.raises(SystemExit, match="has not ended"):
+        run(monkeypatch, "helper")
+
+
+def test_everything_is_killed_in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(task.os, "kill", lambda pid, number: sent.append((pid, number)))
+    task.kill_all(0)
+    assert sent == [(-1, signal.SIGTERM), (-1, signal.SIGKILL)]
+
+
+def test_a_signal_finds_the_agent_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[tuple[int, int]] = []
+    for pid, name in ((7, "python3"), (8, "exeunt-agent")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
+    monkeypatch.setattr(task, "_PROC", tmp_path)
+    monkeypatch.setattr(task, "others_of_our_uid", lambda: [7, 8])
+    monkeypatch.setattr(task.os, "kill", lambda pid, number: sent.append((pid, number)))
+    assert run(monkeypatch, "freeze") == 0
+    assert run(monkeypatch, "thaw") == 0
+    assert sent == [(8, signal.SIGSTOP), (8, signal.SIGCONT)]
+    monkeypatch.setattr(task, "others_of_our_uid", lambda: [7])
+    with pytest.raises(SystemExit, match="no agent was found"):
+        run(monkeypatch, "freeze")
+
+
+def test_the_meter_adds_up_user_and_kernel_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for pid, used in ((7, "30 12"), (8, "1 2")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a name) with) S 1 1 1 0 -1 4194304 9 0 0 0 {used} 5 5 20 0 1 0 77\n")
+    monkeypatch.setattr(task, "_PROC", tmp_path)
+    assert [task.cpu_seconds(pid) * task._TICKS for pid in (7, 8, 9)] == [42, 3, 0]
+
+
 def test_the_other_processes_of_our_user_do_not_include_ourselves() -> None:
     assert os.getpid() not in task.others_of_our_uid()

@@ -81,6 +81,17 @@ def test_the_page_names_versions_command_skips_and_failures() -> None:
     assert "- `slow`: everything arrives (by the filter)" in text
 
 
+def test_a_load_is_told_in_the_page_and_in_junit() -> None:
+    made = run()
+    assert "load" not in page([made])
+    made.load = "--load 20: load averages of a minute: node1 19 to 23, on average 21"
+    assert f"\n{made.load}.\n" in page([made])
+    suite = ElementTree.fromstring(junit(made)).find("testsuite")  # noqa: S314
+    assert suite is not None
+    assert suite.find("properties/property[@name='load']").get("value") == made.load  # type: ignore[union-attr]
+    assert of_json(json.loads(json.dumps(made.as_json()))) == made
+
+
 def test_only_failed_scenarios_show_evidence() -> None:
     assert evidence(run()) == ["=== lossy: log of base", "a\x1b[0m | b"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import Refused, RunError, Skip
+from cluster.options import Options
 from cluster.report import FAILED, PASSED, SKIPPED
 from cluster.run import run_all
 from cluster.scenario import Scenario
@@ -23,7 +24,7 @@ class FakeSite(SimpleNamespace):
     def __init__(self) -> None:
         stop = threading.Event()
         pods = WatchedPods(stop)
-        super().__init__(stop=stop, pods=pods, options=SimpleNamespace(keep=False), namespace="own")
+        super().__init__(stop=stop, pods=pods, options=Options(), namespace="own")
 
     def wait_pod(self, label: str, what: str, holds: Any, within: float, *, patient: bool) -> Any:
         """As in `Site`."""

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from cluster.errors import Refused, Skip
+from cluster.options import Options
 from cluster.scenario_run import ScenarioRun
-from cluster.shape import Rule, Task, Where, three_lines
+from cluster.shape import Rule, Shape, Task, Where, three_lines
 from harness.paths import ROOT
 
 Json = dict[str, Any]
@@ -95,11 +96,15 @@ class Api:
         return self.answer
 
 
-def need_a_rule(answer: Json | Refused) -> None:
+def need(shape: Shape, answer: Json | Refused) -> None:
     site: Any = SimpleNamespace(
         kube=Api(answer), namespace="own", where=Where("python", "agent"), forms={"native"}, native_agent=True
     )
-    ScenarioRun(site, "x").need(three_lines(tasks=(Task(rule=Rule("RestartAllContainers", 3)),)))
+    ScenarioRun(site, "x").need(shape)
+
+
+def need_a_rule(answer: Json | Refused) -> None:
+    need(three_lines(tasks=(Task(rule=Rule("RestartAllContainers", 3)),)), answer)
 
 
 def test_a_rule_that_the_api_server_refuses_or_drops_skips_the_scenario() -> None:
@@ -110,3 +115,33 @@ def test_a_rule_that_the_api_server_refuses_or_drops_skips_the_scenario() -> Non
         need_a_rule({"spec": {"containers": [{"name": "base"}]}})
     with pytest.raises(Refused):
         need_a_rule(Refused(403, "not allowed"))
+
+
+def test_a_policy_of_the_agents_own_that_the_api_server_drops_skips_the_scenario() -> None:
+    shape = Shape(istio="native", agent="regular", agent_policy="OnFailure")
+    need(shape, {"spec": {"containers": [{"name": "exeunt", "restartPolicy": "OnFailure"}, {"name": "base"}]}})
+    with pytest.raises(Skip, match="no restartPolicy of a regular container"):
+        need(shape, {"spec": {"containers": [{"name": "exeunt"}, {"name": "base"}]}})
+
+
+def test_on_a_busy_node_a_limit_is_longer_and_no_wait_is_shorter() -> None:
+    waited: list[float] = []
+
+    def wait_pod(_label: str, _what: str, _holds: Any, within: float, *, patient: bool) -> Json:
+        assert not patient
+        waited.append(within)
+        return {}
+
+    def problems(load: int, seconds: float | None) -> list[str]:
+        site: Any = SimpleNamespace(options=Options(load=load), wait_pod=wait_pod)
+        run = ScenarioRun(site, "x")
+        run.wait("something", lambda _pod: True, within=10)
+        run.check_within(seconds, 5, "it")
+        return run.problems
+
+    assert problems(0, 5) == []
+    assert problems(0, 5.5) == ["it has taken 5.5 s, more than 5 s"]
+    assert problems(20, 15) == []
+    assert problems(20, 16) == ["it has taken 16 s, more than 15 s"]
+    assert problems(20, None) == ["it has taken None s, more than 15 s"]
+    assert waited == [10, 10, 30, 30, 30]

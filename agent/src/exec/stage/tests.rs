@@ -1,4 +1,6 @@
 use super::*;
+use crate::options::RestartPolicy;
+use crate::testing::options;
 
 const GRACE: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
@@ -6,7 +8,8 @@ const SIGUSR1: i32 = 10;
 const SIGKILLED: Exit = Exit::Signal(9);
 
 fn stages(not_ready: NotReady, policy: RestartPolicy) -> Stages {
-    Stages { stage: Stage::Waiting, not_ready, policy, grace: GRACE, asked: None, early: Vec::new() }
+    let line = format!("exec --restart-policy {} -- true", policy.name());
+    Stages { not_ready, grace: GRACE, ..Stages::begin(&options(&line), "main".to_owned()) }
 }
 
 /// The stages of a command that runs.
@@ -104,6 +107,20 @@ fn a_command_that_failed_under_on_failure_is_not_a_completion() {
         let mut stages = stages(NotReady::GoOn, RestartPolicy::OnFailure);
         stages.on(Event::Helper(Exit::Code(0)), now);
         assert_eq!(stages.on(Event::Ended(exit), now), [effect]);
+    }
+}
+
+#[test]
+fn what_follows_an_exit_code_can_be_told_for_the_container_itself() {
+    let rules = r#"--restart-rules main=[{"action":"Restart","exitCodes":{"operator":"In","values":[42]}}]"#;
+    let now = Instant::now();
+    for (line, code, restarted) in
+        [(rules, 42, true), (rules, 1, false), ("--restart-policy main=Always", 0, true), ("--restart-policy auto", 1, false)]
+    {
+        let mut stages = Stages::begin(&options(&format!("exec {line} -- true")), "main".to_owned());
+        stages.on(Event::Helper(Exit::Code(0)), now);
+        let expected = if restarted { Effect::Leave(code) } else { Effect::ShutDown(Exit::Code(code), GRACE) };
+        assert_eq!(stages.on(Event::Ended(Exit::Code(code)), now), [expected], "{line}: {code}");
     }
 }
 

@@ -10,8 +10,13 @@ use crate::testing::{Script, options};
 
 /// Whether the proxy of `world` is here after the task has ended at time 0, and when that is known, in milliseconds.
 fn is_here_in(world: &Script, patience: Patience) -> (bool, u64) {
-    let (options, task) = (options("watch"), TaskEnd::reported(Some("base"), Exit::Code(0), world.now()));
-    let context = Context { world, options: &options, task: &task, patience, grace: options.grace_period };
+    is_here_with("watch", world, patience)
+}
+
+/// The same with the command line `line`.
+fn is_here_with(line: &str, world: &Script, patience: Patience) -> (bool, u64) {
+    let (options, task) = (options(line), TaskEnd::reported(Some("base"), Exit::Code(0), world.now()));
+    let context = Context { world, options: &options, task: &task, patience, grace: Some(options.grace_period) };
     let here = is_here(&context, &mut Sidecar::new(world, &options, None), &Attempts::default(), None);
     (here, world.elapsed())
 }
@@ -41,13 +46,30 @@ fn without_captured_traffic_there_is_no_proxy_to_wait_for() {
     assert!(!here && at < 1_000, "{at}");
 }
 
+#[test]
+fn a_classic_proxy_that_was_told_is_waited_for_whatever_is_captured() {
+    let limited = || Script { is_captured: false, ..starts_at(2_000) };
+    assert_eq!(is_here_with("watch --proxy classic", &limited(), Patience::Endless), (true, 2_000));
+    let (here, at) = is_here_with("watch --proxy native", &limited(), Patience::Endless);
+    assert!(!here && at < 1_000, "kubelet ends a native one, and it starts before the task: {at}");
+}
+
+#[test]
+fn a_native_agent_waits_even_if_nothing_was_told() {
+    let limited = |sigterm| Script { is_captured: false, sigterm, ..starts_at(2_000) };
+    let line = "watch --placement native";
+    assert_eq!(is_here_with(line, &limited(None), Patience::Endless).0, true);
+    let (here, at) = is_here_with(line, &limited(Some(1_000)), Patience::Endless);
+    assert!(!here && at < 1_500, "kubelet ends it with the pod: {at}");
+}
+
 /// Whether a proxy that has ended at time 0 is here again, with `policy`, if it starts at `start` and `attempts` were made.
 fn is_here_again(policy: &str, start: u64, attempts: &Attempts) -> bool {
     let world = starts_at(start);
     let options = options(&format!("watch --restart-policy {policy}"));
     let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
     let context =
-        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: options.grace_period };
+        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
     let mut sidecar = Sidecar::new(&world, &options, None);
     let here = is_here(&context, &mut sidecar, attempts, Some(&Outcome::Gone));
     assert_eq!(matches!(sidecar.state(), State::Running(_)), here, "the new proxy takes the place of the old one");

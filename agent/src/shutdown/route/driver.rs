@@ -14,6 +14,7 @@ use crate::os::World;
 use crate::os::world::Source;
 use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress};
+use crate::shutdown::budget::Budget;
 use crate::shutdown::context::Context;
 use crate::shutdown::reporter::Reporter;
 use crate::shutdown::{progress, times};
@@ -37,18 +38,20 @@ pub(in crate::shutdown) fn decide<W: World>(
 ) -> Option<Outcome> {
     if sidecar.is_ztunnel() {
         info!("ztunnel, on the node, carries the pod's traffic: the agent only waits for delivery");
-        return Driver::new(context, Ztunnel).run(sidecar, attempts);
+        return Driver::new(context, attempts, Ztunnel).run(sidecar, attempts);
     }
     sidecar.hold_process();
-    Driver::new(context, Admin::new(context)).run(sidecar, attempts)
+    Driver::new(context, attempts, Admin::new(context)).run(sidecar, attempts)
 }
 
 // === impl Driver ===
 
 impl<'c, W: World, C: Calls> Driver<'c, W, C> {
-    fn new(context: &'c Context<'c, W>, calls: C) -> Self {
+    fn new(context: &'c Context<'c, W>, attempts: &Attempts, calls: C) -> Self {
         let now = context.world.now();
-        let (machine, reporter) = (Machine::new(context.limits(), now), Reporter::new(now));
+        // A filter that had the drain before may have promised more than the agent would, or less.
+        let limits = Budget::of(context, attempts).limits(now);
+        let (machine, reporter) = (Machine::new(limits, now), Reporter::new(now));
         Self { context, machine, reporter, calls, quitting_since: None }
     }
 
@@ -130,7 +133,9 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
         }
         attempts.report(held, self.context.world.now());
         progress::report(self.context, sidecar, attempts);
-        self.handle(attempts, Event::Signal(self.context.completion(sidecar, held, self.context.task.at)));
+        // The limits of the machine are those in force already.
+        let completion = self.context.completion(sidecar, held, self.context.task.at).without_limits();
+        self.handle(attempts, Event::Signal(completion));
     }
 
     /// Gives `event` to the machine, and makes the calls that it wants.

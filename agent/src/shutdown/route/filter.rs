@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use drain::machine::State;
 use drain::time::Instant;
-use drain::wire::{self, Action, Status};
+use drain::wire::{self, Action, Completion, Status};
 use log::{debug, info};
 use pod::delivery::Held;
 
@@ -14,7 +14,9 @@ use crate::os::http::{self, Body, Problem, Request};
 use crate::os::world::Connection;
 use crate::proxy::Sidecar;
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
+use crate::shutdown::budget::Budget;
 use crate::shutdown::context::Context;
+use crate::shutdown::limit::Limit;
 use crate::shutdown::reporter::Reporter;
 use crate::shutdown::{progress, times};
 
@@ -42,6 +44,10 @@ struct Session<'c, W: World> {
     eager_pause: Duration,
     /// When the session fails.
     give_up: Instant,
+    /// Whether the filter is too old to take limits.
+    takes_no_limits: bool,
+    /// Since when an Envoy that the filter has told to quit does not respond.
+    dying_since: Option<Instant>,
 }
 
 /// Signals the completion to the filter at `at`, and stays until the proxy has ended or was drained, or the filter has failed.
@@ -60,6 +66,7 @@ pub(in crate::shutdown) fn signal<W: World>(
             sidecar.confirm();
             sidecar.hold_process();
             session.accepted(sidecar, attempts, held);
+            session.follow(attempts, &status);
             session.check_later(sidecar);
             session.run(sidecar, attempts)
         }
@@ -86,7 +93,7 @@ pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut S
 impl<'c, W: World> Session<'c, W> {
     fn new(context: &'c Context<'c, W>, at: SocketAddr) -> Self {
         let now = context.world.now();
-        let limits = context.options.drain_timeout + context.options.stall_timeout + times::FILTER_QUIT;
+        let deadline = Budget::of(context, &Attempts::default()).deadline;
         Self {
             context,
             at,
@@ -97,7 +104,10 @@ impl<'c, W: World> Session<'c, W> {
             report_from: now,
             check_at: now,
             eager_pause: times::EAGER_CHECK,
-            give_up: (context.task.at + limits).max(now + 2 * times::FILTER_QUIT),
+            // Until the filter says how much time it takes.
+            give_up: (deadline + times::FILTER_QUIT).max(now + 2 * times::FILTER_QUIT),
+            takes_no_limits: false,
+            dying_since: None,
         }
     }
 
@@ -143,6 +153,7 @@ impl<'c, W: World> Session<'c, W> {
                 if reports {
                     self.accepted(sidecar, attempts, held);
                 }
+                self.follow(attempts, &status);
                 if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
                     self.begin_again(now);
                     return None;
@@ -151,13 +162,14 @@ impl<'c, W: World> Session<'c, W> {
             }
             Err(failure) => {
                 attempts.add_silent(self.at);
-                self.on_failure(sidecar, failure, now)
+                self.on_failure(sidecar, attempts, failure, now)
             }
         }
     }
 
     fn on_status(&mut self, sidecar: &Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
         self.failures = 0;
+        self.dying_since = None;
         match State::named(&status.state) {
             // By the action, or by its configuration, it does not quit Envoy.
             Some(State::Drained) => return Some(Outcome::Left),
@@ -180,14 +192,48 @@ impl<'c, W: World> Session<'c, W> {
         self.report_from = now;
     }
 
-    fn on_failure(&mut self, sidecar: &mut Sidecar<'_, W>, failure: Failure, now: Instant) -> Option<Outcome> {
+    /// Takes over the limits of the filter. The agent waits as long as the filter does, and then as long as it may need to end Envoy.
+    fn follow(&mut self, attempts: &mut Attempts, status: &Status) {
+        let now = self.context.world.now();
+        let Some(budget) = Budget::promised(self.context, status) else { return };
+        attempts.promised = Some(budget);
+        self.give_up = match (State::named(&status.state), budget.left(now)) {
+            (Some(State::Quitting), _) => {
+                let since = Duration::from_millis(status.since_ms);
+                self.give_up.min(now + times::QUIT.saturating_sub(since))
+            }
+            // A filter that does not end its drain must not keep the agent.
+            (_, Duration::ZERO) => self.give_up.min(now + times::FILTER_QUIT),
+            (_, left) => now + left + times::FILTER_QUIT,
+        };
+    }
+
+    /// Whether an Envoy that does not respond is about to end: by what the filter knows, it has told Envoy to quit. Envoy closes its
+    /// listeners first, and can need seconds for the rest on a busy node. Another route would only take the credit for it.
+    fn is_dying(&mut self, sidecar: &Sidecar<'_, W>, attempts: &Attempts, now: Instant) -> bool {
+        let has_decided = attempts.is_delivered(now) || Limit::has_passed(self.context, attempts).is_some();
+        if self.context.action(sidecar) != Action::Quit || !(has_decided || self.dying_since.is_some()) {
+            return false;
+        }
+        now.since(*self.dying_since.get_or_insert(now)) < times::FILTER_QUIT
+    }
+
+    fn on_failure(
+        &mut self,
+        sidecar: &mut Sidecar<'_, W>,
+        attempts: &Attempts,
+        failure: Failure,
+        now: Instant,
+    ) -> Option<Outcome> {
         if sidecar.has_ended() {
             return Some(Outcome::Gone);
         }
         self.failures += 1;
         self.report_from = now + times::RETRY;
         self.check_at = now + times::RETRY;
-        let fails = !matches!(failure, Failure::NoResponse(_)) || self.failures >= MAX_FAILURES;
+        let is_silent = matches!(failure, Failure::NoResponse(_));
+        let is_dying = is_silent && self.is_dying(sidecar, attempts, now);
+        let fails = !is_silent || (self.failures >= MAX_FAILURES && !is_dying);
         fails.then(|| Outcome::Failed(Failure::Later(Box::new(failure))))
     }
 
@@ -209,9 +255,25 @@ impl<'c, W: World> Session<'c, W> {
         progress::report(self.context, sidecar, attempts);
     }
 
-    /// Sends the completion with the reading `held`.
-    fn report(&self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
-        let completion = self.context.completion(sidecar, held, self.ended_at).to_json();
+    /// Sends the completion with the reading `held`. An older filter refuses a completion with limits, and gets it without.
+    fn report(&mut self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
+        let completion = self.context.completion(sidecar, held, self.ended_at);
+        let plain = completion.clone().without_limits();
+        if self.takes_no_limits || completion == plain {
+            return self.send(sidecar, &plain);
+        }
+        match self.send(sidecar, &completion) {
+            Err(Failure::Refused { status: 400, reason }) => {
+                info!("the filter on {} takes no limits from the agent, so its own count: {reason}", self.at);
+                self.takes_no_limits = true;
+                self.send(sidecar, &plain)
+            }
+            result => result,
+        }
+    }
+
+    fn send(&self, sidecar: &mut Sidecar<'_, W>, completion: &Completion) -> Result<Status, Failure> {
+        let completion = completion.to_json();
         let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
         let timeout = self.context.time_for(times::FILTER_CALL);
         self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })

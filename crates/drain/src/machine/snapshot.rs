@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Machine, State};
+use super::{Machine, Reason, State};
 use crate::duration::milliseconds;
 use crate::evidence::Evidence;
 use crate::fields::{Mistake, from_json};
@@ -20,6 +20,7 @@ pub struct Snapshot {
     in_state: Duration,
     completion: Option<(Completion, Duration)>,
     in_flight: Option<u64>,
+    left: Option<(Reason, Duration)>,
 }
 
 /// A snapshot in the shared data.
@@ -32,6 +33,9 @@ struct Stored {
     completion: Option<String>,
     completed_ms: Option<u64>,
     in_flight: Option<u64>,
+    /// Why the drain ended, and how long it took.
+    reason: Option<Reason>,
+    drained_ms: Option<u64>,
 }
 
 // === impl Machine ===
@@ -45,7 +49,8 @@ impl Machine {
             let newest = Completion { unsent: self.evidence.facts(), ..completion.clone() };
             (newest, now.since(*at))
         });
-        Snapshot { state: self.state, in_state: now.since(self.entered), completion, in_flight: self.in_flight() }
+        let in_state = now.since(self.entered);
+        Snapshot { state: self.state, in_state, completion, in_flight: self.in_flight(), left: self.left }
     }
 
     /// Resumes the machine of `snapshot`, which was taken `age` ago. It makes its calls again, and collects its evidence again. It keeps the
@@ -57,10 +62,12 @@ impl Machine {
         machine.state = snapshot.state;
         machine.entered = back(snapshot.in_state);
         machine.evidence = Evidence::new(now);
+        machine.left = snapshot.left;
         if let Some((completion, since)) = &snapshot.completion {
+            machine.limits = limits.with(completion);
             machine.completion = Some((completion.clone(), back(*since)));
-            if let Some(unsent) = completion.unsent.filter(|unsent| !unsent.is_empty()) {
-                machine.evidence.on_facts(unsent, now, &limits);
+            if let Some(unsent) = completion.clone().remembered().unsent {
+                machine.evidence.on_facts(unsent, now, &machine.limits);
             }
         }
         match machine.state {
@@ -78,7 +85,7 @@ impl Snapshot {
     /// A machine in the state `Serving`.
     #[must_use]
     pub const fn serving() -> Self {
-        Self { state: State::Serving, in_state: Duration::ZERO, completion: None, in_flight: None }
+        Self { state: State::Serving, in_state: Duration::ZERO, completion: None, in_flight: None, left: None }
     }
 
     /// The machine after it has handled `completion`: for an answer that is sent before that.
@@ -89,6 +96,7 @@ impl Snapshot {
             _ => {
                 self.state = State::Draining;
                 self.in_state = Duration::ZERO;
+                self.left = None;
                 (completion, Duration::ZERO)
             }
         });
@@ -101,10 +109,11 @@ impl Snapshot {
         self.state
     }
 
-    /// The status of the machine, `age` after the snapshot.
+    /// The status of the machine, `age` after the snapshot. `limits` are those of the configuration.
     #[must_use]
     pub fn status(&self, age: Duration, limits: &Limits) -> Status {
         let completion = self.completion.as_ref();
+        let limits = completion.map_or(*limits, |(completion, _)| limits.with(completion));
         Status {
             state: self.state.name().to_owned(),
             container: completion.and_then(|(completion, _)| completion.container.clone()),
@@ -112,6 +121,9 @@ impl Snapshot {
             unsent: completion.and_then(|(completion, _)| completion.unsent),
             since_ms: milliseconds(self.in_state + age),
             deadline_ms: completion.map(|(_, since)| milliseconds(limits.drain_timeout.saturating_sub(*since + age))),
+            drain_timeout_ms: Some(milliseconds(limits.drain_timeout)),
+            stall_timeout_ms: Some(milliseconds(limits.stall_timeout)),
+            limit: self.left.and_then(|(reason, _)| reason.limit()).map(str::to_owned),
             version: crate::VERSION.to_owned(),
         }
     }
@@ -126,6 +138,8 @@ impl Snapshot {
             completion: completion.map(|(completion, _)| completion.to_json()),
             completed_ms: completion.map(|(_, since)| milliseconds(*since)),
             in_flight: self.in_flight,
+            reason: self.left.map(|(reason, _)| reason),
+            drained_ms: self.left.map(|(_, lasted)| milliseconds(lasted)),
         };
         serde_json::to_string(&stored).unwrap_or_default()
     }
@@ -143,6 +157,7 @@ impl Snapshot {
             in_state: Duration::from_millis(stored.in_state_ms),
             completion: completion.map(|completion| (completion, completed)),
             in_flight: stored.in_flight,
+            left: stored.reason.map(|reason| (reason, Duration::from_millis(stored.drained_ms.unwrap_or(0)))),
         })
     }
 }
@@ -159,7 +174,7 @@ impl Completion {
 
     /// Merges this signal with an earlier one. A new end replaces the earlier one. Otherwise the name of the first container stays, and
     /// `drain` outranks `quit`, because it is worse to shut down a native sidecar than to leave a classic one running. New facts replace
-    /// older ones; a signal without facts keeps them.
+    /// older ones; a signal without facts keeps them. The same is true of each limit.
     #[must_use]
     pub fn after(self, earlier: &Self) -> Self {
         if self.is_new_end(earlier) {
@@ -169,8 +184,17 @@ impl Completion {
         Self {
             action: if drain { Action::Drain } else { Action::Quit },
             unsent: self.unsent.or(earlier.unsent),
+            drain_timeout_ms: self.drain_timeout_ms.or(earlier.drain_timeout_ms),
+            stall_timeout_ms: self.stall_timeout_ms.or(earlier.stall_timeout_ms),
             ..earlier.clone()
         }
+    }
+
+    /// This signal as another worker remembers it. It is no new reading: what was held then is held until somebody says otherwise, and an
+    /// idle reading proves nothing about a later moment.
+    #[must_use]
+    pub fn remembered(self) -> Self {
+        Self { unsent: self.unsent.filter(|unsent| !unsent.is_empty()), ..self }
     }
 
     /// What has ended and how, for the log.

@@ -83,7 +83,16 @@ impl Rig {
 }
 
 fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
-    Completion { container: Some("base".to_owned()), exit_code: Some(0), signal: None, action, unsent, ended_at_ms: None }
+    Completion {
+        container: Some("base".to_owned()),
+        exit_code: Some(0),
+        signal: None,
+        action,
+        unsent,
+        ended_at_ms: None,
+        drain_timeout_ms: None,
+        stall_timeout_ms: None,
+    }
 }
 
 fn facts(connections: u32, bytes: u64, downstream: u32) -> Unsent {
@@ -253,6 +262,74 @@ fn a_suspended_process_is_not_a_stall() {
     rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
     rig.sleep_beside(facts(2, 5_000, 1), 15_000);
     assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "after that time a stall is one");
+}
+
+#[test]
+fn a_late_call_takes_only_the_unwatched_time_out_of_a_stall() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    rig.sleep_beside(facts(2, 5_000, 1), 14_000);
+    // Envoy blocks for five seconds, of which half a second is no news.
+    rig.pass(5_000);
+    rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    rig.sleep(499);
+    assert_eq!(rig.machine.state(), State::Draining);
+    rig.sleep(1);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled), "not another 15 s");
+}
+
+#[test]
+fn calls_that_are_always_late_do_not_keep_a_stalled_drain() {
+    let mut rig = Rig::new();
+    rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    for _ in 0..30 {
+        rig.pass(800);
+        rig.signal(Action::Quit, Some(facts(2, 5_000, 1)));
+    }
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled));
+}
+
+#[test]
+fn the_limits_of_a_completion_count_instead_of_the_configured_ones() {
+    let held = Some(facts(1, 5_000, 1));
+    let told = Completion { drain_timeout_ms: Some(600_000), stall_timeout_ms: Some(2_000), ..completion(Action::Quit, held) };
+    let mut rig = Rig::new();
+    rig.on(Event::Signal(told));
+    rig.signal(Action::Quit, held);
+    let status = rig.machine.status(rig.now);
+    assert_eq!((status.drain_timeout_ms, status.stall_timeout_ms), (Some(600_000), Some(2_000)), "a later signal without limits");
+    assert_eq!((status.deadline_ms, status.limit), (Some(600_000), None));
+    rig.sleep_beside(facts(1, 5_000, 1), 2_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Stalled));
+    assert_eq!(rig.machine.status(rig.now).limit.as_deref(), Some("stall-timeout"));
+}
+
+#[test]
+fn without_limits_in_the_completion_the_status_tells_the_configured_ones() {
+    let configured = Limits { drain_timeout: Duration::from_secs(10), ..Limits::default() };
+    let mut rig = Rig::with(configured);
+    assert_eq!(rig.machine.status(rig.now).drain_timeout_ms, Some(10_000));
+    let mut bytes = 5_000;
+    rig.signal(Action::Drain, Some(facts(1, bytes, 1)));
+    for _ in 0..11 {
+        rig.sleep(1_000);
+        bytes -= 1;
+        rig.signal(Action::Drain, Some(facts(1, bytes, 1)));
+    }
+    let snapshot =
+        Snapshot::parse(rig.machine.snapshot(rig.now).to_json().as_bytes()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    assert_eq!(snapshot.status(Duration::ZERO, &configured).limit.as_deref(), Some("drain-timeout"), "every worker tells it");
+    let resumed = Machine::resume(configured, &snapshot, Duration::ZERO, rig.now);
+    assert_eq!(resumed.left(), rig.machine.left());
+}
+
+#[test]
+fn a_resumed_machine_keeps_the_limits_of_the_completion() {
+    let mut rig = Rig::new();
+    let told = Completion { drain_timeout_ms: Some(20_000), ..completion(Action::Quit, Some(facts(1, 5_000, 1))) };
+    rig.on(Event::Signal(told));
+    let resumed = Machine::resume(Limits::default(), &rig.machine.snapshot(rig.now), Duration::from_secs(5), rig.now);
+    assert_eq!(resumed.status(rig.now).deadline_ms, Some(15_000));
 }
 
 #[test]

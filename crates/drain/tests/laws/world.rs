@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) starts_as_drain: bool,
     /// Whether signals carry facts.
     pub(crate) has_agent: bool,
+    /// The limits that the agent brings, if it brings any, in milliseconds: for the drain, and for a stall.
+    pub(crate) brings: Option<(u64, u64)>,
     pub(crate) faults: Faults,
 }
 
@@ -97,6 +99,8 @@ struct Knowledge {
     in_flight: Option<u64>,
     moved: u64,
     drain: bool,
+    /// The limits that the last signal with limits has brought.
+    limits: Option<(u64, u64)>,
 }
 
 #[derive(Default)]
@@ -135,7 +139,8 @@ impl World {
 
     /// Runs the world until the drain ends, and checks the laws at every step.
     pub(crate) fn run(mut self) -> End {
-        let patience = milliseconds(LIMITS.drain_timeout + SLACK) + 10_000;
+        let longest = self.plan.brings.map_or(0, |(drain, _)| drain).max(milliseconds(LIMITS.drain_timeout));
+        let patience = longest + milliseconds(SLACK) + 10_000;
         for _ in 0..1_000_000 {
             let Some(((time, _), happening)) = self.agenda.pop_first() else { break };
             if time > patience {
@@ -188,6 +193,7 @@ impl World {
 
     fn learn(&mut self, completion: &Completion) {
         self.knowledge.drain |= completion.action == Action::Drain;
+        self.knowledge.limits = completion.drain_timeout_ms.zip(completion.stall_timeout_ms).or(self.knowledge.limits);
         if let Some(unsent) = completion.unsent {
             let last = self.knowledge.facts;
             if last.is_none_or(|last| (last.connections, last.bytes) != (unsent.connections, unsent.bytes)) {
@@ -204,10 +210,10 @@ impl World {
         if left {
             self.open_when_left = self.open().iter().sum();
         }
-        let limit = milliseconds(LIMITS.drain_timeout);
+        let (limit, stall) = self.limits();
         if left && self.now < limit {
             let facts = self.knowledge.facts;
-            let stalled = self.now >= self.knowledge.moved + milliseconds(LIMITS.stall_timeout);
+            let stalled = self.now >= self.knowledge.moved + stall;
             assert!(facts.is_none_or(|facts| facts.is_empty()) || stalled, "it leaves against the kernel: {:?}", self.plan);
             let nobody = facts.is_some_and(|facts| facts.downstream == Some(0));
             let reason = self.machine.left().map(|(reason, _)| reason);
@@ -250,7 +256,9 @@ impl World {
                 self.agent.confirmed = unsent.is_empty() && self.agent.sent.is_some_and(|(last, _)| last == unsent);
                 self.agent.sent = Some((unsent, self.now));
                 let action = self.first_action();
-                self.schedule(delay, Happening::Signal(completion(action, Some(unsent))));
+                let (drain_timeout_ms, stall_timeout_ms) = self.plan.brings.unzip();
+                let signal = Completion { drain_timeout_ms, stall_timeout_ms, ..completion(action, Some(unsent)) };
+                self.schedule(delay, Happening::Signal(signal));
             }
         }
     }
@@ -279,7 +287,7 @@ impl World {
 
     fn envoy_takes(&mut self, effect: Effect) {
         // After the drain timeout everything works, so that the drain can end.
-        let disturbed = self.now < milliseconds(LIMITS.drain_timeout);
+        let disturbed = self.now < self.limits().0;
         let faults = self.plan.faults.clone();
         if disturbed && self.chance(faults.refused) {
             return self.schedule(0, Happening::Answer(effect.id, Answer::Failed(Failure::NotSent)));
@@ -315,6 +323,12 @@ impl World {
         }
     }
 
+    /// The limits in force, for the drain and for a stall.
+    fn limits(&self) -> (u64, u64) {
+        let configured = (milliseconds(LIMITS.drain_timeout), milliseconds(LIMITS.stall_timeout));
+        self.knowledge.limits.unwrap_or(configured)
+    }
+
     fn first_action(&self) -> Action {
         if self.plan.starts_as_drain { Action::Drain } else { Action::Quit }
     }
@@ -338,7 +352,16 @@ impl World {
 }
 
 fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
-    Completion { container: Some("base".to_owned()), exit_code: Some(0), signal: None, action, unsent, ended_at_ms: None }
+    Completion {
+        container: Some("base".to_owned()),
+        exit_code: Some(0),
+        signal: None,
+        action,
+        unsent,
+        ended_at_ms: None,
+        drain_timeout_ms: None,
+        stall_timeout_ms: None,
+    }
 }
 
 fn at(ms: u64) -> Instant {

@@ -175,7 +175,8 @@ impl World {
         let Some(terminated) = self.kubelet.terminated() else { return };
         let had = self.since(terminated);
         let works_since = self.since(self.ledger.began.max(terminated));
-        if had >= counted && works_since >= MARGIN {
+        // Beside processes, an agent cannot know that SIGTERM is kubelet's.
+        if self.plan.source == Source::Kubelet && had >= counted && works_since >= MARGIN {
             self.ledger.wrong(format!("the agent has not left within its grace period of {counted:?}"));
         }
         let has_begun = self.plan.source == Source::Kubelet || self.kubelet.task_has_ended();

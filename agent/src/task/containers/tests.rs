@@ -1,0 +1,145 @@
+use core::time::Duration;
+
+use super::*;
+use crate::task::Waited;
+use crate::task::state_dir::{Event, Record};
+use crate::testing::{Script, options};
+
+/// A pod in which these instances of containers run at these times, and end so.
+fn pod(instances: &[(&'static str, &'static str, core::ops::Range<u64>, Exit)]) -> Script {
+    let mut world = Script::default();
+    for ((name, instance, when, exit), pid) in instances.iter().zip(20..) {
+        world.processes.push((pid, name, when.clone()));
+        world.roots.push((pid, name, instance, *exit));
+    }
+    world
+}
+
+/// When an agent with the options `line` sees that the task has ended.
+fn ended_at(world: &Script, line: &str, regular: &[&str]) -> u64 {
+    let regular = regular.iter().map(|name| (*name).to_owned()).collect();
+    let options = Options { regular, ..options(line) };
+    let state_dir = StateDir::new(None);
+    let mut containers = Containers::new(world, &options, &state_dir);
+    assert_eq!(containers.wait(None), Waited::Ended);
+    world.elapsed()
+}
+
+const OK: Exit = Exit::Code(0);
+
+#[test]
+fn all_regular_containers_count_by_default_but_helpers() {
+    let world = pod(&[
+        ("main", "11", 0..1_000, OK),
+        ("second", "12", 0..7_000, OK),
+        ("airflow-xcom-sidecar", "13", 0..u64::MAX, OK),
+        ("istio-proxy", "14", 0..u64::MAX, OK),
+        ("vault-native", "15", 0..u64::MAX, OK),
+    ]);
+    let regular = ["main", "second", "airflow-xcom-sidecar"];
+    assert_eq!(ended_at(&world, "watch", &regular), 7_000, "vault-native is no regular container");
+    world.now.set(0);
+    assert_eq!(ended_at(&world, "watch --container main", &regular), 1_000, "what was named counts");
+}
+
+#[test]
+fn the_end_of_those_seen_is_no_end_before_envoy_has_named_all() {
+    let world = pod(&[("main", "11", 0..10, OK), ("late", "12", 5_000..6_000, OK)]);
+    let (options, state_dir) = (options("watch"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!(containers.wait_seen(), Waited::Running);
+    assert_eq!(containers.wait(Some(Duration::from_secs(1))), Waited::TimeUp);
+    assert!(containers.have_all_seen_ended());
+    containers.learn(&["main", "late"].map(str::to_owned));
+    assert!(!containers.have_all_seen_ended(), "late has not run");
+    assert_eq!(containers.wait(None), Waited::Ended);
+    assert_eq!(world.elapsed(), 6_000);
+}
+
+#[test]
+fn without_a_policy_a_failure_is_the_end_after_the_time_of_a_restart() {
+    for exit in [Exit::Code(1), Exit::Signal(9), Exit::Unknown] {
+        let world = pod(&[("main", "11", 0..1_000, exit)]);
+        assert_eq!(ended_at(&world, "watch --container main --restart-wait 4s", &[]), 5_000, "{exit:?}");
+    }
+    let world = pod(&[("main", "11", 0..1_000, OK)]);
+    assert_eq!(ended_at(&world, "watch --container main", &[]), 1_000);
+}
+
+#[test]
+fn without_a_policy_an_end_that_a_restart_followed_once_is_followed_by_one_again() {
+    // The second restart comes late, as if the image had to be pulled again.
+    let world = pod(&[
+        ("main", "11", 0..1_000, Exit::Code(42)),
+        ("main", "12", 2_000..3_000, Exit::Code(42)),
+        ("main", "13", 600_000..600_100, Exit::Code(1)),
+    ]);
+    // After the third instance kubelet's back-off is 20 s. Nothing is known of an exit code of 1.
+    assert_eq!(ended_at(&world, "watch --container main", &[]), 600_100 + 30_000);
+}
+
+#[test]
+fn a_rule_decides_before_the_policy() {
+    const RULES: &str = r#"--restart-rules main=[{"action":"Restart","exitCodes":{"operator":"In","values":[42]}}]"#;
+    let world = pod(&[
+        ("main", "11", 0..1_000, Exit::Code(42)),
+        ("main", "12", 500_000..501_000, Exit::Code(42)),
+        ("main", "13", 900_000..901_000, Exit::Code(1)),
+    ]);
+    assert_eq!(ended_at(&world, &format!("watch --container main --restart-policy Never {RULES}"), &[]), 901_000);
+}
+
+#[test]
+fn a_container_that_was_named_wrongly_is_reported_once_others_run() {
+    let world = pod(&[("base", "11", 1_000..u64::MAX, OK), ("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    let (options, state_dir) = (options("watch --container bsae"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    let has_warned_after = |containers: &mut Containers<'_, Script>, seconds| {
+        assert_eq!(containers.wait(Some(Duration::from_secs(seconds))), Waited::TimeUp);
+        containers.has_warned
+    };
+    assert!(!has_warned_after(&mut containers, 5), "base has run for 4 s");
+    assert!(has_warned_after(&mut containers, 2));
+    let waits = pod(&[("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    let mut containers = Containers::new(&waits, &options, &state_dir);
+    assert!(!has_warned_after(&mut containers, 50), "its image may still be pulled");
+}
+
+#[test]
+fn the_records_of_an_earlier_run_tell_how_long_to_wait_for_a_restart() {
+    let folder = std::env::temp_dir().join(format!("exeunt-containers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let options = options("watch --container never-there --restart-policy OnFailure");
+    let world = Script::default();
+    let until = |instances, event| {
+        let state_dir = StateDir::new(Some(folder.clone()));
+        state_dir.record("never-there", &Record { instances, instance: None, event });
+        let containers = Containers::new(&world, &options, &state_dir);
+        match containers.list[0].phase {
+            Phase::Between { until, .. } => until.map(|until| until.since(world.now())),
+            ref other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(until(5, Event::Between(Exit::Code(1))), None, "kubelet restarts it");
+    // Kubelet's back-off before the fifth restart is 80 s, before the second one 10 s.
+    assert!(until(5, Event::Between(Exit::Unknown)).unwrap() > Duration::from_secs(80));
+    let restarted_at_once = until(3, Event::Seen).unwrap();
+    assert!(restarted_at_once > Duration::from_secs(80), "another instance started at once and ended too");
+    assert!(until(0, Event::Seen).unwrap() > Duration::from_secs(10));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_kubelet_restarts_is_known_to_the_next_run_of_the_agent() {
+    let folder = std::env::temp_dir().join(format!("exeunt-learned-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let options = options("watch --container main");
+    let world = pod(&[("main", "11", 0..1_000, Exit::Code(3)), ("main", "12", 2_000..3_000, Exit::Code(3))]);
+    let wait = |limit| {
+        let state_dir = StateDir::new(Some(folder.clone()));
+        Containers::new(&world, &options, &state_dir).wait(Some(Duration::from_secs(limit)))
+    };
+    assert_eq!(wait(2), Waited::TimeUp);
+    assert_eq!(wait(600), Waited::TimeUp, "kubelet restarts it again, however late");
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,174 @@
+//! Whether the records of an earlier run of the agent still hold. They outlive a restart of the agent, for which they are made, and also
+//! the restart of all containers of the pod in the same sandbox (`RestartAllContainers`), after which they are wrong: the task runs again,
+//! and so does the proxy.
+//!
+//! Kubelet gives each instance of a container an id, and the records name it. So what runs now shows which restart it was. If neither the
+//! proxy nor a main container of the records runs, nothing shows it yet, and a main container may still start.
+
+use core::time::Duration;
+
+use drain::time::Instant;
+use log::info;
+
+use super::state_dir::{Event, StateDir};
+use super::times;
+use crate::options::{Options, PROXY};
+use crate::os::World;
+use crate::os::world::Source;
+
+/// What runs now tells of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// They hold: only the agent was restarted, or there are none.
+    Holds,
+    /// Kubelet has restarted all containers.
+    Void,
+    /// Nothing of what they name runs, and nothing else does.
+    Doubtful,
+}
+
+/// Waits until it is clear whether the records hold, and removes them if they do not. Returns whether they hold. Without a proxy there is
+/// nothing to lose, so a native sidecar, which keeps no pod, waits without a limit; otherwise kubelet has the time of a restart.
+pub fn holds<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bool {
+    let (mut since, mut pause): (Option<Instant>, Duration) = (None, times::LOOK);
+    loop {
+        match judge(world, state_dir) {
+            Verdict::Holds => return true,
+            Verdict::Void => {
+                info!("kubelet has restarted all containers: what an earlier run of the agent has recorded is void");
+                state_dir.forget();
+                return false;
+            }
+            Verdict::Doubtful => {}
+        }
+        let now = world.now();
+        if since.is_none() && (!options.is_native() || world.instance_of(PROXY, None).is_some()) {
+            since = Some(now);
+        }
+        if since.is_some_and(|since| now.since(since) >= options.restarts.wait) || world.terminated_at(Source::Kernel).is_some() {
+            return true;
+        }
+        world.wait_any(&[], Some(pause));
+        if since.is_none() {
+            pause = (pause * 2).min(times::LONGEST_LOOK);
+        }
+    }
+}
+
+fn judge<W: World>(world: &W, state_dir: &StateDir) -> Verdict {
+    let now = |name: &str| world.instance_of(name, None).map(|instance| instance.id);
+    let histories: Vec<_> =
+        state_dir.containers().into_iter().filter_map(|name| Some((state_dir.recall(&name)?.last, name))).collect();
+    if histories.is_empty() {
+        return Verdict::Holds;
+    }
+    let is_proxy_the_same = state_dir.proxy().is_some_and(|known| Some(known) == now(PROXY));
+    let mut verdict = if is_proxy_the_same { Verdict::Holds } else { Verdict::Doubtful };
+    for (record, name) in histories {
+        let Some(running) = now(&name) else { continue };
+        if Some(&running) == record.instance.as_ref() {
+            return Verdict::Holds;
+        }
+        // What has ended for good is never started alone.
+        if matches!(record.event, Event::Ended(_)) || !is_proxy_the_same {
+            verdict = Verdict::Void;
+        }
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use pod::pidfd::Exit;
+
+    use super::*;
+    use crate::task::state_dir::Record;
+    use crate::testing::{Script, options};
+
+    /// A state of an earlier run: it has seen the instance `aa` of the proxy and `11` of the container `main`.
+    struct Earlier(StateDir, std::path::PathBuf);
+
+    impl Drop for Earlier {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.1);
+        }
+    }
+
+    fn earlier(event: Event) -> Earlier {
+        let name = format!("exeunt-memory-{}-{:?}", std::process::id(), std::thread::current().id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let state_dir = StateDir::new(Some(folder.clone()));
+        state_dir.record("main", &Record { instances: 1, instance: Some("11".to_owned()), event });
+        state_dir.record_proxy(Some("aa"));
+        Earlier(state_dir, folder)
+    }
+
+    /// A pod in which these instances run from these times on.
+    fn pod(instances: &[(&'static str, &'static str, u64)]) -> Script {
+        let mut world = Script::default();
+        for ((name, instance, start), pid) in instances.iter().zip(20..) {
+            world.processes.push((pid, name, *start..u64::MAX));
+            world.roots.push((pid, name, instance, Exit::Code(0)));
+        }
+        world
+    }
+
+    const EVENTS: [Event; 3] = [Event::Seen, Event::Between(Exit::Code(88)), Event::Ended(Exit::Code(0))];
+
+    #[test]
+    fn records_hold_at_once_while_the_proxy_or_a_main_container_is_the_same() {
+        for event in EVENTS {
+            for instances in
+                [&[("istio-proxy", "aa", 0)][..], &[("main", "11", 0)], &[("main", "11", 0), ("istio-proxy", "bb", 0)]]
+            {
+                let (earlier, world) = (earlier(event), pod(instances));
+                assert!(holds(&world, &options("watch --placement native"), &earlier.0), "{event:?}, {instances:?}");
+                assert_eq!(world.elapsed(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_main_container_that_was_restarted_alone_keeps_its_records() {
+        let world = pod(&[("main", "22", 0), ("istio-proxy", "aa", 0)]);
+        for event in [Event::Seen, Event::Between(Exit::Code(1))] {
+            let earlier = earlier(event);
+            assert!(holds(&world, &options("watch"), &earlier.0), "{event:?}");
+            assert!(earlier.0.recall("main").is_some());
+        }
+    }
+
+    #[test]
+    fn records_are_void_once_a_main_container_runs_beside_another_proxy() {
+        for (event, proxy) in EVENTS.into_iter().zip([3_000, 5_000, 9_000]) {
+            let (earlier, world) = (earlier(event), pod(&[("main", "22", 5_000), ("istio-proxy", "bb", proxy)]));
+            earlier.0.record_done();
+            assert!(!holds(&world, &options("watch --placement native"), &earlier.0), "{event:?}");
+            assert!(world.elapsed() <= 6_000, "{}", world.elapsed());
+            assert!(earlier.0.containers().is_empty() && !earlier.0.has_seen_proxy() && !earlier.0.is_done());
+        }
+    }
+
+    #[test]
+    fn where_nothing_shows_it_kubelet_has_the_time_of_a_restart() {
+        let earlier = earlier(Event::Ended(Exit::Code(0)));
+        let waited = |world: &Script, line: &str| {
+            assert!(holds(world, &options(line), &earlier.0));
+            world.elapsed()
+        };
+        assert_eq!(waited(&pod(&[]), "watch --placement regular --restart-wait 3s"), 3_000);
+        let proxy = waited(&pod(&[("istio-proxy", "bb", 60_000)]), "watch --placement native");
+        assert!((70_000..71_500).contains(&proxy), "{proxy}: a native agent waits for a proxy that it could end");
+        let deleted = Script { sigterm: Some(90_000), ..pod(&[]) };
+        assert_eq!(waited(&deleted, "watch --placement native"), 90_000);
+    }
+
+    #[test]
+    fn without_records_there_is_nothing_to_doubt() {
+        let world = pod(&[]);
+        assert!(holds(&world, &options("watch"), &StateDir::new(None)));
+        assert_eq!(world.elapsed(), 0);
+    }
+}
