@@ -20,6 +20,8 @@ use crate::task::{Containers, Source, StateDir, Waited, memory};
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// A pause after which a process of root is the task, and no longer the runtime that starts it.
+const RUNTIME: Duration = Duration::from_secs(1);
 
 /// How often the agent writes a new verdict while the task still runs after SIGTERM.
 const NEXT_REPORT: Duration = Duration::from_secs(1);
@@ -168,7 +170,10 @@ fn attach<W: World>(
             *options = recognition::watched(world, options, containers.are_known());
             containers.learn(&options.regular);
         }
-        let is_attached = containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK);
+        let uid = containers.uid();
+        sidecar.set_task_uid(uid);
+        let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
+        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || pause > LAST_LOOK);
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {

@@ -117,10 +117,14 @@ impl<'a, W: World> Containers<'a, W> {
         self.evidence.as_deref().unwrap_or("its process has ended")
     }
 
-    /// The uid of the first one that runs.
+    /// The uid that the first one that runs has now: until the runtime starts its program, its process is root's.
     #[must_use]
     pub fn uid(&self) -> Option<u32> {
-        self.list.iter().find_map(|container| if let Phase::Running { uid, .. } = container.phase { uid } else { None })
+        let running = self.list.iter().find_map(|container| match &container.phase {
+            Phase::Running { process, .. } => Some(process.pid()),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
+        });
+        running.and_then(|pid| self.world.identity(pid).uid)
     }
 
     /// Asks again for the exit status of those that were not reaped in time.
@@ -146,7 +150,8 @@ impl<'a, W: World> Containers<'a, W> {
             }
         }
         for place in 0..self.list.len() {
-            let next = self.list.get_mut(place).and_then(|container| container.look(self.world, &self.options.restarts));
+            let Some(container) = self.list.get_mut(place) else { return };
+            let next = container.look(self.world, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }

@@ -74,7 +74,8 @@ pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let init = usize::from(!behind.is_certain && facts.has_last_init && !is_seen(facts, LAST_INIT));
     let unseen = others + proxy + init + facts.missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
-    if facts.missing.is_empty() || !are_created || restarts(facts) {
+    let is_found = facts.missing.iter().any(|name| is_seen(facts, name));
+    if facts.missing.is_empty() || is_found || !are_created || restarts(facts) {
         return Evidence::Nothing;
     }
     if behind.is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {

@@ -10,6 +10,7 @@ use pod::container::Container;
 
 use super::times;
 use crate::options::PROXY;
+use crate::options::main_containers::can_be_main;
 use crate::os::World;
 use crate::os::world::Creations;
 
@@ -35,6 +36,8 @@ pub(super) struct Starts<'a, W: World> {
     /// Whether the container of a process could not be told yet: the runtime mounts its files only then.
     is_unclear: bool,
     seen: Vec<Seen>,
+    /// The first processes of those that can be main containers. A handle tells the end of a process that has ended before it is watched.
+    handles: Vec<(Container, W::Process)>,
 }
 
 /// An instance of a container that was seen.
@@ -78,6 +81,7 @@ impl<'a, W: World> Starts<'a, W> {
             jumps: Vec::new(),
             is_unclear: false,
             seen: Vec::new(),
+            handles: Vec::new(),
         };
         let _ = starts.look();
         starts
@@ -124,6 +128,13 @@ impl<'a, W: World> Starts<'a, W> {
     /// The containers that were seen, in the order of their being seen.
     pub(super) fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// Takes the handle of an instance of the container `name` that is not the one that has `ended`.
+    pub(super) fn take(&mut self, name: &str, ended: Option<&str>) -> Option<(Container, W::Process)> {
+        let is_wanted = |(it, _): &(Container, _)| it.name == name && Some(it.instance.as_str()) != ended;
+        let place = self.handles.iter().rposition(is_wanted)?;
+        Some(self.handles.remove(place))
     }
 
     /// The agent's own process.
@@ -179,7 +190,12 @@ impl<'a, W: World> Starts<'a, W> {
             match self.seen.iter_mut().find(|seen| seen.container == container) {
                 // What `kubectl exec` starts has the same parent. The first process has the lowest id.
                 Some(seen) => (seen.runs, seen.pid) = (true, seen.pid.min(process.pid)),
-                None => self.seen.push(Seen { container, pid: process.pid, created, runs: true }),
+                None => {
+                    if can_be_main(&container.name) {
+                        self.handles.extend(self.world.open(process.pid).map(|handle| (container.clone(), handle)));
+                    }
+                    self.seen.push(Seen { container, pid: process.pid, created, runs: true });
+                }
             }
         }
         let until = first.or(self.last_id.map(|last| last.saturating_add(1)));
