@@ -2,8 +2,8 @@
 //! can take its place.
 
 pub mod call;
-pub mod hosts;
 mod hop;
+pub mod hosts;
 pub mod http;
 pub mod linux;
 pub mod log;

@@ -32,7 +32,7 @@ impl<P: Process> Phase<P> {
 
     /// The phase while the process `pid` of the `instance` runs.
     pub(super) fn of_process<W: World<Process = P>>(world: &W, pid: i32, instance: Option<String>) -> Option<Self> {
-        let process = world.open(pid)?;
+        let mut process = world.open(pid)?;
         let tells = process.tells();
         Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
     }
