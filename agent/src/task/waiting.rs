@@ -22,6 +22,8 @@ pub enum Waited {
     Running,
     /// The given time is over.
     TimeUp,
+    /// The process that was to be watched beside them has ended, or SIGTERM has come.
+    Interrupted,
     /// The agent can leave: SIGTERM came before all were seen (the pod is deleted), or leaving loses nothing.
     Leave,
 }
@@ -31,6 +33,11 @@ pub enum Waited {
 impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
+        self.wait_beside(limit, None, false)
+    }
+
+    /// The same until `proxy`, a process beside them, has ended, or, with `or_sigterm`, until SIGTERM has come.
+    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, or_sigterm: bool) -> Waited {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
@@ -52,11 +59,15 @@ impl<W: World> Containers<'_, W> {
                     Judgement::Leave(_) => return Waited::Leave,
                 }
             }
+            let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
+            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
+                return Waited::Interrupted;
+            }
             let left = end.map(|end| end.since(self.world.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Waited::TimeUp;
             }
-            self.sleep([left, self.pause()].into_iter().flatten().min());
+            self.sleep([left, self.pause()].into_iter().flatten().min(), proxy);
         }
     }
 
@@ -65,7 +76,7 @@ impl<W: World> Containers<'_, W> {
         loop {
             match self.wait(Some(Duration::ZERO)) {
                 Waited::TimeUp if self.are_seen() => return Waited::Running,
-                Waited::TimeUp => self.sleep(Some(times::LOOK)),
+                Waited::TimeUp => self.sleep(Some(times::LOOK), None),
                 other => return other,
             }
         }
@@ -82,14 +93,14 @@ impl<W: World> Containers<'_, W> {
         pauses.flatten().chain(unknown).min()
     }
 
-    /// Sleeps until one of those that run has ended, at most for `timeout`.
-    fn sleep(&self, timeout: Option<Duration>) {
+    /// Sleeps until one of those that run or `proxy` has ended, at most for `timeout`.
+    fn sleep(&self, timeout: Option<Duration>, proxy: Option<&W::Process>) {
         log::logger().flush();
         let running = self.list.iter().filter_map(|container| match &container.phase {
             Phase::Running { process, .. } => Some(process),
             Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
         });
-        self.world.wait_any(&running.collect::<Vec<_>>(), timeout);
+        self.world.wait_any(&running.chain(proxy).collect::<Vec<_>>(), timeout);
     }
 
     /// Whether each was seen. While nobody has named them, one that was seen is enough.
