@@ -111,6 +111,21 @@ impl<'a, W: World> Containers<'a, W> {
         !self.list.is_empty() && self.list.iter().all(MainContainer::has_ended)
     }
 
+    /// Whether one has ended and may be restarted.
+    #[must_use]
+    pub fn await_a_restart(&self) -> bool {
+        self.list.iter().any(|container| matches!(container.phase, Phase::Between { .. }))
+    }
+
+    /// Counts those that have ended as ended for good: kubelet restarts nothing any more.
+    pub fn await_no_restart(&mut self) {
+        for place in 0..self.list.len() {
+            if let Some(Phase::Between { exit, .. }) = self.list.get(place).map(|container| &container.phase) {
+                self.enter(place, Phase::Ended(*exit));
+            }
+        }
+    }
+
     /// How it is known that all have ended, as a clause of the verdict.
     #[must_use]
     pub fn evidence(&self) -> &str {

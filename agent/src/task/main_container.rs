@@ -12,7 +12,7 @@ use super::times;
 use crate::options::Restarts;
 use crate::options::restarts::Then;
 use crate::os::World;
-use crate::os::world::{Process, Source};
+use crate::os::world::Process;
 
 /// One main container. `P` is a handle of a process.
 #[derive(Debug)]
@@ -68,8 +68,9 @@ impl<P: Process> MainContainer<P> {
                 self.instances = self.instances.saturating_add(1);
                 Some(self.after(exit, restarts, world.now()))
             }
-            Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
-                .or_else(|| self.phase.was_the_last(world.now(), world.terminated_at(Source::Kernel).is_some())),
+            Phase::Awaited | Phase::Between { .. } => {
+                Phase::running(world, &self.name, self.ended.as_deref()).or_else(|| self.phase.was_the_last(world.now()))
+            }
         }
     }
 
