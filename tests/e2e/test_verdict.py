@@ -37,10 +37,19 @@ GONE: Json = {
     "advice": None,
     "warnings": [],
 }
-CUT_OFF: Json = {"undelivered": {"connections": 1, "bytes": 40_960, "atLeast": True}, "limit": "grace-period", "advice": "raise it"}
+CUT_OFF: Json = {
+    "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": True},
+    "limit": "grace-period",
+    "advice": "raise it",
+}
 UNKNOWN_END: Json = {"exitCode": None, "signal": None, "exitStatus": "unknown"}
 NO_TIMES: Json = {"drainMs": None, "lingerMs": None, "route": None}
-UNTOUCHED: Json = {"version": "0.1.0", "proxy": "untouched", "refused": [{"reason": "hostPID: true is not supported"}], "warnings": []}
+UNTOUCHED: Json = {
+    "version": "0.1.0",
+    "proxy": "untouched",
+    "refused": [{"reason": "hostPID: true is not supported"}],
+    "warnings": [],
+}
 
 # One of each form that the agent can write.
 FORMS: dict[str, Json] = {
@@ -54,7 +63,8 @@ FORMS: dict[str, Json] = {
     "killed in mid drain": GONE | UNKNOWN_END | NO_TIMES | CUT_OFF | {"container": None, "proxy": "draining", "action": "drain"},
     "cut off by the grace period": GONE | CUT_OFF | {"proxy": "left", "action": "drain"},
     "left to the node": GONE | {"proxy": "left", "action": "drain", "route": "ztunnel", "rungs": []},
-    "early, while the last bytes are sent": GONE | {"lingerMs": 120, "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": False}},
+    "early, while the last bytes are sent": GONE
+    | {"lingerMs": 120, "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": False}},
     "bytes cut off": GONE | {"undelivered": {"connections": 2, "bytes": 5_102_000, "atLeast": True}},
     "by a signal to pilot-agent": GONE | {"route": "SIGTERM to pilot-agent"},
     "no proxy": GONE | NO_TIMES | {"proxy": "none", "rungs": []},
