@@ -1,4 +1,4 @@
-"""Whether a pod has a proxy that has not started: what was told counts first, then what Istio captures. A firewall is no proxy; needs root."""
+"""Whether a pod has a proxy that has not started: by what was told, then by what Istio captures; needs root."""
 
 from pathlib import Path
 
