@@ -32,6 +32,8 @@ pub struct Containers<'a, W: World> {
     /// Whether the user knows of it.
     has_warned: bool,
     pub(super) starts: Starts<'a, W>,
+    /// How many have been started and have ended, both unseen.
+    pub(super) unseen: u32,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
@@ -56,6 +58,7 @@ impl<'a, W: World> Containers<'a, W> {
             stranger: None,
             has_warned: false,
             starts: Starts::new(world),
+            unseen: 0,
             missed: MissedTask::new(world, options),
             evidence: None,
             is_terminated: false,
@@ -109,6 +112,21 @@ impl<'a, W: World> Containers<'a, W> {
     #[must_use]
     pub fn have_all_seen_ended(&self) -> bool {
         !self.list.is_empty() && self.list.iter().all(MainContainer::has_ended)
+    }
+
+    /// Whether one has ended and may be restarted.
+    #[must_use]
+    pub fn await_a_restart(&self) -> bool {
+        self.list.iter().any(|container| matches!(container.phase, Phase::Between { .. }))
+    }
+
+    /// Counts those that have ended as ended for good: kubelet restarts nothing any more.
+    pub fn await_no_restart(&mut self) {
+        for place in 0..self.list.len() {
+            if let Some(Phase::Between { exit, .. }) = self.list.get(place).map(|container| &container.phase) {
+                self.enter(place, Phase::Ended(*exit));
+            }
+        }
     }
 
     /// How it is known that all have ended, as a clause of the verdict.

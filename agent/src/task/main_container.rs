@@ -13,7 +13,7 @@ use super::times;
 use crate::options::Restarts;
 use crate::options::restarts::Then;
 use crate::os::World;
-use crate::os::world::{Process, Source};
+use crate::os::world::Process;
 
 /// One main container. `P` is a handle of a process.
 #[derive(Debug)]
@@ -69,8 +69,9 @@ impl<P: Process> MainContainer<P> {
                 self.instances = self.instances.saturating_add(1);
                 Some(self.after(exit, restarts, world.now()))
             }
-            Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
-                .or_else(|| self.phase.was_the_last(world.now(), world.terminated_at(Source::Kernel).is_some())),
+            Phase::Awaited | Phase::Between { .. } => {
+                Phase::running(world, &self.name, self.ended.as_deref()).or_else(|| self.phase.was_the_last(world.now()))
+            }
         }
     }
 
@@ -79,7 +80,7 @@ impl<P: Process> MainContainer<P> {
         if !matches!(self.phase, Phase::Awaited | Phase::Between { .. }) {
             return None;
         }
-        let (container, process) = starts.take(&self.name, self.ended.as_deref())?;
+        let (container, mut process) = starts.take(&self.name, self.ended.as_deref())?;
         Some(Phase::Running { instance: Some(container.instance), tells: process.tells(), process })
     }
 

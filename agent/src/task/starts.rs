@@ -147,6 +147,21 @@ impl<'a, W: World> Starts<'a, W> {
         self.own.as_ref().map(|own| own.name.as_str())
     }
 
+    /// How many containers were created behind the agent's own and seen by nobody, and for how long that is so. Only for an agent that is a
+    /// regular container, behind which no init container is created.
+    pub(super) fn unseen(&self) -> (u32, Duration) {
+        let seen = self.seen.iter().filter(|seen| seen.pid > self.own_pid).count();
+        let created = self.creations.map_or(0, |creations| creations.count);
+        let unseen = created.saturating_sub(u32::try_from(seen).unwrap_or(u32::MAX));
+        (unseen, self.world.now().since(self.batch.at))
+    }
+
+    /// Whether the runtime has used ids for the newest creations: 2 for each, at least.
+    pub(super) fn are_started(&self) -> bool {
+        let unused = self.batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0);
+        unused >= self.batch.count.saturating_mul(IDS_OF_A_START.unsigned_abs())
+    }
+
     /// Where process ids were used that no container has that was seen: each is the last id before them. While another container runs, its
     /// threads use ids too, and nothing can be told.
     pub(super) fn jumps(&self) -> &[i32] {
@@ -187,16 +202,15 @@ impl<'a, W: World> Starts<'a, W> {
                 self.is_unclear = true;
                 continue;
             };
-            match self.seen.iter_mut().find(|seen| seen.container == container) {
+            if let Some(seen) = self.seen.iter_mut().find(|seen| seen.container == container) {
                 // What `kubectl exec` starts has the same parent. The first process has the lowest id.
-                Some(seen) => (seen.runs, seen.pid) = (true, seen.pid.min(process.pid)),
-                None => {
-                    if can_be_main(&container.name) {
-                        self.handles.extend(self.world.open(process.pid).map(|handle| (container.clone(), handle)));
-                    }
-                    self.seen.push(Seen { container, pid: process.pid, created, runs: true });
-                }
+                (seen.runs, seen.pid) = (true, seen.pid.min(process.pid));
+                continue;
             }
+            if can_be_main(&container.name) {
+                self.handles.extend(self.world.open(process.pid).map(|handle| (container.clone(), handle)));
+            }
+            self.seen.push(Seen { container, pid: process.pid, created, runs: true });
         }
         let until = first.or(self.last_id.map(|last| last.saturating_add(1)));
         if let (Some(alone_at), Some(until)) = (self.alone_at, until)

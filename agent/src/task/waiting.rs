@@ -88,6 +88,14 @@ impl<W: World> Containers<'_, W> {
         }
     }
 
+    /// Whether the proxy, which has never been seen, was started and has ended: a creation belongs to nothing that was seen, and kubelet has not
+    /// repeated it. Only for an agent that is a regular container.
+    pub fn have_lost_proxy(&mut self) -> bool {
+        let _ = self.starts.look();
+        let (unseen, since) = self.starts.unseen();
+        unseen > self.unseen && since >= times::NOT_REFUSED && self.starts.are_started()
+    }
+
     /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
@@ -179,6 +187,7 @@ impl<W: World> Containers<'_, W> {
         for place in 0..self.list.len() {
             let unseen = self.list.get_mut(place).filter(|container| container.phase.is_awaited());
             if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+                self.unseen = self.unseen.saturating_add(1);
                 self.enter(place, next);
             }
         }
