@@ -130,11 +130,11 @@ impl<'a, W: World> Starts<'a, W> {
         &self.seen
     }
 
-    /// Takes the handle of an instance of the container `name` that is not the one that has `ended`.
+    /// Takes the handle of the newest instance of the container `name` that was seen, if that is not the one that has `ended`. Older ones are
+    /// not needed any more.
     pub(super) fn take(&mut self, name: &str, ended: Option<&str>) -> Option<(Container, W::Process)> {
-        let is_wanted = |(it, _): &(Container, _)| it.name == name && Some(it.instance.as_str()) != ended;
-        let place = self.handles.iter().rposition(is_wanted)?;
-        Some(self.handles.remove(place))
+        let newest = self.handles.extract_if(.., |(container, _)| container.name == name).last()?;
+        Some(newest).filter(|(container, _)| Some(container.instance.as_str()) != ended)
     }
 
     /// The agent's own process.
