@@ -221,3 +221,96 @@ impl<'a, W: World> Starts<'a, W> {
         self.alone_at = self.last_id.filter(|_| first.is_none());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pod::pidfd::Exit;
+
+    use super::*;
+    use crate::testing::Script;
+
+    /// A pod with a native agent, process 7, and `istio-init`, process 13, which runs from 100 to 900 ms and uses the ids up to 42. The proxy
+    /// begins at 5 s as process `proxy`.
+    fn pod(proxy: i32) -> Script {
+        Script {
+            own: Some(7),
+            processes: vec![
+                (7, "exeunt-agent", 0..u64::MAX),
+                (13, "pilot-agent", 100..900),
+                (proxy, "pilot-agent", 5_000..u64::MAX),
+            ],
+            roots: vec![
+                (7, "exeunt", "01", Exit::Unknown),
+                (13, "istio-init", "02", Exit::Code(0)),
+                (proxy, "istio-proxy", "03", Exit::Unknown),
+            ],
+            creations: Some(vec![50, 4_000]),
+            last_ids: vec![(0, 12), (100, 17), (300, 42), (5_000, proxy + 8)],
+            ..Script::default()
+        }
+    }
+
+    /// Looks at these times.
+    fn look<'w>(world: &'w Script, times: &[u64]) -> Starts<'w, Script> {
+        let mut starts = Starts::new(world);
+        for at in times {
+            world.pass_until(*at);
+            let _ = starts.look();
+        }
+        starts
+    }
+
+    #[test]
+    fn ids_that_were_used_between_two_looks_while_the_agent_was_alone_are_those_of_a_start() {
+        let (world, missed) = (pod(43), pod(49));
+        assert_eq!(look(&world, &[200, 950, 5_050]).jumps().len(), 0, "the proxy has the next id");
+        assert_eq!(look(&missed, &[200, 950, 5_050]).jumps(), [42], "six ids before the proxy's");
+        let unseen_init = pod(43);
+        assert_eq!(look(&unseen_init, &[20, 950, 5_050]).jumps(), [12], "that start was istio-init's");
+    }
+
+    #[test]
+    fn nothing_is_told_by_ids_that_were_used_while_another_container_ran() {
+        let world = pod(49);
+        assert_eq!(look(&world, &[200, 5_050]).jumps().len(), 0, "the last look found istio-init");
+    }
+
+    #[test]
+    fn each_container_is_seen_once_with_the_creations_so_far() {
+        let world = pod(43);
+        let starts = look(&world, &[200, 250, 950, 5_050, 5_100]);
+        let seen = |seen: &Seen| (seen.container.name.clone(), seen.pid, seen.created, seen.runs);
+        let expected = [("istio-init".to_owned(), 13, 1, false), ("istio-proxy".to_owned(), 43, 2, true)];
+        assert_eq!(starts.seen().iter().map(seen).collect::<Vec<_>>(), expected);
+        assert_eq!(starts.creations(), Some(Creations { count: 2, is_exact: true }));
+    }
+
+    #[test]
+    fn a_container_that_was_seen_briefly_can_still_be_watched() {
+        let mut world = pod(60);
+        world.processes.push((50, "true", 4_000..4_010));
+        world.roots.push((50, "main", "04", Exit::Code(3)));
+        world.last_ids.push((4_000, 55));
+        let mut starts = look(&world, &[950, 4_005, 5_050]);
+        assert!(starts.take("main", Some("04")).is_none(), "the instance that has ended");
+        world.now.set(0);
+        let (container, process) = look(&world, &[950, 4_005, 5_050]).take("main", None).unwrap();
+        assert_eq!(
+            (container.instance.as_str(), crate::os::world::Process::exit(&process, Duration::ZERO)),
+            ("04", Exit::Code(3))
+        );
+    }
+
+    #[test]
+    fn a_look_without_news_finds_none_and_a_quiet_pod_is_looked_at_rarely() {
+        let world = pod(43);
+        let mut starts = look(&world, &[200, 950, 5_050]);
+        assert!(!starts.look(), "nothing has changed");
+        assert_eq!(starts.pause(), times::LOOK, "a container may be starting");
+        world.pass_until(60_000);
+        assert_eq!(starts.pause(), times::SLOW_LOOK);
+        let uncounted = Script { creations: None, ..pod(43) };
+        let starts = look(&uncounted, &[60_000]);
+        assert_eq!(starts.pause(), times::LOOK, "nothing tells a creation");
+    }
+}
