@@ -38,8 +38,11 @@ pub(super) const OPTIONS: [Spec; 28] = [
     watches("restart-wait", "DURATION", "10s", "how late kubelet may restart a container"),
     watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
-    watches("late-start", "DURATION", "1m", "after this, a task never seen has ended if a --behind container ran first"),
-    Spec { repeats: true, ..watches("behind", "NAME", "", "container listed after the main ones, as istio-proxy mostly is") },
+    watches("late-start", "DURATION", "1m", "after this, a task never seen can be over on weak evidence"),
+    Spec {
+        repeats: true,
+        ..watches("behind", "NAME", "", "container listed after the main ones: evidence, if it ran before the agent")
+    },
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
     ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
     ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
