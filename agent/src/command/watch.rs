@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use drain::time::Instant;
+use drain::wire::Action;
 use log::{info, warn};
 use pod::pidfd::Exit;
 
@@ -27,6 +28,8 @@ const NEXT_REPORT: Duration = Duration::from_secs(1);
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
+    // First of all: what is created before that is not counted exactly.
+    world.count_creations();
     let termination = world.block_termination();
     let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
@@ -130,10 +133,16 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
         at,
     };
     let task = task_end(containers.primary(), containers.evidence());
-    let options = &recognition::form(world, &options);
+    let mut options = recognition::form(world, &options);
+    if containers.is_terminated() {
+        // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
+        options.given_action = Some(Action::Drain);
+    }
+    let options = &options;
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    if verdict.proxy != ProxyOutcome::Stays {
+    // A proxy that stays, and the end of a task that only SIGTERM tells, are matters of the next run, if there is one.
+    if verdict.proxy != ProxyOutcome::Stays && !containers.is_terminated() {
         state_dir.record_done();
     }
     containers.update_exit_status();
