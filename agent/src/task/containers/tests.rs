@@ -143,3 +143,20 @@ fn what_kubelet_restarts_is_known_to_the_next_run_of_the_agent() {
     assert_eq!(wait(600), Waited::TimeUp, "kubelet restarts it again, however late");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn an_exit_status_that_comes_late_decides() {
+    for (exit, ended) in [(OK, 3_000), (Exit::Code(1), 13_000)] {
+        let mut world = pod(&[("main", "11", 0..1_000, exit)]);
+        world.reaping = 2_000;
+        let at = ended_at(&world, "watch --container main", &[]);
+        assert!((ended..ended + 200).contains(&at), "{exit:?}: {at}");
+    }
+    let mut world = pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("main", "12", 90_000..91_000, OK)]);
+    world.reaping = 8_000;
+    assert_eq!(
+        ended_at(&world, "watch --container main --restart-policy OnFailure", &[]),
+        91_000,
+        "a failure is certain to be restarted"
+    );
+}
