@@ -45,7 +45,8 @@ pub(crate) struct Script {
     pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
     /// How long after their end they are reaped.
     pub(crate) reaping: u64,
-    /// Whether Istio captures the traffic of the pod. No connection is ever made: a captured one is refused, the others time out.
+    /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
+    /// out.
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
     pub(crate) sigterm: Option<u64>,
@@ -95,8 +96,8 @@ impl World for Script {
         self.sigterm.filter(|at| *at <= self.now.get()).map(|at| Instant::at(Duration::from_millis(at)))
     }
 
-    fn connect(&self, _: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
-        if self.is_captured {
+    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
+        if self.is_captured || to.ip().is_loopback() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         self.sleep(timeout);

@@ -113,18 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn the_last_id_is_the_fifth_field() {
+        assert_eq!(last_id(b"0.20 0.18 0.12 1/80 11206\n"), Some(11_206));
+        assert_eq!(last_id(b"0.20 0.18 0.12 1/80\n"), None);
+    }
+
+    #[test]
     fn the_status_of_a_zombie_is_the_last_field() {
         let text = String::from_utf8_lossy(BASE).replace(" 0\n", " 768\n");
         assert_eq!(exit_status(text.as_bytes()), None, "it runs");
         let zombie = text.replace("(python3) S", "(a) Z (b) Z");
         assert_eq!(exit_status(zombie.as_bytes()), Some(768));
         assert_eq!(exit_status(zombie.trim_end().strip_suffix("768").unwrap().as_bytes()), None);
-    }
-
-    #[test]
-    fn the_last_id_is_the_fifth_field() {
-        assert_eq!(last_id(b"0.20 0.18 0.12 1/80 11206\n"), Some(11_206));
-        assert_eq!(last_id(b"0.20 0.18 0.12 1/80\n"), None);
     }
 
     #[test]

@@ -154,9 +154,6 @@ fn an_exit_status_that_comes_late_decides() {
     }
     let mut world = pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("main", "12", 90_000..91_000, OK)]);
     world.reaping = 8_000;
-    assert_eq!(
-        ended_at(&world, "watch --container main --restart-policy OnFailure", &[]),
-        91_000,
-        "a failure is certain to be restarted"
-    );
+    let at = ended_at(&world, "watch --container main --restart-policy OnFailure", &[]);
+    assert!((99_000..99_200).contains(&at), "{at}: a failure is certain to be restarted");
 }
