@@ -201,7 +201,7 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record() {
+        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
             self.state_dir.record(name, &record);
         }
     }

@@ -125,7 +125,8 @@ impl<W: World> Containers<'_, W> {
         let begin = self.world.now();
         let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
-        let unwatched = is_unwatched.then_some(times::LOOK_WITHOUT_PIDFD);
+        let awaits_status = self.list.iter().any(MainContainer::awaits_status);
+        let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
         let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
         let limit = [limit, self.next_change().map(|at| at.since(begin)), judgement, unwatched].into_iter().flatten().min();
         let running = self.list.iter().filter_map(|container| match &container.phase {

@@ -164,3 +164,17 @@ fn after_sigterm_a_container_that_was_never_seen_has_ended_and_its_proxy_is_only
         assert!(containers.evidence().starts_with("SIGTERM came before it was seen"), "{}", containers.evidence());
     }
 }
+
+#[test]
+fn an_exit_status_that_comes_late_decides() {
+    for (exit, ended) in [(OK, 3_000), (Exit::Code(1), 13_000)] {
+        let mut world = pod(&[("main", "11", 0..1_000, exit)]);
+        world.reaping = 2_000;
+        let at = ended_at(&world, "watch --container main", &[]);
+        assert!((ended..ended + 200).contains(&at), "{exit:?}: {at}");
+    }
+    let mut world = pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("main", "12", 90_000..91_000, OK)]);
+    world.reaping = 8_000;
+    let at = ended_at(&world, "watch --container main --restart-policy OnFailure", &[]);
+    assert!((99_000..99_200).contains(&at), "{at}: a failure is certain to be restarted");
+}
