@@ -178,7 +178,7 @@ impl Process for Handle {
         true
     }
 
-    fn tells(&self) -> bool {
+    fn tells(&mut self) -> bool {
         self.exit != Exit::Unknown
     }
 

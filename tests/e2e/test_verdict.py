@@ -222,7 +222,7 @@ def test_a_line_that_is_no_verdict_fails(line: str, problem: str) -> None:
 def test_the_agents_refusal_conforms(tmp_path: Path, option: str) -> None:
     message = tmp_path / "termination-log"
     # As process 1 it is alone, and sees no task.
-    alone = ["unshare", "--map-root-user", "--pid", "--fork", "--"]
+    alone = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--"]
     wrong: list[str | Path] = [option, "--drain-timeout", "soon"]
     argv = [*alone, paths.agent(), "watch", "--placement", "regular", *wrong, "--termination-log", message]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
