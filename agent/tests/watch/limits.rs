@@ -19,6 +19,7 @@ fn sender(proxy: &Proxy) -> Task {
 
 /// The agent that watches `task` beside `proxy`, with more `options`.
 fn watch(proxy: &Proxy, task: &Task, options: &[&str]) -> Agent {
+    let options = [&["--restart-policy", "Never"], options].concat();
     Agent::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]).args(options)).until_watching()
 }
 
