@@ -87,7 +87,7 @@ def test_a_sigterm_that_the_pod_outlives_costs_no_byte_and_keeps_no_pod(
     agent.send(signal.SIGTERM)
     base.send_line("go")
     base.report("written", within=30)
-    pod.await_drain()
+    until("the task has ended", lambda: not base.running)
     agent.send(signal.SIGTERM)
     until("half of the upload has arrived", lambda: upstream.arrived() > size / 2, 30)
     check_delivered(pod, upstream, base, size)
