@@ -2,8 +2,8 @@
 //! can take its place.
 
 pub mod call;
+mod creations;
 mod hop;
-pub mod hosts;
 pub mod http;
 pub mod linux;
 pub mod log;

@@ -43,7 +43,8 @@ pub(crate) struct Script {
     pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
     /// The first processes of containers: PID, name of the container, kubelet's id of the instance, and how it ends.
     pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
-    /// Whether Istio captures the traffic of the pod. No connection is ever made: a captured one is refused, the others time out.
+    /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
+    /// out.
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
     pub(crate) sigterm: Option<u64>,
@@ -92,8 +93,8 @@ impl World for Script {
         self.sigterm.filter(|at| *at <= self.now.get()).map(|at| Instant::at(Duration::from_millis(at)))
     }
 
-    fn connect(&self, _: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
-        if self.is_captured {
+    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
+        if self.is_captured || to.ip().is_loopback() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         self.sleep(timeout);
@@ -177,7 +178,7 @@ impl Process for Handle {
         true
     }
 
-    fn tells(&self) -> bool {
+    fn tells(&mut self) -> bool {
         self.exit != Exit::Unknown
     }
 

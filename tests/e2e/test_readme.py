@@ -46,7 +46,7 @@ def test_beside_a_classic_proxy_there_are_six_lines() -> None:
     assert pod["shareProcessNamespace"] is True
     (container,) = pod["initContainers"]
     assert (container["name"], container["restartPolicy"]) == ("exeunt", "Always")
-    assert container["args"] == ["watch", "--container", pod["containers"][0]["name"], "--placement", "native"]
+    assert container["args"] == ["watch", "--placement", "native"]
 
 
 @pytest.mark.parametrize(("lines_for", "form"), CASES, ids=lambda value: str(value))

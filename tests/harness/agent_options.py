@@ -25,8 +25,9 @@ def helped() -> dict[str, Option]:
         # An entry may continue on lines that begin in its column.
         for entry in re.findall(r"^  --(?!help)(?:.+\n(?: {30}.+\n)*)", text, re.MULTILINE):
             words = " ".join(entry.split())
-            name, _, rest = words.partition(" ")
-            value = "" if name == "--explain" else f" {rest.split()[0].removesuffix('...')}"
+            # A value stands one space behind its option, and the text of an option without a value stands in its column.
+            name, value = re.findall(r"^  (--[a-z-]+)( [^ \n]+)?", entry)[0]
+            value = value.removesuffix("...")
             default = re.search(r" \[(\S+)\]$", words)
             option = found.setdefault(name + value, Option(default=default[1] if default else ""))
             option.commands.add(command)

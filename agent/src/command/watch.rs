@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use drain::time::Instant;
+use drain::wire::Action;
 use log::{info, warn};
 use pod::pidfd::Exit;
 
@@ -10,7 +11,7 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
-use crate::proxy::{Sidecar, readiness, recognition};
+use crate::proxy::{Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory};
 
@@ -27,6 +28,8 @@ const NEXT_REPORT: Duration = Duration::from_secs(1);
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
+    // First of all: what is created before that is not counted exactly.
+    world.count_creations();
     let termination = world.block_termination();
     let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
@@ -130,7 +133,12 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
         at,
     };
     let task = task_end(containers.primary(), containers.evidence());
-    let options = &recognition::form(world, &options);
+    let mut options = recognition::form(world, &options);
+    if containers.is_terminated() {
+        // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
+        options.given_action = Some(Action::Drain);
+    }
+    let options = &options;
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
     if verdict.proxy != ProxyOutcome::Stays {
@@ -173,7 +181,7 @@ fn attach<W: World>(
         pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
-            let is_proxy_to_come = readiness::has_proxy(world, sidecar, options);
+            let is_proxy_to_come = !matches!(sidecar.state(), State::Gone) && readiness::has_proxy(world, sidecar, options);
             let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
             if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
                 containers.take_those_seen();
@@ -197,6 +205,11 @@ fn wait_beside<W: World>(
         let reports = sigterm.is_some_and(|at| world.now().since(at) < options.grace_period);
         if reports {
             report_running(world, options, sidecar, containers.primary().0);
+            // If the signal is kubelet's, kubelet ends the proxy too, and restarts nothing. Somebody else's signal ends no proxy.
+            if containers.await_a_restart() && !sidecar.is_here() {
+                info!("the pod is being deleted: kubelet restarts nothing any more");
+                containers.await_no_restart();
+            }
         }
         let left = end.map(|end| end.since(world.now()));
         let limit = left.into_iter().chain(reports.then_some(NEXT_REPORT)).min();

@@ -209,6 +209,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         match (self.scope, self.proxy.listener(&self.sockets)) {
             (Scope::Process, _) => "by its process, which was given".to_owned(),
             (Scope::Pod, Some(listener)) => format!("by its listener on port {}", listener.local.port),
+            (Scope::Pod, None) if matches!(self.state, State::Gone) => "by its process, while the task ran".to_owned(),
             (Scope::Pod, None) => running(ENVOY).or_else(|| running(PILOT_AGENT)).unwrap_or_else(|| "by nothing".to_owned()),
         }
     }

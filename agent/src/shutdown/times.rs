@@ -45,6 +45,9 @@ pub(super) const CHECK: Duration = Duration::from_secs(1);
 pub(super) const EAGER_CHECK: Duration = Duration::from_millis(5);
 /// The longest of these pauses.
 pub(super) const LONGEST_EAGER_CHECK: Duration = Duration::from_millis(50);
+/// The time for a connect to an address outside of loopback. If Istio captures it, the kernel of the pod accepts or refuses it at once. If not,
+/// nobody answers.
+pub(super) const CAPTURED_CONNECT: Duration = Duration::from_millis(50);
 /// Timeout for the question whether a filter can be reached.
 pub(super) const REACH: Duration = Duration::from_millis(250);
 /// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.

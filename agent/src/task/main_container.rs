@@ -12,7 +12,7 @@ use super::times;
 use crate::options::Restarts;
 use crate::options::restarts::Then;
 use crate::os::World;
-use crate::os::world::{Process, Source};
+use crate::os::world::Process;
 
 /// One main container. `P` is a handle of a process.
 #[derive(Debug)]
@@ -68,9 +68,16 @@ impl<P: Process> MainContainer<P> {
                 self.instances = self.instances.saturating_add(1);
                 Some(self.after(exit, restarts, world.now()))
             }
-            Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
-                .or_else(|| self.phase.was_the_last(world.now(), world.terminated_at(Source::Kernel).is_some())),
+            Phase::Awaited | Phase::Between { .. } => {
+                Phase::running(world, &self.name, self.ended.as_deref()).or_else(|| self.phase.was_the_last(world.now()))
+            }
         }
+    }
+
+    /// The next phase if an instance was started and has ended, both unseen.
+    pub(super) fn after_unseen(&mut self, restarts: &Restarts, now: Instant) -> Phase<P> {
+        self.instances = self.instances.saturating_add(1);
+        self.after(Exit::Unknown, restarts, now)
     }
 
     /// Enters the phase `next`. Returns whether this shows for the first time that kubelet restarts it after an end of this kind.

@@ -32,9 +32,14 @@ impl<P: Process> Phase<P> {
 
     /// The phase while the process `pid` of the `instance` runs.
     pub(super) fn of_process<W: World<Process = P>>(world: &W, pid: i32, instance: Option<String>) -> Option<Self> {
-        let process = world.open(pid)?;
+        let mut process = world.open(pid)?;
         let tells = process.tells();
         Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
+    }
+
+    /// Whether it was never seen.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Awaited)
     }
 
     /// The phase after an end by `exit`, if `next` follows it.
@@ -46,13 +51,10 @@ impl<P: Process> Phase<P> {
         }
     }
 
-    /// The phase if no other instance starts: the time for one is over, or kubelet ends the pod (it is deleted, or the Job has failed
-    /// often enough) and restarts nothing.
-    pub(super) fn was_the_last(&self, now: Instant, is_asked_to_leave: bool) -> Option<Self> {
+    /// The phase if the time for another instance is over.
+    pub(super) fn was_the_last(&self, now: Instant) -> Option<Self> {
         match self {
-            Self::Between { exit, until } if is_asked_to_leave || until.is_some_and(|until| now >= until) => {
-                Some(Self::Ended(*exit))
-            }
+            Self::Between { exit, until: Some(until) } if now >= *until => Some(Self::Ended(*exit)),
             Self::Between { .. } | Self::Awaited | Self::Running { .. } | Self::Ended(_) => None,
         }
     }
@@ -70,11 +72,10 @@ mod tests {
     const NOW: Instant = Instant::at(Duration::from_secs(9));
 
     #[test]
-    fn a_failed_container_has_ended_for_good_once_kubelet_ends_the_pod() {
+    fn a_container_that_kubelet_restarts_for_certain_has_not_ended_however_late_that_is() {
         let failed = Phase::after(Exit::Code(1), Next::Restart, NOW);
-        assert!(failed.was_the_last(NOW + Duration::from_hours(1), false).is_none(), "kubelet restarts it");
-        assert!(matches!(failed.was_the_last(NOW, true), Some(Phase::Ended(Exit::Code(1)))));
-        assert!(Phase::Awaited.was_the_last(NOW, true).is_none(), "a task that was never seen has not ended");
+        assert!(failed.was_the_last(NOW + Duration::from_hours(1)).is_none());
+        assert!(Phase::Awaited.was_the_last(NOW).is_none(), "a task that was never seen has not ended");
     }
 
     #[test]
@@ -82,7 +83,7 @@ mod tests {
         let unknown = Phase::after(Exit::Unknown, Next::RestartWithin(Duration::from_secs(10)), NOW);
         let Phase::Between { until: Some(until), .. } = unknown else { panic!("{unknown:?}") };
         assert!(until > NOW);
-        assert!(unknown.was_the_last(NOW, false).is_none());
-        assert!(matches!(unknown.was_the_last(until, false), Some(Phase::Ended(Exit::Unknown))));
+        assert!(unknown.was_the_last(NOW).is_none());
+        assert!(matches!(unknown.was_the_last(until), Some(Phase::Ended(Exit::Unknown))));
     }
 }
