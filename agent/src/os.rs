@@ -2,7 +2,7 @@
 //! can take its place.
 
 pub mod call;
-pub mod hosts;
+mod creations;
 mod hop;
 pub mod http;
 pub mod linux;

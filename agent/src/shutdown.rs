@@ -19,5 +19,6 @@ mod times;
 pub mod verdict;
 
 pub use self::context::{Context, Patience, TaskEnd};
+pub use self::progress::report_running;
 pub use self::times::MARGIN;
 pub use self::verdict::{ProxyOutcome, Verdict};

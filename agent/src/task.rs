@@ -1,12 +1,14 @@
 //! When the task has ended for good. There are two sources, and [`Source`] chooses: kubelet tells it, or the agent sees it by the processes.
 
 pub mod containers;
+mod evidence;
 mod main_container;
 pub mod memory;
 mod missed_task;
 mod phase;
 mod restart;
 pub mod source;
+mod starts;
 pub mod state_dir;
 mod times;
 mod waiting;

@@ -5,12 +5,18 @@ There are hundreds of combinations. Each row stands for one branch in Airflow's 
 
 from typing import Any
 
+from kubernetes.client import V1Container, V1Pod, V1PodSpec
+
 from exeunt_airflow import ExeuntCallback
 from exeunt_airflow.settings import Settings
 from real_airflow.scenario import Scenario
 
 _KEEP, _DELETE = {"on_finish_action": "keep_pod"}, {"on_finish_action": "delete_pod"}
 _XCOM: dict[str, Any] = {"do_xcom_push": True}
+# A second container uploads after base has ended.
+_SECOND: dict[str, Any] = {
+    "full_pod_spec": V1Pod(spec=V1PodSpec(containers=[V1Container(name="base"), V1Container(name="second", image="task")]))
+}
 _CALLBACK: dict[str, Any] = {"callbacks": ExeuntCallback}
 
 # What the hook does with the pod.
@@ -36,6 +42,8 @@ SCENARIOS = {
     "PodOperator, delete_pod, native proxy, XCom": Scenario("operator", "native", 0, _DELETE | _XCOM),
     "PodOperator, delete_succeeded_pod, exit 3": Scenario("operator", "classic", 3, {"on_finish_action": "delete_succeeded_pod"}),
     "PodOperator, keep_pod, XCom": Scenario("operator", "classic", 0, _KEEP | _XCOM),
+    "PodOperator, keep_pod, second container": Scenario("operator", "classic", 0, _KEEP | _SECOND),
+    "PodOperator, keep_pod, second container, native proxy": Scenario("operator", "native", 0, _KEEP | _SECOND),
     "PodOperator, keep_pod, container_logs=True": Scenario("operator", "classic", 0, _KEEP | {"container_logs": True}),
     "PodOperator, keep_pod, native proxy": Scenario("operator", "native", 0, _KEEP),
     "PodOperator, keep_pod, native proxy, exit 3": Scenario("operator", "native", 3, _KEEP),
@@ -65,6 +73,7 @@ _ROWS_OF_AIRFLOW_2 = (
     "PodOperator, keep_pod, exit 3",
     "PodOperator, delete_pod",
     "PodOperator, delete_pod, ExeuntCallback",
+    "PodOperator, keep_pod, second container",
     "PodOperator, keep_pod, container_logs=True",
     "PodOperator, keep_pod, native proxy",
     "PodOperator, deferrable, keep_pod",

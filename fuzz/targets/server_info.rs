@@ -27,7 +27,6 @@ fuzz_target!(|data: &[u8]| {
     let status = annotations["sidecar.istio.io/status"].as_str().unwrap_or_default();
     let form = read.form().form;
     assert!(form == Form::Unknown || form == Form::of_status(status), "{form:?}");
-    if read.holds_applications().is_some() {
-        assert!(!metadata["PROXY_CONFIG"].is_null());
-    }
+    assert!(read.regular().iter().all(|name| containers.split(',').any(|given| given.trim() == name)));
+    assert!(!read.has_init("istio-init") || status.contains("initContainers"));
 });

@@ -39,7 +39,7 @@ def template(name: str, shape: Shape, where: Where) -> Json:
         init += _sidecars(name, shape.behind, shape, where)
     if shape.agent == "regular":
         own: Json = {"restartPolicy": shape.agent_policy} if shape.agent_policy else {}
-        containers.insert(0, agent(shape, where) | own)
+        containers.insert(len(containers) if shape.agent_last else 0, agent(shape, where) | own)
     if shape.proxy_command:
         # The injector merges a container of this name into the one that it makes, and gives it the image.
         merged = {"image": "auto", "imagePullPolicy": "IfNotPresent", "command": list(shape.proxy_command)}

@@ -87,6 +87,8 @@ class Shape:
     told: frozenset[Fact] = frozenset({"containers", "policy", "rules"})
     # The restart policy of the agent's own container, if it is a regular one (Kubernetes 1.35 and newer).
     agent_policy: str = ""
+    # Whether a regular agent is listed behind the tasks instead of in front of them.
+    agent_last: bool = False
     # Whether a webhook has removed `restartPolicy: Always` from the agent: some drop a field that they do not know.
     stripped: bool = False
     # A command for istio-proxy instead of its own, by the customised injection of Istio.

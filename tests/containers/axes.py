@@ -15,6 +15,7 @@ EVENTS = {
     "restarts": "fails twice, then succeeds",
     "main-containers": "is one of two main containers",
     "short": "takes a few milliseconds",
+    "unseen": "starts and ends while the agent gets no CPU",
     "early": "ends before the proxy is ready",
     "late-image": "starts late, because its image is slow",
     "late-agent": "has ended before the agent starts, because the agent's image is slow",

@@ -52,6 +52,8 @@ class Blueprint:
     agent_first: bool = False
     # Containers that are neither main containers nor exeunt's or Istio's.
     helpers: list[Container] = field(default_factory=list)
+    # Plain init containers.
+    inits: list[Container] = field(default_factory=list)
     # For the named containers: the event that makes the image available.
     pulled: dict[str, threading.Event] = field(default_factory=dict)
 
@@ -95,11 +97,16 @@ class Blueprint:
         if self.agent_first:
             sidecars.reverse()
         containers = [*first, *(agent if self.placement == "regular" else []), *main, *self.helpers, *last]
-        return PodSpec(sidecars, containers, self.policy, self.grace_period_s)
+        return PodSpec(sidecars, containers, self.policy, self.grace_period_s, self.inits)
 
     def add_helper(self, name: str, *command: str) -> None:
         """Adds a helper container."""
         self.helpers.append(Container(name, command, TASK_UID, images.root(self.folder), images.files()))
+
+    def add_init(self, name: str, *command: str) -> None:
+        """Adds a plain init container behind the sidecars."""
+        root, pulled = images.root(self.folder), self.pulled.get(name)
+        self.inits.append(Container(name, command, TASK_UID, root, images.files(), pulled=pulled))
 
     def _main(self, name: str, command: Sequence[str]) -> Container:
         words = list(command)

@@ -107,9 +107,9 @@ def check_good_end(pod: JobPod, upstream: Upstream, base: Instance, size: int = 
     return check_verdict(pod, code=code)
 
 
-def check_idle_success(pod: JobPod) -> None:
+def check_idle_success(pod: JobPod, within: float = 45.0) -> None:
     """The pod of a task that did nothing has succeeded, and its proxy has ended by itself."""
-    assert pod.kubelet.wait() == "Succeeded"
+    assert pod.kubelet.wait(within) == "Succeeded"
     check_no_restart(pod)
     check_proxy_ended_by_itself(pod)
     # When Envoy has only just started, its admin interface may answer before the filter does.

@@ -16,8 +16,11 @@ from harness.wait import until
 class Instance:
     """A real container. `ending` observes the end of its first process."""
 
-    def __init__(self, podman: Podman, pod: str, container: Container, messages: Path, log: Path) -> None:
-        """Starts the container in the pod with the id `pod`; `messages` is kubelet's folder of the pod's containers."""
+    def __init__(self, podman: Podman, pod: str, container: Container, messages: Path, hosts: Path, log: Path) -> None:
+        """Starts the container in the pod with the id `pod`.
+
+        `messages` is kubelet's folder of the pod's containers, and `hosts` the pod's /etc/hosts.
+        """
         self.container = container
         self.log = log
         self._sent: set[signal.Signals] = set()
@@ -29,7 +32,7 @@ class Instance:
         self.message.chmod(0o666)
         words = ["--pod", pod, "--user", f"{container.user}:{container.user}", "--interactive"]
         words += ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
-        words += ["--volume", f"{self.message}:/dev/termination-log"]
+        words += ["--volume", f"{self.message}:/dev/termination-log", "--volume", f"{hosts}:/etc/hosts"]
         for mount in container.mounts:
             words += ["--volume", f"{mount.source}:{mount.target}:{'rw' if mount.writable else 'ro'}"]
         for name, value in container.environment.items():

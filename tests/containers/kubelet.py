@@ -3,10 +3,11 @@
 It follows Kubernetes 1.33 with KEP-753 for sidecars:
 
 - what is started: `computePodActions` and `SyncPod` in pkg/kubelet/kuberuntime/kuberuntime_manager.go;
+- what is written to /etc/hosts, for each container: `ensureHostsFile` in pkg/kubelet/kubelet_pods.go;
 - what is restarted: `ShouldContainerBeRestarted` in pkg/kubelet/container/helpers.go;
 - how containers end: `killContainer` in kuberuntime_container.go, and kuberuntime_termination_order.go.
 
-It leaves out what no pod of these tests has: plain init containers, liveness probes and resizes. It also leaves out the second
+It leaves out what no pod of these tests has: init containers that fail, liveness probes and resizes. It also leaves out the second
 that kubelet may need to notice an end (PLEG): here the next step follows at once, which gives the agent the least time.
 """
 
@@ -41,6 +42,7 @@ class Kubelet:
         self.ended_at: float | None = None
         self._back_off_s = back_off_s
         self._sidecars = [Runs(container) for container in spec.sidecars]
+        self._inits = [Runs(container) for container in spec.inits]
         self._containers = [Runs(container) for container in spec.containers]
         self._deleted = False
         self._closed = False
@@ -125,6 +127,10 @@ class Kubelet:
                 if all(container.newest is None for container in self._containers):
                     # The next container in the list waits for this one.
                     return PROBE_EVERY_S
+        for runs in self._inits:
+            pauses.append(self._start_if_due(runs, again=False))
+            if runs.newest is None or runs.running:
+                return PROBE_EVERY_S
         for runs in self._containers:
             pauses.append(self._start_if_due(runs, again=self._starts(runs)))
             if self._deleted or self._closed:
@@ -149,6 +155,8 @@ class Kubelet:
             left = runs.may_start_at(self._back_off_s) - time.monotonic()
             if left > 0:
                 return left
+        # Once the image is there, and before the runtime is asked (`makeMounts` in pkg/kubelet/kubelet_pods.go).
+        self.sandbox.write_hosts()
         instance = self.sandbox.run(container)
         runs.instances.append(instance)
         threading.Thread(target=self._notify_of_end, args=(instance.ending,), daemon=True).start()
@@ -211,4 +219,4 @@ class Kubelet:
         return [*self._containers, *self._sidecars[self._sidecars.index(runs) + 1 :]]
 
     def _all(self) -> list[Runs]:
-        return [*self._sidecars, *self._containers]
+        return [*self._sidecars, *self._inits, *self._containers]

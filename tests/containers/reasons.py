@@ -34,7 +34,11 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     ({"event": "early", "form": ("hold", "native")}, "With this form kubelet starts the task only when the proxy is ready."),
     (
-        {"event": ("late-image", "late-agent"), "mode": _INNER},
+        {"event": "unseen", "form": "native", "placement": "native"},
+        "Kubelet tells the end of the task, whether or not the agent has seen it.",
+    ),
+    (
+        {"event": ("unseen", "late-image", "late-agent"), "mode": _INNER},
         "The agent is in the main container itself and starts together with it.",
     ),
     ({"event": "late-agent", "placement": "native"}, "Kubelet starts no main container before every native sidecar has started."),

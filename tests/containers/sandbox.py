@@ -41,6 +41,7 @@ class Sandbox(Closing):
         self.folder = folder
         self._podman = podman
         self._messages = folder / "pods" / "5b1c0f9e-0000-4000-8000-000000000000" / "containers"
+        self._hosts = folder / "etc-hosts"
         self._instances: list[Instance] = []
         with contextlib.ExitStack() as stack:
             name = f"exeunt-{secrets.token_hex(3)}"
@@ -64,11 +65,15 @@ class Sandbox(Closing):
         for instance in self._instances:
             instance.close()
 
+    def write_hosts(self) -> None:
+        """Writes the pod's /etc/hosts, always the same."""
+        self._hosts.write_text("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
+
     def run(self, container: Container) -> Instance:
         """Starts a container."""
         attempt = sum(container.name == known.container.name for known in self._instances) + 1
         log = self.folder / f"{container.name}-{attempt}.log"
-        instance = Instance(self._podman, self._pod, container, self._messages, log)
+        instance = Instance(self._podman, self._pod, container, self._messages, self._hosts, log)
         self._instances.append(instance)
         return instance
 

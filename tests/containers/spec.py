@@ -45,10 +45,12 @@ class Container:
 
 @dataclass(frozen=True)
 class PodSpec:
-    """A pod. It has no plain init containers: the harness does the work of istio-init."""
+    """A pod. The harness does the work of istio-init, so a plain init container is only there to be seen."""
 
     # The init containers with restartPolicy Always.
     sidecars: Sequence[Container]
     containers: Sequence[Container]
     restart_policy: Policy = "Never"
     grace_period_s: float = 30.0
+    # The plain init containers, all behind the sidecars.
+    inits: Sequence[Container] = ()

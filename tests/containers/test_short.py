@@ -1,11 +1,15 @@
-"""The task ends very early: before an agent could poll, or before the proxy runs."""
+"""The task ends very early: before an agent could look, or before the proxy runs."""
+
+import signal
 
 from containers import images
 from containers.cells import cell, each_form, each_inner_mode, each_placement
 from containers.checks import check_idle_success
 from containers.conftest import MakePod
+from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
 from harness import messages
+from harness.wait import until
 
 
 @cell(event="short", mode="watch", policy="Never")
@@ -16,6 +20,73 @@ def test_a_task_of_a_few_milliseconds_is_not_missed(make_pod: MakePod, placement
     pod.upstream()
     pod.start("/bin/true")
     check_idle_success(pod)
+
+
+@cell(event="unseen", mode="watch", form="classic", policy="Never")
+@each_placement
+def test_a_task_that_runs_while_the_agent_gets_no_cpu_is_over(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement)
+    task, proxy = pod.delay_image("base"), pod.delay_image("istio-proxy")
+    start_until_agent_has_looked(pod)
+    pod.agent().send(signal.SIGSTOP)
+    task.set()
+    assert pod.kubelet.instance("base").exit_code() == 0
+    proxy.set()
+    until("the proxy is ready", pod.proxy_is_ready, 30)
+    pod.agent().send(signal.SIGCONT)
+    # Long before --late-start: that it was started is certain.
+    check_idle_success(pod, within=15)
+    assert pod.verdict()["ended"] == messages.ENDED_UNSEEN
+
+
+@cell(event="unseen", mode="watch", placement="regular", form="hold", policy="Never")
+def test_an_unseen_task_behind_its_proxy_is_over_once_kubelet_does_not_create_it_again(make_pod: MakePod) -> None:
+    pod = make_pod(placement="regular", form="hold")
+    task = pod.delay_image("base")
+    start_until_agent_has_looked(pod)
+    pod.agent().send(signal.SIGSTOP)
+    task.set()
+    assert pod.kubelet.instance("base").exit_code() == 0
+    pod.agent().send(signal.SIGCONT)
+    assert not pod.proxy().ending.comes(20), "kubelet repeats a creation that the runtime has refused after 10 to 15 s"
+    check_idle_success(pod, within=30)
+    assert pod.verdict()["ended"] == messages.ENDED_UNSEEN
+
+
+@cell(event="late-image", mode="watch", form="classic", policy="Never")
+@each_placement
+def test_an_agent_that_gets_no_cpu_keeps_the_proxy_of_a_late_task(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, options=["--late-start", "1s"])
+    task, proxy = pod.delay_image("base"), pod.delay_image("istio-proxy")
+    start_until_agent_has_looked(pod)
+    pod.agent().send(signal.SIGSTOP)
+    proxy.set()
+    until("the proxy is ready", pod.proxy_is_ready, 30)
+    pod.agent().send(signal.SIGCONT)
+    assert not pod.proxy().ending.comes(5)
+    task.set()
+    check_idle_success(pod)
+
+
+def start_until_agent_has_looked(pod: JobPod) -> None:
+    """Starts a pod with a task of milliseconds, and waits until the agent has seen the init container and has looked often since then."""
+    init = pod.delay_image("istio-init")
+    if pod.placement == "native":
+        pod.blueprint.add_init("istio-init", "/bin/sleep", "1")
+    pod.upstream()
+    pod.start("/bin/true")
+    await_looks(pod)
+    if pod.placement == "native":
+        init.set()
+        pod.kubelet.instance("istio-init").exit_code()
+        await_looks(pod)
+
+
+def await_looks(pod: JobPod) -> None:
+    """Waits until the agent has looked for other containers some more times."""
+    agent = pod.agent()
+    before = agent.wakeups()
+    until("the agent looks", lambda: agent.wakeups() > before + 20, 30)
 
 
 @cell(event="short", placement="inside", policy="Never")

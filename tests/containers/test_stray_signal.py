@@ -91,5 +91,10 @@ def test_a_sigterm_that_the_pod_outlives_costs_no_byte_and_keeps_no_pod(
     agent.send(signal.SIGTERM)
     until("half of the upload has arrived", lambda: upstream.arrived() > size / 2, 30)
     check_delivered(pod, upstream, base, size)
-    check_no_restart(pod)
-    check_verdict(pod, by=(messages.BY_FILTER if fetched else without_filter(pod),))
+    verdict = agent.termination_message()
+    assert (verdict["proxy"], verdict["undelivered"]["bytes"], verdict["limit"]) == ("gone", 0, None)
+    assert messages.kind_of(verdict["route"]) == (messages.BY_FILTER if fetched else without_filter(pod))
+    # A native sidecar waits for one SIGTERM after its work. It has had one, so it leaves, and kubelet may start it again before the pod has
+    # ended.
+    assert [len(pod.kubelet.runs(name)) for name in ("istio-proxy", "base")] == [1, 1]
+    assert len(pod.kubelet.runs("exeunt")) <= (2 if placement == "native" else 1)

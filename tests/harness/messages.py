@@ -33,6 +33,8 @@ BY_STATUS = "by sidecar.istio.io/status"
 AMBIENT = "the pod is in an ambient mesh"
 # `ended`: the source of the end of the task.
 ENDED_BY_KUBELET = "SIGTERM from kubelet"
+ENDED_UNSEEN = "kubelet has started it, and it had ended before the agent looked"
+ENDED_BY_TERMINATION = "SIGTERM came before it was seen, and kubelet starts nothing after that"
 # `advice`: what a user can do.
 RAISE_GRACE_PERIOD = "raise the pod's terminationGracePeriodSeconds and give the same time to the agent by --grace-period"
 WRONG_ORDER = "list the agent behind istio-proxy in initContainers"

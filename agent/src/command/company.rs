@@ -5,21 +5,13 @@
 //! A container that kubelet creates after the agent shows that the agent is a native sidecar. The image of that container can take long,
 //! so an agent without company ends only once, and leaves a mark: kubelet starts a native sidecar again.
 
-use core::time::Duration;
-
 use drain::duration;
 use log::debug;
 
 use crate::options::Options;
-use crate::os::hosts::Hosts;
 use crate::os::world::Source;
 use crate::os::{Linux, World, mark};
 use crate::shutdown::verdict;
-
-/// The first pause between two looks. The pauses double.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// The longest pause: shorter than the time in which kubelet and the runtime start a container once its image is there.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits until kubelet creates another container, at most for `--late-start`. Returns whether the agent must end, so that its pod can start.
 /// It has said so then.
@@ -27,20 +19,22 @@ pub(super) fn is_missing(world: &Linux, options: &Options) -> bool {
     if !options.is_native() || mark::is_native() || mark::is_there() {
         return false;
     }
-    let Some(hosts) = Hosts::look(world.own_age()) else { return false };
-    let (start, mut pause) = (world.now(), FIRST_PAUSE);
-    while !hosts.tells_of_another() {
+    let start = world.now();
+    loop {
+        let Some(creations) = world.creations() else { return false };
+        if creations.count > 0 {
+            mark::record_native();
+            return false;
+        }
         if world.terminated_at(Source::Kernel).is_some() {
             return false;
         }
-        if world.now().since(start) >= options.late_start {
+        let left = options.late_start.saturating_sub(world.now().since(start));
+        if left.is_zero() {
             return end(options);
         }
-        world.wait_any(&[], Some(pause));
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        world.wait_start(&[], Some(left));
     }
-    mark::record_native();
-    false
 }
 
 /// Says why the agent ends, and leaves the mark. Without a mark a native sidecar would end again and again.

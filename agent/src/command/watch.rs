@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use drain::time::Instant;
+use drain::wire::Action;
 use log::{info, warn};
 use pod::pidfd::Exit;
 
@@ -10,8 +11,8 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
-use crate::proxy::{Sidecar, recognition};
-use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence, verdict};
+use crate::proxy::{Sidecar, readiness, recognition};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory};
 
 /// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
@@ -20,10 +21,15 @@ const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
+/// How often the agent writes a new verdict while the task still runs after SIGTERM.
+const NEXT_REPORT: Duration = Duration::from_secs(1);
+
 /// Waits for the end of the task, and shuts the proxy down then. It never fails: if the agent failed, kubelet would count the pod as failed.
 pub(super) fn run(options: &Options) {
     sys::ignore_interrupt();
     let world = Linux::new();
+    // First of all: what is created before that is not counted exactly.
+    world.count_creations();
     let termination = world.block_termination();
     let options = &preflight::without_itself(&world, options);
     // Beside the processes of the node, and for an agent that is a regular container, there is only one source: a short task must not end
@@ -127,7 +133,12 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
         at,
     };
     let task = task_end(containers.primary(), containers.evidence());
-    let options = &recognition::form(world, &options);
+    let mut options = recognition::form(world, &options);
+    if containers.is_terminated() {
+        // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
+        options.given_action = Some(Action::Drain);
+    }
+    let options = &options;
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
     if verdict.proxy != ProxyOutcome::Stays {
@@ -157,21 +168,51 @@ fn attach<W: World>(
             *options = recognition::watched(world, options, containers.are_known());
             containers.learn(&options.regular);
         }
-        if containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK) {
-            return containers.wait(None);
-        }
-        match containers.wait(Some(pause)) {
+        let is_attached = containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK);
+        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
             Waited::TimeUp => {}
+            Waited::Interrupted => {
+                info!("the proxy has ended, and the task still runs");
+                pause = FIRST_LOOK;
+                continue;
+            }
             ended => return ended,
         }
         pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
-            let is_proxy_to_come = sidecar.is_here() || sidecar.is_captured();
+            let is_proxy_to_come = readiness::has_proxy(world, sidecar, options);
             let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
             if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
                 containers.take_those_seen();
             }
+        }
+    }
+}
+
+/// Sleeps as [`Containers::wait`] does, and does meanwhile what cannot wait for the end of the task: it is interrupted when the process of the
+/// proxy ends, which kubelet may start again, and from SIGTERM on it keeps a verdict in kubelet's file until the grace period is over.
+fn wait_beside<W: World>(
+    world: &W,
+    options: &Options,
+    sidecar: &mut Sidecar<'_, W>,
+    containers: &mut Containers<'_, W>,
+    limit: Option<Duration>,
+) -> Waited {
+    let end = limit.map(|limit| world.now() + limit);
+    loop {
+        let sigterm = world.terminated_at(Answer::LastAnswer);
+        let reports = sigterm.is_some_and(|at| world.now().since(at) < options.grace_period);
+        if reports {
+            report_running(world, options, sidecar, containers.primary().0);
+        }
+        let left = end.map(|end| end.since(world.now()));
+        let limit = left.into_iter().chain(reports.then_some(NEXT_REPORT)).min();
+        match containers.wait_beside(limit, sidecar.state().process(), sigterm.is_none()) {
+            // It is time for the next report.
+            Waited::TimeUp if left.is_none_or(|left| left > NEXT_REPORT) => {}
+            Waited::Interrupted if !sidecar.process_has_ended() => {}
+            waited => return waited,
         }
     }
 }

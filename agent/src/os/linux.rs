@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::process;
 use std::thread;
 use std::time;
@@ -22,11 +24,12 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::creations::{HOSTS, HostsFile};
 use super::hop;
 use super::http::{self, Head, Problem, Request};
 use super::sys;
 use super::termination::Termination;
-use super::world::{Connection, Identity, NotTerminated, Process, Source, World};
+use super::world::{Connection, Creations, Identity, NotTerminated, Process, Source, World};
 
 /// The pause after a failed `poll(2)`, so that a loop does not spin.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
@@ -42,6 +45,8 @@ pub struct Linux {
     table: RefCell<Option<Table>>,
     /// Set once SIGTERM is blocked.
     termination: OnceCell<Termination>,
+    /// Set once the creations of containers are counted, if they can be.
+    hosts: OnceCell<Option<HostsFile>>,
 }
 
 // === impl Linux ===
@@ -60,6 +65,31 @@ impl Linux {
             proc: Procfs::default(),
             table: RefCell::new(table.ok()),
             termination: OnceCell::new(),
+            hosts: OnceCell::new(),
+        }
+    }
+
+    /// Counts the creations of containers from now on. [`World::creations`] reports them.
+    pub fn count_creations(&self) {
+        self.hosts.get_or_init(|| HostsFile::watch(Path::new(HOSTS), self.own_age()));
+    }
+
+    fn hosts(&self) -> Option<&HostsFile> {
+        self.hosts.get()?.as_ref()
+    }
+
+    /// Sleeps until one of `processes` has ended, `other` is readable, or SIGTERM comes for the first time.
+    fn wait_for(&self, processes: &[&pidfd::Process], other: Option<BorrowedFd<'_>>, timeout: Option<Duration>) {
+        let termination = self.termination.get().and_then(Termination::fd);
+        let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd())).chain(other);
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        if poll(&mut fds, time.as_ref()).is_err() {
+            thread::sleep(AFTER_ERROR);
+        }
+        // The grace period begins now. Without an event there is no question: each system call delays the signal.
+        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
+            let _ = self.terminated_at(Source::Kernel);
         }
     }
 
@@ -69,8 +99,7 @@ impl Linux {
     }
 
     /// For how long this process runs.
-    #[must_use]
-    pub fn own_age(&self) -> Duration {
+    fn own_age(&self) -> Duration {
         // A tick of `/proc` is a hundredth of a second on every machine.
         let start = self.proc.process(own_pid()).map_or(0, |process| process.start);
         since_boot().saturating_sub(Duration::from_millis(start.saturating_mul(10)))
@@ -148,17 +177,23 @@ impl World for Linux {
     }
 
     fn wait_any(&self, processes: &[&pidfd::Process], timeout: Option<Duration>) {
-        let termination = self.termination.get().and_then(Termination::fd);
-        let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd()));
-        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        let time = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        if poll(&mut fds, time.as_ref()).is_err() {
-            thread::sleep(AFTER_ERROR);
-        }
-        // The grace period begins now. Without an event there is no question: each system call delays the signal.
-        if termination.is_some() && fds.first().is_some_and(|first| !first.revents().is_empty()) {
-            let _ = self.terminated_at(Source::Kernel);
-        }
+        self.wait_for(processes, None, timeout);
+    }
+
+    fn wait_start(&self, processes: &[&pidfd::Process], timeout: Option<Duration>) {
+        self.wait_for(processes, self.hosts().map(HostsFile::fd), timeout);
+    }
+
+    fn creations(&self) -> Option<Creations> {
+        self.hosts()?.creations()
+    }
+
+    fn last_id(&self) -> Option<i32> {
+        self.proc.last_id()
+    }
+
+    fn unused_ids(&self, after: i32) -> Option<u32> {
+        self.proc.unused_ids(after)
     }
 }
 

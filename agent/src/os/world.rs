@@ -73,6 +73,36 @@ pub trait World: fmt::Debug {
     /// Sleeps until one of `processes` has ended, or SIGTERM comes for the first time, at most for `timeout`; with `None`, without a limit.
     /// It can also end before.
     fn wait_any(&self, processes: &[&Self::Process], timeout: Option<Duration>);
+
+    /// As [`Self::wait_any`]; kubelet's creation of a container ends it, too.
+    fn wait_start(&self, processes: &[&Self::Process], timeout: Option<Duration>) {
+        self.wait_any(processes, timeout);
+    }
+
+    /// The containers that kubelet has created in the pod since the agent's own process started. `None` if nothing tells them.
+    fn creations(&self) -> Option<Creations> {
+        None
+    }
+
+    /// The id that was given last to a process or thread of the PID namespace. `None` if the kernel does not tell it.
+    fn last_id(&self) -> Option<i32> {
+        None
+    }
+
+    /// How many ids above `after` were given to processes and threads that are gone. `None` if the kernel does not tell the last id.
+    fn unused_ids(&self, _after: i32) -> Option<u32> {
+        None
+    }
+}
+
+/// How many containers kubelet has created. A container whose image is missing is not among them; one that the runtime has refused is, and once
+/// more for each time that kubelet has tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creations {
+    /// The number.
+    pub count: u32,
+    /// Whether it is exact. Else there were more, before the agent could count.
+    pub is_exact: bool,
 }
 
 /// How to find out whether SIGTERM has come.

@@ -26,8 +26,6 @@ pub struct Metadata {
     status: String,
     /// The names of the pod's regular containers, without the proxy.
     regular: Vec<String>,
-    /// Whether the proxy was started before the other regular containers (`holdApplicationUntilProxyStarts`). `None` if it has no configuration.
-    holds: Option<bool>,
 }
 
 /// The response, as far as it matters.
@@ -48,7 +46,6 @@ struct Node {
 struct Fields {
     annotations: Annotations,
     app_containers: String,
-    proxy_config: Option<ProxyConfig>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,12 +53,6 @@ struct Fields {
 struct Annotations {
     #[serde(rename = "sidecar.istio.io/status")]
     status: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ProxyConfig {
-    hold_application_until_proxy_starts: Option<bool>,
 }
 
 /// Asks Envoy, within `timeout`. `None` if it does not answer.
@@ -80,11 +71,9 @@ impl Metadata {
     /// Reads the response. A response of another kind tells nothing.
     #[must_use]
     pub fn parse(info: &[u8]) -> Self {
-        let Fields { annotations, app_containers, proxy_config } =
-            serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let Fields { annotations, app_containers } = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
         let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-        let holds = proxy_config.map(|config| config.hold_application_until_proxy_starts.unwrap_or(false));
-        Self { status: annotations.status, regular: regular.collect(), holds }
+        Self { status: annotations.status, regular: regular.collect() }
     }
 
     /// The form of the proxy.
@@ -106,10 +95,10 @@ impl Metadata {
         &self.regular
     }
 
-    /// Whether the proxy was started before the other regular containers. `None` if Envoy does not know.
+    /// Whether the injector has added the init container `name`.
     #[must_use]
-    pub const fn holds_applications(&self) -> Option<bool> {
-        self.holds
+    pub fn has_init(&self, name: &str) -> bool {
+        pod::istio::has_init(&self.status, name)
     }
 }
 
@@ -129,27 +118,16 @@ mod tests {
         assert_eq!(metadata.placement("exeunt"), Some(Placement::Native), "it is none of the regular containers");
         assert_eq!(metadata.placement("other"), Some(Placement::Regular));
         assert_eq!(metadata.regular(), ["base", "other"]);
+        assert!(metadata.has_init("istio-init") && !metadata.has_init("istio-validation"));
     }
 
     #[test]
     fn what_is_missing_tells_nothing() {
         let metadata = Metadata::parse(br#"{"node":{"metadata":{"ENVOY_STATUS_PORT":15021}}}"#);
         assert_eq!(metadata.form().form, Form::Unknown);
-        assert_eq!((metadata.placement("exeunt"), metadata.holds_applications()), (None, None));
+        assert_eq!((metadata.placement("exeunt"), metadata.regular().len()), (None, 0));
         for text in ["{}", "OK", "", r#"{"node":{"metadata":{"APP_CONTAINERS":["base"]}}}"#] {
             assert_eq!(Metadata::parse(text.as_bytes()), metadata, "{text}");
         }
-    }
-
-    #[test]
-    fn server_info_tells_whether_the_proxy_is_listed_first() {
-        let info = |config: &str| {
-            format!(r#"{{"node":{{"metadata":{{"PROXY_CONFIG":{config},"LABELS":{{"app":"x"}}}}}},"state":"LIVE"}}"#)
-        };
-        let holds = |config: &str| Metadata::parse(info(config).as_bytes()).holds_applications();
-        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":true,"statusPort":15020}"#), Some(true));
-        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":false}"#), Some(false));
-        assert_eq!(holds("{}"), Some(false));
-        assert_eq!(holds(r#"{"holdApplicationUntilProxyStarts":null}"#), Some(false));
     }
 }

@@ -312,7 +312,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     }
 
     /// Whether the process of the proxy has just ended. If so, the state is new, and so is the reading.
-    fn process_has_ended(&mut self) -> bool {
+    pub fn process_has_ended(&mut self) -> bool {
         let ended = self.state.process().is_some_and(|process| process.wait(Duration::ZERO));
         if ended {
             self.on_process_end();

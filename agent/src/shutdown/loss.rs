@@ -1,6 +1,15 @@
-//! What was not delivered.
+//! What was not delivered, and whether that is all.
 
 use pod::delivery::Held;
+
+/// What was not delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// What the kernel held of it.
+    pub held: Held,
+    /// Whether there can be more: what a proxy holds in its own memory when it crashes, hangs or runs into a limit, no table shows.
+    pub at_least: bool,
+}
 
 /// What was not delivered, by everything that is known: what ended with the proxy, and what was left at the end.
 ///

@@ -65,10 +65,12 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
     restarted
 }
 
-/// Waits until the proxy runs, at most for `time` and until SIGTERM, after which kubelet starts nothing. Returns whether it runs.
+/// Waits until the proxy runs, at most for `time` and until SIGTERM, after which kubelet starts nothing. A native agent gets SIGTERM when no
+/// regular container runs any more, and if another process has sent it, kubelet starts the agent again. Returns whether the proxy runs.
 fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
     let start = context.world.now();
-    while context.world.now().since(start) < time && !context.is_asked_to_leave() {
+    let is_over = || context.is_asked_to_leave() || context.options.is_native() && context.has_sigterm();
+    while context.world.now().since(start) < time && !is_over() {
         if sidecar.is_here() {
             return true;
         }

@@ -3,10 +3,14 @@
 
 use core::time::Duration;
 
+use pod::pidfd::Exit;
+
 use super::attempts::Attempts;
-use super::context::Context;
+use super::context::{Context, Patience, TaskEnd};
 use super::limit::Limit;
+use super::loss::Loss;
 use super::verdict::{ProxyOutcome, Verdict};
+use crate::options::Options;
 use crate::os::World;
 use crate::os::world::Source;
 use crate::proxy::Sidecar;
@@ -26,18 +30,28 @@ pub(super) fn report_sigterm<W: World>(context: &Context<'_, W>, sidecar: &Sidec
     }
 }
 
+/// The same while the task still runs: a deletion can leave it less time than its pod's spec says, and then the agent is killed before the task
+/// has ended. `container` is a main container.
+pub fn report_running<W: World>(world: &W, options: &Options, sidecar: &mut Sidecar<'_, W>, container: Option<&str>) {
+    let evidence = "it still ran when this was written, after SIGTERM".to_owned();
+    let task = TaskEnd { container: container.map(ToOwned::to_owned), exit: Exit::Unknown, evidence, at: world.now() };
+    let context = Context { world, options, task: &task, patience: Patience::Once, grace: Some(options.grace_period) };
+    sidecar.look();
+    so_far(&context, sidecar, &Attempts::default()).write_early(&task, options);
+}
+
 /// The verdict if kubelet kills the agent now.
 fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &Attempts) -> Verdict {
-    let undelivered = sidecar.reading().unwrap_or_default();
-    let limit = (!undelivered.is_idle()).then_some(Limit::GracePeriod);
+    let held = sidecar.reading().unwrap_or_default();
+    let limit = (!held.is_idle()).then_some(Limit::GracePeriod);
     Verdict {
         proxy: ProxyOutcome::Draining,
         action: context.action(sidecar),
         decided: format!("{}; known {}", context.reason(sidecar), sidecar.known_by()),
         attempts: attempts.clone(),
-        drain: context.age(),
+        drain: None,
         flush: Duration::ZERO,
-        undelivered,
+        undelivered: Loss { held, at_least: true },
         limit,
         advice: limit.map(|limit| limit.advice(context, attempts)),
     }

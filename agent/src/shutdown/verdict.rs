@@ -8,13 +8,13 @@ use std::path::Path;
 
 use drain::wire::Action;
 use log::warn;
-use pod::delivery::Held;
 use pod::pidfd::Exit;
 use serde::Serialize;
 
 use super::attempts::Attempts;
 use super::context::TaskEnd;
 use super::limit::Limit;
+use super::loss::Loss;
 use crate::options::{Options, Verb};
 use crate::os::log::raw;
 
@@ -53,12 +53,12 @@ pub struct Verdict {
     pub decided: String,
     /// What was tried.
     pub attempts: Attempts,
-    /// From the end of the task to the end of the proxy.
-    pub drain: Duration,
+    /// From the end of the task to the end of the proxy. `None` if the proxy had ended before, or has not ended.
+    pub drain: Option<Duration>,
     /// From the end of the proxy to the end of the flush.
     pub flush: Duration,
     /// What was not delivered.
-    pub undelivered: Held,
+    pub undelivered: Loss,
     /// The limit that ended the drain with data undelivered.
     pub limit: Option<Limit>,
     /// What a user can do about what went wrong, as a sentence.
@@ -97,9 +97,17 @@ struct Attempt {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Undelivered {
     connections: u32,
     bytes: u64,
+    at_least: bool,
+}
+
+impl From<Loss> for Undelivered {
+    fn from(loss: Loss) -> Self {
+        Self { connections: loss.held.connections, bytes: loss.held.bytes, at_least: loss.at_least }
+    }
 }
 
 /// The line of JSON if the agent did nothing.
@@ -157,9 +165,9 @@ impl Verdict {
             proxy: self.proxy,
             route: self.attempts.success().map(|route| route.to_string()),
             rungs: with_attempts.then(|| attempts.collect()),
-            drain_ms: ms(self.drain),
+            drain_ms: self.drain.and_then(ms),
             flush_ms: ms(self.flush),
-            undelivered: Undelivered { connections: self.undelivered.connections, bytes: self.undelivered.bytes },
+            undelivered: self.undelivered.into(),
             limit: self.limit,
             advice: self.advice.as_deref(),
             warnings,
@@ -244,8 +252,8 @@ mod tests {
                 attempts.record(Route::Filter(([127, 0, 0, 1], port).into()), Outcome::Failed(refused));
             }
             let (proxy, action) = (ProxyOutcome::Stays, Action::Quit);
-            let (drain, flush) = (Duration::from_secs(1), Duration::ZERO);
-            let (decided, undelivered) = ("a test".to_owned(), Held::default());
+            let (drain, flush) = (Some(Duration::from_secs(1)), Duration::ZERO);
+            let (decided, undelivered) = ("a test".to_owned(), Loss { at_least: true, ..Loss::default() });
             let (limit, advice) = (Some(Limit::GracePeriod), None);
             Verdict { proxy, action, decided, attempts, drain, flush, undelivered, limit, advice }.line(&task, warnings)
         };
@@ -253,6 +261,7 @@ mod tests {
         assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");
         assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
         assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
+        assert!(short.contains(r#""undelivered":{"connections":0,"bytes":0,"atLeast":true},"#), "{short}");
         assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null,\"warnings\":[\"careful\"]}\n"), "{short}");
         assert!(long.contains(r#""rungs":null,"#) && long.contains("careful") && long.len() <= MAX_MESSAGE, "{long}");
         let warned = verdict(1, &vec!["x".repeat(100); 100]);

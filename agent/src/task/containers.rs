@@ -7,6 +7,7 @@ use pod::pidfd::Exit;
 use super::main_container::{MainContainer, clause};
 use super::missed_task::MissedTask;
 use super::phase::Phase;
+use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
 use crate::options::Options;
@@ -19,7 +20,7 @@ use crate::os::world::Process;
 #[derive(Debug)]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
-    options: &'a Options,
+    pub(super) options: &'a Options,
     state_dir: &'a StateDir,
     /// The name of the agent's own container.
     own: Option<String>,
@@ -30,9 +31,12 @@ pub struct Containers<'a, W: World> {
     stranger: Option<Instant>,
     /// Whether the user knows of it.
     has_warned: bool,
+    pub(super) starts: Starts<'a, W>,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
+    /// Whether that is because SIGTERM came.
+    pub(super) is_terminated: bool,
 }
 
 // === impl Containers ===
@@ -51,8 +55,10 @@ impl<'a, W: World> Containers<'a, W> {
             is_complete: false,
             stranger: None,
             has_warned: false,
+            starts: Starts::new(world),
             missed: MissedTask::new(world, options),
             evidence: None,
+            is_terminated: false,
         };
         if let Some(pid) = options.pid {
             containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));

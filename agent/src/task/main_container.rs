@@ -73,6 +73,12 @@ impl<P: Process> MainContainer<P> {
         }
     }
 
+    /// The next phase if an instance was started and has ended, both unseen.
+    pub(super) fn after_unseen(&mut self, restarts: &Restarts, now: Instant) -> Phase<P> {
+        self.instances = self.instances.saturating_add(1);
+        self.after(Exit::Unknown, restarts, now)
+    }
+
     /// Enters the phase `next`. Returns whether this shows for the first time that kubelet restarts it after an end of this kind.
     pub(super) fn enter(&mut self, next: Phase<P>) -> bool {
         let restarted = matches!(next, Phase::Running { .. });

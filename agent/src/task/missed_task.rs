@@ -1,9 +1,8 @@
 //! A main container that was never seen: it may still start, or it ended before the agent looked.
 //!
-//! To end a proxy before its task is the worst mistake there is, so a task that was never seen counts as ended on evidence only. Kubelet
-//! starts the containers of a pod in the order of its list. If a container that is listed after the main one ran before the agent, the
-//! main one was started before the agent too. A slow pull of the task's image leaves no such evidence, because nothing listed after it
-//! starts meanwhile.
+//! To end a proxy before its task is the worst mistake there is, so a task that was never seen counts as ended on evidence only. There is
+//! evidence of two kinds: what [`Starts`] has counted, and a container that the pod lists after the main one, which ran before the agent. An
+//! image that is still being pulled leaves neither.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,26 +11,34 @@ use drain::duration;
 use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
-use log::info;
+use log::{debug, info};
 use pod::container::Container;
 use pod::stat::Stat;
 
+use super::evidence::{self, Evidence, Facts, LAST_INIT};
+use super::starts::Starts;
 use super::times;
-use crate::options::{Form, Options, PROXY};
+use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::call;
 use crate::os::http::{Body, Request};
-use crate::proxy::{Sidecar, metadata};
+use crate::proxy::Sidecar;
+use crate::proxy::metadata::{self, Metadata};
 
 /// The longest status of the filter, in bytes.
 const MAX_STATUS: usize = 4096;
+
+/// The evidence that was counted, as a clause.
+const STARTED_UNSEEN: &str = "kubelet has started it, and it had ended before the agent looked";
 
 /// What to do about a main container that was never seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// Wait: it may still start.
     Wait,
-    /// Count it as ended, by this evidence.
+    /// It was started and has ended, by this evidence.
+    Unseen(&'static str),
+    /// It has ended for good, by this evidence.
     Ended(String),
     /// Leave, for this reason: that loses nothing.
     Leave(&'static str),
@@ -45,9 +52,26 @@ pub(super) struct MissedTask<'a, W: World> {
     start: Instant,
     /// Whether the filter was asked.
     has_asked: bool,
-    /// When the next judgement is due.
+    /// When the next judgement is due of what was not counted.
     due: Instant,
     pause: Duration,
+    /// What Envoy has told.
+    envoy: Option<Metadata>,
+    /// When Envoy may be asked again.
+    question: Instant,
+    /// The evidence so far.
+    weighed: Evidence,
+}
+
+/// The main containers, by name, as far as a judgement needs them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'n> {
+    /// What is missing, for a message.
+    pub(super) missing: &'n str,
+    /// Those that were never seen. Empty while nobody has named the main containers.
+    pub(super) unseen: &'n [&'n str],
+    /// Those that have ended for good.
+    pub(super) ended: &'n [&'n str],
 }
 
 // === impl MissedTask ===
@@ -56,11 +80,23 @@ impl<'a, W: World> MissedTask<'a, W> {
     /// Begins now.
     pub(super) fn new(world: &'a W, options: &'a Options) -> Self {
         let start = world.now();
-        Self { world, options, start, has_asked: false, due: start + options.late_start, pause: times::FIRST_PAUSE }
+        let due = start + options.late_start;
+        Self {
+            world,
+            options,
+            start,
+            has_asked: false,
+            due,
+            pause: times::FIRST_PAUSE,
+            envoy: None,
+            question: start,
+            weighed: Evidence::Nothing,
+        }
     }
 
-    /// What to do about `missing`. [`Judgement::Wait`] if the next judgement is not yet due.
-    pub(super) fn judge(&mut self, missing: &str) -> Judgement {
+    /// What to do about the containers that are missing, by what `starts` has seen.
+    pub(super) fn judge(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Judgement {
+        let missing = names.missing;
         if !self.has_asked {
             self.has_asked = true;
             if self.filter_knows() {
@@ -68,38 +104,98 @@ impl<'a, W: World> MissedTask<'a, W> {
                 return Judgement::Ended("the filter already had the completion".to_owned());
             }
         }
+        if self.options.proxy_pid.is_some() {
+            return Judgement::Wait;
+        }
         let now = self.world.now();
-        if now < self.due || self.options.proxy_pid.is_some() {
+        let waited = duration::display(Duration::from_secs(now.since(self.start).as_secs()));
+        if let Some(evidence) = self.counted(starts, names) {
+            info!("no sign of {missing} after {waited}, but {evidence}");
+            return Judgement::Unseen(evidence);
+        }
+        if now < self.due {
             return Judgement::Wait;
         }
         self.due = now + self.pause;
         self.pause = (self.pause * 2).min(times::LONGEST_PAUSE);
-        let judgement = self.evidence().map_or_else(|| self.without_evidence(), Judgement::Ended);
-        let waited = duration::display(Duration::from_secs(now.since(self.start).as_secs()));
+        let judgement = self.listed_after().map_or_else(|| self.without_evidence(), Judgement::Ended);
         match &judgement {
             Judgement::Wait => info!("no sign of {missing} after {waited}; still waiting, because nothing shows that it has run"),
             Judgement::Ended(evidence) => info!("no sign of {missing} after {waited}; it counts as ended, because {evidence}"),
+            Judgement::Unseen(evidence) => info!("no sign of {missing} after {waited}, but {evidence}"),
             Judgement::Leave(why) => info!("no sign of {missing} after {waited}; leaving, because {why}"),
         }
         judgement
     }
 
-    /// The evidence that the main container was started before the agent, as a clause.
-    fn evidence(&self) -> Option<String> {
-        let earlier = started_before(&self.world.processes(), |pid| self.world.container(pid), self.world.own_pid())?;
-        let listed_after = self.options.listed_after.iter().find(|name| earlier.contains(name));
-        let name = listed_after.map(String::as_str).or_else(|| {
-            let proxy = earlier.iter().any(|name| name == PROXY);
-            (proxy && self.options.form.form == Form::Classic && self.proxy_is_listed_last()).then_some(PROXY)
-        })?;
-        Some(format!("{name}, listed after it, ran before the agent"))
+    /// When the next judgement makes sense, if nothing happens before.
+    pub(super) fn next(&self, starts: &Starts<'_, W>) -> Duration {
+        let left = self.due.since(self.world.now());
+        let may_count = starts.creations().is_some_and(|creations| creations.count > 0) && self.since(starts) < self.longest();
+        if may_count { times::WEIGHING.min(left) } else { left }
     }
 
-    /// Whether the injector has listed the proxy after all other containers, as it does unless they wait for the proxy (Istio,
-    /// `pkg/kube/inject/webhook.go`, `reorderPod`). Only Envoy can tell. Without its response: no.
-    fn proxy_is_listed_last(&self) -> bool {
-        let metadata = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL);
-        metadata.is_some_and(|metadata| metadata.holds_applications() == Some(false))
+    /// How long the weakest evidence must stand.
+    fn longest(&self) -> Duration {
+        times::NOT_REFUSED.max(self.options.late_start) + times::ENVOY_PAUSE
+    }
+
+    /// The time since kubelet has created a container.
+    fn since(&self, starts: &Starts<'_, W>) -> Duration {
+        self.world.now().since(starts.batch().at)
+    }
+
+    /// The names of the regular containers, which Envoy tells. It is asked once kubelet has created a container: the proxy's, perhaps.
+    pub(super) fn regular(&mut self, starts: &Starts<'_, W>) -> Option<&[String]> {
+        let now = self.world.now();
+        let may_tell = starts.creations().is_none_or(|creations| creations.count > 0 || now >= self.due);
+        if self.envoy.is_none() && may_tell && now >= self.question && self.since(starts) >= times::SETTLED {
+            self.question = now + times::ENVOY_PAUSE;
+            self.envoy = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL);
+        }
+        self.envoy.as_ref().map(Metadata::regular).filter(|regular| !regular.is_empty())
+    }
+
+    /// The evidence that was counted, as a clause.
+    fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
+        let (creations, batch) = (starts.creations()?, starts.batch());
+        self.regular(starts)?;
+        let envoy = self.envoy.as_ref()?;
+        let evidence = evidence::weigh(&Facts {
+            missing: names.unseen,
+            ended: names.ended,
+            regular: envoy.regular(),
+            own: starts.own_name(),
+            own_pid: starts.own_pid(),
+            has_last_init: envoy.has_init(LAST_INIT),
+            is_classic: envoy.form().form == Form::Classic,
+            creations,
+            batch,
+            unused_ids: batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0),
+            seen: starts.seen(),
+            jumps: starts.jumps(),
+        });
+        if core::mem::replace(&mut self.weighed, evidence) != evidence {
+            let (seen, jumps) = (starts.seen().len(), starts.jumps().len());
+            debug!(
+                "evidence of a start: {evidence:?}; {} created, {seen} seen, {jumps} seen by their ids alone",
+                creations.count
+            );
+        }
+        let needed = match evidence {
+            Evidence::Nothing => return None,
+            Evidence::Likely => times::NOT_REFUSED.max(self.options.late_start),
+            Evidence::Created => times::NOT_REFUSED,
+            Evidence::Started => times::SETTLED,
+        };
+        (self.since(starts) >= needed).then_some(STARTED_UNSEEN)
+    }
+
+    /// The evidence that the main container was started before the agent, as a clause.
+    fn listed_after(&self) -> Option<String> {
+        let earlier = started_before(&self.world.processes(), |pid| self.world.container(pid), self.world.own_pid())?;
+        let name = self.options.listed_after.iter().find(|name| earlier.contains(name))?;
+        Some(format!("{name}, listed after it, ran before the agent"))
     }
 
     /// What to do without evidence: leave if that costs the task no byte and does not keep the pod.

@@ -37,6 +37,11 @@ impl<P: Process> Phase<P> {
         Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
     }
 
+    /// Whether it was never seen.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Awaited)
+    }
+
     /// The phase after an end by `exit`, if `next` follows it.
     pub(super) fn after(exit: Exit, next: Next, now: Instant) -> Self {
         match next {

@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
+use drain::time::Instant;
 use log::info;
 use pod::pidfd::Exit;
 
 use super::containers::Containers;
 use super::main_container::MainContainer;
-use super::missed_task::Judgement;
+use super::missed_task::{Judgement, Names};
 use super::phase::Phase;
 use super::times;
 use crate::os::World;
@@ -22,7 +23,9 @@ pub enum Waited {
     Running,
     /// The given time is over.
     TimeUp,
-    /// The agent can leave: SIGTERM came before all were seen (the pod is deleted), or leaving loses nothing.
+    /// The process that was to be watched beside them has ended, or SIGTERM has come.
+    Interrupted,
+    /// The agent can leave, because that loses nothing.
     Leave,
 }
 
@@ -31,6 +34,11 @@ pub enum Waited {
 impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
+        self.wait_beside(limit, None, false)
+    }
+
+    /// The same until `proxy`, a process beside them, has ended, or, with `or_sigterm`, until SIGTERM has come.
+    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, or_sigterm: bool) -> Waited {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
@@ -38,13 +46,18 @@ impl<W: World> Containers<'_, W> {
                 return Waited::Ended;
             }
             if !self.are_seen() && self.world.terminated_at(Source::Kernel).is_some() {
-                info!("SIGTERM before {} was seen; leaving", self.missing());
-                return Waited::Leave;
+                info!("SIGTERM before {} was seen: kubelet starts nothing any more", self.missing());
+                (self.is_complete, self.is_terminated) = (true, true);
+                self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
+                continue;
             }
             if self.is_missing_one() {
-                let missing = self.missing();
-                match self.missed.judge(&missing) {
+                match self.judge() {
                     Judgement::Wait => {}
+                    Judgement::Unseen(evidence) => {
+                        self.count_as_unseen(evidence);
+                        continue;
+                    }
                     Judgement::Ended(evidence) => {
                         self.count_as_ended(evidence);
                         continue;
@@ -52,11 +65,15 @@ impl<W: World> Containers<'_, W> {
                     Judgement::Leave(_) => return Waited::Leave,
                 }
             }
+            let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
+            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
+                return Waited::Interrupted;
+            }
             let left = end.map(|end| end.since(self.world.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Waited::TimeUp;
             }
-            self.sleep([left, self.pause()].into_iter().flatten().min());
+            self.sleep(left, proxy);
         }
     }
 
@@ -65,31 +82,75 @@ impl<W: World> Containers<'_, W> {
         loop {
             match self.wait(Some(Duration::ZERO)) {
                 Waited::TimeUp if self.are_seen() => return Waited::Running,
-                Waited::TimeUp => self.sleep(Some(times::LOOK)),
+                Waited::TimeUp => self.sleep(None, None),
                 other => return other,
             }
         }
     }
 
-    /// How long to sleep before the next look. `None` if all run.
-    fn pause(&self) -> Option<Duration> {
-        let pauses = self.list.iter().map(|container| match &container.phase {
-            Phase::Awaited | Phase::Between { .. } => Some(times::LOOK),
-            Phase::Running { process, .. } if !process.wakes() => Some(times::LOOK_WITHOUT_PIDFD),
-            Phase::Running { .. } | Phase::Ended(_) => None,
-        });
-        let unknown = (!self.is_complete).then_some(times::LOOK);
-        pauses.flatten().chain(unknown).min()
+    /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
+    #[must_use]
+    pub const fn is_terminated(&self) -> bool {
+        self.is_terminated
     }
 
-    /// Sleeps until one of those that run has ended, at most for `timeout`.
-    fn sleep(&self, timeout: Option<Duration>) {
+    /// What to do about those that were never seen.
+    fn judge(&mut self) -> Judgement {
+        if !self.is_complete
+            && let Some(regular) = self.missed.regular(&self.starts)
+        {
+            let regular = regular.to_vec();
+            self.learn(&regular);
+        }
+        let named = |is: fn(&MainContainer<W::Process>) -> bool| {
+            let those = self.list.iter().filter(|container| is(container));
+            those.map(|container| container.name.as_str()).collect::<Vec<_>>()
+        };
+        let (unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
+        self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
+    }
+
+    /// Sleeps until something may have changed, at most for `limit`: one of those that run or `proxy` has ended, SIGTERM has come, or another
+    /// container may have started.
+    fn sleep(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>) {
         log::logger().flush();
+        let begin = self.world.now();
+        let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
+        let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
+        let unwatched = is_unwatched.then_some(times::LOOK_WITHOUT_PIDFD);
+        let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
+        let limit = [limit, self.next_change().map(|at| at.since(begin)), judgement, unwatched].into_iter().flatten().min();
         let running = self.list.iter().filter_map(|container| match &container.phase {
             Phase::Running { process, .. } => Some(process),
             Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
         });
-        self.world.wait_any(&running.collect::<Vec<_>>(), timeout);
+        let processes: Vec<_> = running.chain(proxy).collect();
+        if !awaits_start {
+            return self.world.wait_any(&processes, limit);
+        }
+        loop {
+            let now = self.world.now();
+            let left = limit.map(|limit| limit.saturating_sub(now.since(begin)));
+            let pause = left.map_or(self.starts.pause(), |left| left.min(self.starts.pause()));
+            self.world.wait_start(&processes, Some(pause));
+            let is_woken = self.world.now().since(now) < pause;
+            if self.starts.look() || is_woken || left == Some(pause) {
+                return;
+            }
+        }
+    }
+
+    /// When a phase ends by itself.
+    fn next_change(&self) -> Option<Instant> {
+        let until = |container: &MainContainer<W::Process>| match container.phase {
+            Phase::Between { until, .. } => until,
+            Phase::Awaited | Phase::Running { .. } | Phase::Ended(_) => None,
+        };
+        self.list.iter().filter_map(until).min()
+    }
+
+    fn is_any(&self, is: impl Fn(&Phase<W::Process>) -> bool) -> bool {
+        self.list.iter().any(|container| is(&container.phase))
     }
 
     /// Whether each was seen. While nobody has named them, one that was seen is enough.
@@ -107,14 +168,26 @@ impl<W: World> Containers<'_, W> {
         if self.list.is_empty() {
             return "a main container".to_owned();
         }
-        let missing = self.list.iter().filter(|container| matches!(container.phase, Phase::Awaited));
+        let missing = self.list.iter().filter(|container| container.phase.is_awaited());
         missing.map(|container| container.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Those that were never seen were started, and have ended. Nothing tells how.
+    fn count_as_unseen(&mut self, evidence: &str) {
+        self.evidence = Some(evidence.to_owned());
+        let (restarts, now) = (&self.options.restarts, self.world.now());
+        for place in 0..self.list.len() {
+            let unseen = self.list.get_mut(place).filter(|container| container.phase.is_awaited());
+            if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+                self.enter(place, next);
+            }
+        }
     }
 
     fn count_as_ended(&mut self, evidence: String) {
         self.evidence = Some(evidence);
         for place in 0..self.list.len() {
-            if self.list.get(place).is_some_and(|container| matches!(container.phase, Phase::Awaited)) {
+            if self.list.get(place).is_some_and(|container| container.phase.is_awaited()) {
                 self.enter(place, Phase::Ended(Exit::Unknown));
             }
         }

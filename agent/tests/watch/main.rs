@@ -41,7 +41,7 @@ fn the_filter_gets_the_completion_and_the_proxy_ends() {
         "\"container\":\"base\"",
         "\"action\":\"quit\"",
     ]);
-    verdict.has(&["\"proxy\":\"gone\"", "\"undelivered\":{\"connections\":0,\"bytes\":0}"]);
+    verdict.has(&["\"proxy\":\"gone\"", "\"undelivered\":{\"connections\":0,\"bytes\":0,\"atLeast\":false}"]);
     verdict.has(&[&format!("\"route\":\"filter 127.0.0.1:{}\"", proxy.signal())]);
     let story = proxy.story();
     assert!(
@@ -69,7 +69,7 @@ fn the_proxy_ends_after_it_has_read_everything() {
     let task = Task::start(&format!("python3 -c \"{send}\" {}; read x", proxy.front()));
     let agent = Agent::watch(&proxy, &task);
     task.end();
-    agent.verdict().has(&["\"proxy\":\"gone\"", "\"undelivered\":{\"connections\":0,\"bytes\":0}"]);
+    agent.verdict().has(&["\"proxy\":\"gone\"", "\"undelivered\":{\"connections\":0,\"bytes\":0,\"atLeast\":false}"]);
     let story = proxy.story();
     assert!(story.contains("received 3000000"), "{story}");
 }
@@ -116,8 +116,23 @@ fn a_proxy_that_ends_by_itself_has_no_route() {
     let (mut proxy, task) = (Proxy::start(&["filter=none"]), Task::start("read x"));
     let agent = Agent::watch(&proxy, &task).until_it_holds(2);
     proxy.kill();
+    // The agent sees it at once, and so can say when it was.
+    let agent = agent.until_it_says("the proxy has ended, and the task still runs");
     task.end();
-    agent.verdict().has(&["\"proxy\":\"gone\"", "\"route\":null", "\"rungs\":[]"]);
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", "\"route\":null", "\"rungs\":[]", "\"drainMs\":null", "\"atLeast\":true"]);
+    verdict.has(&[" ms before the task\""]);
+}
+
+#[test]
+fn from_sigterm_on_there_is_a_verdict_while_the_task_still_runs() {
+    let (proxy, task) = (Proxy::start(&[]), Task::start("read x"));
+    let agent = Agent::watch(&proxy, &task);
+    assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
+    let early = agent.early_verdict();
+    assert!(early.contains("\"proxy\":\"draining\"") && early.contains("\"ended\":\"it still ran when"), "{early}");
+    task.end();
+    agent.verdict().has(&["\"proxy\":\"gone\""]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ from fake_kubernetes.store import Json
 from harness import paths
 from harness.child import Child
 from harness.envoy import Envoy
-from harness.pod import Pod
+from harness.pod import TASK_UID, Pod
 from harness.process import pidfds
 from harness.scene import Scene
 from harness.task import Task
@@ -31,7 +31,11 @@ from harness.wait import until
 # More than the sockets of a pod can hold, and delivered in half a second.
 _UPLOAD = 3_000_000
 _RATE = 6_000_000
+# A second container begins this long after the first has ended. An agent that does not wait for it has ended the proxy by then.
+_LATER_S = 2.0
 _AGENT_UID = "65532"
+# Airflow's name of the container with the task.
+_FIRST = "base"
 _STATUS = "sidecar.istio.io/status"
 _XCOM_FOLDER = "/airflow/xcom"
 # What the agent writes when it knows what to do.
@@ -122,6 +126,7 @@ class ProcessPod:
         self._annotations = pod["metadata"]["annotations"]
         self._shares_processes = pod["spec"].get("shareProcessNamespace", False)
         self._closing = threading.Lock()
+        self._closed = threading.Event()
         self._network = Pod(self._folder)
         self._scene = Scene(self._folder, pod=self._network)
         self._upstream = self._scene.upstream(rate=_RATE)
@@ -135,6 +140,7 @@ class ProcessPod:
         self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
         self._others: list[Child] = []
         self._helper: _Process | None = None
+        self._second: Task | None = None
 
     def start(self, name: str, spec: Json) -> Container:
         """Starts a container. Its name decides which program runs."""
@@ -147,6 +153,8 @@ class ProcessPod:
             argv: list[str | Path] = [*spec["command"], *(spec.get("args") or [])]
             self._helper = self._started(argv, "xcom.log", name, uid=None)
             return self._helper
+        if name != _FIRST:
+            return self._start_second(name)
         assert isinstance(self._task, Task)
         return _Process(self._task)
 
@@ -155,6 +163,8 @@ class ProcessPod:
         if self._xcom_folder.exists():
             (self._xcom_folder / "return.json").write_text(json.dumps(XCOM_VALUE))
         self._task.begin()
+        if self._second is not None:
+            threading.Thread(target=self._begin_later, args=(self._second,), daemon=True).start()
 
     def execute(self, container: str, argv: list[str]) -> "subprocess.Popen[bytes]":
         """Runs a command in the namespaces of the pod."""
@@ -174,6 +184,7 @@ class ProcessPod:
 
     def close(self) -> None:
         """Ends everything that still runs."""
+        self._closed.set()
         with self._closing:
             self._scene.close()
             for other in self._others:
@@ -185,6 +196,19 @@ class ProcessPod:
     @property
     def _xcom_folder(self) -> Path:
         return self._folder / "xcom"
+
+    def _start_second(self, name: str) -> _Process:
+        folder = self._folder / name
+        folder.mkdir()
+        to = self._scene.sidecar.places.tcp
+        self._second = Task(folder, to=to, size=_UPLOAD, network=self._network, container=name, uid=TASK_UID)
+        self._others.append(self._second)
+        return _Process(self._second)
+
+    def _begin_later(self, second: Task) -> None:
+        self._task.wait(60)
+        if not self._closed.wait(_LATER_S):
+            second.begin()
 
     def _start_agent(self, spec: Json) -> _Process:
         """Starts the agent, and returns when it has decided what to do."""

@@ -47,6 +47,13 @@ impl Form {
     }
 }
 
+/// Whether the injector has added the init container `name`, by the same annotation.
+#[must_use]
+pub fn has_init(status: &str, name: &str) -> bool {
+    let injected = serde_json::from_str::<Injected>(status).ok().and_then(|injected| injected.init_containers);
+    injected.unwrap_or_default().iter().any(|init| init == name)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -69,6 +76,13 @@ mod tests {
         for (status, form) in table {
             assert_eq!(Form::of_status(status), form, "{status}");
         }
+    }
+
+    #[test]
+    fn the_init_containers_are_read() {
+        let status = r#"{"initContainers":["istio-init"],"containers":["istio-proxy"],"revision":"default"}"#;
+        assert!(has_init(status, "istio-init") && !has_init(status, "istio-proxy"));
+        assert!(!has_init("{}", "istio-init") && !has_init("", "istio-init"));
     }
 
     proptest! {

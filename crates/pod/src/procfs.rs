@@ -45,14 +45,40 @@ impl Procfs {
 
     /// All processes of this pid namespace, in any order.
     pub fn processes(&self) -> impl Iterator<Item = Stat> {
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        entries.filter_map(|entry| self.process(number(entry.file_name().as_encoded_bytes())?))
+        numbers(&self.root).filter_map(|pid| self.process(pid))
     }
 
-    /// The process `pid`.
+    /// The process `pid`. It has the state of a zombie only if none of its threads lives: a first thread that has called
+    /// `pthread_exit(3)` is one, and its process runs on.
     #[must_use]
     pub fn process(&self, pid: i32) -> Option<Stat> {
-        stat::parse(&self.read(pid, "stat")?)
+        let mut stat = stat::parse(&self.read(pid, "stat")?)?;
+        if is_over(stat.state) {
+            let threads = self.threads(pid).filter_map(|thread| stat::parse(&self.read_thread(pid, thread, "stat")?));
+            let mut states = threads.map(|thread| thread.state).filter(|state| !is_over(*state));
+            stat.state = states.next().unwrap_or(stat.state);
+        }
+        Some(stat)
+    }
+
+    /// The ids of the threads of `pid`, of which the first has the id of the process.
+    pub fn threads(&self, pid: i32) -> impl Iterator<Item = i32> + use<> {
+        numbers(&self.root.join(pid.to_string()).join("task"))
+    }
+
+    /// The id that the kernel has given last to a process or a thread of this pid namespace (`proc_loadavg(5)`).
+    #[must_use]
+    pub fn last_id(&self) -> Option<i32> {
+        stat::last_id(&fs::read(self.root.join("loadavg")).ok()?)
+    }
+
+    /// How many of the ids above `after` were given to processes and threads that are gone. `None` if the kernel does not tell the last id.
+    #[must_use]
+    pub fn unused_ids(&self, after: i32) -> Option<u32> {
+        // The last id comes first: what starts meanwhile can only make the result smaller.
+        let last = self.last_id()?;
+        let alive = numbers(&self.root).flat_map(|pid| self.threads(pid)).filter(|id| *id > after && *id <= last).count();
+        Some(u32::try_from(last.saturating_sub(after)).unwrap_or(0).saturating_sub(u32::try_from(alive).unwrap_or(u32::MAX)))
     }
 
     /// The real uid of `pid`.
@@ -67,10 +93,12 @@ impl Procfs {
         Some(stat::arguments(&self.read(pid, "cmdline")?))
     }
 
-    /// The container that `pid` runs in.
+    /// The container that `pid` runs in. A first thread that has ended has no mounts any more, but the others have.
     #[must_use]
     pub fn container(&self, pid: i32) -> Option<Container> {
-        container::parse(&self.read(pid, "mountinfo")?)
+        let mounts = self.read(pid, "mountinfo");
+        let mounts = mounts.or_else(|| self.threads(pid).find_map(|thread| self.read_thread(pid, thread, "mountinfo")));
+        container::parse(&mounts?)
     }
 
     /// The first process of the newest instance of the container called `name`.
@@ -87,7 +115,7 @@ impl Procfs {
     #[must_use]
     pub fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
         let mut instances: Vec<Instance> = Vec::new();
-        for process in self.processes().filter(|process| process.parent == 0 && process.state != b'Z') {
+        for process in self.processes().filter(|process| process.parent == 0 && !is_over(process.state)) {
             let container = self.container(process.pid);
             let wanted = |it: &Container| it.name == name && Some(it.instance.as_str()) != ended;
             let Some(Container { instance: id, .. }) = container.filter(wanted) else { continue };
@@ -117,24 +145,44 @@ impl Procfs {
     }
 
     fn read(&self, pid: i32, file: &str) -> Option<Vec<u8>> {
-        let mut file = File::open(self.root.join(pid.to_string()).join(file)).ok()?;
-        // A file in procfs shows no size, and std would begin with 32 bytes. Almost every file fits into these 4096.
-        let (mut text, mut filled) = (vec![0; 4096], 0);
-        loop {
-            match file.read(text.get_mut(filled..).unwrap_or_default()) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The process has ended.
-                Err(_) => return None,
-            }
-            if filled == text.len() {
-                text.resize(2 * filled, 0);
-            }
-        }
-        text.truncate(filled);
-        Some(text)
+        read(&self.root.join(pid.to_string()).join(file))
     }
+
+    fn read_thread(&self, pid: i32, thread: i32, file: &str) -> Option<Vec<u8>> {
+        read(&self.root.join(format!("{pid}/task/{thread}")).join(file))
+    }
+}
+
+/// Whether a process or thread of this state has ended.
+const fn is_over(state: u8) -> bool {
+    matches!(state, b'Z' | b'X')
+}
+
+/// The numbers among the names in `folder`.
+fn numbers(folder: &Path) -> impl Iterator<Item = i32> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| number(entry.file_name().as_encoded_bytes()))
+}
+
+/// The file at `path`, whole.
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    // A file in procfs shows no size, and std would begin with 32 bytes. Almost every file fits into these 4096.
+    let (mut text, mut filled) = (vec![0; 4096], 0);
+    loop {
+        match file.read(text.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The process has ended.
+            Err(_) => return None,
+        }
+        if filled == text.len() {
+            text.resize(2 * filled, 0);
+        }
+    }
+    text.truncate(filled);
+    Some(text)
 }
 
 /// The inode in a link of `/proc/PID/fd`, such as `socket:[31337]` (`proc_pid_fd(5)`).
@@ -144,7 +192,10 @@ fn socket_inode(target: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
     use std::os::unix::fs::symlink;
+    use std::process::Command;
+    use std::thread::sleep;
 
     use super::*;
 
@@ -208,6 +259,39 @@ mod tests {
         assert_eq!(pod.root_of("istio-proxy").map(|process| process.comm), Some("pilot-agent".to_owned()));
         assert_eq!(pod.root_of("absent"), None);
         assert_eq!(pod.processes().count(), 7);
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_has_ended_runs_on() {
+        let end_first_thread = "import ctypes, threading, time\n\
+            threading.Thread(target=time.sleep, args=(60,)).start()\n\
+            ctypes.CDLL(None).syscall({'x86_64': 60}.get(__import__('os').uname().machine, 93), 0)";
+        let mut child = Command::new("python3").args(["-c", end_first_thread]).spawn().unwrap();
+        let (proc, pid) = (Procfs::default(), i32::try_from(child.id()).unwrap());
+        let state = |file: String| stat::parse(&fs::read(file).unwrap()).unwrap().state;
+        while state(format!("/proc/{pid}/stat")) != b'Z' {
+            sleep(Duration::from_millis(1));
+        }
+        assert_eq!(proc.process(pid).unwrap().state, b'S', "its other thread sleeps");
+        child.kill().unwrap();
+        while proc.process(pid).unwrap().state != b'Z' {
+            sleep(Duration::from_millis(1));
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_ids_of_threads_that_live_are_not_unused() {
+        let made_up = pod();
+        let pod = &made_up.0;
+        assert_eq!((pod.last_id(), pod.unused_ids(40)), (None, None));
+        fs::write(pod.root().join("loadavg"), "0.1 0.1 0.1 1/9 72\n").unwrap();
+        for id in ["31/task/31", "40/task/40", "40/task/45", "70/task/70"] {
+            fs::create_dir_all(pod.root().join(id)).unwrap();
+        }
+        assert_eq!(pod.last_id(), Some(72));
+        assert_eq!(pod.unused_ids(40), Some(30), "of 41 to 72 the two ids 45 and 70 are alive");
+        assert_eq!(pod.unused_ids(72), Some(0));
     }
 
     #[test]

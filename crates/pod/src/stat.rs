@@ -52,6 +52,12 @@ pub fn arguments(cmdline: &[u8]) -> Vec<String> {
     text.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
+/// The last field of `/proc/loadavg`: the id that was given last to a process or a thread.
+#[must_use]
+pub fn last_id(loadavg: &[u8]) -> Option<i32> {
+    number(fields(loadavg).nth(4)?)
+}
+
 /// The words of a line.
 pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
@@ -96,6 +102,12 @@ mod tests {
     }
 
     #[test]
+    fn the_last_id_is_the_fifth_field() {
+        assert_eq!(last_id(b"0.20 0.18 0.12 1/80 11206\n"), Some(11_206));
+        assert_eq!(last_id(b"0.20 0.18 0.12 1/80\n"), None);
+    }
+
+    #[test]
     fn the_real_uid_is_the_first() {
         let status = b"Name:\tenvoy\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1337\t0\t0\t0\nGid:\t1337\t1337\t1337\t1337\n";
         assert_eq!(uid(status), Some(1337));
@@ -111,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = (parse(&bytes), uid(&bytes), arguments(&bytes));
+            let _ = (parse(&bytes), uid(&bytes), arguments(&bytes), last_id(&bytes));
         }
     }
 }

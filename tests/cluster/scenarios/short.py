@@ -17,6 +17,7 @@ _LATE_START_S = 60
 _HANGS_S = 120.0
 # The exit code of a container whose command does not exist.
 _START_ERROR = 128
+_BEHIND: tuple[Istio, ...] = ("classic", "native")
 _TRUE = (Task(command=("true",)),)
 
 
@@ -51,6 +52,12 @@ def _frozen(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     run.note(f"ended by: {run.facts.verdict_field('ended')}")
 
 
+def _behind(istio: Istio, run: ScenarioRun) -> None:
+    run.start(Shape(istio=istio, agent="regular", agent_last=True, tasks=_TRUE))
+    _end(run, istio)
+    run.note(f"ended by: {run.facts.verdict_field('ended')}")
+
+
 def _start_error(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     run.start(Shape(istio=istio, agent=agent, tasks=(Task(command=("/no/such/command",)),)))
     run.wait_ended(_HANGS_S)
@@ -74,6 +81,14 @@ SCENARIOS = (
             partial(_frozen, istio, agent),
         )
         for istio, agent in WATCHING
+    ),
+    *(
+        Scenario(
+            f"short-behind-{istio}",
+            f"a regular agent that is listed behind such a task ends its pod, beside {FORM[istio]}",
+            partial(_behind, istio),
+        )
+        for istio in _BEHIND
     ),
     *(
         Scenario(

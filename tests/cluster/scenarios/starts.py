@@ -1,5 +1,6 @@
 """How a pod may start: with a task of milliseconds, with a task or an agent whose image comes late."""
 
+from dataclasses import replace
 from functools import partial
 
 from .. import messages, observed
@@ -7,7 +8,7 @@ from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
 from ..shape import MAIN, PROXY, Agent, Istio, Shape, Task
-from .common import AGENT, FORM, PLACEMENTS, SMALL, outcome, upload, upload_task
+from .common import AGENT, FORM, FORMS, PLACEMENTS, SMALL, outcome, upload, upload_task
 
 # An image that does not exist: RFC 2606 reserves .invalid.
 NO_IMAGE = "exeunt.invalid/nothing:1"
@@ -30,18 +31,18 @@ def _short(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     run.note(f"by {run.facts.verdict_field('route')}")
 
 
-def _late_image(agent: Agent, run: ScenarioRun) -> None:
+def _late_image(shape: Shape, run: ScenarioRun) -> None:
     run.patient = True
-    late = _LATE_START if agent == "regular" else ()
-    run.start(Shape(agent=agent, tasks=(Task(upload(size=SMALL), image=NO_IMAGE),), agent_words=late), bare=True)
-    run.wait("the proxy to run", lambda pod: observed.is_running(pod, PROXY))
+    late = _LATE_START if shape.agent == "regular" else ()
+    run.start(replace(shape, tasks=(Task(upload(size=SMALL), image=NO_IMAGE),), agent_words=late), bare=True)
+    run.wait("the proxy and the agent to run", lambda pod: all(observed.is_running(pod, name) for name in (PROXY, AGENT_NAME)))
     run.site.stop.wait(MISSING_S)
     pod = run.wait("the pod's state", lambda _pod: True)
     run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task could not start")
     run.patch_image(MAIN, run.site.where.task_image)
     run.wait_ended()
     run.wait_received()
-    run.check_end()
+    run.check_end(proxy=outcome(shape.istio))
     run.check_delivered(SMALL)
 
 
@@ -85,9 +86,17 @@ SCENARIOS = (
         Scenario(
             f"late-image-{agent}",
             f"a task that starts {MISSING_S} s late, because of its image, still has its proxy, with {AGENT[agent]}",
-            partial(_late_image, agent),
+            partial(_late_image, Shape(agent=agent)),
         )
         for agent in PLACEMENTS
+    ),
+    *(
+        Scenario(
+            f"late-image-behind-{istio}",
+            f"the same, if a regular agent is listed behind the task, beside {FORM[istio]}",
+            partial(_late_image, Shape(istio=istio, agent="regular", agent_last=True)),
+        )
+        for istio in FORMS
     ),
     Scenario("late-agent", "an agent that starts after the task's end ends the proxy if there is evidence", _late_agent),
     Scenario(

@@ -115,6 +115,11 @@ def test_an_agent_may_have_a_policy_and_an_environment_of_its_own() -> None:
     assert {"name": "EXEUNT_LOG", "value": "debug"} in made["env"]
 
 
+def test_a_regular_agent_can_stand_behind_the_tasks() -> None:
+    made = template("x", Shape(agent="regular", agent_last=True, tasks=(Task(), Task(name="second"))), WHERE)
+    assert [one["name"] for one in made["spec"]["containers"]] == ["base", "second", AGENT]
+
+
 def test_a_hook_runs_a_program_of_its_own() -> None:
     made = template("x", Shape(tasks=(Task(post_start=("freeze",)),)), WHERE)["spec"]["containers"][0]
     assert made["lifecycle"] == {"postStart": {"exec": {"command": ["python3", "/e2e/task.py", "freeze"]}}}
