@@ -43,6 +43,8 @@ pub(crate) struct Script {
     pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
     /// The first processes of containers: PID, name of the container, kubelet's id of the instance, and how it ends.
     pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
+    /// How long after their end they are reaped.
+    pub(crate) reaping: u64,
     /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
     /// out.
     pub(crate) is_captured: bool,
@@ -63,6 +65,7 @@ pub(crate) struct Handle {
     pid: i32,
     end: u64,
     exit: Exit,
+    reaped: u64,
 }
 
 /// A connection, which is never made.
@@ -142,7 +145,7 @@ impl World for Script {
     fn open(&self, pid: i32) -> Option<Handle> {
         let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
         let exit = self.roots.iter().find(|(root, ..)| *root == pid).map_or(Exit::Unknown, |(.., exit)| *exit);
-        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end, exit })
+        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end, exit, reaped: when.end.saturating_add(self.reaping) })
     }
 
     fn own_pid(&self) -> i32 {
@@ -197,8 +200,10 @@ impl Process for Handle {
         self.exit != Exit::Unknown
     }
 
-    fn exit(&self, _: Duration) -> Exit {
-        self.exit
+    fn exit(&self, patience: Duration) -> Exit {
+        let until = self.now.get().saturating_add(milliseconds(patience));
+        self.now.set(until.min(self.reaped).max(self.now.get()));
+        if self.now.get() >= self.reaped { self.exit } else { Exit::Unknown }
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

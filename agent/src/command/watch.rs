@@ -149,7 +149,8 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    if verdict.proxy != ProxyOutcome::Stays {
+    // A proxy that stays, and the end of a task that only SIGTERM tells, are matters of the next run, if there is one.
+    if verdict.proxy != ProxyOutcome::Stays && !containers.is_terminated() {
         state_dir.record_done();
     }
     containers.update_exit_status();

@@ -10,6 +10,7 @@ use super::phase::Phase;
 use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
+use super::wrong_names::WrongNames;
 use crate::options::Options;
 use crate::options::main_containers::{can_be_main, main_containers};
 use crate::os::World;
@@ -31,6 +32,7 @@ pub struct Containers<'a, W: World> {
     stranger: Option<Instant>,
     /// Whether the user knows of it.
     has_warned: bool,
+    pub(super) wrong: WrongNames,
     pub(super) starts: Starts<'a, W>,
     /// How many have been started and have ended, both unseen.
     pub(super) unseen: u32,
@@ -57,6 +59,7 @@ impl<'a, W: World> Containers<'a, W> {
             is_complete: false,
             stranger: None,
             has_warned: false,
+            wrong: WrongNames::default(),
             starts: Starts::new(world),
             unseen: 0,
             missed: MissedTask::new(world, options),
@@ -201,13 +204,13 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record() {
+        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
             self.state_dir.record(name, &record);
         }
     }
 
     /// Adds the container `name` to the list, with what an earlier run has recorded of it.
-    fn add(&mut self, name: &str) {
+    pub(super) fn add(&mut self, name: &str) {
         if self.list.iter().any(|container| container.name == name) {
             return;
         }
@@ -221,6 +224,11 @@ impl<'a, W: World> Containers<'a, W> {
             }
             self.enter(self.list.len() - 1, phase);
         }
+    }
+
+    /// The name of the agent's own container.
+    pub(super) fn own(&self) -> Option<&str> {
+        self.own.as_deref()
     }
 
     /// Containers that run and can be main ones, and that are not in the list.
