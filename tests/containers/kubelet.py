@@ -7,8 +7,8 @@ It follows Kubernetes 1.33 with KEP-753 for sidecars:
 - what is restarted: `ShouldContainerBeRestarted` in pkg/kubelet/container/helpers.go;
 - how containers end: `killContainer` in kuberuntime_container.go, and kuberuntime_termination_order.go.
 
-It leaves out what no pod of these tests has: init containers that fail, liveness probes and resizes. It also leaves out the second
-that kubelet may need to notice an end (PLEG): here the next step follows at once, which gives the agent the least time.
+It leaves out what no pod of these tests has: init containers that fail, liveness probes and resizes. It also leaves out the
+second that kubelet may need to notice an end (PLEG): here the next step follows at once, which gives the agent the least time.
 """
 
 import contextlib

@@ -53,11 +53,6 @@ BY_SOCKET_TABLE = "socket table"
 BY_SIGTERM = "SIGTERM to pilot-agent"
 
 
-def ended_because_listed_after(container: str) -> str:
-    """`ended`: the evidence that a main container had ended before the agent started."""
-    return f"{container}, listed after it, ran before the agent"
-
-
 def kind_of(route: str | None) -> str:
     """What a route is, without its address."""
     return (route or "").split(" ")[0] if re.search(r":\d+$", route or "") else route or ""

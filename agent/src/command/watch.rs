@@ -173,6 +173,10 @@ fn has_lost_proxy<W: World>(
     {
         return false;
     }
+    if sidecar.is_here() || !matches!(sidecar.state(), State::NotYet) {
+        return false;
+    }
+    info!("{}, and no proxy has started yet; waiting for one", options.form.reason());
     let start = world.now();
     while !sidecar.is_here() && matches!(sidecar.state(), State::NotYet) && world.terminated_at(Answer::Kernel).is_none() {
         if containers.have_lost_proxy() {
