@@ -19,7 +19,7 @@ use crate::options::{Invocation, Options};
 use crate::os::World;
 use crate::os::http::{Head, Problem, Request};
 use crate::os::linux::own_pid;
-use crate::os::world::{Connection, Identity, NotTerminated, Process, Source};
+use crate::os::world::{Connection, Creations, Identity, NotTerminated, Process, Source};
 
 /// The uid of the proxy.
 const UID: u32 = 1337;
@@ -50,6 +50,12 @@ pub(crate) struct Script {
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
     pub(crate) sigterm: Option<u64>,
+    /// The agent's own process, if it is in the pod.
+    pub(crate) own: Option<i32>,
+    /// When kubelet creates a container, if that is told.
+    pub(crate) creations: Option<Vec<u64>>,
+    /// The last process id, from a time on.
+    pub(crate) last_ids: Vec<(u64, i32)>,
 }
 
 /// A handle of a process.
@@ -143,7 +149,16 @@ impl World for Script {
     }
 
     fn own_pid(&self) -> i32 {
-        own_pid()
+        self.own.unwrap_or_else(own_pid)
+    }
+
+    fn creations(&self) -> Option<Creations> {
+        let count = self.creations.as_ref()?.iter().filter(|at| **at <= self.now.get()).count();
+        Some(Creations { count: count.try_into().unwrap(), is_exact: true })
+    }
+
+    fn last_id(&self) -> Option<i32> {
+        self.last_ids.iter().filter(|(at, _)| *at <= self.now.get()).map(|(_, id)| *id).max()
     }
 
     fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {

@@ -7,6 +7,7 @@ use pod::pidfd::Exit;
 
 use super::phase::Phase;
 use super::restart;
+use super::starts::Starts;
 use super::state_dir::{Event, History, Record};
 use super::times;
 use crate::options::Restarts;
@@ -82,6 +83,15 @@ impl<P: Process> MainContainer<P> {
                 .or_else(|| Some(self.after(self.late_status()?, restarts, world.now())))
                 .or_else(|| self.phase.was_the_last(world.now())),
         }
+    }
+
+    /// The next phase if an instance was seen that has ended since.
+    pub(super) fn look_back<W: World<Process = P>>(&mut self, starts: &mut Starts<'_, W>) -> Option<Phase<P>> {
+        if !matches!(self.phase, Phase::Awaited | Phase::Between { .. }) {
+            return None;
+        }
+        let (container, mut process) = starts.take(&self.name, self.ended.as_deref())?;
+        Some(Phase::Running { instance: Some(container.instance), tells: process.tells(), process })
     }
 
     /// The next phase if an instance was started and has ended, both unseen.

@@ -19,8 +19,8 @@ fn sender(proxy: &Proxy) -> Task {
 
 /// The agent that watches `task` beside `proxy` in a pod with `restartPolicy: Never`, with more `options`.
 fn watch(proxy: &Proxy, task: &Task, options: &[&str]) -> Agent {
-    let policy = ["--restart-policy", "Never"];
-    Agent::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]).args(policy).args(options)).until_watching()
+    let options = [&["--restart-policy", "Never"], options].concat();
+    Agent::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]).args(options)).until_watching()
 }
 
 #[test]
