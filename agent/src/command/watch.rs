@@ -230,7 +230,9 @@ fn attach<W: World>(
         pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
-            let is_proxy_to_come = !matches!(sidecar.state(), State::Gone) && readiness::has_proxy(world, sidecar, options);
+            // Only an Envoy names the containers.
+            let has_none = matches!(sidecar.state(), State::Gone | State::Ztunnel);
+            let is_proxy_to_come = !has_none && readiness::has_proxy(world, sidecar, options);
             let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
             if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start.max(NAMELESS) {
                 containers.take_those_seen();
