@@ -32,7 +32,7 @@ def test_the_agent_sleeps_until_sigterm_and_then_loses_nothing(pod: Pod, make_sc
     check_all_delivered(upstream, envoy, 8 * MB, within=30)
     assert (verdict["proxy"], verdict["action"], verdict["container"]) == ("left", "drain", None)
     assert (verdict["ended"], verdict["exitStatus"]) == ("SIGTERM from kubelet", "unknown")
-    assert (verdict["undelivered"], verdict["limit"]) == ({"connections": 0, "bytes": 0}, None)
+    assert (verdict["undelivered"], verdict["limit"]) == ({"connections": 0, "bytes": 0, "atLeast": False}, None)
     assert verdict["route"] == "filter 127.0.0.1:15190"
 
 

@@ -32,20 +32,30 @@ GONE: Json = {
     "rungs": [{"route": "filter 127.0.0.1:15190", "outcome": "refused"}, {"route": "admin [::1]:15000", "outcome": "gone"}],
     "drainMs": 26,
     "lingerMs": 0,
-    "undelivered": {"connections": 0, "bytes": 0},
+    "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,
     "advice": None,
     "warnings": [],
 }
-CUT_OFF: Json = {"undelivered": {"connections": 1, "bytes": 40_960}, "limit": "grace-period", "advice": "raise it"}
+CUT_OFF: Json = {
+    "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": True},
+    "limit": "grace-period",
+    "advice": "raise it",
+}
 UNKNOWN_END: Json = {"exitCode": None, "signal": None, "exitStatus": "unknown"}
 NO_TIMES: Json = {"drainMs": None, "lingerMs": None, "route": None}
-UNTOUCHED: Json = {"version": "0.1.0", "proxy": "untouched", "refused": [{"reason": "hostPID: true is not supported"}], "warnings": []}
+UNTOUCHED: Json = {
+    "version": "0.1.0",
+    "proxy": "untouched",
+    "refused": [{"reason": "hostPID: true is not supported"}],
+    "warnings": [],
+}
 
 # One of each form that the agent can write.
 FORMS: dict[str, Json] = {
     "gone": GONE,
     "gone by itself": GONE | {"route": None, "rungs": []},
+    "gone before the task": GONE | {"route": None, "rungs": [], "drainMs": None},
     "ended by a signal": GONE | {"exitCode": None, "signal": 9},
     "end unknown": GONE | UNKNOWN_END,
     "left to kubelet": GONE | {"proxy": "left", "action": "drain"},
@@ -53,8 +63,9 @@ FORMS: dict[str, Json] = {
     "killed in mid drain": GONE | UNKNOWN_END | NO_TIMES | CUT_OFF | {"container": None, "proxy": "draining", "action": "drain"},
     "cut off by the grace period": GONE | CUT_OFF | {"proxy": "left", "action": "drain"},
     "left to the node": GONE | {"proxy": "left", "action": "drain", "route": "ztunnel", "rungs": []},
-    "early, while the last bytes are sent": GONE | {"lingerMs": 120, "undelivered": {"connections": 1, "bytes": 40_960}},
-    "bytes cut off": GONE | {"undelivered": {"connections": 2, "bytes": 5_102_000}},
+    "early, while the last bytes are sent": GONE
+    | {"lingerMs": 120, "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": False}},
+    "bytes cut off": GONE | {"undelivered": {"connections": 2, "bytes": 5_102_000, "atLeast": True}},
     "by a signal to pilot-agent": GONE | {"route": "SIGTERM to pilot-agent"},
     "no proxy": GONE | NO_TIMES | {"proxy": "none", "rungs": []},
     "proxy stays": GONE | NO_TIMES | {"proxy": "stays", "rungs": GONE["rungs"][:1]},
@@ -79,7 +90,7 @@ WRONG: Json = {
     "rungs": [{"route": "ztunnel"}],
     "drainMs": "26",
     "lingerMs": -1,
-    "undelivered": {"connections": 0, "bytes": 0.5},
+    "undelivered": {"connections": 0, "bytes": 0.5, "atLeast": False},
     "limit": "patience",
     "advice": "",
     "warnings": [""],
@@ -106,8 +117,12 @@ def recorded() -> list[Json]:
     results = [result for file in RECORDED.glob("*.json") for result in json.loads(file.read_text())["results"]]
     verdicts = [result["facts"]["verdict"] for result in results if (result.get("facts") or {}).get("verdict")]
     # A recorded run can be older than these fields.
-    report = {"limit": None, "advice": None}
-    return [{"warnings": []} | ({} if "refused" in verdict else report) | verdict for verdict in verdicts]
+    return [{"warnings": []} | (verdict if "refused" in verdict else with_newer_fields(verdict)) for verdict in verdicts]
+
+
+def with_newer_fields(verdict: Json) -> Json:
+    undelivered = {"atLeast": False} | verdict["undelivered"]
+    return {"limit": None, "advice": None} | verdict | {"undelivered": undelivered}
 
 
 def objects(schema: Any) -> Iterator[Json]:

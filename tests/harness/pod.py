@@ -1,6 +1,7 @@
 """A pod without a cluster: the namespaces that kubelet would make, Istio's capture rules, and the outside; needs root."""
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -13,12 +14,13 @@ from .closing import Closing
 from .netns import Namespace
 from .network import HOST, Network
 from .paths import PROGRAMS, PYTHON, Missing
-from .podnet import BACKEND_V6, OUTSIDE_V6, POD_V6, Outside, cable, capture
+from .podnet import BACKEND_V6, NOWHERE, OUTSIDE_V6, POD_V6, Outside, cable, capture, restore
 
 # The users: the injector's for the proxy, one for the task, and the agent's own.
 PROXY_UID = 1337
 TASK_UID = 1000
 AGENT_UID = 65532
+SIGNAL_PORT = 15190
 
 
 class Pod(Closing):
@@ -68,12 +70,32 @@ class Pod(Closing):
         """Adds IPv6 addresses, without capture: the backend's address is the pod's own, and the proxy listens there."""
         self.namespace.ip("address", "add", f"{BACKEND_V6}/128", "dev", "lo", "nodad")
         self.namespace.ip("address", "add", f"{POD_V6}/64", "dev", "eth0", "nodad")
+        self.namespace.ip("-6", "route", "add", "default", "via", OUTSIDE_V6, "dev", "eth0")
         self._world.ip("address", "add", f"{OUTSIDE_V6}/64", "dev", "pod0", "nodad")
 
     def remove_ipv4(self) -> None:
         """Removes all IPv4 addresses, that of loopback included."""
         self.namespace.ip("-4", "address", "flush", "dev", "eth0")
         self.namespace.ip("-4", "address", "flush", "dev", "lo")
+
+    def captures(self, *rules: str, version: int = 4) -> None:
+        """Replaces the capture rules for one version of IP; without rules nothing is captured."""
+        restore(self.namespace, "\n".join(["*nat", *rules, "COMMIT", ""]), version=version)
+
+    def refuse_outside(self, version: int) -> None:
+        """Makes the first router refuse every connection that leaves the pod, by RST."""
+        family = {4: "ipv4/conf/all/forwarding", 6: "ipv6/conf/all/forwarding"}[version]
+        self._world.run("sh", "-c", f"echo 1 >/proc/sys/net/{family}", feed=b"")
+        # Only what has a route is forwarded.
+        self._world.ip(f"-{version}", "route", "replace", "default", "dev", "pod0")
+        rule = "-A FORWARD -p tcp -j REJECT --reject-with tcp-reset"
+        restore(self._world, f"*filter\n{rule}\nCOMMIT\n", version=version)
+
+    def is_refused(self, version: int) -> bool:
+        """Whether an ordinary connection to an address that no machine has is refused."""
+        with self.socket(socket.AF_INET if version == 4 else socket.AF_INET6) as client:
+            client.settimeout(5)
+            return client.connect_ex((NOWHERE[version], SIGNAL_PORT)) == errno.ECONNREFUSED
 
     def unplug(self) -> None:
         """Disconnects the pod: packets are lost, and neither side gets an error."""

@@ -14,6 +14,8 @@ OUTSIDE = "10.5.0.1"
 POD_V6 = "fd00:5::2"
 OUTSIDE_V6 = "fd00:5::1"
 BACKEND_V6 = "fd00:99::10"
+# What the agent connects to when it asks whether the pod is captured, for each version of IP. No machine has these addresses.
+NOWHERE = {4: "192.0.2.190", 6: "2001:db8::c000:2be"}
 
 
 class Outside:
@@ -46,14 +48,19 @@ def cable(pod: Namespace, world: Namespace) -> None:
 
 def capture(namespace: Namespace) -> None:
     """Sets Istio's capture rules, as istio-init does."""
-    rules = (FIXTURES / "iptables.rules").read_bytes()
+    restore(namespace, (FIXTURES / "iptables.rules").read_text())
+
+
+def restore(namespace: Namespace, rules: str, *, version: int = 4) -> None:
+    """Replaces the tables that are in `rules`, which are in the form of iptables-save, for this version of IP."""
+    name = "iptables" if version == 4 else "ip6tables"
     errors = []
     # A kernel has one of the two backends or both.
-    for tool in ("iptables-nft-restore", "iptables-legacy-restore", "iptables-restore"):
+    for tool in (f"{name}-nft-restore", f"{name}-legacy-restore", f"{name}-restore"):
         if shutil.which(tool) is None:
             continue
-        run = namespace.run(tool, feed=rules)
+        run = namespace.run(tool, feed=rules.encode())
         if run.returncode == 0:
             return
         errors.append(f"{tool}: {run.stderr.decode().strip()}")
-    raise Missing(f"iptables does not accept Istio's rules on this machine: {'; '.join(errors)}")
+    raise Missing(f"{name} does not accept these rules on this machine: {'; '.join(errors)}")

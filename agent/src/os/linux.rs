@@ -220,11 +220,14 @@ impl Process for pidfd::Process {
         self.fd().is_some()
     }
 
-    fn tells(&self) -> bool {
-        self.fd().is_some_and(|fd| sys::wait_status(fd).is_ok())
+    fn tells(&mut self) -> bool {
+        self.fd().is_some_and(|fd| sys::wait_status(fd).is_ok()) || self.watch_status()
     }
 
     fn exit(&self, patience: Duration) -> Exit {
+        if let Some(exit) = self.status() {
+            return exit;
+        }
         self.wait_reaped(patience);
         let status = self.fd().and_then(|fd| sys::wait_status(fd).ok().flatten());
         status.map_or(Exit::Unknown, Exit::from_wait_status)

@@ -146,8 +146,8 @@ pub trait Process: fmt::Debug {
     /// Whether its end wakes [`World::wait_any`]. Without a pidfd it does not, and the process must be looked at.
     fn wakes(&self) -> bool;
 
-    /// Whether the kernel will tell the exit status.
-    fn tells(&self) -> bool;
+    /// Whether the kernel will tell the exit status, as far as is known. It must be asked while the process runs.
+    fn tells(&mut self) -> bool;
 
     /// How it has ended. Waits for its reaping, after which the kernel knows that, at most for `patience`.
     fn exit(&self, patience: Duration) -> Exit;

@@ -108,6 +108,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         self
     }
 
+    /// The task runs with the uid `uid`, if that is known.
+    pub fn set_task_uid(&mut self, uid: Option<u32>) {
+        self.task_uid = uid.or(self.task_uid);
+    }
+
     /// The state, as it was last seen.
     pub const fn state(&self) -> &State<W::Process> {
         &self.state
@@ -209,6 +214,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         match (self.scope, self.proxy.listener(&self.sockets)) {
             (Scope::Process, _) => "by its process, which was given".to_owned(),
             (Scope::Pod, Some(listener)) => format!("by its listener on port {}", listener.local.port),
+            (Scope::Pod, None) if matches!(self.state, State::Gone) => "by its process, while the task ran".to_owned(),
             (Scope::Pod, None) => running(ENVOY).or_else(|| running(PILOT_AGENT)).unwrap_or_else(|| "by nothing".to_owned()),
         }
     }

@@ -10,8 +10,10 @@ pub(super) const START: Duration = Duration::from_mins(5);
 pub(super) const RESTART: Duration = Duration::from_secs(3);
 /// The filter ends Envoy this soon after the report that completes its evidence, on a busy node, too.
 pub(super) const DECISION: Duration = Duration::from_secs(1);
-/// Between two looks for it.
+/// Between two looks for it, at first. Later a tenth of the time so far: a proxy takes a second and more to start.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// The longest pause between two looks.
+pub(super) const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 // === the ladder ===
 
@@ -45,6 +47,9 @@ pub(super) const CHECK: Duration = Duration::from_secs(1);
 pub(super) const EAGER_CHECK: Duration = Duration::from_millis(5);
 /// The longest of these pauses.
 pub(super) const LONGEST_EAGER_CHECK: Duration = Duration::from_millis(50);
+/// The time for a connect to an address outside of loopback. If Istio captures it, the kernel of the pod accepts or refuses it at once. If not,
+/// nobody answers.
+pub(super) const CAPTURED_CONNECT: Duration = Duration::from_millis(50);
 /// Timeout for the question whether a filter can be reached.
 pub(super) const REACH: Duration = Duration::from_millis(250);
 /// The pause after a failed call. While Envoy shuts down, it refuses connections for about 20 ms.

@@ -34,6 +34,8 @@ pub struct Containers<'a, W: World> {
     has_warned: bool,
     pub(super) wrong: WrongNames,
     pub(super) starts: Starts<'a, W>,
+    /// How many have been started and have ended, both unseen.
+    pub(super) unseen: u32,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
@@ -59,6 +61,7 @@ impl<'a, W: World> Containers<'a, W> {
             has_warned: false,
             wrong: WrongNames::default(),
             starts: Starts::new(world),
+            unseen: 0,
             missed: MissedTask::new(world, options),
             evidence: None,
             is_terminated: false,
@@ -114,16 +117,35 @@ impl<'a, W: World> Containers<'a, W> {
         !self.list.is_empty() && self.list.iter().all(MainContainer::has_ended)
     }
 
+    /// Whether one has ended and may be restarted.
+    #[must_use]
+    pub fn await_a_restart(&self) -> bool {
+        self.list.iter().any(|container| matches!(container.phase, Phase::Between { .. }))
+    }
+
+    /// Counts those that have ended as ended for good: kubelet restarts nothing any more.
+    pub fn await_no_restart(&mut self) {
+        for place in 0..self.list.len() {
+            if let Some(Phase::Between { exit, .. }) = self.list.get(place).map(|container| &container.phase) {
+                self.enter(place, Phase::Ended(*exit));
+            }
+        }
+    }
+
     /// How it is known that all have ended, as a clause of the verdict.
     #[must_use]
     pub fn evidence(&self) -> &str {
         self.evidence.as_deref().unwrap_or("its process has ended")
     }
 
-    /// The uid of the first one that runs.
+    /// The uid that the first one that runs has now: until the runtime starts its program, its process is root's.
     #[must_use]
     pub fn uid(&self) -> Option<u32> {
-        self.list.iter().find_map(|container| if let Phase::Running { uid, .. } = container.phase { uid } else { None })
+        let running = self.list.iter().find_map(|container| match &container.phase {
+            Phase::Running { process, .. } => Some(process.pid()),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
+        });
+        running.and_then(|pid| self.world.identity(pid).uid)
     }
 
     /// Asks again for the exit status of those that were not reaped in time.
@@ -149,7 +171,8 @@ impl<'a, W: World> Containers<'a, W> {
             }
         }
         for place in 0..self.list.len() {
-            let next = self.list.get_mut(place).and_then(|container| container.look(self.world, &self.options.restarts));
+            let Some(container) = self.list.get_mut(place) else { return };
+            let next = container.look(self.world, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }
@@ -181,7 +204,7 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record() {
+        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
             self.state_dir.record(name, &record);
         }
     }

@@ -13,7 +13,7 @@ pub(super) enum Phase<P> {
     /// It was never seen.
     Awaited,
     /// Its first process runs. `instance` is kubelet's id of the instance, `tells` whether the kernel will tell the exit status.
-    Running { process: P, instance: Option<String>, uid: Option<u32>, tells: bool },
+    Running { process: P, instance: Option<String>, tells: bool },
     /// An instance has ended, and kubelet can start another. If none has started by `until`, this was the last one; without `until`,
     /// another one will start.
     Between { exit: Exit, until: Option<Instant> },
@@ -32,9 +32,9 @@ impl<P: Process> Phase<P> {
 
     /// The phase while the process `pid` of the `instance` runs.
     pub(super) fn of_process<W: World<Process = P>>(world: &W, pid: i32, instance: Option<String>) -> Option<Self> {
-        let process = world.open(pid)?;
+        let mut process = world.open(pid)?;
         let tells = process.tells();
-        Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
+        Some(Self::Running { instance, tells, process })
     }
 
     /// Whether it was never seen.
@@ -51,13 +51,10 @@ impl<P: Process> Phase<P> {
         }
     }
 
-    /// The phase if no other instance starts: the time for one is over, or kubelet ends the pod (it is deleted, or the Job has failed
-    /// often enough) and restarts nothing.
-    pub(super) fn was_the_last(&self, now: Instant, is_asked_to_leave: bool) -> Option<Self> {
+    /// The phase if the time for another instance is over.
+    pub(super) fn was_the_last(&self, now: Instant) -> Option<Self> {
         match self {
-            Self::Between { exit, until } if is_asked_to_leave || until.is_some_and(|until| now >= until) => {
-                Some(Self::Ended(*exit))
-            }
+            Self::Between { exit, until: Some(until) } if now >= *until => Some(Self::Ended(*exit)),
             Self::Between { .. } | Self::Awaited | Self::Running { .. } | Self::Ended(_) => None,
         }
     }
@@ -75,11 +72,10 @@ mod tests {
     const NOW: Instant = Instant::at(Duration::from_secs(9));
 
     #[test]
-    fn a_failed_container_has_ended_for_good_once_kubelet_ends_the_pod() {
+    fn a_container_that_kubelet_restarts_for_certain_has_not_ended_however_late_that_is() {
         let failed = Phase::after(Exit::Code(1), Next::Restart, NOW);
-        assert!(failed.was_the_last(NOW + Duration::from_hours(1), false).is_none(), "kubelet restarts it");
-        assert!(matches!(failed.was_the_last(NOW, true), Some(Phase::Ended(Exit::Code(1)))));
-        assert!(Phase::Awaited.was_the_last(NOW, true).is_none(), "a task that was never seen has not ended");
+        assert!(failed.was_the_last(NOW + Duration::from_hours(1)).is_none());
+        assert!(Phase::Awaited.was_the_last(NOW).is_none(), "a task that was never seen has not ended");
     }
 
     #[test]
@@ -87,7 +83,7 @@ mod tests {
         let unknown = Phase::after(Exit::Unknown, Next::RestartWithin(Duration::from_secs(10)), NOW);
         let Phase::Between { until: Some(until), .. } = unknown else { panic!("{unknown:?}") };
         assert!(until > NOW);
-        assert!(unknown.was_the_last(NOW, false).is_none());
-        assert!(matches!(unknown.was_the_last(until, false), Some(Phase::Ended(Exit::Unknown))));
+        assert!(unknown.was_the_last(NOW).is_none());
+        assert!(matches!(unknown.was_the_last(until), Some(Phase::Ended(Exit::Unknown))));
     }
 }

@@ -94,6 +94,14 @@ impl<W: World> Containers<'_, W> {
         }
     }
 
+    /// Whether the proxy, which has never been seen, was started and has ended: a creation belongs to nothing that was seen, and kubelet has not
+    /// repeated it. Only for an agent that is a regular container.
+    pub fn have_lost_proxy(&mut self) -> bool {
+        let _ = self.starts.look();
+        let (unseen, since) = self.starts.unseen();
+        unseen > self.unseen && since >= times::NOT_REFUSED && self.starts.are_started()
+    }
+
     /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
@@ -124,7 +132,8 @@ impl<W: World> Containers<'_, W> {
         let begin = self.world.now();
         let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
-        let unwatched = is_unwatched.then_some(times::LOOK_WITHOUT_PIDFD);
+        let awaits_status = self.list.iter().any(MainContainer::awaits_status);
+        let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
         let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
         let change = [self.next_change(), self.wrong_names_due()].into_iter().flatten().min().map(|at| at.since(begin));
         let limit = [limit, change, judgement, unwatched].into_iter().flatten().min();
@@ -189,6 +198,7 @@ impl<W: World> Containers<'_, W> {
             let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
             let unseen = self.list.get_mut(place).filter(is_unseen);
             if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+                self.unseen = self.unseen.saturating_add(1);
                 self.enter(place, next);
             }
         }

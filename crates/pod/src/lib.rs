@@ -20,3 +20,4 @@ mod set;
 pub mod sockets;
 pub mod stat;
 pub mod table;
+pub mod zombie;

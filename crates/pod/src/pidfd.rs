@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::procfs::Procfs;
+use crate::zombie::Zombie;
 
 /// Without pidfd: how often to check in `/proc` whether the process still runs.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,6 +33,8 @@ pub struct Process {
     start: u64,
     /// `None` if the kernel has no pidfd.
     fd: Option<OwnedFd>,
+    /// What shows its exit status where its pidfd does not.
+    zombie: Option<Zombie>,
     proc: Procfs,
 }
 
@@ -67,7 +70,7 @@ impl Process {
         };
         // Between the two calls the kernel may have given the pid to another process.
         let same = proc.process(pid).is_some_and(|now| now.start == before.start);
-        same.then(|| Self { pid, start: before.start, fd, proc: proc.clone() })
+        same.then(|| Self { pid, start: before.start, fd, zombie: None, proc: proc.clone() })
     }
 
     /// Its pid.
@@ -97,6 +100,18 @@ impl Process {
             // The result does not matter: the caller asks for the exit status next.
             let _ = poll_for(fd, PollFlags::empty(), Some(timeout));
         }
+    }
+
+    /// Prepares to see its exit status in `/proc`, for a kernel whose pidfd does not show it. Returns whether it can be seen there.
+    pub fn watch_status(&mut self) -> bool {
+        self.zombie = self.zombie.take().or_else(|| Zombie::open(&self.proc, self.pid));
+        self.zombie.is_some()
+    }
+
+    /// How it has ended, as `/proc` shows it until its parent has reaped it. `None` if that was not prepared.
+    #[must_use]
+    pub fn status(&self) -> Option<Exit> {
+        self.zombie.as_ref().map(Zombie::exit)
     }
 
     fn look(&self, timeout: Option<Duration>) -> bool {

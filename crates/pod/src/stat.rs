@@ -34,6 +34,17 @@ pub fn parse(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// The status of a zombie in its `/proc/PID/stat`, as `wait(2)` gives it. `None` if the process has not ended.
+#[must_use]
+pub fn exit_status(text: &[u8]) -> Option<i32> {
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let mut rest = fields(text.get(close + 1..)?);
+    let is_zombie = rest.next()? == b"Z";
+    // `exit_code` is the 52nd field in proc_pid_stat(5); the state is the 3rd.
+    let status = number(rest.nth(48)?)?;
+    is_zombie.then_some(status)
+}
+
 /// The real uid in `/proc/PID/status`. It owns the sockets of the process, unless the process has changed its effective uid.
 #[must_use]
 pub fn uid(status: &[u8]) -> Option<u32> {
@@ -108,6 +119,15 @@ mod tests {
     }
 
     #[test]
+    fn the_status_of_a_zombie_is_the_last_field() {
+        let text = String::from_utf8_lossy(BASE).replace(" 0\n", " 768\n");
+        assert_eq!(exit_status(text.as_bytes()), None, "it runs");
+        let zombie = text.replace("(python3) S", "(a) Z (b) Z");
+        assert_eq!(exit_status(zombie.as_bytes()), Some(768));
+        assert_eq!(exit_status(zombie.trim_end().strip_suffix("768").unwrap().as_bytes()), None);
+    }
+
+    #[test]
     fn the_real_uid_is_the_first() {
         let status = b"Name:\tenvoy\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1337\t0\t0\t0\nGid:\t1337\t1337\t1337\t1337\n";
         assert_eq!(uid(status), Some(1337));
@@ -123,7 +143,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = (parse(&bytes), uid(&bytes), arguments(&bytes), last_id(&bytes));
+            let _ = (parse(&bytes), exit_status(&bytes), uid(&bytes), arguments(&bytes), last_id(&bytes));
         }
     }
 }

@@ -142,7 +142,7 @@ impl Process for Handle {
         true
     }
 
-    fn tells(&self) -> bool {
+    fn tells(&mut self) -> bool {
         true
     }
 

@@ -286,7 +286,8 @@ impl<'c, W: World> Session<'c, W> {
     }
 
     fn exchange(&self, sidecar: &mut Sidecar<'_, W>, request: &Request<'_>) -> Result<Status, Failure> {
-        let connection = self.context.world.connect(self.at, self.context.time_for(http::CONNECT_TIMEOUT));
+        let timeout = if self.at.ip().is_loopback() { http::CONNECT_TIMEOUT } else { times::CAPTURED_CONNECT };
+        let connection = self.context.world.connect(self.at, self.context.time_for(timeout));
         let connection = connection.map_err(|error| Failure::NoResponse(Problem::NotSent(error.kind())))?;
         if !self.at.ip().is_loopback() {
             // Istio captures this connection, so the proxy holds it.

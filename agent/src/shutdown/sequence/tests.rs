@@ -83,6 +83,16 @@ fn watch_tries_until_the_proxy_has_ended() {
 }
 
 #[test]
+fn without_a_filter_on_loopback_the_other_ways_begin_within_50_ms() {
+    let ends = |is_captured| {
+        let world = Script { is_captured, ..proxy_until(u64::MAX) };
+        verdict(&world, "complete", Patience::Once, 0);
+        world.elapsed()
+    };
+    assert!(ends(false) - ends(true) <= 50, "{} ms, where Istio captures nothing", ends(false));
+}
+
+#[test]
 fn complete_tries_once_and_reports_a_proxy_that_stays() {
     let world = proxy_until(u64::MAX);
     let verdict = verdict(&world, "complete", Patience::Once, 0);

@@ -159,3 +159,38 @@ fn what_kubelet_restarts_is_known_to_the_next_run_of_the_agent() {
     assert_eq!(wait(600), Waited::TimeUp, "kubelet restarts it again, however late");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn after_sigterm_a_container_that_was_never_seen_has_ended_and_its_proxy_is_only_drained() {
+    for instances in [vec![], vec![("main", "11", 0..500, OK)], vec![("main", "11", 0..5_000, OK)]] {
+        let world = Script { sigterm: Some(1_000), ..pod(&instances) };
+        let (options, state_dir) = (options("watch --container main --container second"), StateDir::new(None));
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert_eq!(
+            containers.wait_seen(),
+            if instances.iter().any(|(.., when, _)| when.end > 1_000) { Waited::Running } else { Waited::Ended }
+        );
+        assert_eq!(containers.wait(None), Waited::Ended);
+        assert_eq!(
+            world.elapsed(),
+            instances.iter().map(|(.., when, _)| when.end).fold(1_000, u64::max),
+            "one that runs has its time"
+        );
+        assert!(containers.is_terminated());
+        assert!(containers.evidence().starts_with("SIGTERM came before it was seen"), "{}", containers.evidence());
+    }
+}
+
+#[test]
+fn an_exit_status_that_comes_late_decides() {
+    for (exit, ended) in [(OK, 3_000), (Exit::Code(1), 13_000)] {
+        let mut world = pod(&[("main", "11", 0..1_000, exit)]);
+        world.reaping = 2_000;
+        let at = ended_at(&world, "watch --container main", &[]);
+        assert!((ended..ended + 200).contains(&at), "{exit:?}: {at}");
+    }
+    let mut world = pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("main", "12", 90_000..91_000, OK)]);
+    world.reaping = 8_000;
+    let at = ended_at(&world, "watch --container main --restart-policy OnFailure", &[]);
+    assert!((99_000..99_200).contains(&at), "{at}: a failure is certain to be restarted");
+}
