@@ -283,8 +283,13 @@ impl Options {
         let placement = |text: &str| choice(text, [("regular", Placement::Regular), ("native", Placement::Native)]);
         let policies = given
             .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
+        let (pid, proxy_pid) = (given.one("pid", "the id of a process", pid), given.one("proxy-pid", "the id of a process", pid));
         let restarts = Restarts {
-            pod: policies.iter().rev().find(|(name, _)| name.is_none()).and_then(|(_, policy)| *policy),
+            pod: match policies.iter().rev().find(|(name, _)| name.is_none()) {
+                Some((_, policy)) => *policy,
+                // A process that was given is the whole task: another one has another id.
+                None => pid.map(|_| RestartPolicy::Never),
+            },
             policies: policies.iter().filter_map(|(name, policy)| name.clone().zip(*policy)).collect(),
             rules: given
                 .all("restart-rules", "NAME=JSON, with the container's restartPolicyRules", |text| restarts::rules(text, label)),
@@ -299,14 +304,14 @@ impl Options {
             log: given.one("log", "\"trouble\", \"info\" or \"debug\"", level).unwrap_or(LogLevel::of(verb)),
             containers,
             regular: Vec::new(),
-            pid: given.one("pid", "the id of a process", pid),
+            pid,
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             listed_after,
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
             status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
-            proxy_pid: given.one("proxy-pid", "the id of a process", pid),
+            proxy_pid,
             drain_timeout: given.one("drain-timeout", &limits, limit),
             stall_timeout: given.one("stall-timeout", &limits, limit),
             given_action: given.one("action", "\"quit\" or \"drain\"", action),

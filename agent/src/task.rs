@@ -12,6 +12,7 @@ mod starts;
 pub mod state_dir;
 mod times;
 mod waiting;
+mod wrong_names;
 
 pub use self::containers::Containers;
 pub use self::source::Source;

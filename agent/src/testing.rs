@@ -19,7 +19,7 @@ use crate::options::{Invocation, Options};
 use crate::os::World;
 use crate::os::http::{Head, Problem, Request};
 use crate::os::linux::own_pid;
-use crate::os::world::{Connection, Identity, NotTerminated, Process, Source};
+use crate::os::world::{Connection, Creations, Identity, NotTerminated, Process, Source};
 
 /// The uid of the proxy.
 const UID: u32 = 1337;
@@ -43,11 +43,19 @@ pub(crate) struct Script {
     pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
     /// The first processes of containers: PID, name of the container, kubelet's id of the instance, and how it ends.
     pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
+    /// How long after their end they are reaped.
+    pub(crate) reaping: u64,
     /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
     /// out.
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
     pub(crate) sigterm: Option<u64>,
+    /// The agent's own process, if it is in the pod.
+    pub(crate) own: Option<i32>,
+    /// When kubelet creates a container, if that is told.
+    pub(crate) creations: Option<Vec<u64>>,
+    /// The last process id, from a time on.
+    pub(crate) last_ids: Vec<(u64, i32)>,
 }
 
 /// A handle of a process.
@@ -57,6 +65,7 @@ pub(crate) struct Handle {
     pid: i32,
     end: u64,
     exit: Exit,
+    reaped: u64,
 }
 
 /// A connection, which is never made.
@@ -136,11 +145,20 @@ impl World for Script {
     fn open(&self, pid: i32) -> Option<Handle> {
         let (.., when) = self.processes.iter().find(|(known, _, when)| *known == pid && when.contains(&self.now.get()))?;
         let exit = self.roots.iter().find(|(root, ..)| *root == pid).map_or(Exit::Unknown, |(.., exit)| *exit);
-        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end, exit })
+        Some(Handle { now: Rc::clone(&self.now), pid, end: when.end, exit, reaped: when.end.saturating_add(self.reaping) })
     }
 
     fn own_pid(&self) -> i32 {
-        own_pid()
+        self.own.unwrap_or_else(own_pid)
+    }
+
+    fn creations(&self) -> Option<Creations> {
+        let count = self.creations.as_ref()?.iter().filter(|at| **at <= self.now.get()).count();
+        Some(Creations { count: count.try_into().unwrap(), is_exact: true })
+    }
+
+    fn last_id(&self) -> Option<i32> {
+        self.last_ids.iter().filter(|(at, _)| *at <= self.now.get()).map(|(_, id)| *id).max()
     }
 
     fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
@@ -182,8 +200,10 @@ impl Process for Handle {
         self.exit != Exit::Unknown
     }
 
-    fn exit(&self, _: Duration) -> Exit {
-        self.exit
+    fn exit(&self, patience: Duration) -> Exit {
+        let until = self.now.get().saturating_add(milliseconds(patience));
+        self.now.set(until.min(self.reaped).max(self.now.get()));
+        if self.now.get() >= self.reaped { self.exit } else { Exit::Unknown }
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

@@ -32,6 +32,7 @@ EVENTS = {
     "helper": "ends, and a helper such as Airflow's XCom sidecar never ends",
     "unshared": "ends, and the pod shares no processes",
     "wrong-order": "ends, and the agent is listed before a native proxy",
+    "stripped": "waits for the agent, because something has removed restartPolicy: Always from its container",
     "no-state-dir": "ends, and the agent has no folder for its state",
     "no-status": "ends, and the agent does not know the proxy's form",
     "own-end": "ends its proxy itself",

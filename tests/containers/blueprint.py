@@ -50,6 +50,8 @@ class Blueprint:
     tells_grace_period: bool = True
     # Whether the agent is listed before a native proxy, which is wrong.
     agent_first: bool = False
+    # Whether a webhook has removed restartPolicy from the container of a native agent, which is a plain init container then.
+    stripped: bool = False
     # Containers that are neither main containers nor exeunt's or Istio's.
     helpers: list[Container] = field(default_factory=list)
     # Plain init containers.
@@ -93,11 +95,13 @@ class Blueprint:
         first = proxy if self.form == "hold" else []
         last = proxy if self.form == "classic" else []
         # The injector puts a native proxy before all other sidecars, and a regular one last, or first if the others wait for it.
-        sidecars = [*native_proxy, *(agent if self.placement == "native" else [])]
+        native_agent = agent if self.placement == "native" else []
+        sidecars = [*native_proxy, *([] if self.stripped else native_agent)]
         if self.agent_first:
             sidecars.reverse()
         containers = [*first, *(agent if self.placement == "regular" else []), *main, *self.helpers, *last]
-        return PodSpec(sidecars, containers, self.policy, self.grace_period_s, self.inits)
+        inits = [*(native_agent if self.stripped else []), *self.inits]
+        return PodSpec(sidecars, containers, self.policy, self.grace_period_s, inits)
 
     def add_helper(self, name: str, *command: str) -> None:
         """Adds a helper container."""

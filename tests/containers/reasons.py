@@ -17,6 +17,12 @@ REASONS: list[tuple[Pattern, str]] = [
         "Without a proxy there is nothing to end: in every case the agent leaves, or idles if it is a native sidecar. Tested once"
         " for each mode and placement.",
     ),
+    (
+        {"event": "stripped", "placement": ("regular", "inside")},
+        "Only init containers have the field of which this is the loss.",
+    ),
+    ({"event": "stripped", "form": "hold"}, "The proxy starts after the init containers, as without hold."),
+    ({"event": "stripped", "policy": "OnFailure"}, "The agent exits with 0, so kubelet does the same under both policies; tested under Never."),
     ({"event": "failure", "policy": "OnFailure"}, "Under OnFailure kubelet restarts a failed task: see the next row."),
     ({"event": "restarts", "policy": "Never"}, "Under Never kubelet restarts nothing."),
     (

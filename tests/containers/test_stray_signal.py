@@ -1,6 +1,6 @@
 """The agent gets a SIGTERM that is not kubelet's.
 
-If kubelet tells the end of the task, the agent drains and leaves, and kubelet starts it again. Otherwise a SIGTERM is no limit for it.
+If kubelet tells the end of the task, the agent drains and leaves, and kubelet starts it again. Otherwise a SIGTERM is no limit.
 """
 
 import signal
@@ -87,14 +87,14 @@ def test_a_sigterm_that_the_pod_outlives_costs_no_byte_and_keeps_no_pod(
     agent.send(signal.SIGTERM)
     base.send_line("go")
     base.report("written", within=30)
-    pod.await_drain()
+    until("the task has ended", lambda: not base.running)
     agent.send(signal.SIGTERM)
     until("half of the upload has arrived", lambda: upstream.arrived() > size / 2, 30)
     check_delivered(pod, upstream, base, size)
     verdict = agent.termination_message()
     assert (verdict["proxy"], verdict["undelivered"]["bytes"], verdict["limit"]) == ("gone", 0, None)
     assert messages.kind_of(verdict["route"]) == (messages.BY_FILTER if fetched else without_filter(pod))
-    # A native sidecar waits for one SIGTERM after its work. It has had one, so it leaves, and kubelet may start it again before the pod has
-    # ended.
+    # A native sidecar waits for one SIGTERM after its work. It has had one, so it leaves, and kubelet may start it again before
+    # the pod has ended.
     assert [len(pod.kubelet.runs(name)) for name in ("istio-proxy", "base")] == [1, 1]
     assert len(pod.kubelet.runs("exeunt")) <= (2 if placement == "native" else 1)

@@ -14,6 +14,8 @@ _OTHERS = {
     "Init:ErrImagePull": "kubectl get",
     "ImagePullBackOff": "kubectl get",
     "ErrImagePull": "kubectl get",
+    "Init:0/2": "kubectl get",
+    "livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always": "the API server",
     "http: server gave HTTP response to HTTPS client": "containerd, in kubectl describe",
     "exec format error": "the kernel, in kubectl logs",
     "context deadline exceeded": "Go, in Istio's agent",

@@ -39,6 +39,7 @@ ENDED_BY_TERMINATION = "SIGTERM came before it was seen, and kubelet starts noth
 RAISE_GRACE_PERIOD = "raise the pod's terminationGracePeriodSeconds and give the same time to the agent by --grace-period"
 WRONG_ORDER = "list the agent behind istio-proxy in initContainers"
 # `refused`: the agent does not learn the end of the task, and how to change that.
+NO_OTHER_CONTAINER = "kubelet has created no other container within"
 CANNOT_SEE = "the agent cannot see the end of the task"
 MAKE_THE_PROXY_NATIVE = 'sidecar.istio.io/nativeSidecar: "true"'
 MAKE_THE_AGENT_NATIVE = "make it an init container with restartPolicy: Always"

@@ -83,8 +83,9 @@ pub(super) fn without_itself(world: &Linux, options: &Options) -> Options {
 fn without(options: &Options, own: &str) -> Options {
     let mut options = options.clone();
     if options.pid.is_none() && options.containers.iter().any(|name| name == own) {
-        let why = "is not allowed: the agent runs in this container and cannot wait for its end; it is ignored";
-        let warning = format!("--container: {own:?} {why}");
+        let warning = format!(
+            "--container: {own:?} is not allowed: the agent runs in this container and cannot wait for its end; it is ignored"
+        );
         warn!("{warning}");
         options.warnings.push(warning);
         options.containers.retain(|name| name != own);

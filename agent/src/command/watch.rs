@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use drain::duration;
 use drain::time::Instant;
 use drain::wire::Action;
 use log::{info, warn};
@@ -20,6 +21,10 @@ use crate::task::{Containers, Source, StateDir, Waited, memory};
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// How long the proxy of a task that has ended can take to start: its image may have to be pulled.
+const LONGEST_START: Duration = Duration::from_mins(5);
+/// A pause after which a process of root is the task, and no longer the runtime that starts it.
+const RUNTIME: Duration = Duration::from_secs(1);
 
 /// How often the agent writes a new verdict while the task still runs after SIGTERM.
 const NEXT_REPORT: Duration = Duration::from_secs(1);
@@ -139,13 +144,48 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
         options.given_action = Some(Action::Drain);
     }
     let options = &options;
+    if has_lost_proxy(world, options, &mut sidecar, &mut containers) {
+        sidecar = sidecar.seen_before(true);
+    }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    if verdict.proxy != ProxyOutcome::Stays {
+    // A proxy that stays, and the end of a task that only SIGTERM tells, are matters of the next run, if there is one.
+    if verdict.proxy != ProxyOutcome::Stays && !containers.is_terminated() {
         state_dir.record_done();
     }
     containers.update_exit_status();
     verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
+}
+
+/// Whether kubelet has started the classic proxy, and nothing of it runs: under `Never` kubelet does not start it again, and an agent that is a
+/// regular container would keep the pod for nothing. Waits until that is known, or the proxy runs, or cannot come any more.
+fn has_lost_proxy<W: World>(
+    world: &W,
+    options: &Options,
+    sidecar: &mut Sidecar<'_, W>,
+    containers: &mut Containers<'_, W>,
+) -> bool {
+    let keeps_the_pod = !options.is_native() && options.pid.is_none();
+    if !keeps_the_pod
+        || options.form.form != Form::Classic
+        || options.restarts.may_restart_others()
+        || world.creations().is_none()
+    {
+        return false;
+    }
+    let start = world.now();
+    while !sidecar.is_here() && matches!(sidecar.state(), State::NotYet) && world.terminated_at(Answer::Kernel).is_none() {
+        if containers.have_lost_proxy() {
+            info!("kubelet has started istio-proxy, and it does not run: it could not start, or has ended at once");
+            return true;
+        }
+        if world.now().since(start) >= LONGEST_START {
+            info!("istio-proxy has not started within {}", duration::display(LONGEST_START));
+            return true;
+        }
+        world.wait_start(&[], Some(FIRST_LOOK));
+    }
+    false
 }
 
 /// Gets a handle of the proxy's process and the names of the main containers while the task runs, then sleeps until the task has ended. If
@@ -168,7 +208,10 @@ fn attach<W: World>(
             *options = recognition::watched(world, options, containers.are_known());
             containers.learn(&options.regular);
         }
-        let is_attached = containers.are_known() && (sidecar.has_envoy() || pause > LAST_LOOK);
+        let uid = containers.uid();
+        sidecar.set_task_uid(uid);
+        let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
+        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || pause > LAST_LOOK);
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {

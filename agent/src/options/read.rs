@@ -1,6 +1,5 @@
 //! The options as text, and every mistake in them.
 
-use core::ops::RangeFrom;
 use std::ffi::{OsStr, OsString};
 
 use lexopt::Arg;
@@ -103,8 +102,8 @@ impl Given {
         allowed: &str,
         parse: impl Fn(&str) -> R,
     ) -> Option<T> {
-        let last = self.values.iter().rposition(|given| given.option == option)?;
-        self.read(last.., option, allowed, parse).pop()
+        let last = self.places(option).pop()?;
+        self.read(last, allowed, parse)
     }
 
     /// The values of `option`, read by `parse`.
@@ -114,31 +113,39 @@ impl Given {
         allowed: &str,
         parse: impl Fn(&str) -> R,
     ) -> Vec<T> {
-        self.read(0.., option, allowed, parse)
+        self.places(option).into_iter().filter_map(|place| self.read(place, allowed, &parse)).collect()
     }
 
-    /// The values of `option` among those in `range`. In place of one that is not allowed stands the nearest that is, or nothing.
-    fn read<T, R: Into<Reading<T>>>(
-        &mut self,
-        range: RangeFrom<usize>,
-        option: &'static str,
-        allowed: &str,
-        parse: impl Fn(&str) -> R,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        for given in self.values.get(range).unwrap_or_default().iter().filter(|given| given.option == option) {
-            let (value, instead) = match parse(&given.text).into() {
-                Reading::Allowed(value) => (Some(value), None),
-                Reading::Nearest(value, text) => (Some(value), Some(format!("{text} is used"))),
-                Reading::NotAllowed => (None, Some(named(option).map_or_else(|| IGNORED.to_owned(), fallback))),
-            };
-            values.extend(value);
-            if let Some(instead) = instead {
-                let problem = format!("{:?} is not allowed: must be {allowed}", shown(&given.text));
-                self.mistakes.push(Mistake::new(&given.written, problem, instead));
+    /// The value at `place`. If it is not allowed, the nearest that is, or nothing.
+    fn read<T, R: Into<Reading<T>>>(&mut self, place: usize, allowed: &str, parse: impl Fn(&str) -> R) -> Option<T> {
+        // There is one of these for each option, so it is short.
+        match parse(&self.values.get(place)?.text).into() {
+            Reading::Allowed(value) => Some(value),
+            Reading::Nearest(value, text) => {
+                self.wrong(place, allowed, Some(&text));
+                Some(value)
+            }
+            Reading::NotAllowed => {
+                self.wrong(place, allowed, None);
+                None
             }
         }
-        values
+    }
+
+    /// Where the values of `option` are.
+    fn places(&self, option: &str) -> Vec<usize> {
+        (0..self.values.len()).filter(|place| self.values.get(*place).is_some_and(|given| given.option == option)).collect()
+    }
+
+    /// Adds the mistake that the value at `place` is. `nearest` is used instead.
+    fn wrong(&mut self, place: usize, allowed: &str, nearest: Option<&str>) {
+        let Some(given) = self.values.get(place) else { return };
+        let instead = match nearest {
+            Some(text) => format!("{text} is used"),
+            None => named(given.option).map_or_else(|| IGNORED.to_owned(), fallback),
+        };
+        let problem = format!("{:?} is not allowed: must be {allowed}", shown(&given.text));
+        self.mistakes.push(Mistake::new(&given.written, problem, instead));
     }
 
     /// The command after `exec`.

@@ -108,6 +108,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         self
     }
 
+    /// The task runs with the uid `uid`, if that is known.
+    pub fn set_task_uid(&mut self, uid: Option<u32>) {
+        self.task_uid = uid.or(self.task_uid);
+    }
+
     /// The state, as it was last seen.
     pub const fn state(&self) -> &State<W::Process> {
         &self.state

@@ -7,7 +7,7 @@ use log::info;
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
 use super::times;
-use crate::options::Form;
+use crate::options::{Form, Verb};
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
 
@@ -32,17 +32,17 @@ pub(super) fn is_here<'w, W: World>(
 /// Whether the proxy starts after all. A task can end before kubelet starts the container listed after it, and a pod whose proxy starts
 /// after the agent has left stays for ever.
 fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> bool {
-    if context.patience == Patience::Once {
+    // A script goes on after `complete`. But where `exec` has started the command without the proxy, nobody else ends it.
+    if context.patience == Patience::Once && context.options.verb != Verb::Exec {
         return false;
     }
     let why = match context.options.form.form {
         Form::Classic => context.options.form.reason(),
-        // A native sidecar starts before all main containers, and does not keep the pod.
-        Form::Native | Form::Absent | Form::Ambient => return false,
         Form::Unknown if sidecar.is_captured() => "the pod's traffic is captured".to_owned(),
         // Waiting costs nothing: a native agent does not keep the pod.
         Form::Unknown if context.options.is_native() => "nothing tells whether the pod has a proxy".to_owned(),
-        Form::Unknown => return false,
+        // A native sidecar starts before all main containers, and does not keep the pod.
+        Form::Native | Form::Absent | Form::Ambient | Form::Unknown => return false,
     };
     info!("{why}, and no proxy has started yet; waiting for one");
     waits(context, sidecar, times::START)
@@ -70,13 +70,17 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
 fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
     let start = context.world.now();
     let is_over = || context.is_asked_to_leave() || context.options.is_native() && context.has_sigterm();
-    while context.world.now().since(start) < time && !is_over() {
+    loop {
+        let waited = context.world.now().since(start);
+        if waited >= time || is_over() {
+            return false;
+        }
         if sidecar.is_here() {
             return true;
         }
-        context.world.sleep(times::LOOK);
+        // Each look reads the processes of the pod, so a long wait looks less often.
+        context.world.sleep((waited / 10).clamp(times::LOOK, times::LONGEST_LOOK));
     }
-    false
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ pub(super) const START: Duration = Duration::from_mins(5);
 pub(super) const RESTART: Duration = Duration::from_secs(3);
 /// The filter ends Envoy this soon after the report that completes its evidence, on a busy node, too.
 pub(super) const DECISION: Duration = Duration::from_secs(1);
-/// Between two looks for it.
+/// Between two looks for it, at first. Later a tenth of the time so far: a proxy takes a second and more to start.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// The longest pause between two looks.
+pub(super) const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 // === the ladder ===
 

@@ -10,6 +10,7 @@ use super::phase::Phase;
 use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
+use super::wrong_names::WrongNames;
 use crate::options::Options;
 use crate::options::main_containers::{can_be_main, main_containers};
 use crate::os::World;
@@ -31,7 +32,10 @@ pub struct Containers<'a, W: World> {
     stranger: Option<Instant>,
     /// Whether the user knows of it.
     has_warned: bool,
+    pub(super) wrong: WrongNames,
     pub(super) starts: Starts<'a, W>,
+    /// How many have been started and have ended, both unseen.
+    pub(super) unseen: u32,
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
@@ -55,7 +59,9 @@ impl<'a, W: World> Containers<'a, W> {
             is_complete: false,
             stranger: None,
             has_warned: false,
+            wrong: WrongNames::default(),
             starts: Starts::new(world),
+            unseen: 0,
             missed: MissedTask::new(world, options),
             evidence: None,
             is_terminated: false,
@@ -132,10 +138,14 @@ impl<'a, W: World> Containers<'a, W> {
         self.evidence.as_deref().unwrap_or("its process has ended")
     }
 
-    /// The uid of the first one that runs.
+    /// The uid that the first one that runs has now: until the runtime starts its program, its process is root's.
     #[must_use]
     pub fn uid(&self) -> Option<u32> {
-        self.list.iter().find_map(|container| if let Phase::Running { uid, .. } = container.phase { uid } else { None })
+        let running = self.list.iter().find_map(|container| match &container.phase {
+            Phase::Running { process, .. } => Some(process.pid()),
+            Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
+        });
+        running.and_then(|pid| self.world.identity(pid).uid)
     }
 
     /// Asks again for the exit status of those that were not reaped in time.
@@ -161,7 +171,8 @@ impl<'a, W: World> Containers<'a, W> {
             }
         }
         for place in 0..self.list.len() {
-            let next = self.list.get_mut(place).and_then(|container| container.look(self.world, &self.options.restarts));
+            let Some(container) = self.list.get_mut(place) else { return };
+            let next = container.look(self.world, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }
@@ -193,13 +204,13 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record() {
+        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
             self.state_dir.record(name, &record);
         }
     }
 
     /// Adds the container `name` to the list, with what an earlier run has recorded of it.
-    fn add(&mut self, name: &str) {
+    pub(super) fn add(&mut self, name: &str) {
         if self.list.iter().any(|container| container.name == name) {
             return;
         }
@@ -213,6 +224,11 @@ impl<'a, W: World> Containers<'a, W> {
             }
             self.enter(self.list.len() - 1, phase);
         }
+    }
+
+    /// The name of the agent's own container.
+    pub(super) fn own(&self) -> Option<&str> {
+        self.own.as_deref()
     }
 
     /// Containers that run and can be main ones, and that are not in the list.

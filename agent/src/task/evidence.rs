@@ -4,7 +4,7 @@
 //! which no container that was seen belongs is that of a main container, if it can be that of no other container. What is not known counts
 //! as a creation of another container: the rule errs on the side of waiting.
 
-use super::starts::{Batch, IDS_OF_A_START, Seen};
+use super::starts::Seen;
 use crate::options::PROXY;
 use crate::os::world::Creations;
 
@@ -31,10 +31,8 @@ pub(super) struct Facts<'f> {
     pub(super) is_classic: bool,
     /// The containers that were created since the agent started.
     pub(super) creations: Creations,
-    /// The newest of them.
-    pub(super) batch: Batch,
-    /// How many ids that were given after [`Batch::last_id`] nothing has any more.
-    pub(super) unused_ids: u32,
+    /// Whether the runtime has used ids for the newest of them.
+    pub(super) are_started: bool,
     /// The containers that were seen.
     pub(super) seen: &'f [Seen],
     /// The last ids before starts that were not seen.
@@ -74,14 +72,14 @@ pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let init = usize::from(!behind.is_certain && facts.has_last_init && !is_seen(facts, LAST_INIT));
     let unseen = others + proxy + init + facts.missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
-    if facts.missing.is_empty() || !are_created || restarts(facts) {
+    let is_found = facts.missing.iter().any(|name| is_seen(facts, name));
+    if facts.missing.is_empty() || is_found || !are_created || restarts(facts) {
         return Evidence::Nothing;
     }
     if behind.is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
         return Evidence::Started;
     }
-    if facts.unused_ids < facts.batch.count.saturating_mul(IDS_OF_A_START.unsigned_abs()) {
-        // The runtime has not started them yet.
+    if !facts.are_started {
         return Evidence::Nothing;
     }
     if behind.is_certain { Evidence::Created } else { Evidence::Likely }
@@ -126,7 +124,6 @@ fn restarts(facts: &Facts<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use drain::time::Instant;
     use pod::container::Container;
 
     use super::*;
@@ -138,8 +135,7 @@ mod tests {
         missing: Vec<&'static str>,
         ended: Vec<&'static str>,
         created: u32,
-        batch: u32,
-        unused_ids: u32,
+        are_started: bool,
         seen: Vec<Seen>,
         jumps: Vec<i32>,
         is_classic: bool,
@@ -159,8 +155,7 @@ mod tests {
                 missing: vec!["main"],
                 ended: Vec::new(),
                 created,
-                batch: 1,
-                unused_ids: 12,
+                are_started: true,
                 seen: vec![seen("istio-init", 12, 1), seen("istio-proxy", 50, created)],
                 jumps: Vec::new(),
                 is_classic: true,
@@ -187,8 +182,7 @@ mod tests {
                 has_last_init: true,
                 is_classic: self.is_classic,
                 creations: Creations { count: self.created, is_exact: true },
-                batch: Batch { count: self.batch, at: Instant::default(), last_id: Some(42) },
-                unused_ids: self.unused_ids,
+                are_started: self.are_started,
                 seen: &self.seen,
                 jumps: &self.jumps,
             })
@@ -217,8 +211,7 @@ mod tests {
 
     #[test]
     fn a_container_that_the_runtime_is_still_starting_has_not_ended() {
-        assert_eq!(Pod { unused_ids: 1, ..Pod::native(3) }.weigh(), Evidence::Nothing);
-        assert_eq!(Pod { batch: 2, unused_ids: 3, ..Pod::native(3) }.weigh(), Evidence::Nothing);
+        assert_eq!(Pod { are_started: false, ..Pod::native(3) }.weigh(), Evidence::Nothing);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use pod::pidfd::Exit;
 
 use super::phase::Phase;
 use super::restart;
+use super::starts::Starts;
 use super::state_dir::{Event, History, Record};
 use super::times;
 use crate::options::Restarts;
@@ -56,6 +57,16 @@ impl<P: Process> MainContainer<P> {
         }
     }
 
+    /// Whether its exit status decides what follows, is not known and can still come: on a busy node its process is reaped late.
+    pub(super) fn awaits_status(&self) -> bool {
+        matches!(self.phase, Phase::Between { exit: Exit::Unknown, .. }) && self.last.is_some()
+    }
+
+    fn late_status(&self) -> Option<Exit> {
+        let last = self.last.as_ref().filter(|_| self.awaits_status())?;
+        Some(last.exit(Duration::ZERO)).filter(|exit| *exit != Exit::Unknown)
+    }
+
     /// The next phase, if it has changed.
     pub(super) fn look<W: World<Process = P>>(&mut self, world: &W, restarts: &Restarts) -> Option<Phase<P>> {
         match &self.phase {
@@ -68,10 +79,19 @@ impl<P: Process> MainContainer<P> {
                 self.instances = self.instances.saturating_add(1);
                 Some(self.after(exit, restarts, world.now()))
             }
-            Phase::Awaited | Phase::Between { .. } => {
-                Phase::running(world, &self.name, self.ended.as_deref()).or_else(|| self.phase.was_the_last(world.now()))
-            }
+            Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
+                .or_else(|| Some(self.after(self.late_status()?, restarts, world.now())))
+                .or_else(|| self.phase.was_the_last(world.now())),
         }
+    }
+
+    /// The next phase if an instance was seen that has ended since.
+    pub(super) fn look_back<W: World<Process = P>>(&mut self, starts: &mut Starts<'_, W>) -> Option<Phase<P>> {
+        if !matches!(self.phase, Phase::Awaited | Phase::Between { .. }) {
+            return None;
+        }
+        let (container, mut process) = starts.take(&self.name, self.ended.as_deref())?;
+        Some(Phase::Running { instance: Some(container.instance), tells: process.tells(), process })
     }
 
     /// The next phase if an instance was started and has ended, both unseen.

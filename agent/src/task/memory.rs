@@ -48,7 +48,7 @@ pub fn holds<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bo
         if since.is_some_and(|since| now.since(since) >= options.restarts.wait) || world.terminated_at(Source::Kernel).is_some() {
             return true;
         }
-        world.wait_any(&[], Some(pause));
+        world.wait_start(&[], Some(pause));
         if since.is_none() {
             pause = (pause * 2).min(times::LONGEST_LOOK);
         }

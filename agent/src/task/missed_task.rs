@@ -158,7 +158,7 @@ impl<'a, W: World> MissedTask<'a, W> {
 
     /// The evidence that was counted, as a clause.
     fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
-        let (creations, batch) = (starts.creations()?, starts.batch());
+        let creations = starts.creations()?;
         self.regular(starts)?;
         let envoy = self.envoy.as_ref()?;
         let evidence = evidence::weigh(&Facts {
@@ -170,8 +170,7 @@ impl<'a, W: World> MissedTask<'a, W> {
             has_last_init: envoy.has_init(LAST_INIT),
             is_classic: envoy.form().form == Form::Classic,
             creations,
-            batch,
-            unused_ids: batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0),
+            are_started: starts.are_started(),
             seen: starts.seen(),
             jumps: starts.jumps(),
         });

@@ -13,7 +13,7 @@ pub(super) enum Phase<P> {
     /// It was never seen.
     Awaited,
     /// Its first process runs. `instance` is kubelet's id of the instance, `tells` whether the kernel will tell the exit status.
-    Running { process: P, instance: Option<String>, uid: Option<u32>, tells: bool },
+    Running { process: P, instance: Option<String>, tells: bool },
     /// An instance has ended, and kubelet can start another. If none has started by `until`, this was the last one; without `until`,
     /// another one will start.
     Between { exit: Exit, until: Option<Instant> },
@@ -34,7 +34,7 @@ impl<P: Process> Phase<P> {
     pub(super) fn of_process<W: World<Process = P>>(world: &W, pid: i32, instance: Option<String>) -> Option<Self> {
         let mut process = world.open(pid)?;
         let tells = process.tells();
-        Some(Self::Running { instance, uid: world.identity(pid).uid, tells, process })
+        Some(Self::Running { instance, tells, process })
     }
 
     /// Whether it was never seen.

@@ -10,6 +10,7 @@ use pod::container::Container;
 
 use super::times;
 use crate::options::PROXY;
+use crate::options::main_containers::can_be_main;
 use crate::os::World;
 use crate::os::world::Creations;
 
@@ -35,6 +36,8 @@ pub(super) struct Starts<'a, W: World> {
     /// Whether the container of a process could not be told yet: the runtime mounts its files only then.
     is_unclear: bool,
     seen: Vec<Seen>,
+    /// The first processes of those that can be main containers. A handle tells the end of a process that has ended before it is watched.
+    handles: Vec<(Container, W::Process)>,
 }
 
 /// An instance of a container that was seen.
@@ -78,6 +81,7 @@ impl<'a, W: World> Starts<'a, W> {
             jumps: Vec::new(),
             is_unclear: false,
             seen: Vec::new(),
+            handles: Vec::new(),
         };
         let _ = starts.look();
         starts
@@ -126,6 +130,13 @@ impl<'a, W: World> Starts<'a, W> {
         &self.seen
     }
 
+    /// Takes the handle of the newest instance of the container `name` that was seen, if that is not the one that has `ended`. Older ones are
+    /// not needed any more.
+    pub(super) fn take(&mut self, name: &str, ended: Option<&str>) -> Option<(Container, W::Process)> {
+        let newest = self.handles.extract_if(.., |(container, _)| container.name == name).last()?;
+        Some(newest).filter(|(container, _)| Some(container.instance.as_str()) != ended)
+    }
+
     /// The agent's own process.
     pub(super) const fn own_pid(&self) -> i32 {
         self.own_pid
@@ -134,6 +145,21 @@ impl<'a, W: World> Starts<'a, W> {
     /// The name of the agent's own container.
     pub(super) fn own_name(&self) -> Option<&str> {
         self.own.as_ref().map(|own| own.name.as_str())
+    }
+
+    /// How many containers were created behind the agent's own and seen by nobody, and for how long that is so. Only for an agent that is a
+    /// regular container, behind which no init container is created.
+    pub(super) fn unseen(&self) -> (u32, Duration) {
+        let seen = self.seen.iter().filter(|seen| seen.pid > self.own_pid).count();
+        let created = self.creations.map_or(0, |creations| creations.count);
+        let unseen = created.saturating_sub(u32::try_from(seen).unwrap_or(u32::MAX));
+        (unseen, self.world.now().since(self.batch.at))
+    }
+
+    /// Whether the runtime has used ids for the newest creations: 2 for each, at least.
+    pub(super) fn are_started(&self) -> bool {
+        let unused = self.batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0);
+        unused >= self.batch.count.saturating_mul(IDS_OF_A_START.unsigned_abs())
     }
 
     /// Where process ids were used that no container has that was seen: each is the last id before them. While another container runs, its
@@ -176,11 +202,15 @@ impl<'a, W: World> Starts<'a, W> {
                 self.is_unclear = true;
                 continue;
             };
-            match self.seen.iter_mut().find(|seen| seen.container == container) {
+            if let Some(seen) = self.seen.iter_mut().find(|seen| seen.container == container) {
                 // What `kubectl exec` starts has the same parent. The first process has the lowest id.
-                Some(seen) => (seen.runs, seen.pid) = (true, seen.pid.min(process.pid)),
-                None => self.seen.push(Seen { container, pid: process.pid, created, runs: true }),
+                (seen.runs, seen.pid) = (true, seen.pid.min(process.pid));
+                continue;
             }
+            if can_be_main(&container.name) {
+                self.handles.extend(self.world.open(process.pid).map(|handle| (container.clone(), handle)));
+            }
+            self.seen.push(Seen { container, pid: process.pid, created, runs: true });
         }
         let until = first.or(self.last_id.map(|last| last.saturating_add(1)));
         if let (Some(alone_at), Some(until)) = (self.alone_at, until)
@@ -189,5 +219,98 @@ impl<'a, W: World> Starts<'a, W> {
             self.jumps.push(alone_at);
         }
         self.alone_at = self.last_id.filter(|_| first.is_none());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pod::pidfd::Exit;
+
+    use super::*;
+    use crate::testing::Script;
+
+    /// A pod with a native agent, process 7, and `istio-init`, process 13, which runs from 100 to 900 ms and uses the ids up to 42. The proxy
+    /// begins at 5 s as process `proxy`.
+    fn pod(proxy: i32) -> Script {
+        Script {
+            own: Some(7),
+            processes: vec![
+                (7, "exeunt-agent", 0..u64::MAX),
+                (13, "pilot-agent", 100..900),
+                (proxy, "pilot-agent", 5_000..u64::MAX),
+            ],
+            roots: vec![
+                (7, "exeunt", "01", Exit::Unknown),
+                (13, "istio-init", "02", Exit::Code(0)),
+                (proxy, "istio-proxy", "03", Exit::Unknown),
+            ],
+            creations: Some(vec![50, 4_000]),
+            last_ids: vec![(0, 12), (100, 17), (300, 42), (5_000, proxy + 8)],
+            ..Script::default()
+        }
+    }
+
+    /// Looks at these times.
+    fn look<'w>(world: &'w Script, times: &[u64]) -> Starts<'w, Script> {
+        let mut starts = Starts::new(world);
+        for at in times {
+            world.pass_until(*at);
+            let _ = starts.look();
+        }
+        starts
+    }
+
+    #[test]
+    fn ids_that_were_used_between_two_looks_while_the_agent_was_alone_are_those_of_a_start() {
+        let (world, missed) = (pod(43), pod(49));
+        assert_eq!(look(&world, &[200, 950, 5_050]).jumps().len(), 0, "the proxy has the next id");
+        assert_eq!(look(&missed, &[200, 950, 5_050]).jumps(), [42], "six ids before the proxy's");
+        let unseen_init = pod(43);
+        assert_eq!(look(&unseen_init, &[20, 950, 5_050]).jumps(), [12], "that start was istio-init's");
+    }
+
+    #[test]
+    fn nothing_is_told_by_ids_that_were_used_while_another_container_ran() {
+        let world = pod(49);
+        assert_eq!(look(&world, &[200, 5_050]).jumps().len(), 0, "the last look found istio-init");
+    }
+
+    #[test]
+    fn each_container_is_seen_once_with_the_creations_so_far() {
+        let world = pod(43);
+        let starts = look(&world, &[200, 250, 950, 5_050, 5_100]);
+        let seen = |seen: &Seen| (seen.container.name.clone(), seen.pid, seen.created, seen.runs);
+        let expected = [("istio-init".to_owned(), 13, 1, false), ("istio-proxy".to_owned(), 43, 2, true)];
+        assert_eq!(starts.seen().iter().map(seen).collect::<Vec<_>>(), expected);
+        assert_eq!(starts.creations(), Some(Creations { count: 2, is_exact: true }));
+    }
+
+    #[test]
+    fn a_container_that_was_seen_briefly_can_still_be_watched() {
+        let mut world = pod(60);
+        world.processes.push((50, "true", 4_000..4_010));
+        world.roots.push((50, "main", "04", Exit::Code(3)));
+        world.last_ids.push((4_000, 55));
+        let mut starts = look(&world, &[950, 4_005, 5_050]);
+        assert!(starts.take("main", Some("04")).is_none(), "the instance that has ended");
+        world.now.set(0);
+        let (container, process) = look(&world, &[950, 4_005, 5_050]).take("main", None).unwrap();
+        assert_eq!(
+            (container.instance.as_str(), crate::os::world::Process::exit(&process, Duration::ZERO)),
+            ("04", Exit::Code(3))
+        );
+    }
+
+    #[test]
+    fn a_look_without_news_finds_none_and_a_quiet_pod_is_looked_at_rarely() {
+        let world = pod(43);
+        let mut starts = look(&world, &[200, 950, 5_050]);
+        assert!(!starts.look(), "nothing has changed");
+        assert_eq!(starts.pause(), times::LOOK, "a container may be starting");
+        world.pass_until(60_000);
+        assert_eq!(starts.pause(), times::SLOW_LOOK);
+        let uncounted = Script { creations: None, ..pod(43) };
+        let starts = look(&uncounted, &[60_000]);
+        assert_eq!(starts.pause(), times::LOOK, "nothing tells a creation");
     }
 }

@@ -52,6 +52,12 @@ impl<W: World> Containers<'_, W> {
                 continue;
             }
             if self.is_missing_one() {
+                self.find_wrong_names();
+            }
+            if self.drop_wrong_names() {
+                continue;
+            }
+            if self.is_missing_one() {
                 match self.judge() {
                     Judgement::Wait => {}
                     Judgement::Unseen(evidence) => {
@@ -88,6 +94,14 @@ impl<W: World> Containers<'_, W> {
         }
     }
 
+    /// Whether the proxy, which has never been seen, was started and has ended: a creation belongs to nothing that was seen, and kubelet has not
+    /// repeated it. Only for an agent that is a regular container.
+    pub fn have_lost_proxy(&mut self) -> bool {
+        let _ = self.starts.look();
+        let (unseen, since) = self.starts.unseen();
+        unseen > self.unseen && since >= times::NOT_REFUSED && self.starts.are_started()
+    }
+
     /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
@@ -106,7 +120,8 @@ impl<W: World> Containers<'_, W> {
             let those = self.list.iter().filter(|container| is(container));
             those.map(|container| container.name.as_str()).collect::<Vec<_>>()
         };
-        let (unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
+        let (mut unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
+        unseen.retain(|name| !self.wrong.contains(name));
         self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
     }
 
@@ -117,9 +132,11 @@ impl<W: World> Containers<'_, W> {
         let begin = self.world.now();
         let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
-        let unwatched = is_unwatched.then_some(times::LOOK_WITHOUT_PIDFD);
+        let awaits_status = self.list.iter().any(MainContainer::awaits_status);
+        let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
         let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
-        let limit = [limit, self.next_change().map(|at| at.since(begin)), judgement, unwatched].into_iter().flatten().min();
+        let change = [self.next_change(), self.wrong_names_due()].into_iter().flatten().min().map(|at| at.since(begin));
+        let limit = [limit, change, judgement, unwatched].into_iter().flatten().min();
         let running = self.list.iter().filter_map(|container| match &container.phase {
             Phase::Running { process, .. } => Some(process),
             Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,
@@ -160,7 +177,7 @@ impl<W: World> Containers<'_, W> {
 
     fn is_missing_one(&self) -> bool {
         let none_is_known = !self.is_complete && self.list.is_empty();
-        none_is_known || self.list.iter().any(|container| matches!(container.phase, Phase::Awaited))
+        none_is_known || self.list.iter().any(|container| container.phase.is_awaited() && !self.wrong.contains(&container.name))
     }
 
     /// The names of those that were never seen.
@@ -177,8 +194,11 @@ impl<W: World> Containers<'_, W> {
         self.evidence = Some(evidence.to_owned());
         let (restarts, now) = (&self.options.restarts, self.world.now());
         for place in 0..self.list.len() {
-            let unseen = self.list.get_mut(place).filter(|container| container.phase.is_awaited());
+            let wrong = &self.wrong;
+            let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
+            let unseen = self.list.get_mut(place).filter(is_unseen);
             if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+                self.unseen = self.unseen.saturating_add(1);
                 self.enter(place, next);
             }
         }

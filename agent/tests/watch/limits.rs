@@ -17,8 +17,9 @@ fn sender(proxy: &Proxy) -> Task {
     Task::start(&format!("python3 -c \"{send}\" {}; read x", proxy.front()))
 }
 
-/// The agent that watches `task` beside `proxy`, with more `options`.
+/// The agent that watches `task` beside `proxy` in a pod with `restartPolicy: Never`, with more `options`.
 fn watch(proxy: &Proxy, task: &Task, options: &[&str]) -> Agent {
+    let options = [&["--restart-policy", "Never"], options].concat();
     Agent::start(proxy.agent("watch").args(["--pid", &task.pid().to_string()]).args(options)).until_watching()
 }
 

@@ -91,7 +91,9 @@ fn a_rule_decides_before_the_policy() {
 
 #[test]
 fn a_container_that_was_named_wrongly_is_reported_once_others_run() {
-    let world = pod(&[("base", "11", 1_000..u64::MAX, OK), ("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    let mut world = pod(&[("base", "11", 1_000..u64::MAX, OK), ("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    // Envoy's admin interface does not listen, so a question takes no time.
+    world.is_captured = true;
     let (options, state_dir) = (options("watch --container bsae"), StateDir::new(None));
     let mut containers = Containers::new(&world, &options, &state_dir);
     let has_warned_after = |containers: &mut Containers<'_, Script>, seconds| {
@@ -100,9 +102,23 @@ fn a_container_that_was_named_wrongly_is_reported_once_others_run() {
     };
     assert!(!has_warned_after(&mut containers, 5), "base has run for 4 s");
     assert!(has_warned_after(&mut containers, 2));
-    let waits = pod(&[("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    let mut waits = pod(&[("istio-proxy", "12", 1_000..u64::MAX, OK)]);
+    waits.is_captured = true;
     let mut containers = Containers::new(&waits, &options, &state_dir);
     assert!(!has_warned_after(&mut containers, 50), "its image may still be pulled");
+}
+
+#[test]
+fn a_name_that_the_pod_does_not_have_keeps_it_no_longer_than_a_late_start() {
+    let world = || pod(&[("main", "11", 1_000..5_000, OK), ("second", "12", 1_000..9_000, OK)]);
+    let both = ["main", "second"];
+    assert_eq!(ended_at(&world(), "watch --container mian --late-start 20s", &both), 29_000, "both count");
+    assert_eq!(ended_at(&world(), "watch --container mian --container main --late-start 20s", &both), 25_000, "main is right");
+    let mut deleted = world();
+    deleted.sigterm = Some(10_000);
+    assert_eq!(ended_at(&deleted, "watch --container mian --late-start 20s", &both), 10_000);
+    let late = pod(&[("main", "11", 1_000..5_000, OK), ("added", "12", 15_000..40_000, OK)]);
+    assert_eq!(ended_at(&late, "watch --container added --late-start 20s", &["main"]), 40_000, "Envoy does not know all");
 }
 
 #[test]
@@ -142,4 +158,39 @@ fn what_kubelet_restarts_is_known_to_the_next_run_of_the_agent() {
     assert_eq!(wait(2), Waited::TimeUp);
     assert_eq!(wait(600), Waited::TimeUp, "kubelet restarts it again, however late");
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn after_sigterm_a_container_that_was_never_seen_has_ended_and_its_proxy_is_only_drained() {
+    for instances in [vec![], vec![("main", "11", 0..500, OK)], vec![("main", "11", 0..5_000, OK)]] {
+        let world = Script { sigterm: Some(1_000), ..pod(&instances) };
+        let (options, state_dir) = (options("watch --container main --container second"), StateDir::new(None));
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert_eq!(
+            containers.wait_seen(),
+            if instances.iter().any(|(.., when, _)| when.end > 1_000) { Waited::Running } else { Waited::Ended }
+        );
+        assert_eq!(containers.wait(None), Waited::Ended);
+        assert_eq!(
+            world.elapsed(),
+            instances.iter().map(|(.., when, _)| when.end).fold(1_000, u64::max),
+            "one that runs has its time"
+        );
+        assert!(containers.is_terminated());
+        assert!(containers.evidence().starts_with("SIGTERM came before it was seen"), "{}", containers.evidence());
+    }
+}
+
+#[test]
+fn an_exit_status_that_comes_late_decides() {
+    for (exit, ended) in [(OK, 3_000), (Exit::Code(1), 13_000)] {
+        let mut world = pod(&[("main", "11", 0..1_000, exit)]);
+        world.reaping = 2_000;
+        let at = ended_at(&world, "watch --container main", &[]);
+        assert!((ended..ended + 200).contains(&at), "{exit:?}: {at}");
+    }
+    let mut world = pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("main", "12", 90_000..91_000, OK)]);
+    world.reaping = 8_000;
+    let at = ended_at(&world, "watch --container main --restart-policy OnFailure", &[]);
+    assert!((99_000..99_200).contains(&at), "{at}: a failure is certain to be restarted");
 }
