@@ -21,11 +21,24 @@ pub(super) fn is_here<'w, W: World>(
     if last.is_none() {
         sidecar.find();
     }
-    match (last, sidecar.state()) {
+    let is_here = match (last, sidecar.state()) {
         (Some(Outcome::Gone), _) | (None, State::Gone) => restarts(context, sidecar, attempts),
         (Some(Outcome::Left | Outcome::Failed(_)), _) => false,
         (None, State::Running(_) | State::Ztunnel) => true,
         (None, State::NotYet) => starts(context, sidecar),
+    };
+    if is_here {
+        lets_it_start(context, sidecar);
+    }
+    is_here
+}
+
+/// Lets an Envoy that is just starting open its listeners: before that it takes no call, and pilot-agent, which takes one, would kill it.
+fn lets_it_start<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) {
+    let start = context.world.now();
+    while sidecar.is_starting() && context.world.now().since(start) < times::LISTEN && !context.has_sigterm() {
+        context.world.sleep(times::LOOK);
+        sidecar.find();
     }
 }
 

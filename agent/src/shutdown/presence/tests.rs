@@ -37,6 +37,19 @@ fn a_proxy_that_runs_is_here_at_once() {
 }
 
 #[test]
+fn an_envoy_that_is_starting_gets_time_to_listen() {
+    let starts = |listens: u64| Script { processes: vec![(20, "pilot-agent", 0..u64::MAX)], ..starts_at(listens) };
+    for patience in [Patience::Endless, Patience::Once] {
+        assert_eq!(is_here_in(&starts(800), patience), (true, 800));
+    }
+    assert_eq!(
+        is_here_in(&starts(u64::MAX), Patience::Endless),
+        (true, 5_000),
+        "an Envoy that never listens is ended by pilot-agent"
+    );
+}
+
+#[test]
 fn watch_waits_for_a_proxy_that_has_not_started() {
     is_found_soon(is_here_in(&starts_at(2_000), Patience::Endless));
     let (here, at) = is_here_in(&starts_at(u64::MAX), Patience::Endless);
