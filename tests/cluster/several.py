@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from .errors import Refused, RunError
+from .errors import Interrupted, Refused, RunError
 from .scenario_run import ScenarioRun
 from .shape import Shape
 
@@ -25,6 +25,9 @@ def each(run: ScenarioRun, shapes: Iterable[tuple[str, Shape]], steps: Callable[
 
 
 def _part(run: ScenarioRun, key: str, shape: Shape, steps: Callable[[ScenarioRun, Shape], None]) -> ScenarioRun:
+    # After an interrupt those that have not begun would still create their pods.
+    if run.site.stop.is_set():
+        raise Interrupted
     part = ScenarioRun(run.site, f"{run.name}-{key}")
     try:
         steps(part, shape)

@@ -130,7 +130,10 @@ fn main_containers(options: &Options) -> Vec<String> {
 fn restarts(options: &Options) -> String {
     let late = duration::display(options.late_start);
     match options.verb {
-        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restarts.describe()),
+        Verb::Watch => format!(
+            "{}; a task that was never seen is over on evidence, after {late} on weak evidence",
+            options.restarts.describe()
+        ),
         Verb::Exec | Verb::Wait | Verb::Complete => options.restarts.describe(),
     }
 }

@@ -12,8 +12,9 @@ from .common import AGENT, FORM, WATCHING, outcome
 _PODS = 12
 # For how long the agent does not run at all: the whole life of the task.
 _FROZEN_S = 15
-# The default of --late-start, after which a task that was never seen may count as over.
+# The default of --late-start, after which a task that was never seen may count as over, and the time in which a pod ends then.
 _LATE_START_S = 60
+_ENDS_S = 5
 _HANGS_S = 120.0
 # The exit code of a container whose command does not exist.
 _START_ERROR = 128
@@ -21,10 +22,10 @@ _BEHIND: tuple[Istio, ...] = ("classic", "native")
 _TRUE = (Task(command=("true",)),)
 
 
-def _end(run: ScenarioRun, istio: Istio) -> None:
+def _end(run: ScenarioRun, istio: Istio, frozen_s: int = 0) -> None:
     run.wait_ended(_HANGS_S)
     run.check_end(proxy=outcome(istio), route="")
-    run.check_within(run.facts.seconds_after, _LATE_START_S, "the end of the pod after its task")
+    run.check_within(run.facts.seconds_after, frozen_s + _LATE_START_S + _ENDS_S, "the end of the pod after its task")
 
 
 def _many(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
@@ -48,7 +49,7 @@ def _frozen(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
         run.start(Shape(istio=istio, agent=agent, tasks=(freezer, *_TRUE)))
     pod = run.wait("the task to end", lambda pod: observed.terminated(pod, MAIN) is not None)
     run.check(not observed.has_ended(pod), "the pod has ended with its task, so the agent was not stopped")
-    _end(run, istio)
+    _end(run, istio, _FROZEN_S)
     run.note(f"ended by: {run.facts.verdict_field('ended')}")
 
 
@@ -62,7 +63,7 @@ def _start_error(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     run.start(Shape(istio=istio, agent=agent, tasks=(Task(command=("/no/such/command",)),)))
     run.wait_ended(_HANGS_S)
     run.check_end(phase="Failed", main_exit=_START_ERROR, proxy=outcome(istio), route="")
-    run.check_within(run.facts.seconds_after, _LATE_START_S, "the end of the pod after its task")
+    run.check_within(run.facts.seconds_after, _LATE_START_S + _ENDS_S, "the end of the pod after its task")
 
 
 SCENARIOS = (

@@ -1,5 +1,6 @@
 """Several pods in one scenario."""
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from cluster.shape import Shape
 def run(monkeypatch: pytest.MonkeyPatch) -> ScenarioRun:
     monkeypatch.setattr(ScenarioRun, "need", lambda *_: None)
     monkeypatch.setattr(ScenarioRun, "collect_evidence", lambda part: part.evidence.update(pod=part.name))
-    site: Any = SimpleNamespace(options=Options())
+    site: Any = SimpleNamespace(options=Options(), stop=threading.Event())
     return ScenarioRun(site, "many")
 
 
@@ -52,3 +53,11 @@ def test_an_interrupt_stops_the_scenario(run: ScenarioRun) -> None:
 
     with pytest.raises(Interrupted):
         each(run, [("a", Shape())], steps)
+
+
+def test_after_an_interrupt_no_further_pod_is_started(run: ScenarioRun) -> None:
+    begun: list[str] = []
+    run.site.stop.set()
+    with pytest.raises(Interrupted):
+        each(run, [("a", Shape()), ("b", Shape())], lambda part, _shape: begun.append(part.name))
+    assert begun == []
