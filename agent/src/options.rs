@@ -120,8 +120,6 @@ pub struct Options {
     pub pid: Option<i32>,
     /// After this time, a main container that was never seen can count as ended, on evidence.
     pub late_start: Duration,
-    /// Containers that the pod lists after the main containers.
-    pub listed_after: Vec<String>,
     /// `complete`: the exit code of the main container.
     pub exit_code: Option<u8>,
     /// Where the filter may listen, in the order of trial.
@@ -273,7 +271,6 @@ impl Options {
         }
         let mut containers = given.all("container", "the name of a container that may end a task", container);
         containers.dedup();
-        let listed_after = given.all("behind", "the name of a container", label);
         let form = |text: &str| choice(text, [("native", Form::Native), ("classic", Form::Classic)]);
         let by_option = given.one("proxy", "native or classic", form).unwrap_or(Form::Unknown);
         let by_status = given.one("istio-status", "a text", |text| Some(Form::of_status(text))).unwrap_or(Form::Unknown);
@@ -306,7 +303,6 @@ impl Options {
             regular: Vec::new(),
             pid,
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
-            listed_after,
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
             admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 MODES = ("watch", "exec", "complete")
 PLACEMENTS = ("native", "regular", "inside")
 FORMS = ("classic", "hold", "native", "absent")
-POLICIES = ("Never", "OnFailure")
+# "rules" is Never, with a rule of the main container's own that names an exit code after which kubelet restarts it.
+POLICIES = ("Never", "OnFailure", "rules")
 # Each continues the words "The task …".
 EVENTS = {
     "success": "succeeds while its upload is in progress",
     "failure": "fails, by an exit code or a signal",
     "restarts": "fails twice, then succeeds",
+    "not-told": "fails, and the agent knows neither policy nor rules",
+    "all-again": "asks for a restart of all containers, then succeeds",
+    "no-exit-status": "ends, and the kernel does not tell how",
     "main-containers": "is one of two main containers",
+    "all-regular": "is one of two regular containers, and the agent knows no names",
     "short": "takes a few milliseconds",
     "unseen": "starts and ends while the agent gets no CPU",
     "early": "ends before the proxy is ready",

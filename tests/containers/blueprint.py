@@ -1,5 +1,6 @@
 """The spec of a job's pod: its containers as users prepare them for exeunt and as Istio injects the proxy."""
 
+import errno
 import json
 import shutil
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from containers import images
-from containers.spec import Container, Form, Mode, Mount, Placement, PodSpec, Policy
+from containers.spec import Container, Form, Mode, Mount, Placement, PodSpec, Policy, Restarts, Rule
 from harness import paths
 from harness.envoy import command as envoy_command
 from harness.pod import AGENT_UID, PROXY_UID, TASK_UID
@@ -18,6 +19,8 @@ from harness.sidecar import Sidecar
 
 _STATE_DIR = "/run/exeunt"
 _DEFAULT_GRACE_PERIOD_S = 30
+# The exit code for which the rules ask for a restart.
+AGAIN = 42
 # What the injector writes to the annotation sidecar.istio.io/status; a pod without a sidecar has no annotation.
 _STATUS: dict[Form, dict[str, Any]] = {
     "classic": {"initContainers": ["istio-init"], "containers": ["istio-proxy"], "revision": "default"},
@@ -34,9 +37,17 @@ class Blueprint:
     mode: Mode = "watch"
     placement: Placement = "native"
     form: Form = "classic"
-    policy: Policy = "Never"
+    policy: Restarts = "Never"
     main_containers: Sequence[str] = ("base",)
     grace_period_s: int = _DEFAULT_GRACE_PERIOD_S
+    # The rules of the main containers, if the policy is "rules".
+    rules: Sequence[Rule] = (Rule("Restart", (AGAIN,)),)
+    # Whether the agent is told the policy and the rules, and the names of the main containers.
+    tells_restarts: bool = True
+    tells_names: bool = True
+    # Whether the kernel tells the agent how the processes of others have ended, as Linux 6.15 and newer do, and the agent's user.
+    kernel_tells: bool = True
+    agent_user: int = AGENT_UID
     # More options of the agent.
     options: Sequence[str] = ()
     # Whether the agent has its folder, and whether the downward API and Envoy tell it the proxy's form.
@@ -71,6 +82,19 @@ class Blueprint:
         """Whether kubelet tells the agent the end of the task, by SIGTERM."""
         return self.is_bare and (self.mode, self.placement, self.form) == ("watch", "native", "native")
 
+    @property
+    def pod_policy(self) -> Policy:
+        """The restart policy in the pod's spec."""
+        return "OnFailure" if self.policy == "OnFailure" else "Never"
+
+    def _restarts(self) -> list[str]:
+        """What the agent is told of restarts."""
+        if not self.tells_restarts:
+            return []
+        rules = json.dumps([rule.as_json() for rule in self.rules], separators=(",", ":"))
+        own = [word for name in self.main_containers for word in ("--restart-rules", f"{name}={rules}")]
+        return ["--restart-policy", self.pod_policy, *(own if self.policy == "rules" else [])]
+
     def tell(self, sidecar: Sidecar) -> None:
         """Lets Envoy tell the form of the proxy and the pod's regular containers, as pilot-agent does."""
         if not self.envoy_tells:
@@ -101,7 +125,7 @@ class Blueprint:
             sidecars.reverse()
         containers = [*first, *(agent if self.placement == "regular" else []), *main, *self.helpers, *last]
         inits = [*(native_agent if self.stripped else []), *self.inits]
-        return PodSpec(sidecars, containers, self.policy, self.grace_period_s, inits)
+        return PodSpec(sidecars, containers, self.pod_policy, self.grace_period_s, inits)
 
     def add_helper(self, name: str, *command: str) -> None:
         """Adds a helper container."""
@@ -116,7 +140,7 @@ class Blueprint:
         words = list(command)
         options = ["--container", name, *self.options]
         if self.mode == "exec":
-            options += ["--restart-policy", self.policy, "--grace-period", f"{self.grace_period_s}s", "--log", "info"]
+            options += [*self._restarts(), "--grace-period", f"{self.grace_period_s}s", "--log", "info"]
             words = [images.AGENT, "exec", *options, "--", *words]
         elif self.mode == "complete":
             complete = f"{images.AGENT} complete {' '.join(options)} --exit-code $code"
@@ -125,7 +149,8 @@ class Blueprint:
         reports = images.is_task(command)
         pulled = self.pulled.get(name)
         root = images.root(self.folder)
-        return Container(name, words, TASK_UID, root, images.files(), environment, reports, pulled=pulled)
+        own: dict[str, Any] = {"restart_policy": "Never", "rules": self.rules} if self.policy == "rules" else {}
+        return Container(name, words, TASK_UID, root, images.files(), environment, reports, pulled=pulled, **own)
 
     def _agent(self) -> Container:
         # An image from scratch: it holds only the binary.
@@ -139,16 +164,26 @@ class Blueprint:
         mounts = []
         if not self.is_bare:
             words.append("watch")
-            for name in self.main_containers:
+            for name in self.main_containers if self.tells_names else ():
                 words += ["--container", name]
-            words += ["--placement", self.placement, "--restart-policy", self.policy, "--state-dir", _STATE_DIR]
+            words += ["--placement", self.placement, *self._restarts(), "--state-dir", _STATE_DIR]
             environment = self._istio_status()
             if self.state_dir:
                 mounts.append(self._state_dir())
         words += self.options
         if self.tells_grace_period and self.grace_period_s != _DEFAULT_GRACE_PERIOD_S:
             words += ["--grace-period", f"{self.grace_period_s}s"]
-        return Container("exeunt", words, AGENT_UID, root, mounts, environment, pulled=self.pulled.get("exeunt"))
+        seccomp = None if self.kernel_tells else self._old_kernel()
+        pulled = self.pulled.get("exeunt")
+        return Container("exeunt", words, self.agent_user, root, mounts, environment, pulled=pulled, seccomp=seccomp)
+
+    def _old_kernel(self) -> Path:
+        """A seccomp profile with which the kernel does not know PIDFD_GET_INFO, whatever the size of its struct."""
+        ioctl = {"index": 1, "op": "SCMP_CMP_MASKED_EQ", "value": 0xFFFF, "valueTwo": 0xFF0B}
+        refused = {"names": ["ioctl"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOTTY, "args": [ioctl]}
+        profile = self.folder / "old-kernel.json"
+        profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [refused]}))
+        return profile
 
     def _state_dir(self) -> Mount:
         volume = self.folder / "emptydir"

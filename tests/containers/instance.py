@@ -32,6 +32,8 @@ class Instance:
         self.message.chmod(0o666)
         words = ["--pod", pod, "--user", f"{container.user}:{container.user}", "--interactive"]
         words += ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
+        if container.seccomp is not None:
+            words += ["--security-opt", f"seccomp={container.seccomp}"]
         words += ["--volume", f"{self.message}:/dev/termination-log", "--volume", f"{hosts}:/etc/hosts"]
         for mount in container.mounts:
             words += ["--volume", f"{mount.source}:{mount.target}:{'rw' if mount.writable else 'ro'}"]

@@ -1,14 +1,17 @@
 """A stand-in for kubelet: it starts, restarts and ends the containers of one pod in kubelet's order.
 
-It follows Kubernetes 1.33 with KEP-753 for sidecars:
+It follows Kubernetes 1.36 with KEP-753 for sidecars, KEP-5307 for the restart rules of a container and KEP-5532 for a restart of all
+containers:
 
 - what is started: `computePodActions` and `SyncPod` in pkg/kubelet/kuberuntime/kuberuntime_manager.go;
 - what is written to /etc/hosts, for each container: `ensureHostsFile` in pkg/kubelet/kubelet_pods.go;
-- what is restarted: `ShouldContainerBeRestarted` in pkg/kubelet/container/helpers.go;
+- what is restarted: `ShouldContainerBeRestarted` in pkg/kubelet/container/helpers.go, `ContainerShouldRestart` in
+  pkg/api/v1/pod/util.go;
+- how all are restarted: `getContainersToReset` and `SyncPod` in kuberuntime_manager.go;
 - how containers end: `killContainer` in kuberuntime_container.go, and kuberuntime_termination_order.go.
 
-It leaves out what no pod of these tests has: init containers that fail, liveness probes and resizes. It also leaves out the second
-that kubelet may need to notice an end (PLEG): here the next step follows at once, which gives the agent the least time.
+It leaves out what no pod of these tests has: init containers that fail, liveness probes and resizes. It also leaves out the
+second that kubelet may need to notice an end (PLEG): here the next step follows at once, which gives the agent the least time.
 """
 
 import contextlib
@@ -115,7 +118,10 @@ class Kubelet:
         if self._deleted:
             self._end(self.spec.grace_period_s)
             return 0
-        # This comes first: once every container has ended for good, no sidecar is started again.
+        if any(runs.rule is not None and runs.rule.action == "RestartAllContainers" for runs in self._all()):
+            self._remove_all()
+            return 0
+        # This comes next: once every container has ended for good, no sidecar is started again.
         if all(runs.newest is not None and not self._starts(runs) and not runs.running for runs in self._containers):
             self._end(self.spec.grace_period_s)
             return 0
@@ -141,7 +147,7 @@ class Kubelet:
         """Whether the container is to be started, for the first time or again."""
         if runs.newest is None:
             return True
-        return not runs.running and self.spec.restart_policy == "OnFailure" and not runs.succeeded
+        return runs.restarts(self.spec.restart_policy)
 
     def _start_if_due(self, runs: Runs, *, again: bool) -> float | None:
         """Starts the container unless it runs. Returns the time until it may start, if it may not start yet."""
@@ -181,6 +187,20 @@ class Kubelet:
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
+
+    def _remove_all(self) -> None:
+        """Ends and removes all containers, one after the other and without their grace period: the regular ones first.
+
+        The sandbox stays, and so do the volumes. What follows is the start of a new pod, without any back-off.
+        """
+        for runs in (*self._containers, *self._inits, *self._sidecars):
+            instance = runs.newest
+            if instance is not None and runs.running:
+                instance.send(signal.SIGTERM)
+                if not instance.ending.comes(MIN_GRACE_S):
+                    instance.send(signal.SIGKILL)
+                    instance.ending.wait(10)
+            runs.removed = len(runs.instances)
 
     # === The end ===
 

@@ -22,7 +22,10 @@ REASONS: list[tuple[Pattern, str]] = [
         "Only init containers have the field of which this is the loss.",
     ),
     ({"event": "stripped", "form": "hold"}, "The proxy starts after the init containers, as without hold."),
-    ({"event": "stripped", "policy": "OnFailure"}, "The agent exits with 0, so kubelet does the same under both policies; tested under Never."),
+    (
+        {"event": "stripped", "policy": "OnFailure"},
+        "The agent exits with 0, so kubelet does the same under both policies; tested under Never.",
+    ),
     ({"event": "failure", "policy": "OnFailure"}, "Under OnFailure kubelet restarts a failed task: see the next row."),
     ({"event": "restarts", "policy": "Never"}, "Under Never kubelet restarts nothing."),
     (
@@ -30,8 +33,27 @@ REASONS: list[tuple[Pattern, str]] = [
         "A script calls `complete` when all its work is done. Under OnFailure it calls it only after its task has succeeded, and"
         " that is the first row.",
     ),
+    ({"event": "all-again", "policy": ("Never", "OnFailure")}, "Only a rule of a container asks for a restart of all containers."),
     (
-        {"event": "main-containers", "mode": _INNER},
+        {"event": "all-again", "mode": _INNER},
+        "In this mode the agent remembers nothing: it begins anew with its container.",
+    ),
+    (
+        {"event": ("not-told", "all-again", "no-exit-status", "all-regular"), "placement": "native", "form": "native"},
+        "Kubelet tells the end of the task: the agent knows no name, policy or rule in any pod of this column.",
+    ),
+    (
+        {"event": ("not-told", "no-exit-status"), "mode": _INNER},
+        "In this mode the agent knows the exit code, and it cannot wait for a restart of its own container: without a policy every"
+        " end is the last one.",
+    ),
+    ({"event": "no-exit-status", "policy": "Never"}, "Under Never nothing depends on how the task has ended."),
+    (
+        {"event": ("not-told", "all-again", "no-exit-status", "all-regular"), "form": "native"},
+        "The form of the proxy makes no difference to the end of the task: as with classic.",
+    ),
+    (
+        {"event": ("main-containers", "all-regular"), "mode": _INNER},
         "With several main containers, the first that ends would end the proxy of the others; use `watch` for such pods.",
     ),
     (
@@ -149,6 +171,11 @@ REASONS: list[tuple[Pattern, str]] = [
         {"form": "hold"},
         "Hold differs from classic only in the order in which the containers start, and here all of them already run: as with"
         " classic.",
+    ),
+    (
+        {"policy": "rules"},
+        "A rule only decides what follows an exit code that it names, and here the task has no such code: as under Never, or, where"
+        " the exit status is not known, as under OnFailure.",
     ),
     (
         {"policy": "OnFailure"},

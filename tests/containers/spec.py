@@ -4,13 +4,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 # The values of the matrix (matrix.py). Kubernetes and the agent's options use the same words.
 Mode = Literal["watch", "exec", "complete", "none"]
 Placement = Literal["native", "regular", "inside"]
 Form = Literal["classic", "hold", "native", "absent"]
 Policy = Literal["Never", "OnFailure"]
+# The words of the matrix for the pod's policy; "rules" is Never with rules of the main container's own.
+Restarts = Literal["Never", "OnFailure", "rules"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,18 @@ class Mount:
     source: Path
     target: str
     writable: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An entry of a container's restartPolicyRules, for exit codes that are `In` the values."""
+
+    action: Literal["Restart", "RestartAllContainers"]
+    codes: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as it is in the pod's spec."""
+        return {"action": self.action, "exitCodes": {"operator": "In", "values": list(self.codes)}}
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,11 @@ class Container:
     pre_stop: Callable[[], None] | None = None
     # Set when the image is available: until then a start fails as with ImagePullBackOff.
     pulled: threading.Event | None = None
+    # A seccomp profile.
+    seccomp: Path | None = None
+    # Its own restart policy and rules, which count before the pod's policy.
+    restart_policy: Policy | None = None
+    rules: Sequence[Rule] = ()
 
 
 @dataclass(frozen=True)

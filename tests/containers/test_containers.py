@@ -45,6 +45,40 @@ def test_the_proxy_ends_only_after_both_main_containers(make_pod: MakePod, place
         assert (verdict["container"], verdict["exitCode"]) == ("second", 3)
 
 
+@cell(event="all-regular", mode="watch", form="classic", policy="Never")
+@each_placement
+def test_without_names_the_proxy_ends_only_after_all_regular_containers(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, main_containers=["first", "second"], tells_names=False)
+    upstream = pod.upstream(rate=RATE)
+    pod.start(*pod.upload_command(SIZE))
+    first, second = pod.ready("first"), pod.ready("second")
+    proxy = pod.proxy()
+    first.send_line("go")
+    assert first.exit_code() == 0
+    assert not proxy.ending.comes(2.0)
+    second.send_line("go")
+    assert pod.kubelet.wait() == "Succeeded"
+    assert [(one.bytes, one.in_order) for one in upstream.deliveries(2)] == [(SIZE, True)] * 2
+    check_no_restart(pod)
+    check_proxy_ended_by_itself(pod)
+
+
+@cell(event="all-regular", mode="watch", form="classic", policy="Never")
+@each_placement
+def test_names_that_envoy_tells_after_the_end_of_a_task_come_in_time(make_pod: MakePod, placement: Placement) -> None:
+    pod = make_pod(placement=placement, main_containers=["first", "second"], tells_names=False)
+    second, proxy = pod.delay_image("second"), pod.delay_image("istio-proxy")
+    pod.upstream()
+    pod.start("/bin/true")
+    assert pod.kubelet.instance("first").exit_code() == 0
+    proxy.set()
+    assert not pod.proxy().ending.comes(12.0), "second has not run, and it may need its network"
+    assert pod.transitions() == []
+    second.set()
+    assert pod.kubelet.wait() == "Succeeded"
+    check_proxy_ended_by_itself(pod)
+
+
 @cell(event="helper", mode="watch", policy="Never")
 @pytest.mark.parametrize(("placement", "form"), [("native", "classic"), ("regular", "classic"), ("regular", "native")])
 def test_a_helper_that_never_ends_is_not_waited_for(make_pod: MakePod, placement: Placement, form: Form) -> None:

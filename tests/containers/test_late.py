@@ -1,8 +1,10 @@
 """A slow image: the main container or the agent starts late."""
 
+import pytest
+
 from containers import images
 from containers.cells import cell, each_form, each_placement
-from containers.checks import RATE, SIZE, check_good_end, check_idle_success
+from containers.checks import RATE, SIZE, check_good_end
 from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Placement
@@ -23,13 +25,13 @@ def test_a_main_container_with_a_slow_image_keeps_its_proxy(make_pod: MakePod, p
     until("the proxy is ready", pod.proxy_is_ready, 30)
     agent = pod.agent()
     if pod.kubelet_tells:
-        pod.await_agent_log(messages.WAITS_FOR_KUBELET)
+        # It still waits for another container, which shows that it is a native sidecar.
         until("the agent sleeps", lambda: is_asleep(agent.pid))
         before = agent.wakeups()
         assert not proxy.ending.comes(1.5)
         assert agent.wakeups() == before
     else:
-        # The agent looks for the main container a hundred times per second.
+        # For a while after each creation the agent looks for the main container a hundred times per second.
         before = agent.wakeups()
         until("the agent has looked for the main container many times", lambda: agent.wakeups() > before + 150, 30)
     assert proxy.running
@@ -40,17 +42,10 @@ def test_a_main_container_with_a_slow_image_keeps_its_proxy(make_pod: MakePod, p
     check_good_end(pod, upstream, base)
 
 
-@cell(event="late-agent", mode="watch", placement="regular", form="classic", policy="Never")
-def test_an_agent_that_starts_after_the_task_ends_the_proxy_on_evidence(make_pod: MakePod) -> None:
-    pod = make_pod(placement="regular", options=["--late-start", "1s"])
-    end_task_before_agent(pod)
-    check_idle_success(pod)
-    assert pod.verdict()["ended"] == messages.ended_because_listed_after("istio-proxy")
-
-
-@cell(event="late-agent", mode="watch", placement="regular", form="hold", policy="Never")
-def test_without_evidence_a_late_agent_ends_no_proxy_and_logs_why(make_pod: MakePod) -> None:
-    pod = make_pod(placement="regular", form="hold", options=["--late-start", "1s"])
+@cell(event="late-agent", mode="watch", placement="regular", policy="Never")
+@pytest.mark.parametrize("form", ["classic", "hold"])
+def test_without_evidence_a_late_agent_ends_no_proxy_and_logs_why(make_pod: MakePod, form: Form) -> None:
+    pod = make_pod(placement="regular", form=form, options=["--late-start", "1s"])
     end_task_before_agent(pod)
     pod.await_agent_log(messages.KEEPS_WAITING_WITHOUT_EVIDENCE)
     assert pod.proxy().running

@@ -9,6 +9,7 @@ from containers.conftest import MakePod
 from containers.jobpod import JobPod
 from containers.spec import Form, Mode, Placement
 from harness import messages
+from harness.process import is_asleep, name
 from harness.wait import until
 
 
@@ -69,22 +70,17 @@ def test_an_agent_that_gets_no_cpu_keeps_the_proxy_of_a_late_task(make_pod: Make
 
 
 def start_until_agent_has_looked(pod: JobPod) -> None:
-    """Starts a pod with a task of milliseconds, and waits until the agent has seen the init container and has looked often since then."""
+    """Starts a pod with a task of milliseconds. The agent has seen the init container, and has looked for the task."""
     init = pod.delay_image("istio-init")
     if pod.placement == "native":
-        pod.blueprint.add_init("istio-init", "/bin/sleep", "1")
+        pod.blueprint.add_init("istio-init", "/bin/sleep", "2")
     pod.upstream()
     pod.start("/bin/true")
-    await_looks(pod)
+    agent = pod.agent()
+    until("the agent waits", lambda: is_asleep(agent.pid) and name(agent.pid) == "exeunt-agent", 30)
     if pod.placement == "native":
         init.set()
         pod.kubelet.instance("istio-init").exit_code()
-        await_looks(pod)
-
-
-def await_looks(pod: JobPod) -> None:
-    """Waits until the agent has looked for other containers some more times."""
-    agent = pod.agent()
     before = agent.wakeups()
     until("the agent looks", lambda: agent.wakeups() > before + 20, 30)
 

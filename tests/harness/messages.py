@@ -23,6 +23,12 @@ def watching(container: str) -> str:
     return f"watching {container}"
 
 
+def has_ended(log: str, container: str) -> str | None:
+    """How the agent says that a main container has ended; `None` before that."""
+    match = re.search(rf"{container} has ended \((.*?)\)", log)
+    return match[1] if match else None
+
+
 # === The agent's verdict: its sentences, and the names of routes ===
 
 # `decided`: what the agent knows of the proxy's form, and from where.
@@ -51,11 +57,6 @@ BY_ADMIN = "admin"
 BY_ZTUNNEL = "ztunnel"
 BY_SOCKET_TABLE = "socket table"
 BY_SIGTERM = "SIGTERM to pilot-agent"
-
-
-def ended_because_listed_after(container: str) -> str:
-    """`ended`: the evidence that a main container had ended before the agent started."""
-    return f"{container}, listed after it, ran before the agent"
 
 
 def kind_of(route: str | None) -> str:

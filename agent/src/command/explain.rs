@@ -13,7 +13,7 @@ use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
 
-use super::preflight;
+use super::{others, preflight};
 use crate::options::main_containers::main_containers as main_ones;
 use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
@@ -38,8 +38,16 @@ pub(super) fn plan(options: &Options) -> String {
     let world = Linux::new();
     let options = &recognition::once(&world, options);
     say("agent", &format!("{} {}, {}", drain::VERSION, options.verb.name(), placement(options)));
+    for mistake in &options.warnings {
+        say("mistake", mistake);
+    }
     for reason in preflight::refusals(&world, options) {
         say("refused", &reason);
+    }
+    if options.verb == Verb::Complete && options.action() == Action::Quit {
+        for objection in others::objections(&world, options) {
+            say("needs --force", &objection);
+        }
     }
     say("end of the task", end(options));
     if Source::of(options) == Source::Processes {
@@ -122,7 +130,10 @@ fn main_containers(options: &Options) -> Vec<String> {
 fn restarts(options: &Options) -> String {
     let late = duration::display(options.late_start);
     match options.verb {
-        Verb::Watch => format!("{}; a task that was never seen is judged after {late}", options.restarts.describe()),
+        Verb::Watch => format!(
+            "{}; a task that was never seen is over on evidence, after {late} on weak evidence",
+            options.restarts.describe()
+        ),
         Verb::Exec | Verb::Wait | Verb::Complete => options.restarts.describe(),
     }
 }

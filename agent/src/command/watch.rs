@@ -21,6 +21,8 @@ use crate::task::{Containers, Source, StateDir, Waited, memory};
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// How long after the end of all main containers that were seen Envoy may take to name them, while it runs. One more can still start.
+const NAMELESS: Duration = Duration::from_mins(10);
 /// How long the proxy of a task that has ended can take to start: its image may have to be pulled.
 const LONGEST_START: Duration = Duration::from_mins(5);
 /// A pause after which a process of root is the task, and no longer the runtime that starts it.
@@ -173,6 +175,10 @@ fn has_lost_proxy<W: World>(
     {
         return false;
     }
+    if sidecar.is_here() || !matches!(sidecar.state(), State::NotYet) {
+        return false;
+    }
+    info!("{}, and no proxy has started yet; waiting for one", options.form.reason());
     let start = world.now();
     while !sidecar.is_here() && matches!(sidecar.state(), State::NotYet) && world.terminated_at(Answer::Kernel).is_none() {
         if containers.have_lost_proxy() {
@@ -224,9 +230,11 @@ fn attach<W: World>(
         pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
-            let is_proxy_to_come = !matches!(sidecar.state(), State::Gone) && readiness::has_proxy(world, sidecar, options);
+            // Only an Envoy names the containers.
+            let has_none = matches!(sidecar.state(), State::Gone | State::Ztunnel);
+            let is_proxy_to_come = !has_none && readiness::has_proxy(world, sidecar, options);
             let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
-            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start {
+            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start.max(NAMELESS) {
                 containers.take_those_seen();
             }
         }

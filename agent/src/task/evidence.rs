@@ -64,16 +64,27 @@ struct Behind {
     is_certain: bool,
 }
 
+/// Whether all that are `missing` have been seen, and none runs: they had ended before they could be watched.
+pub(super) fn have_all_run(missing: &[&str], seen: &[Seen]) -> bool {
+    let has_run = |name: &&str| {
+        let mut instances = seen.iter().filter(|seen| seen.container.name == **name).peekable();
+        instances.peek().is_some() && instances.all(|seen| !seen.runs)
+    };
+    !missing.is_empty() && missing.iter().all(has_run)
+}
+
 /// Weighs `facts`.
 pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let behind = behind(facts);
     let others = facts.regular.iter().filter(|name| is_other(facts, name) && !is_seen(facts, name)).count();
     let proxy = usize::from(facts.is_classic && !is_seen(facts, PROXY));
     let init = usize::from(!behind.is_certain && facts.has_last_init && !is_seen(facts, LAST_INIT));
-    let unseen = others + proxy + init + facts.missing.len();
+    // The agent has seen it, and it had ended before it could be watched.
+    let missing: Vec<_> = facts.missing.iter().filter(|name| !is_seen(facts, name)).collect();
+    let unseen = others + proxy + init + missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
-    let is_found = facts.missing.iter().any(|name| is_seen(facts, name));
-    if facts.missing.is_empty() || is_found || !are_created || restarts(facts) {
+    let runs = facts.missing.iter().any(|name| facts.seen.iter().any(|seen| seen.runs && seen.container.name == *name));
+    if facts.missing.is_empty() || runs || !are_created || restarts(facts) {
         return Evidence::Nothing;
     }
     if behind.is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
@@ -117,13 +128,16 @@ fn restarts(facts: &Facts<'_>) -> bool {
     facts.seen.iter().any(|seen| {
         let name = &seen.container.name;
         let is_twice = facts.seen.iter().filter(|other| other.container.name == *name).count() > 1;
-        let has_ended = !seen.runs && (name == PROXY || facts.regular.contains(name)) && !facts.ended.contains(&name.as_str());
+        let is_judged = facts.ended.contains(&name.as_str()) || facts.missing.contains(&name.as_str());
+        let has_ended = !seen.runs && (name == PROXY || facts.regular.contains(name)) && !is_judged;
         is_twice || has_ended
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use core::slice;
+
     use pod::container::Container;
 
     use super::*;
@@ -247,6 +261,22 @@ mod tests {
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 3;
         assert_eq!(pod.weigh(), Evidence::Created);
+    }
+
+    #[test]
+    fn a_container_that_was_seen_and_not_watched_has_run() {
+        let ended = Seen { runs: false, ..seen("main", 44, 2) };
+        assert!(have_all_run(&["main"], slice::from_ref(&ended)));
+        assert!(!have_all_run(&["main"], &[ended.clone(), seen("main", 54, 3)]), "it runs again");
+        assert!(!have_all_run(&["main", "other"], slice::from_ref(&ended)));
+        assert!(!have_all_run(&[], slice::from_ref(&ended)), "nobody has named it");
+        let mut pod = Pod::regular(3);
+        pod.missing.push("other");
+        pod.regular.push("other".to_owned());
+        pod.seen.push(ended);
+        assert_eq!(pod.weigh(), Evidence::Created, "main, other and the proxy");
+        pod.created = 2;
+        assert_eq!(pod.weigh(), Evidence::Nothing, "main and the proxy");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! A main container that was never seen: it may still start, or it ended before the agent looked.
 //!
-//! To end a proxy before its task is the worst mistake there is, so a task that was never seen counts as ended on evidence only. There is
-//! evidence of two kinds: what [`Starts`] has counted, and a container that the pod lists after the main one, which ran before the agent. An
-//! image that is still being pulled leaves neither.
+//! To end a proxy before its task is the worst mistake there is, so a task that was never seen counts as ended on evidence only: what
+//! [`Starts`] has counted. An image that is still being pulled leaves no such evidence.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,8 +11,6 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
 use log::{debug, info};
-use pod::container::Container;
-use pod::stat::Stat;
 
 use super::evidence::{self, Evidence, Facts, LAST_INIT};
 use super::starts::Starts;
@@ -118,14 +115,12 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
         self.due = now + self.pause;
         self.pause = (self.pause * 2).min(times::LONGEST_PAUSE);
-        let judgement = self.listed_after().map_or_else(|| self.without_evidence(), Judgement::Ended);
-        match &judgement {
-            Judgement::Wait => info!("no sign of {missing} after {waited}; still waiting, because nothing shows that it has run"),
-            Judgement::Ended(evidence) => info!("no sign of {missing} after {waited}; it counts as ended, because {evidence}"),
-            Judgement::Unseen(evidence) => info!("no sign of {missing} after {waited}, but {evidence}"),
-            Judgement::Leave(why) => info!("no sign of {missing} after {waited}; leaving, because {why}"),
+        if let Some(why) = self.why_leave() {
+            info!("no sign of {missing} after {waited}; leaving, because {why}");
+            return Judgement::Leave(why);
         }
-        judgement
+        info!("no sign of {missing} after {waited}; still waiting, because nothing shows that it has run");
+        Judgement::Wait
     }
 
     /// When the next judgement makes sense, if nothing happens before.
@@ -158,6 +153,9 @@ impl<'a, W: World> MissedTask<'a, W> {
 
     /// The evidence that was counted, as a clause.
     fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
+        if evidence::have_all_run(names.unseen, starts.seen()) {
+            return Some(STARTED_UNSEEN);
+        }
         let creations = starts.creations()?;
         self.regular(starts)?;
         let envoy = self.envoy.as_ref()?;
@@ -190,27 +188,20 @@ impl<'a, W: World> MissedTask<'a, W> {
         (self.since(starts) >= needed).then_some(STARTED_UNSEEN)
     }
 
-    /// The evidence that the main container was started before the agent, as a clause.
-    fn listed_after(&self) -> Option<String> {
-        let earlier = started_before(&self.world.processes(), |pid| self.world.container(pid), self.world.own_pid())?;
-        let name = self.options.listed_after.iter().find(|name| earlier.contains(name))?;
-        Some(format!("{name}, listed after it, ran before the agent"))
-    }
-
-    /// What to do without evidence: leave if that costs the task no byte and does not keep the pod.
-    fn without_evidence(&self) -> Judgement {
+    /// Why the agent can leave without evidence: that costs the task no byte and does not keep the pod.
+    fn why_leave(&self) -> Option<&'static str> {
         let keeps_the_pod = !self.options.is_native();
         match self.options.form.form {
             Form::Native if keeps_the_pod && self.world.now().since(self.start) >= times::LONGEST_PULL => {
-                Judgement::Leave("kubelet ends the native istio-proxy itself")
+                Some("kubelet ends the native istio-proxy itself")
             }
             Form::Unknown => {
                 let mut sidecar = Sidecar::new(self.world, self.options, None);
                 let is_here = sidecar.is_here();
-                let none = sidecar.is_ztunnel() || !is_here && !sidecar.is_captured();
-                if none { Judgement::Leave("the pod has no proxy of its own") } else { Judgement::Wait }
+                let has_none = sidecar.is_ztunnel() || !is_here && !sidecar.is_captured();
+                has_none.then_some("the pod has no proxy of its own")
             }
-            Form::Classic | Form::Native | Form::Absent | Form::Ambient => Judgement::Wait,
+            Form::Classic | Form::Native | Form::Absent | Form::Ambient => None,
         }
     }
 
@@ -226,42 +217,5 @@ impl<'a, W: World> MissedTask<'a, W> {
         };
         let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
         self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
-    }
-}
-
-/// The names of the containers that started before the process `pid`. `None` if the start of that process is unknown.
-fn started_before(processes: &[Stat], container: impl Fn(i32) -> Option<Container>, pid: i32) -> Option<Vec<String>> {
-    let start = processes.iter().find(|process| process.pid == pid)?.start;
-    let roots = processes.iter().filter(|process| process.parent == 0 && process.start < start);
-    Some(roots.filter_map(|root| container(root.pid)).map(|container| container.name).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use pod::procfs::Procfs;
-
-    use super::*;
-
-    #[test]
-    fn evidence_is_a_container_that_started_before_the_agent() {
-        let root = std::env::temp_dir().join(format!("exeunt-missed-{}", std::process::id()));
-        let processes =
-            [(1, 0, 10, ""), (20, 0, 400, "istio-proxy"), (25, 20, 401, ""), (30, 0, 500, "exeunt"), (40, 0, 600, "other")];
-        for (pid, parent, start, container) in processes {
-            let directory = root.join(pid.to_string());
-            fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join("stat"), format!("{pid} (x) S {parent} {}{start} 0 0\n", "0 ".repeat(17))).unwrap();
-            let mount = format!("1 2 0:3 /pods/u/containers/{container}/5b1c0f9e /x rw - ext4 d rw\n");
-            fs::write(directory.join("mountinfo"), if container.is_empty() { String::new() } else { mount }).unwrap();
-        }
-        let proc = Procfs::at(&root);
-        let processes: Vec<Stat> = proc.processes().collect();
-        let started_before = |pid| started_before(&processes, |pid| proc.container(pid), pid);
-        assert_eq!(started_before(30), Some(vec!["istio-proxy".to_owned()]));
-        assert_eq!(started_before(20), Some(Vec::new()), "the first container has none");
-        assert_eq!(started_before(99), None);
-        fs::remove_dir_all(root).unwrap();
     }
 }

@@ -237,11 +237,15 @@ fn a_person_who_makes_a_mistake_is_told_all_of_them() {
 #[test]
 fn a_plan_names_every_route_and_does_nothing() {
     let (mut proxy, task) = (Proxy::start(&["filter=foreign"]), Task::start("read x"));
-    let output =
-        proxy.agent("watch").args(["--explain", "--container", "base", "--pid", &task.pid().to_string()]).output().unwrap();
+    let pid = task.pid().to_string();
+    let mut agent = proxy.agent("watch");
+    let output = agent.args(["--explain", "--container", "base", "--pid", &pid, "--late-start", "0"]).output().unwrap();
     let plan = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     let lines = [
+        "mistake         --late-start: \"0\" is not allowed: must be a duration or a number of seconds, from \"1ms\" to \"24h\"; 1ms \
+         is used"
+            .to_owned(),
         format!("main container  base: process {}", task.pid()),
         "action          quit: drain the proxy, then end it".to_owned(),
         format!("filter          127.0.0.1:{}: not the filter's answer (503)", proxy.signal()),
