@@ -6,7 +6,7 @@ use log::info;
 
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
-use super::times;
+use super::{progress, times};
 use crate::options::{Form, Verb};
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
@@ -83,7 +83,12 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
 fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
     let start = context.world.now();
     let is_over = || context.is_asked_to_leave() || context.options.is_native() && context.has_sigterm();
+    let mut has_told = false;
     loop {
+        if !has_told && context.has_sigterm() {
+            has_told = true;
+            progress::report_waiting(context, sidecar);
+        }
         let waited = context.world.now().since(start);
         if waited >= time || is_over() {
             return false;

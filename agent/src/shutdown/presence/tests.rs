@@ -115,3 +115,17 @@ fn a_proxy_that_ended_in_order_is_not_restarted() {
     attempts.report(Some(Held::default()), Instant::default());
     assert!(!is_here_again("OnFailure", 1_000, &attempts));
 }
+
+#[test]
+fn an_agent_that_kubelet_kills_while_it_waits_for_a_proxy_has_written_a_verdict() {
+    let world = Script { sigterm: Some(1_000), ..starts_at(2_000) };
+    let file = std::env::temp_dir().join(format!("exeunt-waits-{}", std::process::id()));
+    let options = options(&format!("watch --placement regular --proxy classic --termination-log {}", file.display()));
+    let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
+    let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: None };
+    let here = is_here(&context, &mut Sidecar::new(&world, &options, None), &Attempts::default(), None);
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let _ = std::fs::remove_file(&file);
+    assert!(here, "SIGTERM is no limit for it");
+    assert!(written.contains("\"proxy\":\"draining\""), "{written}");
+}
