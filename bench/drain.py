@@ -2,9 +2,9 @@
 """Measures what exeunt costs and how fast it is, on a real Envoy, and prints each figure beside its limit.
 
 It compares the end of an idle proxy, pair by pair, with a bare POST /quitquitquit to Envoy's admin interface. Uploads of random
-sizes at random rates show how soon after the last byte the proxy is gone, and that no byte is lost. A reading of the socket table is
-measured beside thousands of idle connections. As root it also compares pods with and without the plugin, in network namespaces with
-Istio's capture rules.
+sizes at random rates show how soon after the last byte the proxy is gone, and that no byte is lost. A reading of the socket table
+is measured beside thousands of idle connections. As root it also compares pods with and without the plugin, in network namespaces
+with Istio's capture rules.
 """
 
 import argparse

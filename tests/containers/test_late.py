@@ -26,6 +26,7 @@ def test_a_main_container_with_a_slow_image_keeps_its_proxy(make_pod: MakePod, p
     agent = pod.agent()
     if pod.kubelet_tells:
         # It still waits for another container, which shows that it is a native sidecar.
+        pod.await_agent_log(messages.BY_ENVOY)
         until("the agent sleeps", lambda: is_asleep(agent.pid))
         before = agent.wakeups()
         assert not proxy.ending.comes(1.5)

@@ -208,6 +208,12 @@ impl<'w, W: World> Sidecar<'w, W> {
         matches!(self.state, State::Running(_) | State::Ztunnel)
     }
 
+    /// Whether its processes run, and it has never had a listener.
+    pub fn is_starting(&self) -> bool {
+        let is_new = self.scope == Scope::Pod && self.unseen.is_none() && !self.is_listening();
+        is_new && matches!(self.state, State::Running(_))
+    }
+
     /// How the proxy is known, as a clause of the verdict.
     pub fn known_by(&self) -> String {
         let running = |name| self.candidates(name).first().map(|pid| format!("by its process {name}, {pid}"));

@@ -67,9 +67,32 @@ pub(super) fn flush<W: World>(
         }
         context.world.sleep(sidecar.pause());
         let left = sidecar.look_behind();
-        if left != last {
+        if moves(last, left) {
             moved = context.world.now();
         }
         last = left;
+    }
+}
+
+/// Whether the receiver has taken bytes between two readings. A connection that vanishes takes its bytes with it: the end of the proxy resets
+/// those of the task.
+const fn moves(before: Held, now: Held) -> bool {
+    before.connections == now.connections && now.bytes < before.bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn held(connections: u32, bytes: u64) -> Held {
+        Held { connections, bytes, downstream: 0 }
+    }
+
+    #[test]
+    fn only_bytes_that_leave_a_connection_that_stays_have_moved() {
+        assert!(moves(held(2, 900), held(2, 800)));
+        assert!(!moves(held(2, 900), held(2, 900)));
+        assert!(!moves(held(3, 900), held(2, 700)), "the kernel has reset a connection of the task");
+        assert!(!moves(held(2, 900), held(3, 1_000)), "the proxy has only just ended");
     }
 }

@@ -6,7 +6,7 @@ use log::info;
 
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
-use super::times;
+use super::{progress, times};
 use crate::options::{Form, Verb};
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
@@ -21,11 +21,24 @@ pub(super) fn is_here<'w, W: World>(
     if last.is_none() {
         sidecar.find();
     }
-    match (last, sidecar.state()) {
+    let is_here = match (last, sidecar.state()) {
         (Some(Outcome::Gone), _) | (None, State::Gone) => restarts(context, sidecar, attempts),
         (Some(Outcome::Left | Outcome::Failed(_)), _) => false,
         (None, State::Running(_) | State::Ztunnel) => true,
         (None, State::NotYet) => starts(context, sidecar),
+    };
+    if is_here {
+        lets_it_start(context, sidecar);
+    }
+    is_here
+}
+
+/// Lets an Envoy that is just starting open its listeners: before that it takes no call, and pilot-agent, which takes one, would kill it.
+fn lets_it_start<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) {
+    let start = context.world.now();
+    while sidecar.is_starting() && context.world.now().since(start) < times::LISTEN && !context.has_sigterm() {
+        context.world.sleep(times::LOOK);
+        sidecar.find();
     }
 }
 
@@ -70,7 +83,12 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
 fn waits<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, time: Duration) -> bool {
     let start = context.world.now();
     let is_over = || context.is_asked_to_leave() || context.options.is_native() && context.has_sigterm();
+    let mut has_told = false;
     loop {
+        if !has_told && context.has_sigterm() {
+            has_told = true;
+            progress::report_waiting(context, sidecar);
+        }
         let waited = context.world.now().since(start);
         if waited >= time || is_over() {
             return false;

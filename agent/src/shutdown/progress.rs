@@ -40,6 +40,11 @@ pub fn report_running<W: World>(world: &W, options: &Options, sidecar: &mut Side
     so_far(&context, sidecar, &Attempts::default()).write_early(&task, options);
 }
 
+/// The same while there is no proxy, and one may still start: the end of the pod's grace period can come first.
+pub(super) fn report_waiting<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>) {
+    so_far(context, sidecar, &Attempts::default()).write_early(context.task, context.options);
+}
+
 /// The verdict if kubelet kills the agent now.
 fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts: &Attempts) -> Verdict {
     let held = sidecar.reading().unwrap_or_default();

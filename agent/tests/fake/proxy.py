@@ -1,7 +1,7 @@
 """A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
 
-Usage: proxy.py [filter=ok|foreign|drained|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
-An older filter takes no limits. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
+Usage: proxy.py [filter=ok|foreign|drained|stalled|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
+An older filter takes no limits. A stalled one gives up a second after its start, and its proxy closes its connections then. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
 answers but pilot-agent's. A drained filter names the limit that has ended its drain. Says on stdout where it listens, then what it was
 asked, then how many bytes its front listener was sent.
 """
@@ -15,6 +15,9 @@ import time
 
 ROLES = dict(argument.split("=") for argument in sys.argv[1:])
 LOCK = threading.Lock()
+SIGNALLED = threading.Event()
+GAVE_UP = threading.Event()
+CONNECTIONS = []
 RECEIVED = 0
 QUIET = 0
 
@@ -64,13 +67,25 @@ def answer(connection, status, headers, body):
     connection.close()
 
 
+def give_up():
+    """Tells that it quits, closes the connections, and ends a second and a half later."""
+    SIGNALLED.wait()
+    time.sleep(1)
+    GAVE_UP.set()
+    for connection in CONNECTIONS:
+        connection.close()
+    time.sleep(1.5)
+    leave()
+
+
 def filter_listener(connection, request, headers, body):
     """Quits on the second quiet report in a row, like the real one."""
     global QUIET
     if ROLES.get("filter") == "foreign":
         return answer(connection, 503, [], "no healthy upstream")
-    state = "drained" if ROLES.get("filter") == "drained" else "draining"
+    state = "drained" if ROLES.get("filter") == "drained" else "quitting" if GAVE_UP.is_set() else "draining"
     if request == "POST /v1/complete":
+        SIGNALLED.set()
         completion = json.loads(headers["x-exeunt-completion"])
         say("completion", headers.get("x-exeunt"), json.dumps(completion))
         limits = [name for name in ("drainTimeoutMs", "stallTimeoutMs") if name in completion]
@@ -119,6 +134,7 @@ def front(listener):
             connection, _ = listener.accept()
         except OSError:
             return
+        CONNECTIONS.append(connection)
         time.sleep(float(ROLES.get("front", 0)))
         while piece := connection.recv(65536):
             RECEIVED += len(piece)
@@ -143,5 +159,7 @@ for role, handler, wanted in [
         threading.Thread(target=serve, args=(listener, handler), daemon=True).start()
     else:
         threading.Thread(target=front, args=(listener,), daemon=True).start()
+if ROLES.get("filter") == "stalled":
+    threading.Thread(target=give_up, daemon=True).start()
 say(PORTS["signal"], PORTS["admin"], PORTS["status"], PORTS["front"])
 threading.Event().wait()

@@ -106,3 +106,15 @@ fn a_sigterm_that_the_pod_outlives_changes_nothing() {
         assert!(proxy.story().contains("received "), "{filter}");
     }
 }
+
+#[test]
+fn what_vanishes_while_envoy_ends_is_not_delivered() {
+    let proxy = Proxy::start(&["filter=stalled", "front=60", "limit=stall-timeout"]);
+    let task = sender(&proxy);
+    let agent = Agent::watch(&proxy, &task);
+    sleep(WRITING);
+    task.end();
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", &format!("\"route\":\"filter 127.0.0.1:{}\"", proxy.signal())]);
+    verdict.has(&["\"bytes\":1000000", "\"limit\":\"stall-timeout\""]);
+}

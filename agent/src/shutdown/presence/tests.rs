@@ -37,6 +37,19 @@ fn a_proxy_that_runs_is_here_at_once() {
 }
 
 #[test]
+fn an_envoy_that_is_starting_gets_time_to_listen() {
+    let starts = |listens: u64| Script { processes: vec![(20, "pilot-agent", 0..u64::MAX)], ..starts_at(listens) };
+    for patience in [Patience::Endless, Patience::Once] {
+        assert_eq!(is_here_in(&starts(800), patience), (true, 800));
+    }
+    assert_eq!(
+        is_here_in(&starts(u64::MAX), Patience::Endless),
+        (true, 10_000),
+        "an Envoy that never listens is ended by pilot-agent"
+    );
+}
+
+#[test]
 fn watch_waits_for_a_proxy_that_has_not_started() {
     is_found_soon(is_here_in(&starts_at(2_000), Patience::Endless));
     let (here, at) = is_here_in(&starts_at(u64::MAX), Patience::Endless);
@@ -101,4 +114,18 @@ fn a_proxy_that_ended_in_order_is_not_restarted() {
     assert!(is_here_again("OnFailure", 1_000, &attempts), "with undelivered data it ended by itself");
     attempts.report(Some(Held::default()), Instant::default());
     assert!(!is_here_again("OnFailure", 1_000, &attempts));
+}
+
+#[test]
+fn an_agent_that_kubelet_kills_while_it_waits_for_a_proxy_has_written_a_verdict() {
+    let world = Script { sigterm: Some(1_000), ..starts_at(2_000) };
+    let file = std::env::temp_dir().join(format!("exeunt-waits-{}", std::process::id()));
+    let options = options(&format!("watch --placement regular --proxy classic --termination-log {}", file.display()));
+    let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
+    let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: None };
+    let here = is_here(&context, &mut Sidecar::new(&world, &options, None), &Attempts::default(), None);
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let _ = std::fs::remove_file(&file);
+    assert!(here, "SIGTERM is no limit for it");
+    assert!(written.contains("\"proxy\":\"draining\""), "{written}");
 }

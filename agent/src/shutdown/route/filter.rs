@@ -44,6 +44,9 @@ struct Session<'c, W: World> {
     eager_pause: Duration,
     /// When the session fails.
     give_up: Instant,
+    /// Whether the filter has told Envoy to quit. While Envoy ends, its connections vanish from the table. That is no delivery, and no
+    /// movement either, so it is not reported.
+    quits: bool,
     /// Whether the filter is too old to take limits.
     takes_no_limits: bool,
     /// Since when an Envoy that the filter has told to quit does not respond.
@@ -65,8 +68,8 @@ pub(in crate::shutdown) fn signal<W: World>(
             attempts.remove_silent(at);
             sidecar.confirm();
             sidecar.hold_process();
-            session.accepted(sidecar, attempts, held);
             session.follow(attempts, &status);
+            session.accepted(sidecar, attempts, held);
             session.check_later(sidecar);
             session.run(sidecar, attempts)
         }
@@ -106,6 +109,7 @@ impl<'c, W: World> Session<'c, W> {
             eager_pause: times::EAGER_CHECK,
             // Until the filter says how much time it takes.
             give_up: (deadline + times::FILTER_QUIT).max(now + 2 * times::FILTER_QUIT),
+            quits: false,
             takes_no_limits: false,
             dying_since: None,
         }
@@ -138,7 +142,8 @@ impl<'c, W: World> Session<'c, W> {
         if now >= self.give_up {
             return Some(Outcome::Failed(Failure::StillRuns(Progress::Accepted)));
         }
-        let reports = now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
+        let reports =
+            !self.quits && now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let response = if reports {
             attempts.sends(held, now);
             self.report(sidecar, held)
@@ -150,10 +155,10 @@ impl<'c, W: World> Session<'c, W> {
         let before = attempts.last_reported();
         match response {
             Ok(status) => {
+                self.follow(attempts, &status);
                 if reports {
                     self.accepted(sidecar, attempts, held);
                 }
-                self.follow(attempts, &status);
                 if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
                     self.begin_again(now);
                     return None;
@@ -195,6 +200,7 @@ impl<'c, W: World> Session<'c, W> {
     /// Takes over the limits of the filter. The agent waits as long as the filter does, and then as long as it may need to end Envoy.
     fn follow(&mut self, attempts: &mut Attempts, status: &Status) {
         let now = self.context.world.now();
+        self.quits = State::named(&status.state) == Some(State::Quitting);
         let Some(budget) = Budget::promised(self.context, status) else { return };
         attempts.promised = Some(budget);
         self.give_up = match (State::named(&status.state), budget.left(now)) {
@@ -211,7 +217,7 @@ impl<'c, W: World> Session<'c, W> {
     /// Whether an Envoy that does not respond is about to end: by what the filter knows, it has told Envoy to quit. Envoy closes its
     /// listeners first, and can need seconds for the rest on a busy node. Another route would only take the credit for it.
     fn is_dying(&mut self, sidecar: &Sidecar<'_, W>, attempts: &Attempts, now: Instant) -> bool {
-        let has_decided = attempts.is_delivered(now) || Limit::has_passed(self.context, attempts).is_some();
+        let has_decided = self.quits || attempts.is_delivered(now) || Limit::has_passed(self.context, attempts).is_some();
         if self.context.action(sidecar) != Action::Quit || !(has_decided || self.dying_since.is_some()) {
             return false;
         }
@@ -251,6 +257,9 @@ impl<'c, W: World> Session<'c, W> {
             self.reporter.reported(held, sidecar.read_at());
         }
         self.lost = false;
+        if self.quits && attempts.last_reported().is_none_or(|reported| !reported.is_idle()) {
+            return;
+        }
         attempts.report(held, self.context.world.now());
         progress::report(self.context, sidecar, attempts);
     }
