@@ -164,7 +164,8 @@ fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
 /// Waits until the pod has outlived SIGTERM, or is being deleted: then kubelet ends the proxy. A native sidecar can leave at once, because kubelet
 /// starts it again if the pod goes on.
 fn outlives_sigterm<W: World>(world: &W, options: &Options) -> bool {
-    if options.is_native() {
+    // With the process of the proxy given, this is no pod: whoever sends SIGTERM wants the agent to leave.
+    if options.is_native() || options.proxy_pid.is_some() {
         return false;
     }
     let had_proxy = Sidecar::new(world, options, None).is_here();
