@@ -5,11 +5,11 @@
 //! virtual time passes while it waits.
 
 mod agent_run;
+mod files;
 mod flow;
 mod machine;
 mod plan;
 mod pod_end;
-mod verdict_file;
 mod world;
 
 pub use plan::Plan;
