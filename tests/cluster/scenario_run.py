@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import observed, pods
+from . import messages, observed, pods
 from .checks import Checks
 from .errors import Interrupted, Refused, RunError, Skip
 from .observed import last_json
@@ -160,6 +160,16 @@ class ScenarioRun(Checks):
             if facts.verdict is not None:
                 self.problems += [f"the verdict breaks its schema: {problem}" for problem in problems(facts.verdict)]
         facts.seconds_after = observed.seconds_after(pod, self.main_containers)
+
+    def check_keeps_waiting(self) -> None:
+        """The agent has no evidence that the task has run: it says so, and leaves the proxy alone."""
+        no_sign = messages.no_sign_of(MAIN)
+        self.wait_until("the agent to log that it keeps waiting", lambda: no_sign in self.log(AGENT))
+        self.observe()
+        line = next(line for line in self.log(AGENT).splitlines() if no_sign in line)
+        self.check(messages.KEEPS_WAITING in line, f"the agent does not wait; its log says: {line}")
+        self.check(self.facts.phase == "Running", f"the pod is {self.facts.phase}: the agent has ended a proxy without evidence")
+        self.note(f"the agent says: {line.strip()}")
 
     def observe_verdict_in_log(self) -> None:
         """Records the verdict from the main container's stderr, where `exec` and `complete` write it."""

@@ -18,6 +18,7 @@ def each(run: ScenarioRun, shapes: Iterable[tuple[str, Shape]], steps: Callable[
         run.need(shape)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         parts = list(pool.map(lambda one: _part(run, *one, steps), named))
+    run.facts.phase = f"{len(parts)} pods"
     for (key, _), part in zip(named, parts, strict=True):
         run.problems += [f"{key}: {problem}" for problem in part.problems]
         run.evidence |= {f"{key}, {name}": text for name, text in part.evidence.items()}

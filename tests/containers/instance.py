@@ -16,10 +16,10 @@ from harness.wait import until
 class Instance:
     """A real container. `ending` observes the end of its first process."""
 
-    def __init__(self, podman: Podman, pod: str, container: Container, messages: Path, hosts: Path, log: Path) -> None:
+    def __init__(self, podman: Podman, pod: str, container: Container, messages: Path, hosts: Path, shm: Path, log: Path) -> None:
         """Starts the container in the pod with the id `pod`.
 
-        `messages` is kubelet's folder of the pod's containers, and `hosts` the pod's /etc/hosts.
+        `messages` is kubelet's folder of the pod's containers, `hosts` the pod's /etc/hosts, and `shm` its /dev/shm.
         """
         self.container = container
         self.log = log
@@ -35,6 +35,8 @@ class Instance:
         if container.seccomp is not None:
             words += ["--security-opt", f"seccomp={container.seccomp}"]
         words += ["--volume", f"{self.message}:/dev/termination-log", "--volume", f"{hosts}:/etc/hosts"]
+        # One for the whole pod, writable in spite of --read-only.
+        words += ["--volume", f"{shm}:/dev/shm"]
         for mount in container.mounts:
             words += ["--volume", f"{mount.source}:{mount.target}:{'rw' if mount.writable else 'ro'}"]
         for name, value in container.environment.items():

@@ -42,6 +42,9 @@ class Sandbox(Closing):
         self._podman = podman
         self._messages = folder / "pods" / "5b1c0f9e-0000-4000-8000-000000000000" / "containers"
         self._hosts = folder / "etc-hosts"
+        self._shm = folder / "shm"
+        self._shm.mkdir()
+        self._shm.chmod(0o1777)
         self._instances: list[Instance] = []
         with contextlib.ExitStack() as stack:
             name = f"exeunt-{secrets.token_hex(3)}"
@@ -73,7 +76,7 @@ class Sandbox(Closing):
         """Starts a container."""
         attempt = sum(container.name == known.container.name for known in self._instances) + 1
         log = self.folder / f"{container.name}-{attempt}.log"
-        instance = Instance(self._podman, self._pod, container, self._messages, self._hosts, log)
+        instance = Instance(self._podman, self._pod, container, self._messages, self._hosts, self._shm, log)
         self._instances.append(instance)
         return instance
 

@@ -16,7 +16,7 @@ from harness import messages
 
 each_form = pytest.mark.parametrize("form", ["classic", "native"])
 # Longer than the harness needs to start the next container.
-BRIEFLY = ["--late-start", "3s"]
+BRIEFLY = ["--late-start", "6s"]
 
 
 @cell(event="stripped", mode="watch", placement="native", policy="Never")
@@ -26,7 +26,7 @@ def test_an_agent_without_restart_policy_ends_and_the_task_runs(make_pod: MakePo
     pod.upstream()
     # Without the agent nobody else ends a classic proxy.
     pod.start(*(images.idle_then_post(15020, "/quitquitquit") if form == "classic" else images.task("idle")))
-    assert pod.agent().exit_code(15) == 0
+    assert pod.agent().exit_code(20) == 0
     verdict = pod.verdict(run=1)
     assert verdict["proxy"] == "untouched"
     (refused,) = verdict["refused"]
@@ -46,9 +46,9 @@ def test_a_native_agent_whose_task_is_pulled_for_long_ends_only_once(make_pod: M
     pod = make_pod(form=form, options=BRIEFLY, pulled=dict.fromkeys(late, there))
     pod.upstream()
     pod.start(*images.task("idle"))
-    assert pod.agent().exit_code(15) == 0
+    assert pod.agent().exit_code(20) == 0
     second = pod.agent(run=2)
-    assert not second.ending.comes(8.0), "the mark tells it that it is a native sidecar"
+    assert not second.ending.comes(9.0), "the mark tells it that it is a native sidecar"
     there.set()
     base = running_task(pod)
     base.send_line("go")
@@ -65,7 +65,7 @@ def test_a_native_agent_that_was_killed_knows_at_once_what_it_is(make_pod: MakeP
     base = pod.ready()
     pod.agent().send(signal.SIGKILL)
     second = pod.agent(run=2)
-    assert not second.ending.comes(6.0), "it does not wait for another container"
+    assert not second.ending.comes(9.0), "it does not wait for another container"
     base.send_line("go")
     check_pod_and_task_succeeded(pod, base)
     assert len(pod.kubelet.runs("exeunt")) == 2

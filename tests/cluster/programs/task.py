@@ -3,7 +3,7 @@
 usage: task.py upload|fail|wait|probe|kill|kill-all|freeze|thaw|meter|helper|sidecar
        [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
        [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
-       [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once] [--stay]
+       [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once] [--ready] [--stay]
 """
 
 import argparse
@@ -268,6 +268,7 @@ def main() -> int:
     parser.add_argument("--for", type=float, default=0, dest="seconds")
     parser.add_argument("--before", type=float, default=0)
     parser.add_argument("--at-once", action="store_true")
+    parser.add_argument("--ready", action="store_true")
     parser.add_argument("--stay", action="store_true")
     options = parser.parse_args()
     fails = bool(options.failures) and failed_before(options.failures)
@@ -281,7 +282,7 @@ def main() -> int:
     if options.at_once and not is_ready():
         say(ready=False)
         return _NOT_READY
-    if options.what in ("upload", "wait", "probe", "kill-all", "helper"):
+    if options.ready or options.what in ("upload", "wait", "probe", "kill-all", "helper"):
         wait_ready()
     # Before the upload, for what another container does meanwhile.
     time.sleep(options.before)

@@ -14,6 +14,8 @@ _STALL_S = 45
 _STALL_LIMIT_S = 5
 _DRAIN_LIMIT_S = 10
 _LATER_S = 4
+# What kubelet may need besides, until it says that the last container has ended.
+_KUBELET_S = 6
 # Longer than the default stall timeout of 15 s, shorter than that of the plugin "patient".
 _PAUSE_S = 25
 # At this rate SMALL takes 20 s: longer than the drain timeout of the plugin "hasty".
@@ -51,7 +53,7 @@ def _cut(run: ScenarioRun, limit: str, seconds: int) -> None:
     drained = (run.facts.verdict_field("drainMs") or 0) / 1000
     run.check(drained >= seconds, f"the drain has ended after {drained} s, before its limit of {seconds} s")
     run.check_within(drained, seconds + _LATER_S, "the drain")
-    run.check_within(run.facts.seconds_after, seconds + _LATER_S, "the end of the pod after its task")
+    run.check_within(run.facts.seconds_after, seconds + _LATER_S + _KUBELET_S, "the end of the pod after its task")
     run.note(f"drained {drained} s, and {run.facts.verdict_field('lingerMs')} ms more until the kernel had sent the rest")
 
 

@@ -2,18 +2,20 @@
 
 from functools import partial
 
-from .. import messages
+from .. import messages, observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
-from ..shape import PROXY, Agent, Shape, Task
+from ..shape import MAIN, PROXY, Agent, Shape, Task
 from .common import AGENT, PLACEMENTS, SIZE, upload, upload_task
 
 _PROXY_UID = 1337
-_KILLER = Task(("kill", "--delay", "2"), name="killer", uid=_PROXY_UID, main=False)
+# The task needs some time to see that the proxy is ready, also on a busy node.
+_KILLER = Task(("kill", "--ready", "--delay", "4"), name="killer", uid=_PROXY_UID, main=False)
 _KILLER_AFTERWARDS = Task(("kill", "--after-end", "--delay", "1"), name="killer", uid=_PROXY_UID, main=False)
-# How long a task works on without its proxy.
-_WORK_S = 10
+# How long a task works, and for how long of it at least its proxy has ended.
+_WORK_S = 12
+_WITHOUT_S = 5
 # Much less than the five minutes in which a proxy may still appear.
 _HANGS_S = 60.0
 _GONE = ("gone", "none")
@@ -61,7 +63,11 @@ def _cannot_start(agent: Agent, run: ScenarioRun) -> None:
 def _died(agent: Agent, run: ScenarioRun) -> None:
     task = Task(("wait", "--work", str(_WORK_S)))
     run.start(Shape(agent=agent, tasks=(task, _KILLER)))
+    pod = run.wait_ended()
     _check_without_proxy(run, _GONE)
+    ends = [observed.finished_at(pod, name) for name in (PROXY, MAIN)]
+    without = (ends[1] - ends[0]).total_seconds() if ends[0] and ends[1] else 0
+    run.check(without >= _WITHOUT_S, f"the proxy has ended {without} s before the task, so this scenario has tested nothing")
     drained = run.facts.verdict_field("drainMs")
     run.check(drained is None, f"the proxy had ended before the task, but the verdict says that it drained {drained} ms")
     run.note(f"the verdict says: {run.facts.verdict_field('decided')}; {run.facts.verdict_field('ended')}")
@@ -96,7 +102,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"proxy-died-{agent}",
-            f"after a classic proxy that was killed {_WORK_S} s before its task the verdict of {AGENT_NAME} says so, "
+            f"after a classic proxy that was killed at least {_WITHOUT_S} s before its task the verdict of {AGENT_NAME} says so, "
             f"with {AGENT[agent]}",
             partial(_died, agent),
         )

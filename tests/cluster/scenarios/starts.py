@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from .. import messages, observed
+from .. import observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
@@ -15,6 +15,7 @@ NO_IMAGE = "exeunt.invalid/nothing:1"
 _LATE_START = ("--late-start", "5s")
 # How long an image is missing: much longer than --late-start.
 MISSING_S = 20
+_LATE_AGENTS: tuple[tuple[str, Istio], ...] = (("late-agent", "classic"), ("late-agent-hold", "hold"))
 _SHORT: tuple[tuple[Istio, Agent], ...] = (
     ("classic", "native"),
     ("classic", "regular"),
@@ -54,31 +55,13 @@ def _start_agent_after_task(shape: Shape, run: ScenarioRun) -> None:
     run.patch_image(AGENT_NAME, run.site.where.agent_image)
 
 
-def _late_agent_shape(istio: Istio) -> Shape:
+def _late_agent(istio: Istio, run: ScenarioRun) -> None:
     tasks = upload_task(size=SMALL, rate=0)
-    return Shape(istio=istio, agent="regular", tasks=tasks, agent_image=NO_IMAGE, agent_words=_LATE_START)
-
-
-def _late_agent(run: ScenarioRun) -> None:
-    _start_agent_after_task(_late_agent_shape("classic"), run)
-    run.wait_ended()
+    shape = Shape(istio=istio, agent="regular", tasks=tasks, agent_image=NO_IMAGE, agent_words=_LATE_START)
+    _start_agent_after_task(shape, run)
     run.wait_received()
-    run.check_end()
+    run.check_keeps_waiting()
     run.check_delivered(SMALL)
-    run.note(f"ended by: {run.facts.verdict_field('ended')}")
-
-
-def _late_agent_on_hold(run: ScenarioRun) -> None:
-    _start_agent_after_task(_late_agent_shape("hold"), run)
-    no_sign = messages.no_sign_of(MAIN)
-    run.wait_until("the agent to log that it keeps waiting", lambda: no_sign in run.log(AGENT_NAME))
-    run.wait_received()
-    run.observe()
-    line = next(line for line in run.log(AGENT_NAME).splitlines() if no_sign in line)
-    run.check(messages.KEEPS_WAITING in line, f"the agent does not wait; its log says: {line}")
-    run.check(run.facts.phase == "Running", f"the pod is {run.facts.phase}: the agent has ended a proxy without evidence")
-    run.check_delivered(SMALL)
-    run.note(f"the agent says: {line.strip()}")
 
 
 SCENARIOS = (
@@ -98,11 +81,13 @@ SCENARIOS = (
         )
         for istio in FORMS
     ),
-    Scenario("late-agent", "an agent that starts after the task's end ends the proxy if there is evidence", _late_agent),
-    Scenario(
-        "late-agent-hold",
-        "an agent that starts after the task's end, beside a proxy listed first, has no evidence: it keeps waiting and says so",
-        _late_agent_on_hold,
+    *(
+        Scenario(
+            name,
+            f"an agent that starts after the task's end, beside {FORM[istio]}, has no evidence: it keeps waiting and says so",
+            partial(_late_agent, istio),
+        )
+        for name, istio in _LATE_AGENTS
     ),
     *(
         Scenario(

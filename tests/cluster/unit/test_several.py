@@ -26,6 +26,7 @@ def test_every_pod_takes_the_steps_under_a_name_of_its_own(run: ScenarioRun) -> 
     parts = each(run, [("a", Shape(istio="native")), ("b", Shape())], lambda part, shape: taken.append((part.name, shape.istio)))
     assert sorted(taken) == [("many-a", "native"), ("many-b", "classic")]
     assert [part.name for part in parts] == ["many-a", "many-b"]
+    assert run.facts.phase == "2 pods"
     assert run.problems == []
 
 
