@@ -1,15 +1,15 @@
 //! Pods in virtual time: what happens from the start of a task to the end of its pod, thousands of times in seconds.
 //!
-//! All decisions are made by the real code: the agent's shutdown sequence with its `Sidecar`, the drain machine, the wire and the rule of
-//! delivery. Only the machine is simulated: the clock, the network, the processes, the kernel's table of sockets, kubelet. The agent blocks, so
-//! virtual time passes while it waits.
+//! All decisions are made by the real code: the agent's own `watch`, from its wait for the task to its verdict, the drain machine, the wire
+//! and the rule of delivery. Only the machine is simulated: the clock, the network, the processes, the kernel's table of sockets, kubelet.
+//! The agent blocks, so virtual time passes while it waits.
 
 mod agent_run;
+mod files;
 mod flow;
 mod machine;
 mod plan;
 mod pod_end;
-mod verdict_file;
 mod world;
 
 pub use plan::Plan;

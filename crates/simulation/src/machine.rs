@@ -6,8 +6,7 @@ use std::io;
 
 use agent::os::World;
 use agent::os::http::{Head, Problem, Request};
-use agent::os::linux::own_pid;
-use agent::os::world::{Connection, Identity, NotTerminated, Process, Source};
+use agent::os::world::{Connection, Creations, Identity, NotTerminated, Process, Source};
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
@@ -16,12 +15,15 @@ use pod::sockets::Socket;
 use pod::stat::Stat;
 
 use crate::flow::PROXY_UID;
-use crate::world::{self, Service, Until};
+use crate::world::{self, Reach, Service, Until};
 
 /// What a reading of the socket table takes.
 const READING: Duration = Duration::from_micros(200);
 /// What a connect takes.
 const CONNECT: Duration = Duration::from_micros(50);
+/// The user of the task.
+const TASK_UID: u32 = 1000;
+
 /// The machine of this thread's world.
 #[derive(Debug)]
 pub(crate) struct Machine;
@@ -54,7 +56,14 @@ impl World for Machine {
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Line> {
         world::pass(CONNECT.min(timeout));
-        if world::with(|world| world.accepts(to)) { Ok(Line) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
+        match world::with(|world| world.reach(to)) {
+            Reach::Accepted => Ok(Line),
+            Reach::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
+            Reach::Nobody => {
+                world::pass(timeout.saturating_sub(CONNECT));
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
     }
 
     fn sockets(&self, sockets: &mut Vec<Socket>) -> io::Result<()> {
@@ -68,7 +77,12 @@ impl World for Machine {
     }
 
     fn identity(&self, pid: i32) -> Identity {
-        Identity { uid: world::with(|world| world.runs(pid)).then_some(PROXY_UID), network: None }
+        let uid = world::with(|world| match (world.is_proxys(pid), world.runs(pid)) {
+            (true, _) => Some(PROXY_UID),
+            (false, true) => Some(TASK_UID),
+            (false, false) => None,
+        });
+        Identity { uid, network: None }
     }
 
     fn socket_inodes(&self, _: i32, _: &mut Vec<u64>) -> bool {
@@ -77,27 +91,51 @@ impl World for Machine {
     }
 
     fn open(&self, pid: i32) -> Option<Handle> {
-        self.processes().iter().any(|process| process.pid == pid).then_some(Handle(pid))
+        let exists = self.processes().iter().any(|process| process.pid == pid);
+        exists.then(|| {
+            world::with(|world| world.on_open(pid));
+            Handle(pid)
+        })
     }
 
     fn own_pid(&self) -> i32 {
-        own_pid()
+        world::with(|world| world.own_pid())
     }
 
-    fn instance_of(&self, _: &str, _: Option<&str>) -> Option<Instance> {
-        None
+    fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
+        world::with(|world| world.instance_of(name, ended))
     }
 
-    fn container(&self, _: i32) -> Option<Container> {
-        None
+    fn container(&self, pid: i32) -> Option<Container> {
+        world::with(|world| world.container(pid))
+    }
+
+    fn creations(&self) -> Option<Creations> {
+        world::with(|world| world.creations())
+    }
+
+    fn last_id(&self) -> Option<i32> {
+        world::with(|world| world.last_id())
+    }
+
+    fn unused_ids(&self, after: i32) -> Option<u32> {
+        world::with(|world| world.unused_ids(after))
+    }
+
+    fn wait_start(&self, processes: &[&Handle], timeout: Option<Duration>) {
+        wait(processes, timeout, self.creations());
     }
 
     fn wait_any(&self, processes: &[&Handle], timeout: Option<Duration>) {
-        match processes {
-            [process, ..] => world::pass_until(timeout.unwrap_or(Duration::MAX), Until::ProcessEnds(process.0)),
-            [] => world::pass_until(timeout.unwrap_or(Duration::MAX), Until::Sigterm),
-        }
+        wait(processes, timeout, None);
     }
+}
+
+/// Sleeps until one of `processes` has ended, SIGTERM comes for the first time, or there are other creations than these.
+fn wait(processes: &[&Handle], timeout: Option<Duration>, creations: Option<Creations>) {
+    let processes: &[i32] = &processes.iter().map(|process| process.0).collect::<Vec<_>>();
+    let sigterm = world::with(|world| world.terminated_at()).is_none();
+    world::pass_until(timeout.unwrap_or(Duration::MAX), Until::SomethingHappens { processes, sigterm, creations });
 }
 
 // === impl Line ===
@@ -134,7 +172,7 @@ impl Process for Handle {
     }
 
     fn wait(&self, timeout: Duration) -> bool {
-        world::pass_until(timeout, Until::ProcessEnds(self.0));
+        world::pass_until(timeout, Until::ProcessEnds(&[self.0]));
         !world::with(|world| world.runs(self.0))
     }
 
@@ -143,11 +181,11 @@ impl Process for Handle {
     }
 
     fn tells(&mut self) -> bool {
-        true
+        world::with(|world| world.tells())
     }
 
     fn exit(&self, _: Duration) -> Exit {
-        Exit::Unknown
+        world::with(|world| world.exit_of(self.0))
     }
 
     fn terminate(&self) -> Result<(), NotTerminated> {

@@ -1,15 +1,21 @@
 //! The plan of a simulated pod: its connections and its faults.
 
 use core::net::IpAddr;
+use core::time::Duration;
 
+use agent::shutdown::MARGIN;
 use agent::task::Source;
 use drain::config::SIGNAL_ADDRESSES;
+use drain::limits::Limits;
 
 pub(crate) mod dice;
 pub(crate) mod kubelet;
+mod order;
 
 pub(crate) use self::dice::Dice;
-pub(crate) use self::kubelet::{KubeletPlan, Run};
+use crate::world::Runtime;
+
+pub(crate) use self::kubelet::{KubeletPlan, Main, RULED, Rule};
 
 /// The seed decides everything in it.
 #[derive(Clone, Debug)]
@@ -47,13 +53,30 @@ pub struct Plan {
     /// When the filter gets a new configuration, and when its virtual machine crashes.
     pub(crate) reloads: Option<u64>,
     pub(crate) vm_crashes: Option<u64>,
+    /// Whether Istio captures only the connections to some addresses of the cluster (`includeOutboundIPRanges`).
+    pub(crate) limited_capture: bool,
+    /// The drain timeout and the stall timeout that the agent is told, and those of the filter's configuration, in milliseconds.
+    pub(crate) agent_limits: Timeouts,
+    pub(crate) filter_limits: Timeouts,
+    /// From when to when the agent is not scheduled, in milliseconds.
+    pub(crate) freezes: Vec<(u64, u64)>,
+    /// The agent has little of a processor: of each span of this length, in milliseconds, it is not scheduled for this time.
+    pub(crate) throttle: Option<(u64, u64)>,
     /// When the agent is killed, and after how long kubelet restarts it.
     pub(crate) kills: Vec<(u64, u64)>,
 }
 
+/// The drain timeout and the stall timeout, in milliseconds, if they are given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timeouts {
+    pub(crate) drain: Option<u64>,
+    pub(crate) stall: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowPlan {
-    /// The run of the task that sends the bytes, and how long before the end of that run.
+    /// The main container and its run that sends the bytes, and how long before the end of that run.
+    pub(crate) main: usize,
     pub(crate) run: usize,
     pub(crate) before_end: u64,
     pub(crate) bytes: u64,
@@ -72,6 +95,9 @@ pub(crate) struct Receiver {
     pub(crate) keeps_open: bool,
 }
 
+/// A run that lasts this long is seen by an agent that is scheduled.
+const SEEN: Duration = Duration::from_millis(50);
+
 // === impl Plan ===
 
 impl Plan {
@@ -80,14 +106,14 @@ impl Plan {
     pub fn of(source: Source, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let native = dice.one_in(4) || source == Source::Kubelet;
-        let kubelet = KubeletPlan::roll(source, &mut dice);
-        let runs = &kubelet.runs;
+        let kubelet = KubeletPlan::roll(source, native, &mut dice);
+        let mains = &kubelet.mains;
         let end = kubelet.last_end();
-        let flows = (0..dice.below(5)).map(|_| FlowPlan::roll(runs, &mut dice)).collect();
+        let flows = (0..dice.below(5)).map(|_| FlowPlan::roll(mains, &mut dice)).collect();
         // In one pod in four the faults are counted from the start of the task, in the others from its end.
         let from = if dice.one_in(4) { 0 } else { end };
         let span = |(first, last): (u64, u64)| (from + first, from + last);
-        Self {
+        let mut plan = Self {
             source,
             seed,
             flows,
@@ -106,9 +132,93 @@ impl Plan {
             crashes: dice.one_in(10).then(|| from + dice.below(5_000)),
             reloads: dice.one_in(4).then(|| from + dice.below(2_000)),
             vm_crashes: dice.one_in(5).then(|| from + dice.below(2_000)),
+            limited_capture: dice.one_in(5),
+            agent_limits: Timeouts::roll(&mut dice),
+            filter_limits: Timeouts::roll(&mut dice),
+            freezes: (0..dice.below(6).saturating_sub(3))
+                .map(|_| dice.below(end + 5_000))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|at| (at, at + dice.one_of([30, 300, 1_500])))
+                .collect(),
+            throttle: dice.one_in(6).then(|| dice.one_of([(100, 60), (100, 98), (1_000, 950)])),
             kills: (0..dice.below(8).saturating_sub(5)).map(|_| (from + dice.below(3_000), 200 + dice.below(2_000))).collect(),
             kubelet,
+        };
+        plan.leave_out_what_is_open();
+        plan
+    }
+
+    /// Leaves out what the agent does not master yet where it sees the end of the task by the processes. Each line that goes is a test that
+    /// comes.
+    fn leave_out_what_is_open(&mut self) {
+        if self.source == Source::Kubelet {
+            return;
         }
+        if self.kubelet.shortest_run() < SEEN + self.lateness() {
+            // A run that a sleeping agent does not see, beside another creation.
+            (self.throttle, self.freezes) = (None, Vec::new());
+        }
+        if self.kubelet.shortest_run() < SEEN {
+            // Two creations in one look, one of them by crun of a container that lives on.
+            self.kubelet.runtime = Runtime::Runc;
+            // The creation of a proxy that is started again looks like that of another container.
+            self.crashes = None;
+            // Two containers that are not named end unseen.
+            self.kubelet.tells_names = true;
+        }
+        if self.kubelet.state_dir && !self.kubelet.ends_for_certain() {
+            // What was recorded between two instances does not tell a restarted agent that there was no other.
+            self.kills.clear();
+        }
+        if self.kubelet.restarts() {
+            // An agent that comes late takes the second instance for the first one, and waits too short for the third.
+            self.kubelet.agent_begins = self.kubelet.agent_begins.min(self.kubelet.first_begin().saturating_sub(1));
+        }
+        if !self.kills.is_empty() {
+            // An agent that was killed and started again, and then finds no proxy in a deletion, has no verdict.
+            self.kubelet.deleted = None;
+        }
+        let sees_all = !self.kubelet.agent_native && self.kubelet.shortest_run() >= SEEN && !self.kubelet.agent_is_late();
+        // SIGTERM that is not kubelet's before a main container was seen: the agent drains, leaves, and kubelet does not start it again.
+        self.kubelet.stray = self.kubelet.stray.filter(|at| sees_all && *at > self.kubelet.last_start() + 500);
+    }
+
+    /// The limits of the filter.
+    pub(crate) fn filter_limits(&self) -> Limits {
+        self.filter_limits.or(Limits::default())
+    }
+
+    /// The shortest limits that can rule: what the agent was told, or else those of the filter, or else the defaults, as the agent
+    /// cannot always reach the filter.
+    pub(crate) fn least_limits(&self) -> Limits {
+        let defaults = Limits::default();
+        let filter = if self.filter.is_some() { self.filter_limits() } else { defaults };
+        self.agent_limits.or(Limits {
+            drain_timeout: filter.drain_timeout.min(defaults.drain_timeout),
+            stall_timeout: filter.stall_timeout.min(defaults.stall_timeout),
+            ..defaults
+        })
+    }
+
+    /// For how long the agent can be late because it is not scheduled.
+    pub(crate) fn lateness(&self) -> Duration {
+        let freezes = self.freezes.iter().map(|(from, to)| to - from).sum::<u64>();
+        // While it waits for a tenth of what it needs, the rest of its work waits, too.
+        let throttled = self.throttle.map_or(0, |(_, asleep)| 3 * asleep);
+        Duration::from_millis(freezes + throttled)
+    }
+
+    /// Whether the agent can be asleep for as long as the time that it keeps for its verdict.
+    pub(crate) fn can_miss_margin(&self) -> bool {
+        self.lateness() >= MARGIN
+    }
+
+    /// Until when the agent is not scheduled, if that is so at `now`. All in milliseconds.
+    pub(crate) fn frozen_until(&self, now: u64) -> Option<u64> {
+        let frozen = self.freezes.iter().find(|(from, to)| (*from..*to).contains(&now)).map(|(_, to)| *to);
+        let throttled = self.throttle.and_then(|(span, asleep)| (now % span < asleep).then_some(now - now % span + asleep));
+        frozen.max(throttled)
     }
 
     /// Whether nothing goes wrong in it: no fault, no stalled or open receiver, no deletion.
@@ -120,10 +230,32 @@ impl Plan {
     }
 }
 
+// === impl Timeouts ===
+
+impl Timeouts {
+    fn roll(dice: &mut Dice) -> Self {
+        Self {
+            drain: dice.one_in(4).then(|| 2_000 + dice.below(120_000)),
+            stall: dice.one_in(4).then(|| 1_000 + dice.below(30_000)),
+        }
+    }
+
+    /// These, where they are given, or else `limits`.
+    fn or(self, limits: Limits) -> Limits {
+        Limits {
+            drain_timeout: self.drain.map_or(limits.drain_timeout, Duration::from_millis),
+            stall_timeout: self.stall.map_or(limits.stall_timeout, Duration::from_millis),
+            ..limits
+        }
+    }
+}
+
 // === impl FlowPlan ===
 
 impl FlowPlan {
-    fn roll(runs: &[Run], dice: &mut Dice) -> Self {
+    fn roll(mains: &[Main], dice: &mut Dice) -> Self {
+        let main = dice.index_below(mains.len());
+        let runs = mains.get(main).map_or(&[][..], |main| &main.runs);
         let last = runs.len().saturating_sub(1);
         let run = if dice.one_in(3) { dice.index_below(runs.len()) } else { last };
         let before_end = dice.one_of([0, 5, 300, 3_000]);
@@ -142,7 +274,7 @@ impl FlowPlan {
             },
             keeps_open: dice.one_in(4),
         };
-        Self { run, before_end, bytes, receiver, of_a_helper: dice.one_in(5) }
+        Self { main, run, before_end, bytes, receiver, of_a_helper: dice.one_in(5) }
     }
 }
 

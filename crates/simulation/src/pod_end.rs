@@ -3,18 +3,19 @@
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use agent::os::log::hold;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::agent_run;
+use crate::files;
 use crate::plan::Plan;
-use crate::verdict_file;
 use crate::world::{self, Interruption, Until, World};
 
 /// How a pod has ended.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// The time since the end of its task.
-    pub after: Duration,
+    /// The time since the end of its task; `None` if it stays for ever.
+    pub after: Option<Duration>,
     /// From the delivery of the last byte to the end of Envoy, if Envoy ended after it.
     pub lateness: Option<Duration>,
     /// What is wrong.
@@ -32,31 +33,32 @@ pub fn run(plan: &Plan) -> End {
     // An error means that an earlier pod has set it.
     let _ = log::set_logger(&WorldLog);
     log::set_max_level(LevelFilter::Debug);
+    // The laws read the verdicts in their files. On stderr they would only be in the way.
+    hold();
     World::new(plan.clone()).begin();
-    let mut memory = agent_run::Memory::default();
-    loop {
-        verdict_file::remove();
-        let interruption = match catch_unwind(AssertUnwindSafe(|| agent_run::run(plan, &mut memory))) {
+    files::begin();
+    let mut is_over = world::with(World::wait_for_agent);
+    while !is_over {
+        files::remove_verdict();
+        let interruption = match catch_unwind(AssertUnwindSafe(|| agent_run::run(plan))) {
             Ok(()) => None,
             Err(payload) => Some(*payload.downcast::<Interruption>().unwrap_or_else(|panic| resume_unwind(panic))),
         };
         world::with(|world| world.on_agent_end(interruption));
-        let never_ends = interruption == Some(Interruption::NeverEnds) || world::with(World::wait_for_agent);
-        if never_ends || world::with(|world| world.pod_is_over()) {
-            break;
-        }
+        is_over = interruption == Some(Interruption::NeverEnds) || world::with(World::wait_for_agent);
     }
-    verdict_file::remove();
+    files::end();
     world::with(|world| {
-        let after = world.task_ended_at().map_or(Duration::MAX, |at| world.now().since(at));
+        let stays = world.check_end();
+        let after = world.task_ended_at().filter(|_| !stays).map(|at| world.now().since(at));
         End { after, lateness: world.lateness(), wrongs: world.wrongs().to_vec(), log: world.log().to_vec() }
     })
 }
 
 impl World {
-    /// Lets time pass until kubelet starts the agent again, or the pod has ended. Returns whether neither ever happens.
+    /// Lets time pass until kubelet starts the agent, or never does. Returns whether it never does: the pod has ended, or stays for ever.
     fn wait_for_agent(&mut self) -> bool {
-        self.run(Duration::MAX, Until::AgentStarts).is_some()
+        self.run(Duration::MAX, Until::AgentStarts).is_some() || self.pod_is_over()
     }
 }
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 
+use agent::os::world::Creations;
 use agent::task::Source;
 use drain::admin::{Answer, CallId};
 use drain::machine::Event;
@@ -13,19 +14,23 @@ use drain::time::Instant;
 use crate::flow::Flow;
 use crate::plan::{Dice, Plan};
 
+mod ids;
 mod kubelet;
 mod law;
+mod mains;
 mod proxy;
 mod traffic;
 
+use self::ids::Ids;
+pub(crate) use self::ids::Runtime;
 use self::kubelet::{Kubelet, Step};
 use self::law::Ledger;
-pub(crate) use self::proxy::Service;
 use self::proxy::{Cause, Proxy};
+pub(crate) use self::proxy::{Reach, Service};
 
 const MILLISECOND: u64 = 1_000;
 /// A pod that has not ended by then never will.
-const PATIENCE: u64 = 3_600_000 * MILLISECOND;
+const PATIENCE: u64 = 3_000_000 * MILLISECOND;
 
 thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::new(Plan::of(Source::Processes, 0)));
@@ -44,15 +49,13 @@ pub(crate) enum Interruption {
 
 /// What the agent waits for, besides the end of its pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
+pub(crate) enum Until<'a> {
     /// Nothing else.
     TimeIsUp,
-    /// The end of this process.
-    ProcessEnds(i32),
-    /// SIGTERM.
-    Sigterm,
-    /// The end of the task, for good.
-    TaskEnds,
+    /// The end of one of these processes.
+    ProcessEnds(&'a [i32]),
+    /// The same, or SIGTERM if it has not come yet, or another creation of a container than these.
+    SomethingHappens { processes: &'a [i32], sigterm: bool, creations: Option<Creations> },
     /// Not the agent waits: there is none. It waits for its start, or for the end of the pod.
     AgentStarts,
 }
@@ -67,7 +70,8 @@ enum Happening {
     EnvoyEnds(u32, Cause),
     FilterReloads,
     VmCrashes,
-    PilotAgentLooks(Cause),
+    /// The pilot-agent with this number looks whether there are connections.
+    PilotAgentLooks(u32, Cause),
     Kubelet(Step),
 }
 
@@ -81,6 +85,7 @@ pub(crate) struct World {
     scheduled: u64,
     flows: Vec<Flow>,
     moves: bool,
+    ids: Ids,
     proxy: Proxy,
     kubelet: Kubelet,
     kills: Vec<(u64, u64)>,
@@ -104,8 +109,12 @@ pub(crate) fn pass(time: Duration) {
 }
 
 /// The same, but at most until `until`.
-pub(crate) fn pass_until(time: Duration, until: Until) {
-    if let Some(interruption) = with(|world| world.run(time, until)) {
+pub(crate) fn pass_until(time: Duration, until: Until<'_>) {
+    let mut interruption = with(|world| world.run(time, until));
+    while let Some(frozen) = with(|world| world.frozen()).filter(|_| interruption.is_none()) {
+        interruption = with(|world| world.run(frozen, Until::TimeIsUp));
+    }
+    if let Some(interruption) = interruption {
         // As SIGKILL would.
         resume_unwind(Box::new(interruption));
     }
@@ -124,29 +133,36 @@ impl World {
             scheduled: 0,
             flows: flows.collect(),
             moves: false,
-            proxy: Proxy::new(),
-            kubelet: Kubelet::new(),
+            ids: Ids::new(),
+            proxy: Proxy::new(plan.filter_limits()),
+            kubelet: Kubelet::new(&plan),
             kills: plan.kills.clone(),
             ledger: Ledger::default(),
             log: Vec::new(),
             plan,
         };
         world.kills.sort_unstable();
-        world.plan_flows();
         let ms = |ms: u64| ms * MILLISECOND;
         let planned = [
-            (world.plan.crashes.map(ms), Happening::EnvoyEnds(0, Cause::Crash)),
+            (world.plan.crashes.map(ms), Happening::EnvoyEnds(1, Cause::Crash)),
             (world.plan.reloads.map(ms), Happening::FilterReloads),
             (world.plan.vm_crashes.map(ms), Happening::VmCrashes),
             (world.plan.kubelet.stray.map(ms), Happening::Kubelet(Step::Stray)),
             (world.plan.kubelet.deleted.map(ms), Happening::Kubelet(Step::Deletes)),
-            (Some(0), Happening::Kubelet(Step::RunBegins(0))),
         ];
         for (at, happening) in planned {
             if let Some(at) = at {
                 world.schedule(at, happening);
             }
         }
+        for (at, step) in [
+            (world.plan.kubelet.proxy_begins, Step::StartsProxy),
+            (world.plan.kubelet.agent_begins, Step::StartsAgent),
+            (world.plan.kubelet.init_begins, Step::InitBegins),
+        ] {
+            world.schedule_start(ms(at), step);
+        }
+        world.restart_mains(0);
         world
     }
 
@@ -172,8 +188,14 @@ impl World {
         Duration::from_micros(50 + self.dice.below(self.plan.delay))
     }
 
+    /// For how long the agent is not scheduled from now on.
+    fn frozen(&self) -> Option<Duration> {
+        let until = self.plan.frozen_until(self.now / MILLISECOND)?;
+        Some(Duration::from_micros((until * MILLISECOND).saturating_sub(self.now)))
+    }
+
     /// Lets `time` pass, at most until `until`.
-    pub(crate) fn run(&mut self, time: Duration, until: Until) -> Option<Interruption> {
+    pub(crate) fn run(&mut self, time: Duration, until: Until<'_>) -> Option<Interruption> {
         let end = self.now.saturating_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).min(PATIENCE);
         loop {
             if self.has_reached(until) {
@@ -220,12 +242,15 @@ impl World {
         }
     }
 
-    fn has_reached(&self, until: Until) -> bool {
+    fn has_reached(&self, until: Until<'_>) -> bool {
         match until {
             Until::TimeIsUp => false,
-            Until::ProcessEnds(pid) => !self.proxy.runs(pid),
-            Until::Sigterm => self.terminated_at().is_some(),
-            Until::TaskEnds => self.kubelet.task_has_ended(),
+            Until::ProcessEnds(pids) => pids.iter().any(|pid| !self.runs(*pid)),
+            Until::SomethingHappens { processes, sigterm, creations } => {
+                (sigterm && self.terminated_at().is_some())
+                    || creations.is_some_and(|known| self.creations() != Some(known))
+                    || self.has_reached(Until::ProcessEnds(processes))
+            }
             Until::AgentStarts => self.kubelet.runs_agent() || self.kubelet.pod_is_over(),
         }
     }
@@ -239,13 +264,15 @@ impl World {
             Happening::EnvoyEnds(number, cause) if self.proxy.is_number(*number) => self.end_envoy(*cause),
             Happening::FilterReloads if self.proxy.is_up() => self.reload_filter(),
             Happening::VmCrashes if self.proxy.is_up() => self.crash_vm(),
-            Happening::PilotAgentLooks(cause) if self.proxy.is_up() => self.pilot_agent_looks(*cause),
+            Happening::PilotAgentLooks(number, cause) if self.proxy.is_number(*number) && self.proxy.is_up() => {
+                self.pilot_agent_looks(*cause);
+            }
             Happening::Kubelet(step) => self.take(*step),
             Happening::FilterIsAnswered(..)
             | Happening::EnvoyEnds(..)
             | Happening::FilterReloads
             | Happening::VmCrashes
-            | Happening::PilotAgentLooks(_) => {}
+            | Happening::PilotAgentLooks(..) => {}
         }
     }
 

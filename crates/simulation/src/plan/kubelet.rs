@@ -1,26 +1,84 @@
-//! What kubelet does with a pod: the runs of its task, the signals to its sidecars, its deletion.
+//! What kubelet does with a pod: how it starts its containers and starts them again, the signals to its sidecars, its deletion.
+
+use core::time::Duration;
 
 use agent::task::Source;
+use pod::pidfd::Exit;
 
 use super::Dice;
+use super::order::Order;
+use crate::world::Runtime;
 
-/// One run of the task, in milliseconds. Kubelet starts a main container again if it has failed.
+/// Kubelet's back-off before the second restart of a container. It doubles before each further one; the first restart comes at once.
+const BACK_OFF: u64 = 10_000;
+/// The exit codes of the rules, and the container that has them.
+const RESTARTS: u8 = 42;
+const RESTARTS_ALL: u8 = 43;
+pub(crate) const RULED: &str = "main";
+
+/// One run of a main container. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) begins: u64,
     pub(crate) ends: u64,
+    pub(crate) exit: Exit,
 }
 
-/// All times are in milliseconds since the start of the first run.
+/// A main container.
+#[derive(Clone, Debug)]
+pub(crate) struct Main {
+    pub(crate) name: &'static str,
+    /// Its own restart policy, if it has one: whether that is `OnFailure`.
+    pub(crate) own_policy: Option<bool>,
+    /// At least one, the first of which begins when the pod does, plus the time of `Order`. After all but the last, kubelet starts the container again.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// The rule in the pod's spec for a failed main container (`restartPolicyRules`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// There is none: the restart policy decides.
+    None,
+    /// Exit code 42 restarts the container.
+    Restarts,
+    /// Exit code 43 restarts all containers of the pod.
+    RestartsAll,
+}
+
+/// All times are in milliseconds since the pod began.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one roll of the dice")]
 pub(crate) struct KubeletPlan {
-    /// The runs of the task, at least one.
-    pub(crate) runs: Vec<Run>,
-    /// Whether a failed run restarts all containers of the pod (`RestartAllContainers`).
-    pub(crate) restarts_all: bool,
-    /// Whether kubelet restarts a classic proxy that has crashed. A native one is always restarted while the task runs.
+    /// The main containers, at least one.
+    pub(crate) mains: Vec<Main>,
+    /// The restart policy of the pod: `OnFailure` or `Never`.
     pub(crate) on_failure: bool,
+    pub(crate) rule: Rule,
+    /// Whether the agent is told the names of the main containers, and the restart policy of the pod.
+    pub(crate) tells_names: bool,
+    pub(crate) tells_policy: bool,
+    /// Whether the kernel tells the exit status of a process that is not the agent's child.
+    pub(crate) tells: bool,
+    /// Whether the agent is a native sidecar.
+    pub(crate) agent_native: bool,
+    /// When the containers of the agent and of the proxy start. Those of the main containers are in their runs.
+    pub(crate) agent_begins: u64,
+    pub(crate) proxy_begins: u64,
+    /// When `istio-init` starts, and how long it takes.
+    pub(crate) init_begins: u64,
+    pub(crate) init_lasts: u64,
+    /// How many processes the command of a main container starts that live on, and as many that end at once.
+    pub(crate) children: u64,
+    /// The runtime that starts them.
+    pub(crate) runtime: Runtime,
+    /// Whether kubelet's writes to `/etc/hosts` and the last id of a process can be seen.
+    pub(crate) shows_starts: bool,
+    /// Whether the agent was told that the proxy is listed behind the main containers.
+    pub(crate) tells_behind: bool,
+    /// Whether the container of a regular agent has `OnFailure` as a restart policy of its own.
+    pub(crate) agent_on_failure: bool,
+    /// Whether the agent has a folder for its state, which outlives it.
+    pub(crate) state_dir: bool,
     /// How long a proxy is down, and how long a new one takes until it listens. Together less than the agent waits for a restart.
     pub(crate) proxy_down: u64,
     pub(crate) proxy_starts: u64,
@@ -43,48 +101,165 @@ pub(crate) struct KubeletPlan {
     pub(crate) told: bool,
 }
 
+// === impl Rule ===
+
+impl Rule {
+    /// Its action and its exit code, as the pod's spec has them.
+    pub(crate) const fn action(self) -> Option<(&'static str, u8)> {
+        match self {
+            Self::None => None,
+            Self::Restarts => Some(("Restart", RESTARTS)),
+            Self::RestartsAll => Some(("RestartAllContainers", RESTARTS_ALL)),
+        }
+    }
+}
+
+// === impl Main ===
+
+impl Main {
+    fn roll(name: &'static str, begins: u64, on_failure: bool, rule: Rule, source: Source, dice: &mut Dice) -> Self {
+        let own_policy = dice.one_in(6).then(|| dice.one_in(2));
+        let on_failure = own_policy.unwrap_or(on_failure);
+        let mut begins = begins;
+        let restarts = if on_failure || rule != Rule::None { dice.below(4).saturating_sub(1) } else { 0 };
+        let longest = dice.one_of([1, 30, 2_000, 20_000]);
+        let mut runs = Vec::new();
+        for left in (0..=restarts).rev() {
+            // A run that an agent which sees processes does not see is not mastered in every pod yet.
+            let least = if source == Source::Processes { 50 } else { 1 };
+            let ends = begins + least + dice.below(longest);
+            let exit = match (left, on_failure, rule) {
+                (0, true, _) => Exit::Code(0),
+                (0, false, _) => dice.one_of([Exit::Code(0), Exit::Code(1), Exit::Signal(9)]),
+                (_, _, Rule::Restarts) => Exit::Code(RESTARTS),
+                (_, _, Rule::RestartsAll) => Exit::Code(RESTARTS_ALL),
+                (_, _, Rule::None) => dice.one_of([Exit::Code(1), Exit::Signal(9)]),
+            };
+            runs.push(Run { begins, ends, exit });
+            let lateness = if dice.one_in(4) { dice.below(9_000) } else { dice.below(1_500) };
+            let back_off = match runs.len() {
+                1 => 0,
+                ended => BACK_OFF << (ended - 2),
+            };
+            begins = ends + back_off + lateness;
+        }
+        Self { name, own_policy, runs }
+    }
+
+    fn last_end(&self) -> u64 {
+        self.runs.last().map_or(0, |run| run.ends)
+    }
+}
+
 // === impl KubeletPlan ===
 
 impl KubeletPlan {
-    pub(super) fn roll(source: Source, dice: &mut Dice) -> Self {
-        let runs = match source {
-            // The agent's own `Containers` decide there which end is the last one. They are not part of the simulation.
-            Source::Processes => 1,
-            Source::Kubelet => 1 + dice.below(4).saturating_sub(1),
+    /// `native`: the proxy is a native sidecar.
+    pub(super) fn roll(source: Source, native: bool, dice: &mut Dice) -> Self {
+        let on_failure = dice.one_in(3);
+        // Beside the processes, a restart of all containers is not mastered yet: the second round can hang.
+        let rule = if source == Source::Processes && dice.one_in(6) {
+            Rule::Restarts
+        } else if source == Source::Kubelet && dice.one_in(3) {
+            dice.one_of([Rule::Restarts, Rule::RestartsAll])
+        } else {
+            Rule::None
         };
-        let longest = dice.one_of([1, 2_000, 20_000]);
-        let mut begins = 0;
-        let runs: Vec<Run> = (0..runs)
-            .map(|_| {
-                let run = Run { begins, ends: begins + dice.below(longest) };
-                begins = run.ends + 1_000 + dice.below(10_000);
-                run
+        let agent_native = source == Source::Kubelet || (!native && dice.one_in(2));
+        let proxy_starts = 200 + dice.below(1_200);
+        let names = if rule != Rule::RestartsAll && dice.one_in(3) { &[RULED, "second"][..] } else { &[RULED] };
+        let order = Order::roll(agent_native, native, names.len(), proxy_starts, dice);
+        let mains: Vec<Main> = names
+            .iter()
+            .zip(&order.mains)
+            .map(|(name, begins)| {
+                Main::roll(name, *begins, on_failure, if *name == RULED { rule } else { Rule::None }, source, dice)
             })
             .collect();
-        let end = runs.last().map_or(0, |run| run.ends);
+        let end = mains.iter().map(Main::last_end).max().unwrap_or_default();
         let told = dice.one_in(2) || source == Source::Processes;
         let or_none = |dice: &mut Dice| if dice.one_in(3) { dice.below(4_000) } else { 0 };
         Self {
-            restarts_all: source == Source::Kubelet && dice.one_in(4),
-            on_failure: dice.one_in(3),
+            on_failure,
+            rule,
+            tells_names: dice.one_in(2),
+            tells_policy: dice.one_in(2),
+            tells: !dice.one_in(3),
+            agent_native,
+            agent_begins: order.agent,
+            proxy_begins: order.proxy,
+            init_begins: order.init,
+            init_lasts: order.init_lasts,
+            runtime: if dice.one_in(4) { Runtime::Crun } else { Runtime::Runc },
+            children: if dice.one_in(3) { dice.below(8) } else { 0 },
+            shows_starts: !dice.one_in(8),
+            tells_behind: order.proxy_is_last && dice.one_in(2),
+            agent_on_failure: dice.one_in(2),
+            state_dir: dice.one_in(2),
             proxy_down: 100 + dice.below(1_000),
-            proxy_starts: 200 + dice.below(1_200),
+            proxy_starts,
             late: dice.below(1_000),
             behind: or_none(dice),
             before: or_none(dice),
             pre_stop: !dice.one_in(4),
-            stray: (source == Source::Kubelet && dice.one_in(4)).then(|| dice.below(end + 1)),
+            stray: dice.one_in(4).then(|| dice.below(end + 2_000)),
             deleted: dice.one_in(4).then(|| dice.below(end + 10_000)),
             handles: if dice.one_in(3) { u64::MAX } else { dice.below(20_000) },
             shorter: dice.one_in(4).then(|| 1_000 * (1 + dice.below(10))),
             grace: if told { 1_000 * (3 + dice.below(60)) } else { 30_000 },
             told,
-            runs,
+            mains,
         }
+    }
+
+    /// The run `run` of the main container `main`.
+    pub(crate) fn run(&self, main: usize, run: usize) -> Option<Run> {
+        self.mains.get(main)?.runs.get(run).copied()
     }
 
     /// When the task ends for good, if nothing ends it before.
     pub(super) fn last_end(&self) -> u64 {
-        self.runs.last().map_or(0, |run| run.ends)
+        self.mains.iter().map(Main::last_end).max().unwrap_or_default()
+    }
+
+    /// How long the shortest run lasts.
+    pub(super) fn shortest_run(&self) -> Duration {
+        let runs = self.mains.iter().flat_map(|main| &main.runs);
+        Duration::from_millis(runs.map(|run| run.ends - run.begins).min().unwrap_or_default())
+    }
+
+    /// When the first main container begins.
+    pub(super) fn first_begin(&self) -> u64 {
+        self.begins().min().unwrap_or_default()
+    }
+
+    /// When all containers run, and Envoy listens.
+    pub(super) fn last_start(&self) -> u64 {
+        self.begins().max().unwrap_or_default().max(self.proxy_begins + self.proxy_starts)
+    }
+
+    /// Whether each end of a main container tells the agent at once that it was the last one.
+    pub(super) fn ends_for_certain(&self) -> bool {
+        let mut exits = self.mains.iter().flat_map(|main| &main.runs).map(|run| run.exit);
+        self.tells && exits.all(|exit| exit == Exit::Code(0))
+    }
+
+    fn begins(&self) -> impl Iterator<Item = u64> {
+        self.mains.iter().filter_map(|main| main.runs.first()).map(|run| run.begins)
+    }
+
+    /// Whether kubelet restarts a main container.
+    pub(super) fn restarts(&self) -> bool {
+        self.mains.iter().any(|main| main.runs.len() > 1)
+    }
+
+    /// Whether the agent starts after a main container.
+    pub(super) fn agent_is_late(&self) -> bool {
+        self.first_begin() < self.agent_begins
+    }
+
+    /// Whether kubelet starts the agent again after a kill.
+    pub(crate) fn restarts_agent(&self) -> bool {
+        self.agent_native || self.agent_on_failure || self.on_failure
     }
 }

@@ -1,23 +1,26 @@
-//! Kubelet: the runs of the task, and the order in which it ends the containers of a pod.
+//! Kubelet: the order in which it starts and ends the containers of a pod.
 //!
-//! Regular containers come first. When the last of them has ended for good, or has left after a deletion, the native sidecars get SIGTERM
-//! in the reverse order of their list, each when the one before has left: another sidecar, the agent, another sidecar, istio-proxy. They
-//! share what is left of the pod's grace period, and each has at least two seconds. (Kubernetes, KEP-753 and `pkg/kubelet/kuberuntime`,
+//! When the last regular container has ended for good, or all have left after a deletion, the native sidecars get SIGTERM in the reverse
+//! order of their list, each when the one before has left: another sidecar, the agent, another sidecar, istio-proxy. They share what is
+//! left of the pod's grace period, and each has at least two seconds. (Kubernetes, KEP-753 and `pkg/kubelet/kuberuntime`,
 //! `killContainer`.)
 
 use core::time::Duration;
 
+use agent::os::world::Creations;
 use agent::task::Source;
 use drain::time::Instant;
 
+use super::mains::MainState;
 use super::proxy::{Cause, LEAVING, MINIMUM_DRAIN};
 use super::{Happening, Interruption, MILLISECOND, World};
+use crate::plan::Plan;
 
 const SECOND: u64 = 1_000 * MILLISECOND;
 /// `minimumGracePeriodInSeconds`.
 const LEAST_GRACE: u64 = 2 * SECOND;
 /// From the end of a main container that kubelet waits for, to what it does next. It has to ask nobody.
-const AT_ONCE: u64 = 5 * MILLISECOND;
+pub(super) const AT_ONCE: u64 = 5 * MILLISECOND;
 /// How long kubelet waits before it starts a sidecar again that has ended by itself: the first time, and later.
 const BACK_OFF: u64 = SECOND;
 const LONG_BACK_OFF: u64 = 10 * SECOND;
@@ -25,57 +28,90 @@ const LONG_BACK_OFF: u64 = 10 * SECOND;
 /// What kubelet or a container does next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    /// The task starts for the first time, or again.
-    RunBegins(usize),
-    /// This run of the task ends.
-    RunEnds(usize),
+    /// This run of this main container begins.
+    RunBegins(usize, usize),
+    /// It ends by itself.
+    RunEnds(usize, usize),
+    /// It ends because kubelet has asked for it.
+    RunIsStopped(usize, usize),
     /// The pod is deleted.
     Deletes,
-    /// Kubelet has seen that all regular containers have ended for good, or that all containers are to be restarted.
+    /// Kubelet has seen the end of a container, after which all are to be started again.
+    RestartsAll,
+    /// Kubelet has seen that all regular containers have ended.
     EndsSidecars,
     /// The sidecars behind the agent have left.
     TellsAgent,
     /// The sidecars before the agent have left.
     TellsProxy,
+    /// Kubelet creates a container, which will start. It writes `/etc/hosts` before it asks the runtime.
+    Creates,
     /// The istio-proxy of this number has used up its grace period.
     KillsProxy(u32),
     /// Somebody else sends SIGTERM to the agent.
     Stray,
     StartsAgent,
     StartsProxy,
+    /// The init container of Istio runs.
+    InitBegins,
+    InitEnds,
     /// The Envoy of this number listens.
     EnvoyListens(u32),
 }
 
 /// The phase of the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// A run of the task runs, or kubelet waits before the next one.
     Works,
-    /// Since then, kubelet ends the containers of the pod.
+    /// Since then, kubelet ends the sidecars, and the pod with them.
     Ends(u64),
-    /// Since then, kubelet ends them all in order to start them all again.
+    /// Since then, kubelet ends all containers in order to start them all again.
     Restarts(u64),
     /// All have ended.
     Over,
 }
 
+/// The container of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Agent {
+    Runs,
+    /// It has ended, or has not started yet, and kubelet can start it.
+    Down,
+    /// It has ended for good.
+    Ended,
+}
+
 #[derive(Debug)]
 pub(super) struct Kubelet {
-    phase: Phase,
-    /// How many runs of the task are over.
-    runs_over: usize,
-    /// When the last one ended.
-    task_ended: Option<u64>,
-    agent_runs: bool,
-    /// How often the agent was started again.
-    restarts: u32,
+    pub(super) phase: Phase,
+    pub(super) mains: Vec<MainState>,
+    /// When the last main container ended for good.
+    pub(super) task_ended: Option<u64>,
+    agent: Agent,
+    /// How often the agent was started.
+    starts: u32,
+    /// The PID of the agent that runs, and since when it does.
+    pub(super) agent_pid: i32,
+    pub(super) agent_since: u64,
+    /// How many containers kubelet has created, and how many of them before the agent that runs.
+    creations: u32,
+    creations_before: u32,
+    /// How many when the agent began to watch, and when that was.
+    watched_since: u32,
+    pub(super) watches_since: u64,
+    /// The process of `istio-init` while it runs, and since when it does.
+    pub(super) init: Option<(i32, u64)>,
     /// When the running agent last got SIGTERM.
     terminated: Option<u64>,
     /// Whether it was kubelet's.
     has_told: bool,
     /// When kubelet kills the agent.
     kills_agent: Option<u64>,
+    /// Whether kubelet will start the proxy: for the first time, or again after a crash.
+    proxy_comes: bool,
+    /// Whether kubelet has seen that all regular containers have ended, or will within moments.
+    has_seen_end: bool,
     /// When the grace period of a deletion ends.
     deleted_until: Option<u64>,
 }
@@ -84,30 +120,43 @@ pub(super) struct Kubelet {
 
 impl Kubelet {
     /// The pod has started: its sidecars run.
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         Self {
             phase: Phase::Works,
-            runs_over: 0,
+            mains: plan.kubelet.mains.iter().map(|_| MainState::new()).collect(),
             task_ended: None,
-            agent_runs: true,
-            restarts: 0,
+            agent: Agent::Down,
+            starts: 0,
+            agent_pid: 0,
+            agent_since: 0,
+            creations: 0,
+            creations_before: 0,
+            watched_since: 0,
+            watches_since: 0,
+            init: None,
             terminated: None,
             has_told: false,
             kills_agent: None,
+            proxy_comes: true,
+            has_seen_end: false,
             deleted_until: None,
         }
     }
 
-    pub(super) const fn kills_agent_at(&self) -> Option<u64> {
-        if self.agent_runs { self.kills_agent } else { None }
+    pub(super) fn kills_agent_at(&self) -> Option<u64> {
+        self.kills_agent.filter(|_| self.runs_agent())
     }
 
-    pub(super) const fn runs_agent(&self) -> bool {
-        self.agent_runs
+    pub(super) fn runs_agent(&self) -> bool {
+        self.agent == Agent::Runs
     }
 
     pub(super) const fn task_has_ended(&self) -> bool {
         self.task_ended.is_some()
+    }
+
+    pub(super) const fn task_ended(&self) -> Option<u64> {
+        self.task_ended
     }
 
     pub(super) const fn terminated(&self) -> Option<u64> {
@@ -122,10 +171,6 @@ impl Kubelet {
         self.deleted_until.is_some()
     }
 
-    pub(super) const fn run_is_over(&self, run: usize) -> bool {
-        run < self.runs_over
-    }
-
     pub(super) fn pod_is_over(&self) -> bool {
         self.phase == Phase::Over
     }
@@ -133,6 +178,21 @@ impl Kubelet {
     /// Whether the task goes on, as far as kubelet has seen.
     pub(super) fn works(&self) -> bool {
         self.phase == Phase::Works
+    }
+
+    /// Whether kubelet still starts containers.
+    pub(super) fn starts_containers(&self) -> bool {
+        self.works() && !self.is_deleted()
+    }
+
+    /// Whether kubelet ends all containers in order to start them all again.
+    pub(super) const fn restarts_all(&self) -> bool {
+        matches!(self.phase, Phase::Restarts(_))
+    }
+
+    /// Whether the agent has ended and kubelet does not start it again.
+    pub(super) fn has_lost_agent(&self) -> bool {
+        self.agent == Agent::Ended
     }
 
     /// Whether kubelet ends the sidecars now, in order, and since when.
@@ -161,141 +221,215 @@ impl World {
         self.kubelet.pod_is_over()
     }
 
+    /// How many containers kubelet has created since the agent started, if that can be seen.
+    pub(crate) fn creations(&self) -> Option<Creations> {
+        let Kubelet { creations, creations_before, watched_since, .. } = self.kubelet;
+        // Of several before the watch began, the time of the file tells one.
+        let unwatched = (watched_since - creations_before).min(1);
+        let count = creations - watched_since + unwatched;
+        self.plan.kubelet.shows_starts.then_some(Creations { count, is_exact: unwatched == 0 })
+    }
+
+    /// The agent has begun to watch the creations.
+    pub(crate) const fn watch_creations(&mut self) {
+        self.kubelet.watched_since = self.kubelet.creations;
+        self.kubelet.watches_since = self.now;
+    }
+
+    /// The last id in the PID namespace, if that can be seen.
+    pub(crate) fn last_id(&self) -> Option<i32> {
+        self.plan.kubelet.shows_starts.then(|| self.ids.last())
+    }
+
+    /// How many ids above `after` are no longer alive, if that can be seen.
+    pub(crate) fn unused_ids(&self, after: i32) -> Option<u32> {
+        self.plan.kubelet.shows_starts.then(|| self.ids.unused(after))
+    }
+
     /// The agent's container has ended: by itself, or by `interruption`.
     pub(crate) fn on_agent_end(&mut self, interruption: Option<Interruption>) {
         self.note(&format!("the agent ends ({interruption:?})"));
         self.check_agent_end(interruption);
-        self.kubelet.agent_runs = false;
         let had_told = core::mem::take(&mut self.kubelet.has_told);
         (self.kubelet.terminated, self.kubelet.kills_agent) = (None, None);
-        let back_off = if self.kubelet.restarts == 0 { BACK_OFF } else { LONG_BACK_OFF };
-        match (self.plan.source, interruption) {
-            (_, Some(Interruption::Killed(pause))) if self.kubelet.works() && !self.kubelet.is_deleted() => {
-                let pause = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
-                self.schedule(pause, Happening::Kubelet(Step::StartsAgent));
-            }
-            (Source::Kubelet, None) if self.kubelet.works() => self.schedule(back_off, Happening::Kubelet(Step::StartsAgent)),
-            // Otherwise it is not yet the agent's turn, and then kubelet finds none.
-            (Source::Kubelet, _) if had_told => {
-                self.schedule(self.plan.kubelet.before * MILLISECOND, Happening::Kubelet(Step::TellsProxy));
-            }
-            (Source::Kubelet, _) => {}
-            (Source::Processes, _) => self.kubelet.phase = Phase::Over,
+        let native = self.plan.kubelet.agent_native;
+        let pause = match interruption {
+            Some(Interruption::Killed(pause)) if self.plan.kubelet.restarts_agent() => Some(micros(pause)),
+            None if native && self.kubelet.starts == 1 => Some(BACK_OFF),
+            None if native => Some(LONG_BACK_OFF),
+            Some(_) | None => None,
+        };
+        let restarts = self.kubelet.restarts_all();
+        let pause = pause.filter(|_| self.kubelet.starts_containers());
+        self.kubelet.agent = if pause.is_some() || native || restarts { Agent::Down } else { Agent::Ended };
+        if let Some(pause) = pause {
+            self.schedule_start(pause, Step::StartsAgent);
         }
+        self.ids.end(self.kubelet.agent_pid);
+        if had_told {
+            // Otherwise it is not yet the agent's turn, and then kubelet finds none.
+            self.schedule(self.plan.kubelet.before * MILLISECOND, Happening::Kubelet(Step::TellsProxy));
+        }
+        self.proceed();
     }
 
     pub(super) fn take(&mut self, step: Step) {
         match step {
-            Step::RunBegins(run) => self.begin_run(run),
-            Step::RunEnds(run) => self.end_run(run),
+            Step::RunBegins(main, run) => self.begin_run(main, run),
+            Step::RunEnds(main, run) => self.end_run(main, run, false),
+            Step::RunIsStopped(main, run) => self.end_run(main, run, true),
             Step::Deletes => self.delete(),
+            Step::RestartsAll if self.kubelet.starts_containers() => {
+                self.note("kubelet ends all containers to start them again");
+                self.kubelet.phase = Phase::Restarts(self.now);
+                self.stop_regular(self.plan.kubelet.grace * MILLISECOND);
+            }
+            Step::InitBegins if self.kubelet.starts_containers() => {
+                let pid = self.start_process();
+                // It runs iptables several times.
+                self.ids.pass(3);
+                self.kubelet.init = Some((pid, self.now));
+                self.schedule(self.plan.kubelet.init_lasts * MILLISECOND, Happening::Kubelet(Step::InitEnds));
+            }
+            Step::InitEnds => {
+                if let Some((pid, _)) = self.kubelet.init.take() {
+                    self.ids.end(pid);
+                }
+            }
             Step::EndsSidecars => self.end_sidecars(),
+            Step::Creates if self.kubelet.starts_containers() => self.kubelet.creations += 1,
             Step::TellsAgent => self.tell_agent(),
             Step::TellsProxy => self.tell_proxy(),
             Step::KillsProxy(number) if self.proxy.is_number(number) => self.end_envoy(Cause::Kubelet),
-            Step::Stray if self.kubelet.agent_runs && self.kubelet.works() => {
+            Step::Stray if self.kubelet.runs_agent() && self.kubelet.works() => {
                 self.note("SIGTERM that is not kubelet's");
                 self.terminate_agent();
             }
-            Step::StartsAgent if self.kubelet.is_deleted() && self.plan.source == Source::Processes => {
-                self.kubelet.phase = Phase::Over;
+            Step::StartsAgent if self.kubelet.agent == Agent::Down && self.kubelet.starts_containers() => {
+                self.note("kubelet starts the agent");
+                self.kubelet.starts += 1;
+                self.kubelet.agent = Agent::Runs;
+                self.kubelet.agent_pid = self.start_process();
+                self.kubelet.agent_since = self.now;
+                self.forget_opened();
+                self.kubelet.creations_before = self.kubelet.creations;
+                self.kubelet.watched_since = self.kubelet.creations;
             }
-            Step::StartsAgent if !self.kubelet.works() => {}
-            Step::StartsAgent => {
-                self.note("kubelet starts the agent again");
-                self.kubelet.restarts += 1;
-                self.kubelet.agent_runs = true;
-            }
-            Step::StartsProxy if self.proxy.is_down() && self.kubelet.restarts_proxy() => {
+            Step::StartsProxy if self.proxy.is_down() && self.kubelet.starts_containers() => {
+                self.kubelet.proxy_comes = false;
+                if !self.kubelet.runs_agent() {
+                    self.ledger.no_agent();
+                }
                 self.start_pilot_agent();
                 let listens = Step::EnvoyListens(self.proxy.number());
                 self.schedule(self.plan.kubelet.proxy_starts * MILLISECOND, Happening::Kubelet(listens));
             }
             Step::EnvoyListens(number) if self.proxy.is_number(number) => self.start_envoy(),
-            Step::KillsProxy(_) | Step::EnvoyListens(_) | Step::Stray | Step::StartsProxy => {}
+            Step::RestartsAll
+            | Step::InitBegins
+            | Step::Creates
+            | Step::KillsProxy(_)
+            | Step::EnvoyListens(_)
+            | Step::Stray
+            | Step::StartsAgent
+            | Step::StartsProxy => {}
         }
     }
 
-    fn begin_run(&mut self, run: usize) {
-        let Some(plan) = self.plan.kubelet.runs.get(run).copied() else { return };
-        if self.kubelet.works() && !self.kubelet.is_deleted() {
-            self.note(&format!("run {run} of the task begins"));
-            let left = (plan.ends * MILLISECOND).saturating_sub(self.now);
-            self.schedule(left, Happening::Kubelet(Step::RunEnds(run)));
-        }
+    /// Kubelet creates a container shortly before its start, `step`, which comes after this time.
+    pub(super) fn schedule_start(&mut self, after: u64, step: Step) {
+        let runtime = 30 * MILLISECOND + self.dice.below(100 * MILLISECOND);
+        self.schedule(after.saturating_sub(runtime), Happening::Kubelet(Step::Creates));
+        self.schedule(after, Happening::Kubelet(step));
     }
 
-    fn end_run(&mut self, run: usize) {
-        if self.kubelet.run_is_over(run) || !self.kubelet.works() {
-            return;
-        }
-        self.kubelet.runs_over = run + 1;
-        self.close_flows(run);
-        let next = self.plan.kubelet.runs.get(run + 1).copied();
-        let is_last = next.is_none() || self.kubelet.is_deleted();
-        self.note(&format!("run {run} of the task ends{}", if is_last { ", the last one" } else { "" }));
-        if is_last {
-            self.kubelet.task_ended = Some(self.now);
-        }
-        if self.plan.source == Source::Processes {
-            return self.ledger.begin(self.now);
-        }
-        // In a deletion kubelet waits for the containers themselves.
-        let late = if self.kubelet.is_deleted() { AT_ONCE } else { self.plan.kubelet.late * MILLISECOND };
-        match next {
-            Some(next) if !is_last && !self.plan.kubelet.restarts_all => {
-                let pause = (next.begins * MILLISECOND).saturating_sub(self.now);
-                self.schedule(pause, Happening::Kubelet(Step::RunBegins(run + 1)));
-            }
-            Some(_) | None => self.schedule(late, Happening::Kubelet(Step::EndsSidecars)),
-        }
+    /// The first process of a container starts. Returns its PID.
+    pub(super) fn start_process(&mut self) -> i32 {
+        self.ids.start_container(self.plan.kubelet.runtime, &mut self.dice)
     }
 
     /// The pod is deleted while the task runs, or while kubelet already ends the sidecars.
     fn delete(&mut self) {
         let plan = &self.plan.kubelet;
-        let (grace, handles) = (plan.shorter.unwrap_or(plan.grace) * MILLISECOND, plan.handles.saturating_mul(MILLISECOND));
+        let grace = plan.shorter.unwrap_or(plan.grace) * MILLISECOND;
         if self.kubelet.pod_is_over() || self.kubelet.is_deleted() {
             return;
         }
         self.note(&format!("the pod is deleted, grace period {:?}", Duration::from_micros(grace)));
         let until = self.now + grace;
         self.kubelet.deleted_until = Some(until);
-        if self.plan.source == Source::Processes {
-            self.kubelet.terminated.get_or_insert(self.now);
-            self.kubelet.kills_agent = Some(until);
-            if !self.plan.native {
-                self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(Cause::Kubelet));
-            }
-        }
-        if self.kubelet.works() && self.kubelet.task_ended.is_none() {
-            // Between two runs there is no process to wait for.
-            let run = self.kubelet.runs_over;
-            let begun = self.plan.kubelet.runs.get(run).is_some_and(|run| run.begins * MILLISECOND <= self.now);
-            let left = if begun { handles.min(grace) } else { AT_ONCE };
-            self.schedule(left, Happening::Kubelet(Step::RunEnds(run)));
-        }
-        if let Phase::Restarts(since) = self.kubelet.phase {
-            self.kubelet.phase = Phase::Ends(since);
-            self.kubelet.task_ended = Some(self.now);
+        self.kubelet.proxy_comes = false;
+        if !self.kubelet.runs_agent() {
+            self.ledger.no_agent();
         }
         if let Some(kills) = &mut self.kubelet.kills_agent {
             // A shorter grace period counts from now on.
             *kills = (*kills).min(until);
         }
+        match self.kubelet.phase {
+            Phase::Works => self.stop_regular(grace),
+            Phase::Restarts(since) if self.kubelet.has_seen_end => {
+                self.kubelet.phase = Phase::Ends(since);
+                self.end_waiting_mains();
+            }
+            Phase::Restarts(_) => {
+                self.kubelet.phase = Phase::Works;
+                self.stop_regular(grace);
+            }
+            Phase::Ends(_) | Phase::Over => {}
+        }
+    }
+
+    /// All regular containers get SIGTERM at once, and SIGKILL after `grace`.
+    fn stop_regular(&mut self, grace: u64) {
+        self.stop_mains(grace);
+        let until = self.now + grace;
+        if !self.plan.kubelet.agent_native && self.kubelet.runs_agent() {
+            self.kubelet.terminated.get_or_insert(self.now);
+            self.kubelet.kills_agent = Some(until);
+        }
+        if !self.plan.native && !self.proxy.is_down() {
+            self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(self.proxy.number(), Cause::Kubelet));
+            self.schedule(grace, Happening::Kubelet(Step::KillsProxy(self.proxy.number())));
+        }
+        if self.kubelet.agent == Agent::Down && !self.plan.kubelet.agent_native && self.kubelet.is_deleted() {
+            self.kubelet.agent = Agent::Ended;
+        }
+        self.proceed();
+    }
+
+    /// Looks whether all regular containers have ended, and goes on if so.
+    pub(super) fn proceed(&mut self) {
+        let restarts = self.kubelet.restarts_all();
+        if self.kubelet.has_seen_end || !(self.kubelet.works() || restarts) {
+            return;
+        }
+        let mains = if restarts { self.mains_are_down() } else { self.kubelet.task_has_ended() };
+        let agent = match self.kubelet.agent {
+            _ if self.plan.kubelet.agent_native => true,
+            Agent::Runs => false,
+            Agent::Down => restarts,
+            Agent::Ended => true,
+        };
+        let proxy = self.plan.native || (self.proxy.is_down() && (restarts || !self.kubelet.proxy_comes));
+        if mains && agent && proxy {
+            self.kubelet.has_seen_end = true;
+            // In a deletion kubelet waits for the containers themselves.
+            let late = if self.kubelet.is_deleted() { AT_ONCE } else { self.plan.kubelet.late * MILLISECOND };
+            self.schedule(late, Happening::Kubelet(Step::EndsSidecars));
+        }
     }
 
     fn end_sidecars(&mut self) {
-        if !self.kubelet.works() {
-            return;
+        if self.kubelet.works() {
+            self.kubelet.phase = Phase::Ends(self.now);
         }
-        let ends = self.kubelet.is_deleted() || self.kubelet.task_has_ended();
-        self.kubelet.phase = if ends { Phase::Ends(self.now) } else { Phase::Restarts(self.now) };
-        if ends {
-            self.kubelet.task_ended.get_or_insert(self.now);
+        if self.plan.kubelet.agent_native {
+            let behind = (self.plan.kubelet.behind * MILLISECOND).min(self.grace_left());
+            self.schedule(behind, Happening::Kubelet(Step::TellsAgent));
+        } else {
+            self.tell_proxy();
         }
-        let behind = (self.plan.kubelet.behind * MILLISECOND).min(self.grace_left());
-        self.schedule(behind, Happening::Kubelet(Step::TellsAgent));
     }
 
     /// What is left of the grace period, at least two seconds. Kubelet counts in whole seconds.
@@ -309,7 +443,7 @@ impl World {
 
     fn tell_agent(&mut self) {
         let left = self.grace_left();
-        if self.kubelet.agent_runs {
+        if self.kubelet.runs_agent() {
             self.note(&format!("kubelet sends SIGTERM to the agent, which has {:?}", Duration::from_micros(left)));
             self.terminate_agent();
             self.kubelet.has_told = true;
@@ -322,7 +456,7 @@ impl World {
 
     /// The agent gets SIGTERM. Its drain begins with the first one, its grace period with the last one.
     fn terminate_agent(&mut self) {
-        if self.kubelet.terminated.is_none() {
+        if self.kubelet.terminated.is_none() && self.plan.source == Source::Kubelet {
             self.ledger.begin(self.now);
         }
         self.kubelet.terminated = Some(self.now);
@@ -338,7 +472,7 @@ impl World {
         if self.plan.kubelet.pre_stop {
             self.schedule(LEAVING, Happening::EnvoyEnds(self.proxy.number(), Cause::Kubelet));
         } else {
-            self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(Cause::Kubelet));
+            self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(self.proxy.number(), Cause::Kubelet));
         }
     }
 
@@ -348,16 +482,20 @@ impl World {
             Phase::Works => {
                 let restarts = self.plan.native || (self.plan.kubelet.on_failure && cause == Cause::Crash);
                 if restarts && !self.kubelet.is_deleted() {
-                    self.schedule(self.plan.kubelet.proxy_down * MILLISECOND, Happening::Kubelet(Step::StartsProxy));
+                    self.kubelet.proxy_comes = true;
+                    self.schedule_start(self.plan.kubelet.proxy_down * MILLISECOND, Step::StartsProxy);
                 }
+                self.proceed();
             }
             // Otherwise it has crashed, and the agent has still to leave.
-            Phase::Ends(_) if !self.kubelet.agent_runs => {
+            Phase::Ends(_) if !self.kubelet.runs_agent() => {
                 self.kubelet.phase = Phase::Over;
                 self.note("the pod ends");
+                self.check_pod_end();
             }
-            Phase::Restarts(_) if !self.kubelet.agent_runs => self.restart_all(),
-            Phase::Ends(_) | Phase::Restarts(_) | Phase::Over => {}
+            Phase::Restarts(_) if self.kubelet.has_seen_end && !self.kubelet.runs_agent() => self.restart_all(),
+            Phase::Restarts(_) => self.proceed(),
+            Phase::Ends(_) | Phase::Over => {}
         }
     }
 
@@ -365,20 +503,22 @@ impl World {
     fn restart_all(&mut self) {
         self.note("kubelet starts all containers again");
         self.kubelet.phase = Phase::Works;
-        let plan = &self.plan.kubelet;
-        let (next, listens) = (self.kubelet.runs_over, plan.proxy_starts * MILLISECOND);
-        let begins = plan.runs.get(next).map_or(0, |run| run.begins * MILLISECOND).saturating_sub(self.now);
-        self.schedule(0, Happening::Kubelet(Step::StartsProxy));
-        self.schedule(listens + AT_ONCE, Happening::Kubelet(Step::StartsAgent));
-        self.schedule(begins.max(listens + 2 * AT_ONCE), Happening::Kubelet(Step::RunBegins(next)));
+        self.kubelet.has_seen_end = false;
+        self.kubelet.agent = Agent::Down;
+        let listens = self.plan.kubelet.proxy_starts * MILLISECOND;
+        self.kubelet.proxy_comes = true;
+        // Native sidecars and init containers come first, in the order of the list; a native proxy is waited for.
+        let init = self.plan.kubelet.init_lasts * MILLISECOND + AT_ONCE;
+        self.schedule_start(AT_ONCE, Step::InitBegins);
+        self.schedule_start(init + AT_ONCE, Step::StartsProxy);
+        self.schedule_start(
+            if self.plan.kubelet.agent_native && !self.plan.native { 0 } else { init + listens + 2 * AT_ONCE },
+            Step::StartsAgent,
+        );
+        self.restart_mains(init + listens + 3 * AT_ONCE);
     }
 }
 
-// === impl Kubelet ===
-
-impl Kubelet {
-    /// Whether kubelet starts istio-proxy: not in a pod that ends.
-    fn restarts_proxy(&self) -> bool {
-        self.works() && !self.is_deleted()
-    }
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

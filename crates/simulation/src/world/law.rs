@@ -5,12 +5,11 @@ use core::time::Duration;
 use agent::shutdown::MARGIN;
 use agent::task::Source;
 use drain::admin::Call;
-use drain::limits::Limits;
 use serde_json::Value;
 
 use super::proxy::Cause;
 use super::{Interruption, World};
-use crate::verdict_file;
+use crate::files;
 
 /// How much earlier a stall can seem to begin, or later to end. Movement is reported four times a second, a queue can then be as long as
 /// before, and Envoy's own buffers show in no queue. While Envoy hangs, a request to it costs the agent two seconds without a report.
@@ -21,6 +20,8 @@ const DECISION: Duration = Duration::from_millis(200);
 const EARLY: Duration = Duration::from_millis(1_200);
 /// Within this time after SIGTERM there is a first verdict: the time of the first reading and its file.
 const FIRST_VERDICT: Duration = Duration::from_millis(100);
+/// After all limits: five minutes of waiting for a proxy that ended while no agent ran, five of draining, five of flushing.
+const LONGEST: Duration = Duration::from_mins(15);
 /// Within this time after the last byte a healthy pod's agent leaves.
 const PROMPT: Duration = Duration::from_millis(50);
 
@@ -72,16 +73,29 @@ impl World {
         &self.ledger.wrongs
     }
 
+    pub(crate) fn wrong(&mut self, what: &str) {
+        self.ledger.wrong(what.to_owned());
+    }
+
     /// From the delivery of the last byte to the end of Envoy, if Envoy ended after it.
     pub(crate) fn lateness(&self) -> Option<Duration> {
         let delivered = self.ledger.delivered.or_else(|| (self.undelivered() == 0).then_some(self.ledger.began))?;
         self.ledger.envoy_ended.and_then(|ended| ended.checked_sub(delivered)).map(Duration::from_micros)
     }
 
+    /// Whether the proxy may end: its task has ended for good, or kubelet ends all containers to start them all again.
+    fn proxy_may_go(&self) -> bool {
+        self.kubelet.task_has_ended() || (self.kubelet.restarts_all() && self.mains_are_down())
+    }
+
     /// Checks a call to Envoy or pilot-agent, by the agent or by the filter.
     pub(super) fn check_call(&mut self, call: Call) {
-        if self.plan.native && !matches!(call, Call::CountClusters | Call::Clusters) {
+        let asks_only = matches!(call, Call::CountClusters | Call::Clusters);
+        if self.plan.native && !asks_only {
             self.ledger.wrong(format!("{call:?} in a native sidecar"));
+        }
+        if !asks_only && !self.proxy_may_go() {
+            self.ledger.wrong(format!("{call:?} before the task has ended"));
         }
     }
 
@@ -90,6 +104,9 @@ impl World {
         match cause {
             Cause::Asked => {
                 self.judge(lost, "with Envoy");
+                if !self.proxy_may_go() {
+                    self.ledger.wrong("Envoy was asked to quit before its task has ended".to_owned());
+                }
                 self.ledger.lost_with_envoy += lost;
                 if self.plan.native {
                     self.ledger.wrong("Envoy was asked to quit in a native sidecar".to_owned());
@@ -107,13 +124,13 @@ impl World {
             Source::Kubelet => !self.kubelet.works(),
             Source::Processes => !matches!(interruption, Some(Interruption::Killed(_))) || self.kubelet.is_deleted(),
         };
-        if matches!(interruption, Some(Interruption::Killed(_))) && pod_ends {
+        if matches!(interruption, Some(Interruption::Killed(_))) && (pod_ends || !self.plan.kubelet.restarts_agent()) {
             self.ledger.agent_was_away = true;
         }
         if pod_ends {
             self.judge(left, "with the pod");
         }
-        let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && !self.kubelet.is_deleted();
+        let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && self.kubelet.starts_containers();
         // After a deletion, kubelet ends the proxy at the end of the grace period.
         // A crash after the delivery looks like the end that the agent has asked for.
         let is_excused = self.ledger.envoy_crashed && left == 0;
@@ -127,14 +144,36 @@ impl World {
             }
             None => self.check_verdict(),
             Some(Interruption::GraceIsOver) => self.check_killed(),
-            Some(Interruption::Killed(_)) => {}
-            Some(Interruption::NeverEnds) => self.ledger.wrong("it does not end".to_owned()),
+            // In the second case the pod does not end, either.
+            Some(Interruption::Killed(_) | Interruption::NeverEnds) => {}
         }
+    }
+
+    /// Checks that the pod has ended. Returns whether it has not.
+    pub(crate) fn check_end(&mut self) -> bool {
+        // Nothing in the pod can end a classic proxy if its agent was killed and kubelet does not start it again.
+        let lost = self.kubelet.has_lost_agent() && !self.plan.native && !self.plan.kubelet.restarts_agent();
+        let is_excused = lost || self.misses_a_task();
+        let stays = !self.kubelet.pod_is_over();
+        if stays && !is_excused {
+            self.ledger.wrong("the pod does not end".to_owned());
+        }
+        let late = self.kubelet.task_ended().map_or(Duration::ZERO, |at| self.since(at));
+        if !stays && late > LONGEST && !is_excused {
+            self.ledger.wrong(format!("the pod ends {late:?} after its task"));
+        }
+        stays
+    }
+
+    /// The network of the pod ends with it.
+    pub(super) fn check_pod_end(&mut self) {
+        let left = self.undelivered();
+        self.judge(left, "with the pod");
     }
 
     /// Bytes may be lost after a limit only.
     fn judge(&mut self, lost: u64, how: &str) {
-        let deadline = self.since(self.ledger.began) >= Limits::DRAIN_TIMEOUT;
+        let deadline = self.since(self.ledger.began) >= self.plan.least_limits().drain_timeout;
         let grace = self.is_grace_over(Duration::ZERO);
         let excused = deadline || grace || self.has_stalled() || self.ledger.agent_was_away || self.has_left_early();
         if lost > 0 && !excused {
@@ -155,13 +194,13 @@ impl World {
     /// Also if Envoy has hung for the stall timeout and continues just now: nothing can tell.
     fn has_stalled(&self) -> bool {
         let longest = self.since(self.ledger.moved).max(Duration::from_micros(self.ledger.longest_stall));
-        longest + RESOLUTION >= Limits::STALL_TIMEOUT
+        longest + RESOLUTION + self.plan.lateness() >= self.plan.least_limits().stall_timeout
     }
 
     /// Whether the grace period is over, as the agent counts it or as kubelet does, without the time for the verdict and without
     /// `tolerance`.
     fn is_grace_over(&self, tolerance: Duration) -> bool {
-        let margin = MARGIN + tolerance;
+        let margin = MARGIN + tolerance + self.plan.lateness();
         let counted = Duration::from_millis(self.plan.kubelet.grace);
         let agents = self.kubelet.terminated().is_some_and(|at| self.since(at) + margin >= counted);
         let kubelets =
@@ -176,14 +215,14 @@ impl World {
         let had = self.since(terminated);
         let works_since = self.since(self.ledger.began.max(terminated));
         // Beside processes, an agent cannot know that SIGTERM is kubelet's.
-        if self.plan.source == Source::Kubelet && had >= counted && works_since >= MARGIN {
+        if self.plan.source == Source::Kubelet && had >= counted && works_since >= MARGIN && !self.plan.can_miss_margin() {
             self.ledger.wrong(format!("the agent has not left within its grace period of {counted:?}"));
         }
         let has_begun = self.plan.source == Source::Kubelet || self.kubelet.task_has_ended();
-        if !has_begun || works_since < FIRST_VERDICT {
+        if !has_begun || works_since < FIRST_VERDICT + self.plan.lateness() {
             return;
         }
-        match verdict_file::read() {
+        match files::read_verdict() {
             Some(verdict) if *at(&verdict, "/proxy") == "draining" || had >= counted.saturating_sub(MARGIN) => {}
             Some(verdict) if self.plan.source == Source::Processes || self.ledger.envoy_crashed => drop(verdict),
             Some(verdict) => self.ledger.wrong(format!("it was killed, and its last verdict is {verdict}")),
@@ -193,8 +232,12 @@ impl World {
 
     /// Checks the verdict of an agent that has left.
     fn check_verdict(&mut self) {
-        let Some(verdict) = verdict_file::read() else {
-            return self.ledger.wrong("the agent has left without a verdict".to_owned());
+        let Some(verdict) = files::read_verdict() else {
+            // An agent that has seen nothing leaves beside a native proxy, as that loses nothing.
+            if !(self.plan.native && self.misses_a_task()) {
+                self.ledger.wrong("the agent has left without a verdict".to_owned());
+            }
+            return;
         };
         self.note(&format!("agent: the verdict is {verdict}"));
         if self.plan.source == Source::Kubelet {
@@ -204,15 +247,17 @@ impl World {
             (at(&verdict, "/undelivered/bytes"), at(&verdict, "/undelivered/connections")) != (&Value::from(0), &Value::from(0));
         let task_writes = !self.kubelet.task_has_ended();
         let truth = self.in_queues() + self.ledger.lost_with_envoy;
-        // While a hung Envoy quits, its last connections vanish before its end is seen, and that reading is reported as idle.
-        let is_seen = !self.ledger.envoy_crashed && self.plan.hangs.is_none();
+        // An agent that is not scheduled tells what was true when it last read. While a hung Envoy quits, its last connections vanish before its end is seen, and that reading is reported as idle.
+        let reads = self.plan.lateness().is_zero();
+        let is_seen = !self.ledger.envoy_crashed && self.plan.hangs.is_none() && reads;
         if truth > 0 && !admits && !task_writes && is_seen {
             self.ledger.wrong(format!("{truth} bytes are lost, and the verdict does not say so: {verdict}"));
         }
         // If the filter's responses are lost, the agent cannot know what the filter knows.
         let hears = self.plan.unanswered == 0 && self.plan.lost == 0;
-        let long_delivered = self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION) && self.undelivered() == 0;
-        let is_calm = !self.ledger.envoy_crashed && self.ledger.lost_with_envoy == 0 && !task_writes;
+        let long_delivered =
+            self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION + self.plan.lateness()) && self.undelivered() == 0;
+        let is_calm = !self.ledger.envoy_crashed && self.ledger.lost_with_envoy == 0 && !task_writes && reads;
         if *at(&verdict, "/undelivered/bytes") != 0 && long_delivered && is_calm && hears {
             self.ledger.wrong(format!("everything is delivered, and the verdict denies it: {verdict}"));
         }
@@ -244,7 +289,7 @@ impl World {
         let is_true = match at(verdict, "/limit").as_str() {
             None => true,
             Some("grace-period") => self.is_grace_over(EARLY),
-            Some("drain-timeout") => since >= Limits::DRAIN_TIMEOUT,
+            Some("drain-timeout") => since >= self.plan.least_limits().drain_timeout,
             Some("stall-timeout") => self.has_stalled(),
             Some(_) => false,
         };
@@ -269,7 +314,7 @@ impl World {
         };
         let delivered = self.ledger.delivered.unwrap_or_default().max(terminated);
         let late = self.since(delivered);
-        if self.kubelet.task_has_ended() && late > PROMPT {
+        if self.kubelet.task_has_ended() && late > PROMPT + self.plan.lateness() {
             self.ledger.wrong(format!("the agent has left {late:?} after the last byte"));
         }
     }

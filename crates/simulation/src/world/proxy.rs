@@ -3,8 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use agent::options::PROXY;
 use agent::os::http::Request;
-use agent::os::linux::own_pid;
 use agent::os::world::NotTerminated;
 use agent::task::Source;
 use drain::admin::{Answer, Call, Callee, Failure};
@@ -14,7 +14,9 @@ use drain::time::Instant;
 use drain::wire::{self, Completion};
 use pod::ports;
 use pod::stat::Stat;
+use serde_json::json;
 
+use super::mains::{AGENT, INIT, ticks};
 use super::{Happening, MILLISECOND, World};
 use crate::flow::Flow;
 
@@ -25,10 +27,8 @@ const NEW_VM: u64 = 300 * MILLISECOND;
 /// After SIGTERM, a pilot-agent that has not drained yet waits for this time, then looks every second whether there are connections
 /// (`EXIT_ON_ZERO_ACTIVE_CONNECTIONS`).
 pub(super) const MINIMUM_DRAIN: u64 = 5_000 * MILLISECOND;
-/// The PID of the first pilot-agent. Its Envoy has the next one.
-const PILOT_AGENT: i32 = 19;
-/// Each time that istio-proxy is started again, its processes have higher PIDs.
-const PIDS_PER_START: i32 = 10;
+/// How many threads pilot-agent and Envoy have at most.
+const THREADS: u64 = 20;
 
 /// The result of a request.
 #[derive(Debug)]
@@ -42,6 +42,15 @@ pub(crate) enum Service {
     Broken,
     /// There is no response.
     Silence,
+}
+
+/// What a connection comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Accepted,
+    Refused,
+    /// Nobody answers.
+    Nobody,
 }
 
 /// Why Envoy has ended.
@@ -68,8 +77,12 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Proxy {
     phase: Phase,
-    /// How often it was started again.
+    /// How often it was started.
     number: u32,
+    /// The PIDs of its processes, and when pilot-agent has started.
+    pilot_agent: i32,
+    envoy: i32,
+    since: u64,
     filter: Machine,
     filter_sleeps: u64,
     vm_is_down_until: u64,
@@ -78,10 +91,11 @@ pub(super) struct Proxy {
 // === impl Proxy ===
 
 impl Proxy {
-    /// A proxy that runs, as it does before the task starts.
-    pub(super) fn new() -> Self {
-        let filter = Machine::new(Limits::default(), Instant::default());
-        Self { phase: Phase::Up, number: 0, filter, filter_sleeps: 0, vm_is_down_until: 0 }
+    /// A proxy that has not started.
+    pub(super) fn new(limits: Limits) -> Self {
+        let filter = Machine::new(limits, Instant::default());
+        let (pilot_agent, envoy) = (0, 0);
+        Self { phase: Phase::Down, number: 0, pilot_agent, envoy, since: 0, filter, filter_sleeps: 0, vm_is_down_until: 0 }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -96,19 +110,20 @@ impl Proxy {
         self.number == number
     }
 
+    /// The first process of its container.
+    pub(super) const fn root(&self) -> i32 {
+        self.pilot_agent
+    }
+
     pub(super) const fn number(&self) -> u32 {
         self.number
     }
 
-    fn pilot_agent(&self) -> i32 {
-        PILOT_AGENT.saturating_add(PIDS_PER_START.saturating_mul(self.number.cast_signed()))
-    }
-
     /// Its processes: pilot-agent, and Envoy once it is there.
     fn processes(&self) -> Vec<Stat> {
-        let pid = self.pilot_agent();
-        let process = |pid, name: &str, parent| Stat { pid, comm: name.to_owned(), state: b'S', parent, start: 1 };
-        let processes = [process(pid, "pilot-agent", 0), process(pid + 1, "envoy", pid)];
+        let start = ticks(self.since);
+        let process = |pid, name: &str, parent| Stat { pid, comm: name.to_owned(), state: b'S', parent, start };
+        let processes = [process(self.pilot_agent, "pilot-agent", 0), process(self.envoy, "envoy", self.pilot_agent)];
         let running = match self.phase {
             Phase::Down => 0,
             Phase::Starts => 1,
@@ -127,17 +142,33 @@ impl Proxy {
 impl World {
     /// The processes that the agent sees. Without shared processes that is only itself.
     pub(crate) fn processes(&self) -> Vec<Stat> {
+        let process = |pid, name: &str, state, since| Stat { pid, comm: name.to_owned(), state, parent: 0, start: ticks(since) };
+        let agent = process(self.own_pid(), "exeunt-agent", b'R', self.kubelet.agent_since);
         match self.plan.source {
-            Source::Kubelet => {
-                vec![Stat { pid: own_pid(), comm: "exeunt-agent".to_owned(), state: b'R', parent: 0, start: 1 }]
+            Source::Kubelet => vec![agent],
+            Source::Processes => {
+                let proxy = if self.plan.finds_process { self.proxy.processes() } else { Vec::new() };
+                let init = self.kubelet.init.map(|(pid, since)| process(pid, INIT, b'S', since));
+                [process(1, "pause", b'S', 0), agent].into_iter().chain(init).chain(proxy).chain(self.main_processes()).collect()
             }
-            Source::Processes if self.plan.finds_process => self.proxy.processes(),
-            Source::Processes => Vec::new(),
         }
     }
 
-    /// Whether the process `pid`, of the proxy, runs.
+    /// The PID of the agent. Without shared processes it is the first one.
+    pub(crate) const fn own_pid(&self) -> i32 {
+        match self.plan.source {
+            Source::Kubelet => 1,
+            Source::Processes => self.kubelet.agent_pid,
+        }
+    }
+
+    /// Whether the process `pid`, of the proxy or of a main container, runs.
     pub(crate) fn runs(&self, pid: i32) -> bool {
+        self.is_proxys(pid) || self.main_processes().iter().any(|process| process.pid == pid)
+    }
+
+    /// Whether the process `pid` is the proxy's.
+    pub(crate) fn is_proxys(&self, pid: i32) -> bool {
         self.proxy.runs(pid)
     }
 
@@ -146,25 +177,29 @@ impl World {
         if !self.plan.may_terminate {
             return Err(NotTerminated::NotPermitted);
         }
-        if pid == self.proxy.pilot_agent() {
+        if pid == self.proxy.pilot_agent {
             self.note("the agent sends SIGTERM to pilot-agent");
-            self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(Cause::Asked));
+            self.schedule(MINIMUM_DRAIN, Happening::PilotAgentLooks(self.proxy.number, Cause::Asked));
         } else {
             self.ledger.wrong(format!("SIGTERM to the process {pid}, which is not pilot-agent"));
         }
         Ok(())
     }
 
-    /// Whether a connection to `to` is accepted.
-    pub(crate) fn accepts(&self, to: SocketAddr) -> bool {
+    /// What a connection to `to` comes to.
+    pub(crate) fn reach(&self, to: SocketAddr) -> Reach {
+        if !to.ip().is_loopback() && self.plan.limited_capture {
+            return Reach::Nobody;
+        }
         let is_local = to.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
-        match (self.proxy.phase, to.port()) {
+        let accepts = match (self.proxy.phase, to.port()) {
             (Phase::Up | Phase::Starts, ports::STATUS) | (Phase::Up, ports::ADMIN) => is_local,
             // Without an Envoy, captured connections are refused.
             (Phase::Down | Phase::Starts, _) => false,
             // Envoy accepts everything that is captured, which is all but loopback.
             (Phase::Up, _) => !to.ip().is_loopback() || self.plan.filter == Some(to.ip()),
-        }
+        };
+        if accepts { Reach::Accepted } else { Reach::Refused }
     }
 
     /// Serves a request that has arrived at `to`.
@@ -196,6 +231,9 @@ impl World {
         if (request.method, request.path) == ("GET", "/stats?filter=exeunt_state") {
             return answer(200, self.metric().to_owned());
         }
+        if (request.method, request.path) == ("GET", "/server_info") {
+            return answer(200, self.server_info());
+        }
         let calls = [Call::FailHealthcheck, Call::DrainListeners, Call::CountClusters, Call::Clusters, Call::Quit];
         let Some(call) = calls.into_iter().find(|call| (call.method(), call.path()) == (request.method, request.path)) else {
             return answer(404, String::new());
@@ -213,6 +251,20 @@ impl World {
             self.schedule(LEAVING, Happening::EnvoyEnds(self.proxy.number, Cause::Asked));
         }
         answer(200, text)
+    }
+
+    /// What Envoy tells of the pod: the names of its regular containers, without its own.
+    fn server_info(&self) -> String {
+        let plan = &self.plan.kubelet;
+        let agent = (!plan.agent_native).then_some(AGENT);
+        let names: Vec<&str> = plan.mains.iter().map(|main| main.name).chain(agent).collect();
+        let status = if self.plan.native {
+            json!({"initContainers": [INIT, PROXY], "containers": null})
+        } else {
+            json!({"initContainers": [INIT], "containers": [PROXY]})
+        };
+        let annotations = json!({"sidecar.istio.io/status": status.to_string()});
+        json!({"node": {"metadata": {"APP_CONTAINERS": names.join(","), "ANNOTATIONS": annotations}}}).to_string()
     }
 
     /// The filter's metric, which it defines once it is configured.
@@ -265,13 +317,13 @@ impl World {
     pub(super) fn reload_filter(&mut self) {
         self.note("the filter gets a new configuration");
         let snapshot = self.proxy.filter.snapshot(self.now());
-        self.proxy.filter = Machine::resume(Limits::default(), &snapshot, Duration::ZERO, self.now());
+        self.proxy.filter = Machine::resume(self.plan.filter_limits(), &snapshot, Duration::ZERO, self.now());
         self.tell_filter(Event::Tick);
     }
 
     pub(super) fn crash_vm(&mut self) {
         self.note("the virtual machine of the filter crashes");
-        self.proxy.filter = Machine::new(Limits::default(), self.now());
+        self.proxy.filter = Machine::new(self.plan.filter_limits(), self.now());
         self.proxy.vm_is_down_until = self.now + NEW_VM;
     }
 
@@ -303,7 +355,7 @@ impl World {
 
     pub(super) fn pilot_agent_looks(&mut self, cause: Cause) {
         if self.flows.iter().any(Flow::is_open) {
-            self.schedule(1_000 * MILLISECOND, Happening::PilotAgentLooks(cause));
+            self.schedule(1_000 * MILLISECOND, Happening::PilotAgentLooks(self.proxy.number, cause));
         } else {
             self.end_envoy(cause);
         }
@@ -315,6 +367,7 @@ impl World {
             return;
         }
         self.proxy.phase = Phase::Down;
+        self.ids.end(self.proxy.pilot_agent);
         let lost = self.flows.iter_mut().map(Flow::cut).sum();
         self.note(&format!("Envoy ends ({cause:?}), and {lost} bytes with it"));
         self.on_envoy_end(cause, lost);
@@ -324,8 +377,13 @@ impl World {
 
     /// Kubelet starts the container again.
     pub(super) fn start_pilot_agent(&mut self) {
-        self.proxy = Proxy { phase: Phase::Starts, number: self.proxy.number + 1, ..Proxy::new() };
-        self.proxy.filter = Machine::new(Limits::default(), self.now());
+        let limits = self.plan.filter_limits();
+        let pilot_agent = self.start_process();
+        let threads = self.dice.below(THREADS);
+        self.ids.begin(pilot_agent, threads);
+        self.proxy =
+            Proxy { phase: Phase::Starts, number: self.proxy.number + 1, pilot_agent, since: self.now, ..Proxy::new(limits) };
+        self.proxy.filter = Machine::new(self.plan.filter_limits(), self.now());
         self.note("pilot-agent starts");
     }
 
@@ -333,6 +391,7 @@ impl World {
     pub(super) fn start_envoy(&mut self) {
         if self.proxy.phase == Phase::Starts {
             self.proxy.phase = Phase::Up;
+            self.proxy.envoy = self.ids.begin(self.proxy.pilot_agent, 1 + self.dice.below(THREADS));
             self.note("Envoy listens");
         }
     }

@@ -14,22 +14,23 @@ const RETRY: u64 = 100 * MILLISECOND;
 // === impl World ===
 
 impl World {
-    pub(super) fn plan_flows(&mut self) {
-        let runs = &self.plan.kubelet.runs;
-        let begins = self.plan.flows.iter().map(|flow| match runs.get(flow.run) {
-            Some(run) if !flow.of_a_helper => run.ends.saturating_sub(flow.before_end).max(run.begins),
-            Some(_) | None => 0,
+    /// A run of a main container begins, and will send. With the first one, the helpers send.
+    pub(super) fn begin_flows(&mut self, main: usize, run: usize) {
+        let lasts = self.plan.kubelet.run(main, run).map_or(0, |run| run.ends - run.begins);
+        let begins = self.plan.flows.iter().enumerate().filter_map(|(index, flow)| {
+            let (with, after) =
+                if flow.of_a_helper { ((0, 0), 0) } else { ((flow.main, flow.run), lasts.saturating_sub(flow.before_end)) };
+            (with == (main, run)).then_some((index, after))
         });
-        let begins: Vec<u64> = begins.collect();
-        for (index, at) in begins.into_iter().enumerate() {
-            self.schedule(at * MILLISECOND, Happening::FlowBegins(index));
+        for (index, after) in begins.collect::<Vec<_>>() {
+            self.schedule(after * MILLISECOND, Happening::FlowBegins(index));
         }
     }
 
     /// The sender connects, once there is an Envoy. A sender that has ended does not.
     pub(super) fn begin_flow(&mut self, index: usize) {
         let Some(plan) = self.plan.flows.get(index).copied() else { return };
-        if self.kubelet.run_is_over(plan.run) {
+        if self.run_is_over(plan.main, plan.run) {
             return;
         }
         if !self.proxy.is_up() {
@@ -41,10 +42,10 @@ impl World {
         self.keep_moving();
     }
 
-    /// The processes of `run` end, and with them their connections.
-    pub(super) fn close_flows(&mut self, run: usize) {
+    /// The processes of a run end, and with them their connections.
+    pub(super) fn close_flows(&mut self, main: usize, run: usize) {
         for (flow, plan) in self.flows.iter_mut().zip(&self.plan.flows) {
-            if plan.run == run {
+            if (plan.main, plan.run) == (main, run) {
                 flow.close();
             }
         }
