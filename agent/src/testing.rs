@@ -56,6 +56,8 @@ pub(crate) struct Script {
     pub(crate) creations: Option<Vec<u64>>,
     /// The last process id, from a time on.
     pub(crate) last_ids: Vec<(u64, i32)>,
+    /// How many ids the starts of containers have used up.
+    pub(crate) unused_ids: Option<u32>,
 }
 
 /// A handle of a process.
@@ -155,6 +157,10 @@ impl World for Script {
     fn creations(&self) -> Option<Creations> {
         let count = self.creations.as_ref()?.iter().filter(|at| **at <= self.now.get()).count();
         Some(Creations { count: count.try_into().unwrap(), is_exact: true })
+    }
+
+    fn unused_ids(&self, _: i32) -> Option<u32> {
+        self.unused_ids
     }
 
     fn last_id(&self) -> Option<i32> {

@@ -1,7 +1,7 @@
 """A stand-in for kubelet: it starts, restarts and ends the containers of one pod in kubelet's order.
 
-It follows Kubernetes 1.36 with KEP-753 for sidecars, KEP-5307 for the restart rules of a container and KEP-5532 for a restart of all
-containers:
+It follows Kubernetes 1.36 with KEP-753 for sidecars, KEP-5307 for the restart rules of a container and KEP-5532 for a restart of
+all containers:
 
 - what is started: `computePodActions` and `SyncPod` in pkg/kubelet/kuberuntime/kuberuntime_manager.go;
 - what is written to /etc/hosts, for each container: `ensureHostsFile` in pkg/kubelet/kubelet_pods.go;

@@ -33,7 +33,10 @@ REASONS: list[tuple[Pattern, str]] = [
         "A script calls `complete` when all its work is done. Under OnFailure it calls it only after its task has succeeded, and"
         " that is the first row.",
     ),
-    ({"event": "all-again", "policy": ("Never", "OnFailure")}, "Only a rule of a container asks for a restart of all containers."),
+    (
+        {"event": "all-again", "policy": ("Never", "OnFailure")},
+        "Only a rule of a container asks for a restart of all containers.",
+    ),
     (
         {"event": "all-again", "mode": _INNER},
         "In this mode the agent remembers nothing: it begins anew with its container.",
@@ -44,7 +47,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"event": ("not-told", "no-exit-status"), "mode": _INNER},
-        "In this mode the agent knows the exit code, and it cannot wait for a restart of its own container: without a policy every"
+        "In this mode the agent knows the exit code, and it cannot wait for a restart of its own container:"
+        " without a policy every"
         " end is the last one.",
     ),
     ({"event": "no-exit-status", "policy": "Never"}, "Under Never nothing depends on how the task has ended."),
@@ -174,7 +178,8 @@ REASONS: list[tuple[Pattern, str]] = [
     ),
     (
         {"policy": "rules"},
-        "A rule only decides what follows an exit code that it names, and here the task has no such code: as under Never, or, where"
+        "A rule only decides what follows an exit code that it names, and here the task has no such code:"
+        " as under Never, or, where"
         " the exit status is not known, as under OnFailure.",
     ),
     (

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from containers import images
 from containers.cells import cell, each_form, each_inner_mode, each_placement
 from containers.checks import check_idle_success
@@ -40,9 +42,10 @@ def test_a_task_that_runs_while_the_agent_gets_no_cpu_is_over(make_pod: MakePod,
     assert pod.verdict()["ended"] == messages.ENDED_UNSEEN
 
 
-@cell(event="unseen", mode="watch", placement="regular", form="hold", policy="Never")
-def test_an_unseen_task_behind_its_proxy_is_over_once_kubelet_does_not_create_it_again(make_pod: MakePod) -> None:
-    pod = make_pod(placement="regular", form="hold")
+@cell(event="unseen", mode="watch", placement="regular", policy="Never")
+@pytest.mark.parametrize("form", ["hold", "native"])
+def test_an_unseen_task_behind_its_proxy_is_over_once_kubelet_does_not_create_it_again(make_pod: MakePod, form: Form) -> None:
+    pod = make_pod(placement="regular", form=form)
     task = pod.delay_image("base")
     start_until_agent_has_looked(pod)
     pod.agent().send(signal.SIGSTOP)

@@ -86,7 +86,7 @@ fn wait_for_termination<W: World>(world: &W) -> Instant {
 pub fn see_out<W: World>(world: &W, options: &Options, proxy_first: bool) {
     match Source::of(options) {
         Source::Kubelet => wait_for_kubelet(world, options, proxy_first),
-        Source::Processes => watch_processes(world, options),
+        Source::Processes => while watch_processes(world, options) {},
     }
     stay(world, options);
 }
@@ -112,13 +112,14 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
 const ORDER: &str =
     "list the agent behind istio-proxy in initContainers, or kubelet ends istio-proxy first, with what it still holds";
 
-/// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down.
-fn watch_processes<W: World>(world: &W, options: &Options) {
+/// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down. Returns whether the task may still start or
+/// run: only SIGTERM told its end, and the pod has outlived that.
+fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
     let state_dir = &StateDir::new(options.state_dir.clone());
     let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
     if holds && state_dir.is_done() {
         info!("an earlier run of the agent has shut the proxy down");
-        return;
+        return false;
     }
     let mut containers = Containers::new(world, options, state_dir);
     let waited = containers.wait_seen();
@@ -129,7 +130,7 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
         other => other,
     };
     if waited == Waited::Leave {
-        return;
+        return false;
     }
 
     let at = world.now();
@@ -157,6 +158,27 @@ fn watch_processes<W: World>(world: &W, options: &Options) {
     }
     containers.update_exit_status();
     verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
+    containers.is_terminated() && verdict.proxy != ProxyOutcome::Gone && outlives_sigterm(world, options)
+}
+
+/// Waits until the pod has outlived SIGTERM, or is being deleted: then kubelet ends the proxy. A native sidecar can leave at once, because kubelet
+/// starts it again if the pod goes on.
+fn outlives_sigterm<W: World>(world: &W, options: &Options) -> bool {
+    if options.is_native() {
+        return false;
+    }
+    let had_proxy = Sidecar::new(world, options, None).is_here();
+    loop {
+        let left = world.terminated_at(Answer::Kernel).map(|at| (at + options.grace_period).since(world.now()));
+        let Some(left) = left.filter(|left| !left.is_zero()) else {
+            info!("the pod has outlived SIGTERM, so it was not kubelet's");
+            return true;
+        };
+        if had_proxy && !Sidecar::new(world, options, None).is_here() {
+            return false;
+        }
+        world.sleep(left.min(NEXT_REPORT));
+    }
 }
 
 /// Whether kubelet has started the classic proxy, and nothing of it runs: under `Never` kubelet does not start it again, and an agent that is a
@@ -269,6 +291,27 @@ fn wait_beside<W: World>(
             Waited::TimeUp if left.is_none_or(|left| left > NEXT_REPORT) => {}
             Waited::Interrupted if !sidecar.process_has_ended() => {}
             waited => return waited,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Script, options};
+
+    #[test]
+    fn a_regular_agent_leaves_after_sigterm_only_if_kubelet_ends_the_proxy() {
+        let pod = |proxy| Script {
+            sigterm: Some(0),
+            listeners: vec![(pod::ports::OUTBOUND, 0..proxy)],
+            processes: vec![(20, "envoy", 0..proxy)],
+            ..Script::default()
+        };
+        let options = options("watch --placement regular --grace-period 5s");
+        for (proxy, outlives, after) in [(2_500, false, 3_000), (u64::MAX, true, 5_000), (0, true, 5_000)] {
+            let world = pod(proxy);
+            assert_eq!((outlives_sigterm(&world, &options), world.elapsed()), (outlives, after), "{proxy}");
         }
     }
 }

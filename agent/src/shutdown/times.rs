@@ -7,7 +7,7 @@ use core::time::Duration;
 /// How long to wait for a proxy that has not started: kubelet starts it next, unless its image has to be pulled.
 pub(super) const START: Duration = Duration::from_mins(5);
 /// How long to wait for the listeners of an Envoy whose process runs. It takes a second, and longer on a busy node.
-pub(super) const LISTEN: Duration = Duration::from_secs(5);
+pub(super) const LISTEN: Duration = Duration::from_secs(10);
 /// How long to wait for the restart of a proxy that ended by itself: kubelet's first restart comes within a second.
 pub(super) const RESTART: Duration = Duration::from_secs(3);
 /// The filter ends Envoy this soon after the report that completes its evidence, on a busy node, too.

@@ -184,6 +184,7 @@ impl<'a, W: World> Containers<'a, W> {
     pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>) {
         let Some(container) = self.list.get_mut(place) else { return };
         let is_restart = container.enter(next);
+        container.created = self.starts.creations().map_or(0, |creations| creations.count);
         let name = &container.name;
         match &container.phase {
             Phase::Running { process, .. } => {

@@ -5,7 +5,7 @@
 //! as a creation of another container: the rule errs on the side of waiting.
 
 use super::starts::Seen;
-use crate::options::PROXY;
+use crate::options::{Form, PROXY};
 use crate::os::world::Creations;
 
 /// The init container that the injector puts behind all others, so every later creation is that of a regular container (Istio,
@@ -27,8 +27,10 @@ pub(super) struct Facts<'f> {
     pub(super) own_pid: i32,
     /// Whether [`LAST_INIT`] is among the init containers.
     pub(super) has_last_init: bool,
-    /// Whether istio-proxy is a regular container.
-    pub(super) is_classic: bool,
+    /// The form of istio-proxy.
+    pub(super) form: Form,
+    /// Whether kubelet may restart a regular container that has ended.
+    pub(super) may_restart_others: bool,
     /// The containers that were created since the agent started.
     pub(super) creations: Creations,
     /// Whether the runtime has used ids for the newest of them.
@@ -44,7 +46,7 @@ pub(super) struct Facts<'f> {
 pub(super) enum Evidence {
     /// Nothing shows it.
     Nothing,
-    /// It is so unless an init container was not seen either.
+    /// It is so unless an init container was not seen either, or the restart of another container.
     Likely,
     /// It is so if kubelet does not repeat a creation that the runtime has refused.
     Created,
@@ -77,23 +79,24 @@ pub(super) fn have_all_run(missing: &[&str], seen: &[Seen]) -> bool {
 pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let behind = behind(facts);
     let others = facts.regular.iter().filter(|name| is_other(facts, name) && !is_seen(facts, name)).count();
-    let proxy = usize::from(facts.is_classic && !is_seen(facts, PROXY));
+    let proxy = usize::from(facts.form == Form::Classic && !is_seen(facts, PROXY));
     let init = usize::from(!behind.is_certain && facts.has_last_init && !is_seen(facts, LAST_INIT));
     // The agent has seen it, and it had ended before it could be watched.
     let missing: Vec<_> = facts.missing.iter().filter(|name| !is_seen(facts, name)).collect();
     let unseen = others + proxy + init + missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
     let runs = facts.missing.iter().any(|name| facts.seen.iter().any(|seen| seen.runs && seen.container.name == *name));
-    if facts.missing.is_empty() || runs || !are_created || restarts(facts) {
+    if facts.missing.is_empty() || runs || !are_created || facts.seen.iter().any(|seen| is_twice(facts, seen)) {
         return Evidence::Nothing;
     }
-    if behind.is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
+    let is_certain = behind.is_certain && !facts.seen.iter().any(|seen| may_restart(facts, seen));
+    if is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
         return Evidence::Started;
     }
     if !facts.are_started {
         return Evidence::Nothing;
     }
-    if behind.is_certain { Evidence::Created } else { Evidence::Likely }
+    if is_certain { Evidence::Created } else { Evidence::Likely }
 }
 
 fn behind(facts: &Facts<'_>) -> Behind {
@@ -123,15 +126,16 @@ fn is_seen(facts: &Facts<'_>, name: &str) -> bool {
     facts.seen.iter().any(|seen| seen.container.name == name)
 }
 
-/// Whether kubelet may have created a container again that was seen: it was seen twice, or it is a regular one and has ended.
-fn restarts(facts: &Facts<'_>) -> bool {
-    facts.seen.iter().any(|seen| {
-        let name = &seen.container.name;
-        let is_twice = facts.seen.iter().filter(|other| other.container.name == *name).count() > 1;
-        let is_judged = facts.ended.contains(&name.as_str()) || facts.missing.contains(&name.as_str());
-        let has_ended = !seen.runs && (name == PROXY || facts.regular.contains(name)) && !is_judged;
-        is_twice || has_ended
-    })
+/// Whether kubelet has restarted a container that was seen: it can have any number of creations.
+fn is_twice(facts: &Facts<'_>, seen: &Seen) -> bool {
+    facts.seen.iter().filter(|other| other.container.name == seen.container.name).count() > 1
+}
+
+/// Whether kubelet may have restarted a container that was seen, and that was not: it is a regular one that has ended.
+fn may_restart(facts: &Facts<'_>, seen: &Seen) -> bool {
+    let name = seen.container.name.as_str();
+    let is_regular = name == PROXY || facts.regular.iter().any(|regular| regular == name);
+    facts.may_restart_others && !seen.runs && is_regular && !facts.ended.contains(&name) && !facts.missing.contains(&name)
 }
 
 #[cfg(test)]
@@ -152,7 +156,8 @@ mod tests {
         are_started: bool,
         seen: Vec<Seen>,
         jumps: Vec<i32>,
-        is_classic: bool,
+        form: Form,
+        may_restart_others: bool,
     }
 
     fn seen(name: &str, pid: i32, created: u32) -> Seen {
@@ -172,7 +177,8 @@ mod tests {
                 are_started: true,
                 seen: vec![seen("istio-init", 12, 1), seen("istio-proxy", 50, created)],
                 jumps: Vec::new(),
-                is_classic: true,
+                form: Form::Classic,
+                may_restart_others: true,
             };
             pod.seen[0].runs = false;
             pod
@@ -194,7 +200,8 @@ mod tests {
                 own: Some(self.own),
                 own_pid: 7,
                 has_last_init: true,
-                is_classic: self.is_classic,
+                form: self.form,
+                may_restart_others: self.may_restart_others,
                 creations: Creations { count: self.created, is_exact: true },
                 are_started: self.are_started,
                 seen: &self.seen,
@@ -288,7 +295,7 @@ mod tests {
         assert_eq!(pod.weigh(), Evidence::Created);
         let held_back = Pod { seen: vec![seen("istio-proxy", 3, 0)], ..Pod::regular(1) };
         assert_eq!(held_back.weigh(), Evidence::Created, "a proxy that ran before the agent is none of the creations");
-        let native = Pod { is_classic: false, seen: Vec::new(), ..Pod::regular(1) };
+        let native = Pod { form: Form::Native, seen: Vec::new(), ..Pod::regular(1) };
         assert_eq!(native.weigh(), Evidence::Created, "a native proxy is an init container");
     }
 
@@ -300,11 +307,13 @@ mod tests {
         assert_eq!(pod.weigh(), Evidence::Nothing, "it was seen twice");
         let mut pod = Pod::regular(3);
         pod.seen[0].runs = false;
-        assert_eq!(pod.weigh(), Evidence::Nothing, "the proxy has ended");
+        assert_eq!(pod.weigh(), Evidence::Likely, "the proxy has ended");
+        pod.may_restart_others = false;
+        assert_eq!(pod.weigh(), Evidence::Created, "under Never");
         let mut pod = Pod::regular(3);
         pod.regular.push("other".to_owned());
         pod.seen.push(Seen { runs: false, ..seen("other", 60, 2) });
-        assert_eq!(pod.weigh(), Evidence::Nothing, "a regular container has ended");
+        assert_eq!(pod.weigh(), Evidence::Likely, "a regular container has ended");
         pod.ended = vec!["other"];
         assert_eq!(pod.weigh(), Evidence::Created, "it has ended for good");
     }

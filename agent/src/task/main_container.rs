@@ -27,6 +27,8 @@ pub(super) struct MainContainer<P> {
     /// The process of the last instance that the agent saw end. It is kept because closing its pidfd is a system call, and because the
     /// exit status may come late.
     pub(super) last: Option<P>,
+    /// How many containers of the pod had been created when it entered its phase.
+    pub(super) created: u32,
     /// The ends after which kubelet has restarted it. It will do so again: neither a policy nor a rule changes.
     restarted_after: Vec<Exit>,
 }
@@ -36,12 +38,22 @@ pub(super) struct MainContainer<P> {
 impl<P: Process> MainContainer<P> {
     /// One that was never seen.
     pub(super) const fn awaited(name: String) -> Self {
-        Self { name, phase: Phase::Awaited, instances: 0, ended: None, last: None, restarted_after: Vec::new() }
+        Self { name, phase: Phase::Awaited, instances: 0, ended: None, last: None, created: 0, restarted_after: Vec::new() }
     }
 
     /// Whether it has ended for good.
     pub(super) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Whether an instance has ended, and kubelet can start another.
+    pub(super) const fn is_between(&self) -> bool {
+        matches!(self.phase, Phase::Between { .. })
+    }
+
+    /// Whether another instance can start now.
+    pub(super) const fn may_start(&self) -> bool {
+        matches!(self.phase, Phase::Awaited | Phase::Between { .. })
     }
 
     /// How it has ended, if it has ended for good.
@@ -97,6 +109,8 @@ impl<P: Process> MainContainer<P> {
     /// The next phase if an instance was started and has ended, both unseen.
     pub(super) fn after_unseen(&mut self, restarts: &Restarts, now: Instant) -> Phase<P> {
         self.instances = self.instances.saturating_add(1);
+        // The status of an earlier instance tells nothing of this one.
+        self.last = None;
         self.after(Exit::Unknown, restarts, now)
     }
 

@@ -156,6 +156,29 @@ impl<'a, W: World> Starts<'a, W> {
         (unseen, self.world.now().since(self.batch.at))
     }
 
+    /// Whether each container that was seen runs in its newest instance, but those that do not matter.
+    pub(super) fn all_run_but(&self, does_not_matter: impl Fn(&str) -> bool) -> bool {
+        let newest = |name: &str| self.seen.iter().rfind(|seen| seen.container.name == name);
+        self.seen.iter().map(|seen| seen.container.name.as_str()).all(|name| {
+            does_not_matter(name) || !can_be_main(name) && name != PROXY || newest(name).is_some_and(|seen| seen.runs)
+        })
+    }
+
+    /// Whether a container was created since the creation number `created` that the runtime has started and nobody has seen.
+    pub(super) fn has_one_unseen_since(&self, created: u32) -> bool {
+        let seen = self.seen.iter().filter(|seen| seen.created > created).count();
+        let since = self.creations.map_or(0, |creations| creations.count).saturating_sub(created);
+        usize::try_from(since).is_ok_and(|since| since > seen)
+            && self.world.now().since(self.batch.at) >= times::NOT_REFUSED
+            && self.are_started()
+    }
+
+    /// How long until it is certain that the runtime has not refused the newest creation. `None` if it is.
+    pub(super) fn next_certainty(&self) -> Option<Duration> {
+        let left = times::NOT_REFUSED.saturating_sub(self.world.now().since(self.batch.at));
+        (self.batch.count > 0 && !left.is_zero()).then_some(left)
+    }
+
     /// Whether the runtime has used ids for the newest creations: 2 for each, at least.
     pub(super) fn are_started(&self) -> bool {
         let unused = self.batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0);

@@ -45,7 +45,7 @@ impl<W: World> Containers<'_, W> {
             if self.is_complete && self.list.iter().all(MainContainer::has_ended) {
                 return Waited::Ended;
             }
-            if !self.are_seen() && self.world.terminated_at(Source::Kernel).is_some() {
+            if !self.are_seen() && self.is_asked_to_leave() {
                 info!("SIGTERM before {} was seen: kubelet starts nothing any more", self.missing());
                 (self.is_complete, self.is_terminated) = (true, true);
                 self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
@@ -70,6 +70,9 @@ impl<W: World> Containers<'_, W> {
                     }
                     Judgement::Leave(_) => return Waited::Leave,
                 }
+            }
+            if self.count_unseen_restarts() {
+                continue;
             }
             let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
             if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
@@ -108,6 +111,32 @@ impl<W: World> Containers<'_, W> {
         self.is_terminated
     }
 
+    /// Whether SIGTERM has come and its grace period is not over. A signal that the pod outlives was no deletion.
+    fn is_asked_to_leave(&self) -> bool {
+        let sigterm = self.world.terminated_at(Source::Kernel);
+        sigterm.is_some_and(|at| self.world.now().since(at) < self.options.grace_period)
+    }
+
+    /// Counts instances that kubelet has started again and that have ended, both unseen. Returns whether there is one.
+    fn count_unseen_restarts(&mut self) -> bool {
+        let (restarts, now) = (&self.options.restarts, self.world.now());
+        let restarted = self.list.iter().position(|container| container.is_between() && self.has_restarted_unseen(container));
+        let next = restarted.and_then(|place| Some((place, self.list.get_mut(place)?.after_unseen(restarts, now))));
+        if let Some((place, next)) = next {
+            self.enter(place, next);
+        }
+        restarted.is_some()
+    }
+
+    /// Whether kubelet has started `container` again, and the instance has ended, unseen: a creation that is no other container's, because all
+    /// others run or have ended for good.
+    fn has_restarted_unseen(&self, container: &MainContainer<W::Process>) -> bool {
+        let has_ended = |name: &str| self.list.iter().any(|known| known.name == name && known.has_ended());
+        let others_run = self.starts.all_run_but(|name| name == container.name || has_ended(name));
+        let is_alone = self.list.iter().all(|known| known.name == container.name || !known.may_start());
+        self.is_complete && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
+    }
+
     /// What to do about those that were never seen.
     fn judge(&mut self) -> Judgement {
         if !self.is_complete
@@ -134,9 +163,11 @@ impl<W: World> Containers<'_, W> {
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
         let awaits_status = self.list.iter().any(MainContainer::awaits_status);
         let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
+        let is_between = self.is_any(|phase| matches!(phase, Phase::Between { .. }));
+        let restart = is_between.then(|| self.starts.next_certainty()).flatten();
         let judgement = self.is_missing_one().then(|| self.missed.next(&self.starts));
         let change = [self.next_change(), self.wrong_names_due()].into_iter().flatten().min().map(|at| at.since(begin));
-        let limit = [limit, change, judgement, unwatched].into_iter().flatten().min();
+        let limit = [limit, change, restart, judgement, unwatched].into_iter().flatten().min();
         let running = self.list.iter().filter_map(|container| match &container.phase {
             Phase::Running { process, .. } => Some(process),
             Phase::Awaited | Phase::Between { .. } | Phase::Ended(_) => None,

@@ -44,7 +44,7 @@ fn an_envoy_that_is_starting_gets_time_to_listen() {
     }
     assert_eq!(
         is_here_in(&starts(u64::MAX), Patience::Endless),
-        (true, 5_000),
+        (true, 10_000),
         "an Envoy that never listens is ended by pilot-agent"
     );
 }

@@ -194,3 +194,31 @@ fn an_exit_status_that_comes_late_decides() {
     let at = ended_at(&world, "watch --container main --restart-policy OnFailure", &[]);
     assert!((99_000..99_200).contains(&at), "{at}: a failure is certain to be restarted");
 }
+
+#[test]
+fn an_instance_that_nobody_saw_counts_once_it_can_be_no_other_containers() {
+    let world = |proxy: u64| Script {
+        creations: Some(vec![0, 0, 2_000]),
+        unused_ids: Some(6),
+        ..pod(&[("main", "11", 0..1_000, Exit::Code(1)), ("istio-proxy", "12", 0..proxy, OK)])
+    };
+    let line = "watch --container main --restart-policy OnFailure";
+    // 30 s until the creation is certain, then kubelet's second back-off and the time of a restart.
+    let at = ended_at(&world(u64::MAX), line, &[]);
+    assert!((51_000..54_000).contains(&at), "{at}");
+    let (world, options, state_dir) = (world(1_500), options(line), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!(containers.wait(Some(Duration::from_mins(9))), Waited::TimeUp, "the creation can be that of the proxy");
+}
+
+#[test]
+fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
+    let mut world = pod(&[("main", "11", 60_000..61_000, OK)]);
+    world.sigterm = Some(1_000);
+    let (options, state_dir) = (options("watch --container main --grace-period 5s"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 1_000));
+    world.pass_until(6_000);
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, false, 61_000));
+}
