@@ -61,6 +61,8 @@ pub struct Sidecar<'w, W: World> {
     seen_before: bool,
     /// When the agent saw its process end last. Kubelet may have started it again.
     ended_at: Option<Instant>,
+    /// Processes of an earlier proxy: pilot-agent ends a moment after its Envoy.
+    earlier: Vec<i32>,
     /// Readings in a row without a listener of Envoy, after one with a listener.
     unseen: Option<u32>,
     reading: Option<Held>,
@@ -93,6 +95,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             may_be_ztunnel: !matches!(options.form.form, Form::Classic | Form::Native),
             seen_before: false,
             ended_at: None,
+            earlier: Vec::new(),
             unseen: None,
             reading: None,
             last_alive: None,
@@ -111,6 +114,13 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The task runs with the uid `uid`, if that is known.
     pub fn set_task_uid(&mut self, uid: Option<u32>) {
         self.task_uid = uid.or(self.task_uid);
+    }
+
+    /// The same, but the processes that `other` still has are not those of this proxy.
+    #[must_use]
+    pub fn instead_of(mut self, other: &Self) -> Self {
+        self.earlier = [ENVOY, PILOT_AGENT].iter().flat_map(|name| other.candidates(name)).collect();
+        self
     }
 
     /// The state, as it was last seen.
@@ -313,7 +323,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             if self.wait(left) {
                 return true;
             }
-            self.look();
+            self.find();
         }
     }
 
@@ -365,8 +375,8 @@ impl<'w, W: World> Sidecar<'w, W> {
             (State::Gone | State::Ztunnel, _) => return,
             (State::Running(_), false) if self.unseen.is_some() => return,
             (State::NotYet | State::Running(_), true) => State::Running(Known::Listeners),
-            (State::NotYet | State::Running(_), false) if self.seen_before => State::Gone,
-            (State::NotYet | State::Running(_), false) => State::NotYet,
+            (State::NotYet, false) if !self.seen_before => State::NotYet,
+            (State::NotYet | State::Running(_), false) => State::Gone,
         };
     }
 
@@ -438,7 +448,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The processes of this name that can be the proxy's.
     fn candidates(&self, name: &str) -> Vec<i32> {
         let mut processes = self.world.processes();
-        processes.retain(|process| process.comm == name && process.state != b'Z');
+        processes.retain(|process| process.comm == name && process.state != b'Z' && !self.earlier.contains(&process.pid));
         if processes.is_empty() {
             return Vec::new();
         }

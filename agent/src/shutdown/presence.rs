@@ -69,10 +69,11 @@ fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;
     }
-    let mut next = Sidecar::new(context.world, context.options, None);
+    let mut next = Sidecar::new(context.world, context.options, None).instead_of(sidecar);
     let restarted = waits(context, &mut next, times::RESTART);
     if restarted {
         info!("the proxy ended by itself and was started again");
+        next.hold_process();
         *sidecar = next;
     }
     restarted

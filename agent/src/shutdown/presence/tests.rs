@@ -86,12 +86,16 @@ fn a_native_agent_waits_even_if_nothing_was_told() {
 
 /// Whether a proxy that has ended at time 0 is here again, with `policy`, if it starts at `start` and `attempts` were made.
 fn is_here_again(policy: &str, start: u64, attempts: &Attempts) -> bool {
-    let world = starts_at(start);
+    is_here_again_in(&starts_at(start), policy, attempts)
+}
+
+/// The same in `world`.
+fn is_here_again_in(world: &Script, policy: &str, attempts: &Attempts) -> bool {
     let options = options(&format!("watch --restart-policy {policy}"));
     let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
     let context =
-        Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
-    let mut sidecar = Sidecar::new(&world, &options, None);
+        Context { world, options: &options, task: &task, patience: Patience::Endless, grace: Some(options.grace_period) };
+    let mut sidecar = Sidecar::new(world, &options, None);
     let here = is_here(&context, &mut sidecar, attempts, Some(&Outcome::Gone));
     assert_eq!(matches!(sidecar.state(), State::Running(_)), here, "the new proxy takes the place of the old one");
     here
@@ -103,6 +107,18 @@ fn under_on_failure_kubelet_restarts_a_proxy_that_ended_by_itself() {
     assert!(is_here_again("OnFailure", 1_000, &none));
     assert!(!is_here_again("OnFailure", 4_000, &none), "kubelet restarts it within a second");
     assert!(!is_here_again("Never", 1_000, &none));
+}
+
+#[test]
+fn a_pilot_agent_that_ends_after_its_envoy_is_no_new_proxy() {
+    for (lingers, again) in [(2_000, false), (u64::MAX, false), (0, false)] {
+        let processes = vec![(20, "envoy", 0..0), (10, "pilot-agent", 0..lingers)];
+        let world = Script { processes, ..Script::default() };
+        assert_eq!(is_here_again_in(&world, "OnFailure", &Attempts::default()), again, "{lingers}");
+    }
+    let restarted = vec![(10, "pilot-agent", 0..500), (30, "pilot-agent", 1_000..u64::MAX)];
+    let world = Script { processes: restarted, ..Script::default() };
+    assert!(is_here_again_in(&world, "OnFailure", &Attempts::default()), "another process");
 }
 
 #[test]
