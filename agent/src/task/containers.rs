@@ -187,7 +187,10 @@ impl<'a, W: World> Containers<'a, W> {
         container.created = self.starts.creations().map_or(0, |creations| creations.count);
         let name = &container.name;
         match &container.phase {
-            Phase::Running { process, .. } => {
+            Phase::Running { process, instance, .. } => {
+                if let Some(instance) = instance {
+                    self.starts.note(name, instance, process.pid());
+                }
                 info!("watching {name}, process {}", process.pid());
                 if is_restart {
                     info!("kubelet restarts {name} after an end of this kind, so it will again");

@@ -107,6 +107,15 @@ impl<'a, W: World> Starts<'a, W> {
         has_news
     }
 
+    /// Notes an instance that was seen between two looks: it may have ended before the next one.
+    pub(super) fn note(&mut self, name: &str, instance: &str, pid: i32) {
+        let container = Container { name: name.to_owned(), instance: instance.to_owned() };
+        if self.seen.iter().all(|seen| seen.container != container) {
+            let created = self.world.creations().map_or(0, |creations| creations.count);
+            self.seen.push(Seen { container, pid, created, runs: true });
+        }
+    }
+
     /// How long to sleep before the next look. A creation ends the sleep.
     pub(super) fn pause(&self) -> Duration {
         match self.creations {

@@ -212,6 +212,19 @@ fn an_instance_that_nobody_saw_counts_once_it_can_be_no_other_containers() {
 }
 
 #[test]
+fn an_instance_that_is_watched_is_seen_however_short_it_is() {
+    let world = pod(&[("main", "11", 0..100, Exit::Code(1)), ("main", "12", 200..210, OK)]);
+    let (options, state_dir) = (options("watch --container main"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    for at in [50, 150, 205, 300] {
+        world.pass_until(at);
+        containers.look();
+    }
+    let seen = containers.starts.seen().iter().map(|seen| seen.container.instance.as_str());
+    assert_eq!(seen.collect::<Vec<_>>(), ["11", "12"], "two creations are those of main");
+}
+
+#[test]
 fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
     let mut world = pod(&[("main", "11", 60_000..61_000, OK)]);
     world.sigterm = Some(1_000);
