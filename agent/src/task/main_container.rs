@@ -46,6 +46,11 @@ impl<P: Process> MainContainer<P> {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// Whether it has ended, and kubelet does not start it again after such an end.
+    pub(super) fn has_certainly_ended(&self, restarts: &Restarts) -> bool {
+        matches!(self.phase, Phase::Ended(exit) if restarts.then(&self.name, exit) == Then::Nothing)
+    }
+
     /// Whether an instance has ended, and kubelet can start another.
     pub(super) const fn is_between(&self) -> bool {
         matches!(self.phase, Phase::Between { .. })

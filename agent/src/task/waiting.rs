@@ -145,12 +145,13 @@ impl<W: World> Containers<'_, W> {
             let regular = regular.to_vec();
             self.learn(&regular);
         }
-        let named = |is: fn(&MainContainer<W::Process>) -> bool| {
+        let named = |is: &dyn Fn(&MainContainer<W::Process>) -> bool| {
             let those = self.list.iter().filter(|container| is(container));
             those.map(|container| container.name.as_str()).collect::<Vec<_>>()
         };
-        let (mut unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
-        unseen.retain(|name| !self.wrong.contains(name));
+        let unseen = named(&|container| container.phase.is_awaited() && !self.wrong.contains(&container.name));
+        // Where only time has told the end, an instance may have started and ended meanwhile, unseen.
+        let ended = named(&|container| container.has_certainly_ended(&self.options.restarts));
         self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
     }
 
