@@ -280,7 +280,7 @@ fn wait_beside<W: World>(
         if reports {
             report_running(world, options, sidecar, containers.primary().0);
             // If the signal is kubelet's, kubelet ends the proxy too, and restarts nothing. Somebody else's signal ends no proxy.
-            if containers.await_a_restart() && !sidecar.is_here() {
+            if containers.await_a_restart() && sigterm.is_some_and(|at| has_ended_since(sidecar, at)) {
                 info!("the pod is being deleted: kubelet restarts nothing any more");
                 containers.await_no_restart();
             }
@@ -296,10 +296,35 @@ fn wait_beside<W: World>(
     }
 }
 
+/// Whether the proxy has ended since SIGTERM came. One that had ended before, or that has not started yet, can come again.
+fn has_ended_since<W: World>(sidecar: &mut Sidecar<'_, W>, sigterm: Instant) -> bool {
+    let is_gone = !sidecar.is_here() && matches!(sidecar.state(), State::Gone);
+    is_gone && sidecar.ended_at().is_none_or(|at| at >= sigterm)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Script, options};
+
+    #[test]
+    fn only_a_proxy_that_ends_after_sigterm_shows_a_deletion() {
+        for (runs, expected) in [(0..2_000, true), (0..u64::MAX, false), (0..500, false), (60_000..u64::MAX, false)] {
+            let world = Script {
+                listeners: vec![(pod::ports::OUTBOUND, runs.clone())],
+                processes: vec![(20, "envoy", runs.clone())],
+                ..Script::default()
+            };
+            let mut sidecar = Sidecar::new(&world, &options("watch"), None);
+            for at in [0, 600] {
+                world.pass_until(at);
+                sidecar.find();
+                sidecar.hold_process();
+            }
+            world.pass_until(3_000);
+            assert_eq!(has_ended_since(&mut sidecar, Instant::at(Duration::from_secs(1))), expected, "{runs:?}");
+        }
+    }
 
     #[test]
     fn a_regular_agent_leaves_after_sigterm_only_if_kubelet_ends_the_proxy() {
