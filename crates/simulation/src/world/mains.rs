@@ -194,9 +194,10 @@ impl World {
 
     /// The running instance of the container `name`, if it is not the one that has `ended`.
     pub(crate) fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
-        let root = self.main_processes().into_iter().find(|process| process.comm == name)?;
-        let id = instance_id(root.pid);
-        (ended != Some(id.as_str())).then_some(Instance { id, root })
+        let first_processes = self.processes().into_iter().filter(|process| process.parent == 0);
+        let mut instances = first_processes.filter_map(|root| Some((self.container(root.pid)?, root)));
+        let (container, root) = instances.find(|(container, _)| container.name == name)?;
+        (ended != Some(container.instance.as_str())).then_some(Instance { id: container.instance, root })
     }
 
     /// The container of the process `pid`.
