@@ -190,6 +190,11 @@ fn has_lost_proxy<W: World>(
     sidecar: &mut Sidecar<'_, W>,
     containers: &mut Containers<'_, W>,
 ) -> bool {
+    let is_missing = |sidecar: &mut Sidecar<'_, W>| !sidecar.is_here() && matches!(sidecar.state(), State::NotYet);
+    if containers.were_never_named() && world.terminated_at(Answer::Kernel).is_none() && is_missing(sidecar) {
+        // An Envoy that names the containers was waited for already, and for longer.
+        return true;
+    }
     let keeps_the_pod = !options.is_native() && options.pid.is_none();
     if !keeps_the_pod
         || options.form.form != Form::Classic
@@ -198,12 +203,12 @@ fn has_lost_proxy<W: World>(
     {
         return false;
     }
-    if sidecar.is_here() || !matches!(sidecar.state(), State::NotYet) {
+    if !is_missing(sidecar) {
         return false;
     }
     info!("{}, and no proxy has started yet; waiting for one", options.form.reason());
     let start = world.now();
-    while !sidecar.is_here() && matches!(sidecar.state(), State::NotYet) && world.terminated_at(Answer::Kernel).is_none() {
+    while is_missing(sidecar) && world.terminated_at(Answer::Kernel).is_none() {
         if containers.have_lost_proxy() {
             info!("kubelet has started istio-proxy, and it does not run: it could not start, or has ended at once");
             return true;
@@ -306,6 +311,21 @@ fn has_ended_since<W: World>(sidecar: &mut Sidecar<'_, W>, sigterm: Instant) -> 
 mod tests {
     use super::*;
     use crate::testing::{Script, options};
+
+    #[test]
+    fn a_proxy_that_has_not_come_while_its_names_were_waited_for_is_not_waited_for_again() {
+        let (world, state_dir) = (Script::default(), StateDir::new(None));
+        let options = options("watch --proxy classic");
+        let mut sidecar = Sidecar::new(&world, &options, None);
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert!(!has_lost_proxy(&world, &options, &mut sidecar, &mut containers));
+        containers.take_those_seen();
+        assert!(has_lost_proxy(&world, &options, &mut sidecar, &mut containers));
+        let here = Script { listeners: vec![(pod::ports::OUTBOUND, 0..9)], ..Script::default() };
+        let (mut sidecar, mut containers) = (Sidecar::new(&here, &options, None), Containers::new(&here, &options, &state_dir));
+        containers.take_those_seen();
+        assert!(!has_lost_proxy(&here, &options, &mut sidecar, &mut containers));
+    }
 
     #[test]
     fn only_a_proxy_that_ends_after_sigterm_shows_a_deletion() {
