@@ -147,8 +147,10 @@ impl World {
     pub(super) fn misses_a_task(&self) -> bool {
         let plan = &self.plan.kubelet;
         let mut missed = self.kubelet.mains.iter().filter(|state| state.opened != state.pid);
+        // Of a container that kubelet restarts, any number of creations can be, and so none tells of another container.
+        let is_beside_restarts = plan.mains.len() > 1 && plan.restarts();
         // What kubelet has created before the agent began to watch cannot be counted.
-        missed.any(|state| !plan.shows_starts || state.since < self.kubelet.watches_since)
+        missed.any(|state| !plan.shows_starts || is_beside_restarts || state.since < self.kubelet.watches_since)
     }
 
     /// Kubelet starts nothing any more.
