@@ -181,7 +181,7 @@ impl<'a, W: World> Containers<'a, W> {
         }
         for place in 0..self.list.len() {
             let Some(container) = self.list.get_mut(place) else { return };
-            let next = container.look(self.world, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
+            let next = container.look(&self.starts, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }
