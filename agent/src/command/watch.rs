@@ -190,6 +190,11 @@ fn has_lost_proxy<W: World>(
     sidecar: &mut Sidecar<'_, W>,
     containers: &mut Containers<'_, W>,
 ) -> bool {
+    let is_missing = |sidecar: &mut Sidecar<'_, W>| !sidecar.is_here() && matches!(sidecar.state(), State::NotYet);
+    if containers.were_never_named() && world.terminated_at(Answer::Kernel).is_none() && is_missing(sidecar) {
+        // An Envoy that names the containers was waited for already, and for longer.
+        return true;
+    }
     let keeps_the_pod = !options.is_native() && options.pid.is_none();
     if !keeps_the_pod
         || options.form.form != Form::Classic
@@ -198,12 +203,12 @@ fn has_lost_proxy<W: World>(
     {
         return false;
     }
-    if sidecar.is_here() || !matches!(sidecar.state(), State::NotYet) {
+    if !is_missing(sidecar) {
         return false;
     }
     info!("{}, and no proxy has started yet; waiting for one", options.form.reason());
     let start = world.now();
-    while !sidecar.is_here() && matches!(sidecar.state(), State::NotYet) && world.terminated_at(Answer::Kernel).is_none() {
+    while is_missing(sidecar) && world.terminated_at(Answer::Kernel).is_none() {
         if containers.have_lost_proxy() {
             info!("kubelet has started istio-proxy, and it does not run: it could not start, or has ended at once");
             return true;
@@ -280,7 +285,7 @@ fn wait_beside<W: World>(
         if reports {
             report_running(world, options, sidecar, containers.primary().0);
             // If the signal is kubelet's, kubelet ends the proxy too, and restarts nothing. Somebody else's signal ends no proxy.
-            if containers.await_a_restart() && !sidecar.is_here() {
+            if containers.await_a_restart() && sigterm.is_some_and(|at| has_ended_since(sidecar, at)) {
                 info!("the pod is being deleted: kubelet restarts nothing any more");
                 containers.await_no_restart();
             }
@@ -296,10 +301,50 @@ fn wait_beside<W: World>(
     }
 }
 
+/// Whether the proxy has ended since SIGTERM came. One that had ended before, or that has not started yet, can come again.
+fn has_ended_since<W: World>(sidecar: &mut Sidecar<'_, W>, sigterm: Instant) -> bool {
+    let is_gone = !sidecar.is_here() && matches!(sidecar.state(), State::Gone);
+    is_gone && sidecar.ended_at().is_none_or(|at| at >= sigterm)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Script, options};
+
+    #[test]
+    fn a_proxy_that_has_not_come_while_its_names_were_waited_for_is_not_waited_for_again() {
+        let (world, state_dir) = (Script::default(), StateDir::new(None));
+        let options = options("watch --proxy classic");
+        let mut sidecar = Sidecar::new(&world, &options, None);
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert!(!has_lost_proxy(&world, &options, &mut sidecar, &mut containers));
+        containers.take_those_seen();
+        assert!(has_lost_proxy(&world, &options, &mut sidecar, &mut containers));
+        let here = Script { listeners: vec![(pod::ports::OUTBOUND, 0..9)], ..Script::default() };
+        let (mut sidecar, mut containers) = (Sidecar::new(&here, &options, None), Containers::new(&here, &options, &state_dir));
+        containers.take_those_seen();
+        assert!(!has_lost_proxy(&here, &options, &mut sidecar, &mut containers));
+    }
+
+    #[test]
+    fn only_a_proxy_that_ends_after_sigterm_shows_a_deletion() {
+        for (runs, expected) in [(0..2_000, true), (0..u64::MAX, false), (0..500, false), (60_000..u64::MAX, false)] {
+            let world = Script {
+                listeners: vec![(pod::ports::OUTBOUND, runs.clone())],
+                processes: vec![(20, "envoy", runs.clone())],
+                ..Script::default()
+            };
+            let mut sidecar = Sidecar::new(&world, &options("watch"), None);
+            for at in [0, 600] {
+                world.pass_until(at);
+                sidecar.find();
+                sidecar.hold_process();
+            }
+            world.pass_until(3_000);
+            assert_eq!(has_ended_since(&mut sidecar, Instant::at(Duration::from_secs(1))), expected, "{runs:?}");
+        }
+    }
 
     #[test]
     fn a_regular_agent_leaves_after_sigterm_only_if_kubelet_ends_the_proxy() {

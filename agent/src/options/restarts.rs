@@ -129,6 +129,12 @@ impl Restarts {
         of(&self.rules, name).is_some_and(|rules| !rules.is_empty()) || matches!(policy, None | Some(RestartPolicy::OnFailure))
     }
 
+    /// Whether kubelet may start the container `name` again after an end of which nothing is known.
+    #[must_use]
+    pub fn may_restart(&self, name: &str) -> bool {
+        self.then(name, Exit::Unknown) != Then::Nothing
+    }
+
     /// Whether kubelet may start a regular container again that has failed and of which the agent was told nothing, such as the proxy.
     #[must_use]
     pub const fn may_restart_others(&self) -> bool {

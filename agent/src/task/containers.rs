@@ -28,6 +28,8 @@ pub struct Containers<'a, W: World> {
     pub(super) list: Vec<MainContainer<W::Process>>,
     /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
     pub(super) is_complete: bool,
+    /// Whether it has only those that the agent has seen.
+    were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
     stranger: Option<Instant>,
     /// Whether the user knows of it.
@@ -57,6 +59,7 @@ impl<'a, W: World> Containers<'a, W> {
             own,
             list: Vec::new(),
             is_complete: false,
+            were_never_named: false,
             stranger: None,
             has_warned: false,
             wrong: WrongNames::default(),
@@ -102,13 +105,19 @@ impl<'a, W: World> Containers<'a, W> {
     /// Takes the containers that were seen for all there are, because nobody names them.
     pub fn take_those_seen(&mut self) {
         info!("Envoy does not name the containers of the pod: those that were seen are the main ones");
-        self.is_complete = true;
+        (self.is_complete, self.were_never_named) = (true, true);
     }
 
     /// Whether the main containers are known.
     #[must_use]
     pub const fn are_known(&self) -> bool {
         self.is_complete
+    }
+
+    /// Whether nobody has named them although an Envoy that may start had the time for it.
+    #[must_use]
+    pub const fn were_never_named(&self) -> bool {
+        self.were_never_named
     }
 
     /// Whether at least one was seen, and all that were seen have ended for good.
@@ -172,7 +181,7 @@ impl<'a, W: World> Containers<'a, W> {
         }
         for place in 0..self.list.len() {
             let Some(container) = self.list.get_mut(place) else { return };
-            let next = container.look(self.world, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
+            let next = container.look(&self.starts, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }
@@ -187,7 +196,10 @@ impl<'a, W: World> Containers<'a, W> {
         container.created = self.starts.creations().map_or(0, |creations| creations.count);
         let name = &container.name;
         match &container.phase {
-            Phase::Running { process, .. } => {
+            Phase::Running { process, instance, .. } => {
+                if let Some(instance) = instance {
+                    self.starts.note(name, instance, process.pid());
+                }
                 info!("watching {name}, process {}", process.pid());
                 if is_restart {
                     info!("kubelet restarts {name} after an end of this kind, so it will again");

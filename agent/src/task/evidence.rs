@@ -17,7 +17,7 @@ pub(super) const LAST_INIT: &str = "istio-init";
 pub(super) struct Facts<'f> {
     /// The main containers that were never seen.
     pub(super) missing: &'f [&'f str],
-    /// The main containers that have ended for good.
+    /// The main containers that have ended, and that kubelet certainly does not restart.
     pub(super) ended: &'f [&'f str],
     /// The regular containers of the pod, without the proxy.
     pub(super) regular: &'f [String],
@@ -29,7 +29,9 @@ pub(super) struct Facts<'f> {
     pub(super) has_last_init: bool,
     /// The form of istio-proxy.
     pub(super) form: Form,
-    /// Whether kubelet may restart a regular container that has ended.
+    /// Whether kubelet may restart one of those that are missing.
+    pub(super) may_restart_missing: bool,
+    /// Whether kubelet may restart another regular container that has ended.
     pub(super) may_restart_others: bool,
     /// The containers that were created since the agent started.
     pub(super) creations: Creations,
@@ -46,7 +48,7 @@ pub(super) struct Facts<'f> {
 pub(super) enum Evidence {
     /// Nothing shows it.
     Nothing,
-    /// It is so unless an init container was not seen either, or the restart of another container.
+    /// It is so unless an init container was not seen either, or the restart of the proxy.
     Likely,
     /// It is so if kubelet does not repeat a creation that the runtime has refused.
     Created,
@@ -86,10 +88,12 @@ pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let unseen = others + proxy + init + missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
     let runs = facts.missing.iter().any(|name| facts.seen.iter().any(|seen| seen.runs && seen.container.name == *name));
-    if facts.missing.is_empty() || runs || !are_created || facts.seen.iter().any(|seen| is_twice(facts, seen)) {
+    let can_be_twice = can_unseen_be_twice(facts, others, missing.len()) || facts.seen.iter().any(|seen| is_twice(facts, seen));
+    if facts.missing.is_empty() || runs || !are_created || can_be_twice {
         return Evidence::Nothing;
     }
-    let is_certain = behind.is_certain && !facts.seen.iter().any(|seen| may_restart(facts, seen));
+    let may_restart_proxy = |seen: &Seen| facts.may_restart_others && !seen.runs && seen.container.name == PROXY;
+    let is_certain = behind.is_certain && !facts.seen.iter().any(may_restart_proxy);
     if is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
         return Evidence::Started;
     }
@@ -126,16 +130,19 @@ fn is_seen(facts: &Facts<'_>, name: &str) -> bool {
     facts.seen.iter().any(|seen| seen.container.name == name)
 }
 
-/// Whether kubelet has restarted a container that was seen: it can have any number of creations.
-fn is_twice(facts: &Facts<'_>, seen: &Seen) -> bool {
-    facts.seen.iter().filter(|other| other.container.name == seen.container.name).count() > 1
+/// Whether two creations of containers that were not seen can be those of one of them, which kubelet has restarted. Where only one is not
+/// seen, both are its own.
+fn can_unseen_be_twice(facts: &Facts<'_>, others: usize, missing: usize) -> bool {
+    others + missing > 1 && (facts.may_restart_missing || others > 0 && facts.may_restart_others)
 }
 
-/// Whether kubelet may have restarted a container that was seen, and that was not: it is a regular one that has ended.
-fn may_restart(facts: &Facts<'_>, seen: &Seen) -> bool {
+/// Whether a container that was seen can have any number of creations: kubelet has restarted it, or may have done so unseen after its end.
+fn is_twice(facts: &Facts<'_>, seen: &Seen) -> bool {
     let name = seen.container.name.as_str();
-    let is_regular = name == PROXY || facts.regular.iter().any(|regular| regular == name);
-    facts.may_restart_others && !seen.runs && is_regular && !facts.ended.contains(&name) && !facts.missing.contains(&name)
+    let is_restarted = facts.seen.iter().filter(|other| other.container.name == name).count() > 1;
+    let is_other = facts.regular.iter().any(|regular| regular == name) && !facts.ended.contains(&name);
+    let is_missing = facts.missing.contains(&name);
+    is_restarted || !seen.runs && if is_missing { facts.may_restart_missing } else { is_other && facts.may_restart_others }
 }
 
 #[cfg(test)]
@@ -157,6 +164,7 @@ mod tests {
         seen: Vec<Seen>,
         jumps: Vec<i32>,
         form: Form,
+        may_restart_missing: bool,
         may_restart_others: bool,
     }
 
@@ -178,6 +186,7 @@ mod tests {
                 seen: vec![seen("istio-init", 12, 1), seen("istio-proxy", 50, created)],
                 jumps: Vec::new(),
                 form: Form::Classic,
+                may_restart_missing: true,
                 may_restart_others: true,
             };
             pod.seen[0].runs = false;
@@ -201,6 +210,7 @@ mod tests {
                 own_pid: 7,
                 has_last_init: true,
                 form: self.form,
+                may_restart_missing: self.may_restart_missing,
                 may_restart_others: self.may_restart_others,
                 creations: Creations { count: self.created, is_exact: true },
                 are_started: self.are_started,
@@ -250,9 +260,14 @@ mod tests {
         pod.regular.push("helper".to_owned());
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 3;
+        assert_eq!(pod.weigh(), Evidence::Nothing, "kubelet may have restarted the helper");
+        pod.may_restart_others = false;
+        assert_eq!(pod.weigh(), Evidence::Nothing, "kubelet may have restarted main, but the helper has not run");
+        pod.may_restart_missing = false;
         assert_eq!(pod.weigh(), Evidence::Created);
         pod.jumps = vec![8];
         assert_eq!(pod.weigh(), Evidence::Created, "one start was seen by its ids, and two are needed");
+        (pod.may_restart_others, pod.may_restart_missing) = (true, true);
         pod.seen.push(seen("helper", 60, 3));
         pod.created = 2;
         assert_eq!(pod.weigh(), Evidence::Nothing, "the helper and the proxy");
@@ -267,6 +282,8 @@ mod tests {
         pod.missing.push("other");
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 3;
+        assert_eq!(pod.weigh(), Evidence::Nothing, "both creations can be those of one, which kubelet has restarted");
+        pod.may_restart_missing = false;
         assert_eq!(pod.weigh(), Evidence::Created);
     }
 
@@ -281,6 +298,8 @@ mod tests {
         pod.missing.push("other");
         pod.regular.push("other".to_owned());
         pod.seen.push(ended);
+        assert_eq!(pod.weigh(), Evidence::Nothing, "main twice and the proxy, or main, other and the proxy");
+        pod.may_restart_missing = false;
         assert_eq!(pod.weigh(), Evidence::Created, "main, other and the proxy");
         pod.created = 2;
         assert_eq!(pod.weigh(), Evidence::Nothing, "main and the proxy");
@@ -313,7 +332,7 @@ mod tests {
         let mut pod = Pod::regular(3);
         pod.regular.push("other".to_owned());
         pod.seen.push(Seen { runs: false, ..seen("other", 60, 2) });
-        assert_eq!(pod.weigh(), Evidence::Likely, "a regular container has ended");
+        assert_eq!(pod.weigh(), Evidence::Nothing, "a regular container has ended, and kubelet may have restarted it");
         pod.ended = vec!["other"];
         assert_eq!(pod.weigh(), Evidence::Created, "it has ended for good");
     }

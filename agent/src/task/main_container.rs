@@ -46,6 +46,11 @@ impl<P: Process> MainContainer<P> {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// Whether it has ended, and kubelet does not start it again after such an end.
+    pub(super) fn has_certainly_ended(&self, restarts: &Restarts) -> bool {
+        matches!(self.phase, Phase::Ended(exit) if restarts.then(&self.name, exit) == Then::Nothing)
+    }
+
     /// Whether an instance has ended, and kubelet can start another.
     pub(super) const fn is_between(&self) -> bool {
         matches!(self.phase, Phase::Between { .. })
@@ -80,7 +85,8 @@ impl<P: Process> MainContainer<P> {
     }
 
     /// The next phase, if it has changed.
-    pub(super) fn look<W: World<Process = P>>(&mut self, world: &W, restarts: &Restarts) -> Option<Phase<P>> {
+    pub(super) fn look<W: World<Process = P>>(&mut self, starts: &Starts<'_, W>, restarts: &Restarts) -> Option<Phase<P>> {
+        let world = starts.world();
         match &self.phase {
             Phase::Ended(_) => None,
             Phase::Running { process, tells, .. } => {
@@ -93,8 +99,27 @@ impl<P: Process> MainContainer<P> {
             }
             Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
                 .or_else(|| Some(self.after(self.late_status()?, restarts, world.now())))
-                .or_else(|| self.phase.was_the_last(world.now())),
+                .or_else(|| self.was_the_last(starts, restarts.wait)),
         }
+    }
+
+    /// When it has ended for good, unless another instance is seen. A container that nobody has seen can be its next instance, which may have
+    /// ended, too.
+    pub(super) fn ends_at<W: World<Process = P>>(&self, starts: &Starts<'_, W>, wait: Duration) -> Option<Instant> {
+        let Phase::Between { until: Some(until), .. } = self.phase else { return None };
+        match starts.unseen_since(self.created) {
+            0 => Some(until),
+            unseen => Some(until.max(starts.batch().at + restart::back_off(self.instances.saturating_add(unseen)) + wait)),
+        }
+    }
+
+    /// The phase if the time for another instance is over.
+    fn was_the_last<W: World<Process = P>>(&self, starts: &Starts<'_, W>, wait: Duration) -> Option<Phase<P>> {
+        let Phase::Between { exit, .. } = self.phase else { return None };
+        let is_over = self.ends_at(starts, wait).is_some_and(|at| starts.world().now() >= at);
+        // How an instance has ended that nobody saw, nobody knows.
+        let exit = if starts.unseen_since(self.created) == 0 { exit } else { Exit::Unknown };
+        is_over.then_some(Phase::Ended(exit))
     }
 
     /// The next phase if an instance was seen that has ended since.
@@ -106,9 +131,9 @@ impl<P: Process> MainContainer<P> {
         Some(Phase::Running { instance: Some(container.instance), tells: process.tells(), process })
     }
 
-    /// The next phase if an instance was started and has ended, both unseen.
-    pub(super) fn after_unseen(&mut self, restarts: &Restarts, now: Instant) -> Phase<P> {
-        self.instances = self.instances.saturating_add(1);
+    /// The next phase if instances were started and have ended, both unseen: at most `most` of them, and at least one.
+    pub(super) fn after_unseen(&mut self, most: u32, restarts: &Restarts, now: Instant) -> Phase<P> {
+        self.instances = self.instances.saturating_add(most.max(1));
         // The status of an earlier instance tells nothing of this one.
         self.last = None;
         self.after(Exit::Unknown, restarts, now)

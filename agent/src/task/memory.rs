@@ -15,6 +15,7 @@ use super::times;
 use crate::options::{Options, PROXY};
 use crate::os::World;
 use crate::os::world::Source;
+use crate::proxy::Sidecar;
 
 /// What runs now tells of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub fn holds<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bo
             Verdict::Doubtful => {}
         }
         let now = world.now();
-        if since.is_none() && (!options.is_native() || world.instance_of(PROXY, None).is_some()) {
+        if since.is_none() && (!options.is_native() || is_proxy_here(world, options)) {
             since = Some(now);
         }
         if since.is_some_and(|since| now.since(since) >= options.restarts.wait) || world.terminated_at(Source::Kernel).is_some() {
@@ -53,6 +54,11 @@ pub fn holds<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bo
             pause = (pause * 2).min(times::LONGEST_LOOK);
         }
     }
+}
+
+/// Whether there is a proxy. Its container can be hidden from the agent; then its listeners show it.
+fn is_proxy_here<W: World>(world: &W, options: &Options) -> bool {
+    world.instance_of(PROXY, None).is_some() || Sidecar::new(world, options, None).is_here()
 }
 
 fn judge<W: World>(world: &W, state_dir: &StateDir) -> Verdict {
@@ -161,6 +167,9 @@ mod tests {
         assert_eq!(waited(&pod(&[]), "watch --placement regular --restart-wait 3s"), 3_000);
         let proxy = waited(&pod(&[("istio-proxy", "bb", 60_000)]), "watch --placement native");
         assert!((70_000..71_500).contains(&proxy), "{proxy}: a native agent waits for a proxy that it could end");
+        let hidden = Script { listeners: vec![(pod::ports::OUTBOUND, 60_000..u64::MAX)], ..pod(&[]) };
+        let proxy = waited(&hidden, "watch --placement native");
+        assert!((70_000..71_500).contains(&proxy), "{proxy}: its listeners show a proxy whose process cannot be seen");
         let deleted = Script { sigterm: Some(90_000), ..pod(&[]) };
         assert_eq!(waited(&deleted, "watch --placement native"), 90_000);
     }

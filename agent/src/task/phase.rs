@@ -50,40 +50,4 @@ impl<P: Process> Phase<P> {
             Next::RestartWithin(time) => Self::Between { exit, until: Some(now + time) },
         }
     }
-
-    /// The phase if the time for another instance is over.
-    pub(super) fn was_the_last(&self, now: Instant) -> Option<Self> {
-        match self {
-            Self::Between { exit, until: Some(until) } if now >= *until => Some(Self::Ended(*exit)),
-            Self::Between { .. } | Self::Awaited | Self::Running { .. } | Self::Ended(_) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use core::time::Duration;
-
-    use super::*;
-    use crate::testing::Handle;
-
-    type Phase = super::Phase<Handle>;
-
-    const NOW: Instant = Instant::at(Duration::from_secs(9));
-
-    #[test]
-    fn a_container_that_kubelet_restarts_for_certain_has_not_ended_however_late_that_is() {
-        let failed = Phase::after(Exit::Code(1), Next::Restart, NOW);
-        assert!(failed.was_the_last(NOW + Duration::from_hours(1)).is_none());
-        assert!(Phase::Awaited.was_the_last(NOW).is_none(), "a task that was never seen has not ended");
-    }
-
-    #[test]
-    fn an_unknown_end_is_the_last_after_the_back_off_and_not_before() {
-        let unknown = Phase::after(Exit::Unknown, Next::RestartWithin(Duration::from_secs(10)), NOW);
-        let Phase::Between { until: Some(until), .. } = unknown else { panic!("{unknown:?}") };
-        assert!(until > NOW);
-        assert!(unknown.was_the_last(NOW).is_none());
-        assert!(matches!(unknown.was_the_last(until), Some(Phase::Ended(Exit::Unknown))));
-    }
 }

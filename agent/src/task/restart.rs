@@ -27,7 +27,7 @@ pub(super) fn after(then: Then, instances: u32, wait: Duration) -> Next {
 }
 
 /// How long kubelet waits before it restarts a container after the end of `instances` instances.
-fn back_off(instances: u32) -> Duration {
+pub(super) fn back_off(instances: u32) -> Duration {
     match instances {
         0 | 1 => Duration::ZERO,
         // 10 s times 2^5 is more than the limit.

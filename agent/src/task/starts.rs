@@ -87,6 +87,10 @@ impl<'a, W: World> Starts<'a, W> {
         starts
     }
 
+    pub(super) const fn world(&self) -> &'a W {
+        self.world
+    }
+
     /// Looks. Returns whether a container may have started since the last look.
     pub(super) fn look(&mut self) -> bool {
         let now = self.world.now();
@@ -105,6 +109,15 @@ impl<'a, W: World> Starts<'a, W> {
             self.look_at_processes();
         }
         has_news
+    }
+
+    /// Notes an instance that was seen between two looks: it may have ended before the next one.
+    pub(super) fn note(&mut self, name: &str, instance: &str, pid: i32) {
+        let container = Container { name: name.to_owned(), instance: instance.to_owned() };
+        if self.seen.iter().all(|seen| seen.container != container) {
+            let created = self.world.creations().map_or(0, |creations| creations.count);
+            self.seen.push(Seen { container, pid, created, runs: true });
+        }
     }
 
     /// How long to sleep before the next look. A creation ends the sleep.
@@ -164,13 +177,17 @@ impl<'a, W: World> Starts<'a, W> {
         })
     }
 
-    /// Whether a container was created since the creation number `created` that the runtime has started and nobody has seen.
-    pub(super) fn has_one_unseen_since(&self, created: u32) -> bool {
+    /// How many containers were created since the creation number `created` that nobody has seen.
+    pub(super) fn unseen_since(&self, created: u32) -> u32 {
         let seen = self.seen.iter().filter(|seen| seen.created > created).count();
         let since = self.creations.map_or(0, |creations| creations.count).saturating_sub(created);
-        usize::try_from(since).is_ok_and(|since| since > seen)
-            && self.world.now().since(self.batch.at) >= times::NOT_REFUSED
-            && self.are_started()
+        since.saturating_sub(u32::try_from(seen).unwrap_or(u32::MAX))
+    }
+
+    /// Whether one of them is certain: the runtime has started it.
+    pub(super) fn has_one_unseen_since(&self, created: u32) -> bool {
+        let is_old = self.world.now().since(self.batch.at) >= times::NOT_REFUSED;
+        self.unseen_since(created) > 0 && is_old && self.are_started()
     }
 
     /// How long until it is certain that the runtime has not refused the newest creation. `None` if it is.

@@ -121,7 +121,11 @@ impl<W: World> Containers<'_, W> {
     fn count_unseen_restarts(&mut self) -> bool {
         let (restarts, now) = (&self.options.restarts, self.world.now());
         let restarted = self.list.iter().position(|container| container.is_between() && self.has_restarted_unseen(container));
-        let next = restarted.and_then(|place| Some((place, self.list.get_mut(place)?.after_unseen(restarts, now))));
+        let next = restarted.and_then(|place| {
+            let container = self.list.get_mut(place)?;
+            let most = self.starts.unseen_since(container.created);
+            Some((place, container.after_unseen(most, restarts, now)))
+        });
         if let Some((place, next)) = next {
             self.enter(place, next);
         }
@@ -145,12 +149,13 @@ impl<W: World> Containers<'_, W> {
             let regular = regular.to_vec();
             self.learn(&regular);
         }
-        let named = |is: fn(&MainContainer<W::Process>) -> bool| {
+        let named = |is: &dyn Fn(&MainContainer<W::Process>) -> bool| {
             let those = self.list.iter().filter(|container| is(container));
             those.map(|container| container.name.as_str()).collect::<Vec<_>>()
         };
-        let (mut unseen, ended) = (named(|container| container.phase.is_awaited()), named(MainContainer::has_ended));
-        unseen.retain(|name| !self.wrong.contains(name));
+        let unseen = named(&|container| container.phase.is_awaited() && !self.wrong.contains(&container.name));
+        // Where only time has told the end, an instance may have started and ended meanwhile, unseen.
+        let ended = named(&|container| container.has_certainly_ended(&self.options.restarts));
         self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
     }
 
@@ -190,11 +195,7 @@ impl<W: World> Containers<'_, W> {
 
     /// When a phase ends by itself.
     fn next_change(&self) -> Option<Instant> {
-        let until = |container: &MainContainer<W::Process>| match container.phase {
-            Phase::Between { until, .. } => until,
-            Phase::Awaited | Phase::Running { .. } | Phase::Ended(_) => None,
-        };
-        self.list.iter().filter_map(until).min()
+        self.list.iter().filter_map(|container| container.ends_at(&self.starts, self.options.restarts.wait)).min()
     }
 
     fn is_any(&self, is: impl Fn(&Phase<W::Process>) -> bool) -> bool {
@@ -224,11 +225,13 @@ impl<W: World> Containers<'_, W> {
     fn count_as_unseen(&mut self, evidence: &str) {
         self.evidence = Some(evidence.to_owned());
         let (restarts, now) = (&self.options.restarts, self.world.now());
+        // One that kubelet restarts can have all creations that nobody saw.
+        let most = self.starts.unseen().0;
         for place in 0..self.list.len() {
             let wrong = &self.wrong;
             let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
             let unseen = self.list.get_mut(place).filter(is_unseen);
-            if let Some(next) = unseen.map(|container| container.after_unseen(restarts, now)) {
+            if let Some(next) = unseen.map(|container| container.after_unseen(most, restarts, now)) {
                 self.unseen = self.unseen.saturating_add(1);
                 self.enter(place, next);
             }

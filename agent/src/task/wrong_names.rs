@@ -69,7 +69,7 @@ impl<W: World> Containers<'_, W> {
         let (restarts, now) = (&self.options.restarts, self.world.now());
         let awaited = |container: &MainContainer<_>| container.name == name && container.phase.is_awaited();
         let Some(place) = self.list.iter().position(awaited) else { return };
-        if let Some(next) = self.list.get_mut(place).map(|container| container.after_unseen(restarts, now)) {
+        if let Some(next) = self.list.get_mut(place).map(|container| container.after_unseen(1, restarts, now)) {
             self.enter(place, next);
         }
     }

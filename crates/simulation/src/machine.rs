@@ -131,11 +131,10 @@ impl World for Machine {
     }
 }
 
-/// Sleeps until one of `processes` has ended, SIGTERM comes for the first time, or there are other creations than these.
+/// Sleeps until one of `processes` has ended, SIGTERM has come for the first time and the agent does not know it, or there are other creations than these.
 fn wait(processes: &[&Handle], timeout: Option<Duration>, creations: Option<Creations>) {
     let processes: &[i32] = &processes.iter().map(|process| process.0).collect::<Vec<_>>();
-    let sigterm = world::with(|world| world.terminated_at()).is_none();
-    world::pass_until(timeout.unwrap_or(Duration::MAX), Until::SomethingHappens { processes, sigterm, creations });
+    world::pass_until(timeout.unwrap_or(Duration::MAX), Until::SomethingHappens { processes, creations });
 }
 
 // === impl Line ===

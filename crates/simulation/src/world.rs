@@ -54,8 +54,8 @@ pub(crate) enum Until<'a> {
     TimeIsUp,
     /// The end of one of these processes.
     ProcessEnds(&'a [i32]),
-    /// The same, or SIGTERM if it has not come yet, or another creation of a container than these.
-    SomethingHappens { processes: &'a [i32], sigterm: bool, creations: Option<Creations> },
+    /// The same, or the first SIGTERM if the agent does not know of it yet, or another creation of a container than these.
+    SomethingHappens { processes: &'a [i32], creations: Option<Creations> },
     /// Not the agent waits: there is none. It waits for its start, or for the end of the pod.
     AgentStarts,
 }
@@ -246,8 +246,8 @@ impl World {
         match until {
             Until::TimeIsUp => false,
             Until::ProcessEnds(pids) => pids.iter().any(|pid| !self.runs(*pid)),
-            Until::SomethingHappens { processes, sigterm, creations } => {
-                (sigterm && self.terminated_at().is_some())
+            Until::SomethingHappens { processes, creations } => {
+                self.kubelet.has_new_sigterm()
                     || creations.is_some_and(|known| self.creations() != Some(known))
                     || self.has_reached(Until::ProcessEnds(processes))
             }

@@ -212,6 +212,33 @@ fn an_instance_that_nobody_saw_counts_once_it_can_be_no_other_containers() {
 }
 
 #[test]
+fn an_instance_that_nobody_saw_can_have_ended_too_so_the_next_back_off_counts() {
+    let world = |created: &[u64], third: u64| Script {
+        creations: Some(created.to_vec()),
+        unused_ids: Some(6),
+        ..pod(&[("main", "11", 100..1_000, Exit::Code(1)), ("main", "13", third..third + 500, OK)])
+    };
+    let line = "watch --container main";
+    // The second instance was created at 2 s, and nobody saw it. Kubelet's back-off before the third one is 10 s.
+    assert_eq!(ended_at(&world(&[50, 2_000, 12_900], 13_000), line, &[]), 13_500);
+    assert_eq!(ended_at(&world(&[50, 2_000], u64::MAX - 500), line, &[]), 22_000, "if none comes, that was the last one");
+    assert_eq!(ended_at(&world(&[50], u64::MAX - 500), line, &[]), 11_000);
+}
+
+#[test]
+fn an_instance_that_is_watched_is_seen_however_short_it_is() {
+    let world = pod(&[("main", "11", 0..100, Exit::Code(1)), ("main", "12", 200..210, OK)]);
+    let (options, state_dir) = (options("watch --container main"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    for at in [50, 150, 205, 300] {
+        world.pass_until(at);
+        containers.look();
+    }
+    let seen = containers.starts.seen().iter().map(|seen| seen.container.instance.as_str());
+    assert_eq!(seen.collect::<Vec<_>>(), ["11", "12"], "two creations are those of main");
+}
+
+#[test]
 fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
     let mut world = pod(&[("main", "11", 60_000..61_000, OK)]);
     world.sigterm = Some(1_000);

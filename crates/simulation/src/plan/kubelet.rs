@@ -249,7 +249,7 @@ impl KubeletPlan {
     }
 
     /// Whether kubelet restarts a main container.
-    pub(super) fn restarts(&self) -> bool {
+    pub(crate) fn restarts(&self) -> bool {
         self.mains.iter().any(|main| main.runs.len() > 1)
     }
 

@@ -104,6 +104,8 @@ pub(super) struct Kubelet {
     pub(super) init: Option<(i32, u64)>,
     /// When the running agent last got SIGTERM.
     terminated: Option<u64>,
+    /// Whether the agent knows of it.
+    is_terminated: bool,
     /// Whether it was kubelet's.
     has_told: bool,
     /// When kubelet kills the agent.
@@ -135,6 +137,7 @@ impl Kubelet {
             watches_since: 0,
             init: None,
             terminated: None,
+            is_terminated: false,
             has_told: false,
             kills_agent: None,
             proxy_comes: true,
@@ -161,6 +164,11 @@ impl Kubelet {
 
     pub(super) const fn terminated(&self) -> Option<u64> {
         self.terminated
+    }
+
+    /// Whether the running agent has got its first SIGTERM, and does not know it.
+    pub(super) const fn has_new_sigterm(&self) -> bool {
+        self.terminated.is_some() && !self.is_terminated
     }
 
     pub(super) const fn has_told(&self) -> bool {
@@ -207,8 +215,9 @@ impl Kubelet {
 // === impl World ===
 
 impl World {
-    /// When SIGTERM last came to the agent that runs.
-    pub(crate) fn terminated_at(&self) -> Option<Instant> {
+    /// When SIGTERM last came to the agent that runs, which knows it now.
+    pub(crate) fn terminated_at(&mut self) -> Option<Instant> {
+        self.kubelet.is_terminated = self.kubelet.terminated.is_some();
         self.kubelet.terminated.map(|at| Instant::at(Duration::from_micros(at)))
     }
 
@@ -252,6 +261,7 @@ impl World {
         self.check_agent_end(interruption);
         let had_told = core::mem::take(&mut self.kubelet.has_told);
         (self.kubelet.terminated, self.kubelet.kills_agent) = (None, None);
+        self.kubelet.is_terminated = false;
         let native = self.plan.kubelet.agent_native;
         let pause = match interruption {
             Some(Interruption::Killed(pause)) if self.plan.kubelet.restarts_agent() => Some(micros(pause)),

@@ -38,9 +38,13 @@ pub(super) struct Ledger {
     envoy_ended: Option<u64>,
     /// The bytes that ended with Envoy when it was asked to quit.
     lost_with_envoy: u64,
+    /// The bytes that ended with it, however it ended.
+    ended_with_envoy: u64,
     envoy_crashed: bool,
     /// Whether there was no agent when the task ended: it was killed, or a SIGTERM that is not kubelet's had ended it.
     agent_was_away: bool,
+    /// Whether kubelet has killed the agent at the end of the grace period. What is left then ends with the pod a moment later.
+    agent_was_killed: bool,
     wrongs: Vec<String>,
 }
 
@@ -101,6 +105,7 @@ impl World {
 
     pub(super) fn on_envoy_end(&mut self, cause: Cause, lost: u64) {
         self.ledger.envoy_ended = Some(self.now);
+        self.ledger.ended_with_envoy += lost;
         match cause {
             Cause::Asked => {
                 self.judge(lost, "with Envoy");
@@ -130,6 +135,7 @@ impl World {
         if pod_ends {
             self.judge(left, "with the pod");
         }
+        self.ledger.agent_was_killed |= interruption == Some(Interruption::GraceIsOver);
         let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && self.kubelet.starts_containers();
         // After a deletion, kubelet ends the proxy at the end of the grace period.
         // A crash after the delivery looks like the end that the agent has asked for.
@@ -174,7 +180,7 @@ impl World {
     /// Bytes may be lost after a limit only.
     fn judge(&mut self, lost: u64, how: &str) {
         let deadline = self.since(self.ledger.began) >= self.plan.least_limits().drain_timeout;
-        let grace = self.is_grace_over(Duration::ZERO);
+        let grace = self.is_grace_over(Duration::ZERO) || self.ledger.agent_was_killed;
         let excused = deadline || grace || self.has_stalled() || self.ledger.agent_was_away || self.has_left_early();
         if lost > 0 && !excused {
             let now = Duration::from_micros(self.now);
@@ -257,7 +263,7 @@ impl World {
         let hears = self.plan.unanswered == 0 && self.plan.lost == 0;
         let long_delivered =
             self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION + self.plan.lateness()) && self.undelivered() == 0;
-        let is_calm = !self.ledger.envoy_crashed && self.ledger.lost_with_envoy == 0 && !task_writes && reads;
+        let is_calm = !self.ledger.envoy_crashed && self.ledger.ended_with_envoy == 0 && !task_writes && reads;
         if *at(&verdict, "/undelivered/bytes") != 0 && long_delivered && is_calm && hears {
             self.ledger.wrong(format!("everything is delivered, and the verdict denies it: {verdict}"));
         }

@@ -147,8 +147,10 @@ impl World {
     pub(super) fn misses_a_task(&self) -> bool {
         let plan = &self.plan.kubelet;
         let mut missed = self.kubelet.mains.iter().filter(|state| state.opened != state.pid);
+        // Of a container that kubelet restarts, any number of creations can be, and so none tells of another container.
+        let is_beside_restarts = plan.mains.len() > 1 && plan.restarts();
         // What kubelet has created before the agent began to watch cannot be counted.
-        missed.any(|state| !plan.shows_starts || state.since < self.kubelet.watches_since)
+        missed.any(|state| !plan.shows_starts || is_beside_restarts || state.since < self.kubelet.watches_since)
     }
 
     /// Kubelet starts nothing any more.
@@ -194,9 +196,10 @@ impl World {
 
     /// The running instance of the container `name`, if it is not the one that has `ended`.
     pub(crate) fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
-        let root = self.main_processes().into_iter().find(|process| process.comm == name)?;
-        let id = instance_id(root.pid);
-        (ended != Some(id.as_str())).then_some(Instance { id, root })
+        let first_processes = self.processes().into_iter().filter(|process| process.parent == 0);
+        let mut instances = first_processes.filter_map(|root| Some((self.container(root.pid)?, root)));
+        let (container, root) = instances.find(|(container, _)| container.name == name)?;
+        (ended != Some(container.instance.as_str())).then_some(Instance { id: container.instance, root })
     }
 
     /// The container of the process `pid`.
