@@ -19,6 +19,7 @@ use crate::os::world::Process;
 
 /// The main containers of the pod.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
     pub(super) options: &'a Options,
@@ -181,7 +182,7 @@ impl<'a, W: World> Containers<'a, W> {
         }
         for place in 0..self.list.len() {
             let Some(container) = self.list.get_mut(place) else { return };
-            let next = container.look(&self.starts, &self.options.restarts).or_else(|| container.look_back(&mut self.starts));
+            let next = container.look(&self.starts, self.options).or_else(|| container.look_back(&mut self.starts));
             if let Some(next) = next {
                 self.enter(place, next);
             }
@@ -236,6 +237,8 @@ impl<'a, W: World> Containers<'a, W> {
                 self.evidence = Some("an earlier run of the agent saw its process end".to_owned());
             }
             self.enter(self.list.len() - 1, phase);
+            // What was created since the agent's start may be its next instance.
+            self.list.iter_mut().rev().take(1).for_each(|container| container.created = 0);
         }
     }
 

@@ -5,7 +5,7 @@
 //! as a creation of another container: the rule errs on the side of waiting.
 
 use super::starts::Seen;
-use crate::options::{Form, PROXY};
+use crate::options::{Form, PROXY, Restarts};
 use crate::os::world::Creations;
 
 /// The init container that the injector puts behind all others, so every later creation is that of a regular container (Istio,
@@ -17,8 +17,6 @@ pub(super) const LAST_INIT: &str = "istio-init";
 pub(super) struct Facts<'f> {
     /// The main containers that were never seen.
     pub(super) missing: &'f [&'f str],
-    /// The main containers that have ended, and that kubelet certainly does not restart.
-    pub(super) ended: &'f [&'f str],
     /// The regular containers of the pod, without the proxy.
     pub(super) regular: &'f [String],
     /// The name of the agent's own container.
@@ -29,10 +27,8 @@ pub(super) struct Facts<'f> {
     pub(super) has_last_init: bool,
     /// The form of istio-proxy.
     pub(super) form: Form,
-    /// Whether kubelet may restart one of those that are missing.
-    pub(super) may_restart_missing: bool,
-    /// Whether kubelet may restart another regular container that has ended.
-    pub(super) may_restart_others: bool,
+    /// What kubelet restarts.
+    pub(super) restarts: &'f Restarts,
     /// The containers that were created since the agent started.
     pub(super) creations: Creations,
     /// Whether the runtime has used ids for the newest of them.
@@ -88,12 +84,10 @@ pub(super) fn weigh(facts: &Facts<'_>) -> Evidence {
     let unseen = others + proxy + init + missing.len();
     let are_created = usize::try_from(behind.created).is_ok_and(|created| created >= behind.seen + unseen);
     let runs = facts.missing.iter().any(|name| facts.seen.iter().any(|seen| seen.runs && seen.container.name == *name));
-    let can_be_twice = can_unseen_be_twice(facts, others, missing.len()) || facts.seen.iter().any(|seen| is_twice(facts, seen));
-    if facts.missing.is_empty() || runs || !are_created || can_be_twice {
+    if facts.missing.is_empty() || runs || !are_created || can_be_anothers(facts) {
         return Evidence::Nothing;
     }
-    let may_restart_proxy = |seen: &Seen| facts.may_restart_others && !seen.runs && seen.container.name == PROXY;
-    let is_certain = behind.is_certain && !facts.seen.iter().any(may_restart_proxy);
+    let is_certain = behind.is_certain && !facts.seen.iter().any(|seen| may_have_restarted(facts, seen));
     if is_certain && facts.jumps.iter().filter(|before| **before >= behind.pid).count() >= unseen {
         return Evidence::Started;
     }
@@ -130,19 +124,24 @@ fn is_seen(facts: &Facts<'_>, name: &str) -> bool {
     facts.seen.iter().any(|seen| seen.container.name == name)
 }
 
-/// Whether two creations of containers that were not seen can be those of one of them, which kubelet has restarted. Where only one is not
-/// seen, both are its own.
-fn can_unseen_be_twice(facts: &Facts<'_>, others: usize, missing: usize) -> bool {
-    others + missing > 1 && (facts.may_restart_missing || others > 0 && facts.may_restart_others)
+/// Whether a creation that nobody saw can be that of another regular container, which kubelet has restarted: such a one can have any number of
+/// creations.
+fn can_be_anothers(facts: &Facts<'_>) -> bool {
+    let may_restart = |name: &str| facts.restarts.may_restart(name);
+    let is_of_others = facts.regular.iter().any(|name| is_other(facts, name) && may_restart(name));
+    let is_of_missing = facts.missing.len() > 1 && facts.missing.iter().any(|name| may_restart(name));
+    is_of_others || is_of_missing || facts.seen.iter().any(|seen| seen.container.name != PROXY && is_twice(facts, seen))
 }
 
-/// Whether a container that was seen can have any number of creations: kubelet has restarted it, or may have done so unseen after its end.
+/// Whether kubelet has restarted a container that was seen.
 fn is_twice(facts: &Facts<'_>, seen: &Seen) -> bool {
-    let name = seen.container.name.as_str();
-    let is_restarted = facts.seen.iter().filter(|other| other.container.name == name).count() > 1;
-    let is_other = facts.regular.iter().any(|regular| regular == name) && !facts.ended.contains(&name);
-    let is_missing = facts.missing.contains(&name);
-    is_restarted || !seen.runs && if is_missing { facts.may_restart_missing } else { is_other && facts.may_restart_others }
+    facts.seen.iter().filter(|other| other.container.name == seen.container.name).count() > 1
+}
+
+/// Whether kubelet may have restarted the proxy more often than was seen. It runs on, so each instance is seen, most likely.
+fn may_have_restarted(facts: &Facts<'_>, seen: &Seen) -> bool {
+    let may_end = facts.restarts.may_restart_others() && !seen.runs;
+    seen.container.name == PROXY && (is_twice(facts, seen) || may_end)
 }
 
 #[cfg(test)]
@@ -152,20 +151,19 @@ mod tests {
     use pod::container::Container;
 
     use super::*;
+    use crate::testing::options;
 
     /// A pod with the containers exeunt (process 7), main and istio-proxy, in which nothing but the agent has been seen.
     struct Pod {
         regular: Vec<String>,
         own: &'static str,
         missing: Vec<&'static str>,
-        ended: Vec<&'static str>,
         created: u32,
         are_started: bool,
         seen: Vec<Seen>,
         jumps: Vec<i32>,
         form: Form,
-        may_restart_missing: bool,
-        may_restart_others: bool,
+        policy: &'static str,
     }
 
     fn seen(name: &str, pid: i32, created: u32) -> Seen {
@@ -180,14 +178,12 @@ mod tests {
                 regular: vec!["main".to_owned()],
                 own: "exeunt",
                 missing: vec!["main"],
-                ended: Vec::new(),
                 created,
                 are_started: true,
                 seen: vec![seen("istio-init", 12, 1), seen("istio-proxy", 50, created)],
                 jumps: Vec::new(),
                 form: Form::Classic,
-                may_restart_missing: true,
-                may_restart_others: true,
+                policy: "OnFailure",
             };
             pod.seen[0].runs = false;
             pod
@@ -204,14 +200,12 @@ mod tests {
         fn weigh(&self) -> Evidence {
             weigh(&Facts {
                 missing: &self.missing,
-                ended: &self.ended,
                 regular: &self.regular,
                 own: Some(self.own),
                 own_pid: 7,
                 has_last_init: true,
                 form: self.form,
-                may_restart_missing: self.may_restart_missing,
-                may_restart_others: self.may_restart_others,
+                restarts: &options(&format!("watch --restart-policy {}", self.policy)).restarts,
                 creations: Creations { count: self.created, is_exact: true },
                 are_started: self.are_started,
                 seen: &self.seen,
@@ -261,13 +255,10 @@ mod tests {
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 3;
         assert_eq!(pod.weigh(), Evidence::Nothing, "kubelet may have restarted the helper");
-        pod.may_restart_others = false;
-        assert_eq!(pod.weigh(), Evidence::Nothing, "kubelet may have restarted main, but the helper has not run");
-        pod.may_restart_missing = false;
+        pod.policy = "Never";
         assert_eq!(pod.weigh(), Evidence::Created);
         pod.jumps = vec![8];
         assert_eq!(pod.weigh(), Evidence::Created, "one start was seen by its ids, and two are needed");
-        (pod.may_restart_others, pod.may_restart_missing) = (true, true);
         pod.seen.push(seen("helper", 60, 3));
         pod.created = 2;
         assert_eq!(pod.weigh(), Evidence::Nothing, "the helper and the proxy");
@@ -283,7 +274,7 @@ mod tests {
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 3;
         assert_eq!(pod.weigh(), Evidence::Nothing, "both creations can be those of one, which kubelet has restarted");
-        pod.may_restart_missing = false;
+        pod.policy = "Never";
         assert_eq!(pod.weigh(), Evidence::Created);
     }
 
@@ -299,7 +290,7 @@ mod tests {
         pod.regular.push("other".to_owned());
         pod.seen.push(ended);
         assert_eq!(pod.weigh(), Evidence::Nothing, "main twice and the proxy, or main, other and the proxy");
-        pod.may_restart_missing = false;
+        pod.policy = "Never";
         assert_eq!(pod.weigh(), Evidence::Created, "main, other and the proxy");
         pod.created = 2;
         assert_eq!(pod.weigh(), Evidence::Nothing, "main and the proxy");
@@ -327,13 +318,15 @@ mod tests {
         let mut pod = Pod::regular(3);
         pod.seen[0].runs = false;
         assert_eq!(pod.weigh(), Evidence::Likely, "the proxy has ended");
-        pod.may_restart_others = false;
-        assert_eq!(pod.weigh(), Evidence::Created, "under Never");
+        pod.seen.push(seen("istio-proxy", 60, 3));
+        assert_eq!(pod.weigh(), Evidence::Likely, "the proxy was seen twice, and main is the third");
+        pod.created = 2;
+        assert_eq!(pod.weigh(), Evidence::Nothing, "the proxy was created twice");
         let mut pod = Pod::regular(3);
         pod.regular.push("other".to_owned());
-        pod.seen.push(Seen { runs: false, ..seen("other", 60, 2) });
-        assert_eq!(pod.weigh(), Evidence::Nothing, "a regular container has ended, and kubelet may have restarted it");
-        pod.ended = vec!["other"];
-        assert_eq!(pod.weigh(), Evidence::Created, "it has ended for good");
+        pod.seen.push(seen("other", 60, 3));
+        assert_eq!(pod.weigh(), Evidence::Nothing, "an earlier instance of the other container may have ended");
+        pod.policy = "Never";
+        assert_eq!(pod.weigh(), Evidence::Created);
     }
 }

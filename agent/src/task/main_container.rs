@@ -10,8 +10,8 @@ use super::restart;
 use super::starts::Starts;
 use super::state_dir::{Event, History, Record};
 use super::times;
-use crate::options::Restarts;
 use crate::options::restarts::Then;
+use crate::options::{Options, Restarts};
 use crate::os::World;
 use crate::os::world::Process;
 
@@ -44,11 +44,6 @@ impl<P: Process> MainContainer<P> {
     /// Whether it has ended for good.
     pub(super) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
-    }
-
-    /// Whether it has ended, and kubelet does not start it again after such an end.
-    pub(super) fn has_certainly_ended(&self, restarts: &Restarts) -> bool {
-        matches!(self.phase, Phase::Ended(exit) if restarts.then(&self.name, exit) == Then::Nothing)
     }
 
     /// Whether an instance has ended, and kubelet can start another.
@@ -85,8 +80,8 @@ impl<P: Process> MainContainer<P> {
     }
 
     /// The next phase, if it has changed.
-    pub(super) fn look<W: World<Process = P>>(&mut self, starts: &Starts<'_, W>, restarts: &Restarts) -> Option<Phase<P>> {
-        let world = starts.world();
+    pub(super) fn look<W: World<Process = P>>(&mut self, starts: &Starts<'_, W>, options: &Options) -> Option<Phase<P>> {
+        let (world, restarts) = (starts.world(), &options.restarts);
         match &self.phase {
             Phase::Ended(_) => None,
             Phase::Running { process, tells, .. } => {
@@ -99,27 +94,37 @@ impl<P: Process> MainContainer<P> {
             }
             Phase::Awaited | Phase::Between { .. } => Phase::running(world, &self.name, self.ended.as_deref())
                 .or_else(|| Some(self.after(self.late_status()?, restarts, world.now())))
-                .or_else(|| self.was_the_last(starts, restarts.wait)),
+                .or_else(|| self.was_the_last(starts, options)),
         }
     }
 
-    /// When it has ended for good, unless another instance is seen. A container that nobody has seen can be its next instance, which may have
+    /// When it has ended for good, unless another instance is seen. A container that nobody has seen can be another instance of it, which has
     /// ended, too.
-    pub(super) fn ends_at<W: World<Process = P>>(&self, starts: &Starts<'_, W>, wait: Duration) -> Option<Instant> {
+    pub(super) fn ends_at<W: World<Process = P>>(&self, starts: &Starts<'_, W>, options: &Options) -> Option<Instant> {
         let Phase::Between { until: Some(until), .. } = self.phase else { return None };
-        match starts.unseen_since(self.created) {
+        match self.unseen(starts, options) {
             0 => Some(until),
-            unseen => Some(until.max(starts.batch().at + restart::back_off(self.instances.saturating_add(unseen)) + wait)),
+            unseen => {
+                let back_off = restart::back_off(self.instances.saturating_add(unseen));
+                Some(until.max(starts.batch().at + back_off + options.restarts.wait))
+            }
         }
     }
 
     /// The phase if the time for another instance is over.
-    fn was_the_last<W: World<Process = P>>(&self, starts: &Starts<'_, W>, wait: Duration) -> Option<Phase<P>> {
+    fn was_the_last<W: World<Process = P>>(&self, starts: &Starts<'_, W>, options: &Options) -> Option<Phase<P>> {
         let Phase::Between { exit, .. } = self.phase else { return None };
-        let is_over = self.ends_at(starts, wait).is_some_and(|at| starts.world().now() >= at);
+        let is_over = self.ends_at(starts, options).is_some_and(|at| starts.world().now() >= at);
         // How an instance has ended that nobody saw, nobody knows.
-        let exit = if starts.unseen_since(self.created) == 0 { exit } else { Exit::Unknown };
+        let exit = if self.unseen(starts, options) == 0 { exit } else { Exit::Unknown };
         is_over.then_some(Phase::Ended(exit))
+    }
+
+    /// How many instances of it nobody has seen, at most: of those since the end of the last one, or also before the first one that was seen. Behind
+    /// an agent that is a native sidecar come init containers first, so there the latter tells nothing.
+    fn unseen<W: World<Process = P>>(&self, starts: &Starts<'_, W>, options: &Options) -> u32 {
+        let is_first = self.instances == 1 && self.ended.is_some() && !options.is_native();
+        starts.unseen_since(if is_first { 0 } else { self.created })
     }
 
     /// The next phase if an instance was seen that has ended since.

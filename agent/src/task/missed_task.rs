@@ -67,8 +67,6 @@ pub(super) struct Names<'n> {
     pub(super) missing: &'n str,
     /// Those that were never seen. Empty while nobody has named the main containers.
     pub(super) unseen: &'n [&'n str],
-    /// Those that have ended, and that kubelet certainly does not restart.
-    pub(super) ended: &'n [&'n str],
 }
 
 // === impl MissedTask ===
@@ -161,14 +159,12 @@ impl<'a, W: World> MissedTask<'a, W> {
         let envoy = self.envoy.as_ref()?;
         let evidence = evidence::weigh(&Facts {
             missing: names.unseen,
-            ended: names.ended,
             regular: envoy.regular(),
             own: starts.own_name(),
             own_pid: starts.own_pid(),
             has_last_init: envoy.has_init(LAST_INIT),
             form: envoy.form().form,
-            may_restart_missing: names.unseen.iter().any(|name| self.options.restarts.may_restart(name)),
-            may_restart_others: self.options.restarts.may_restart_others(),
+            restarts: &self.options.restarts,
             creations,
             are_started: starts.are_started(),
             seen: starts.seen(),

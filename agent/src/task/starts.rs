@@ -179,7 +179,7 @@ impl<'a, W: World> Starts<'a, W> {
 
     /// How many containers were created since the creation number `created` that nobody has seen.
     pub(super) fn unseen_since(&self, created: u32) -> u32 {
-        let seen = self.seen.iter().filter(|seen| seen.created > created).count();
+        let seen = self.seen.iter().filter(|seen| seen.created > created && seen.pid > self.own_pid).count();
         let since = self.creations.map_or(0, |creations| creations.count).saturating_sub(created);
         since.saturating_sub(u32::try_from(seen).unwrap_or(u32::MAX))
     }
@@ -196,10 +196,13 @@ impl<'a, W: World> Starts<'a, W> {
         (self.batch.count > 0 && !left.is_zero()).then_some(left)
     }
 
-    /// Whether the runtime has used ids for the newest creations: 2 for each, at least.
+    /// Whether the runtime has used ids for the newest creations: 2 for each, at least. One of them is that of the first process, which may run.
     pub(super) fn are_started(&self) -> bool {
-        let unused = self.batch.last_id.and_then(|id| self.world.unused_ids(id)).unwrap_or(0);
-        unused >= self.batch.count.saturating_mul(IDS_OF_A_START.unsigned_abs())
+        let Some(last_id) = self.batch.last_id else { return false };
+        let unused = self.world.unused_ids(last_id).unwrap_or(0);
+        let running = self.seen.iter().filter(|seen| seen.runs && seen.pid > last_id).count();
+        let used = unused.saturating_add(u32::try_from(running).unwrap_or(0));
+        used >= self.batch.count.saturating_mul(IDS_OF_A_START.unsigned_abs())
     }
 
     /// Where process ids were used that no container has that was seen: each is the last id before them. While another container runs, its

@@ -149,14 +149,9 @@ impl<W: World> Containers<'_, W> {
             let regular = regular.to_vec();
             self.learn(&regular);
         }
-        let named = |is: &dyn Fn(&MainContainer<W::Process>) -> bool| {
-            let those = self.list.iter().filter(|container| is(container));
-            those.map(|container| container.name.as_str()).collect::<Vec<_>>()
-        };
-        let unseen = named(&|container| container.phase.is_awaited() && !self.wrong.contains(&container.name));
-        // Where only time has told the end, an instance may have started and ended meanwhile, unseen.
-        let ended = named(&|container| container.has_certainly_ended(&self.options.restarts));
-        self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen, ended: &ended })
+        let unseen = self.list.iter().filter(|it| it.phase.is_awaited() && !self.wrong.contains(&it.name));
+        let unseen: Vec<_> = unseen.map(|container| container.name.as_str()).collect();
+        self.missed.judge(&self.starts, Names { missing: &self.missing(), unseen: &unseen })
     }
 
     /// Sleeps until something may have changed, at most for `limit`: one of those that run or `proxy` has ended, SIGTERM has come, or another
@@ -195,7 +190,7 @@ impl<W: World> Containers<'_, W> {
 
     /// When a phase ends by itself.
     fn next_change(&self) -> Option<Instant> {
-        self.list.iter().filter_map(|container| container.ends_at(&self.starts, self.options.restarts.wait)).min()
+        self.list.iter().filter_map(|container| container.ends_at(&self.starts, self.options)).min()
     }
 
     fn is_any(&self, is: impl Fn(&Phase<W::Process>) -> bool) -> bool {

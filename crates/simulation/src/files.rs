@@ -25,6 +25,11 @@ pub(crate) fn state_dir() -> PathBuf {
     folder().join("state")
 }
 
+/// Whether an agent has recorded that its work is done.
+pub(crate) fn is_done() -> bool {
+    state_dir().join("done").exists()
+}
+
 /// The verdict, if the agent has written one.
 pub(crate) fn read_verdict() -> Option<Value> {
     serde_json::from_slice(&fs::read(verdict()).ok()?).ok()

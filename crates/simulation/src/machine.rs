@@ -51,7 +51,7 @@ impl World for Machine {
     }
 
     fn terminated_at(&self, _: Source) -> Option<Instant> {
-        world::with(|world| world.terminated_at())
+        world::with(world::World::terminated_at)
     }
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Line> {

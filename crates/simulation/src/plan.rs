@@ -13,7 +13,6 @@ pub(crate) mod kubelet;
 mod order;
 
 pub(crate) use self::dice::Dice;
-use crate::world::Runtime;
 
 pub(crate) use self::kubelet::{KubeletPlan, Main, RULED, Rule};
 
@@ -95,6 +94,8 @@ pub(crate) struct Receiver {
     pub(crate) keeps_open: bool,
 }
 
+/// At most so long before its start, in milliseconds, kubelet creates a container.
+const CREATION: u64 = 131;
 /// A run that lasts this long is seen by an agent that is scheduled.
 const SEEN: Duration = Duration::from_millis(50);
 
@@ -155,29 +156,11 @@ impl Plan {
         if self.source == Source::Kubelet {
             return;
         }
-        if self.kubelet.shortest_run() < SEEN + self.lateness() {
-            // A run that a sleeping agent does not see, beside another creation.
-            (self.throttle, self.freezes) = (None, Vec::new());
-        }
-        if self.kubelet.shortest_run() < SEEN {
-            // Two creations in one look, one of them by crun of a container that lives on.
-            self.kubelet.runtime = Runtime::Runc;
-            // The creation of a proxy that is started again looks like that of another container.
-            self.crashes = None;
-            // Two containers that are not named end unseen.
-            self.kubelet.tells_names = true;
-        }
-        if self.kubelet.state_dir && !self.kubelet.ends_for_certain() {
-            // What was recorded between two instances does not tell a restarted agent that there was no other.
-            self.kills.clear();
-        }
-        if self.kubelet.restarts() {
-            // An agent that comes late takes the second instance for the first one, and waits too short for the third.
-            self.kubelet.agent_begins = self.kubelet.agent_begins.min(self.kubelet.first_begin().saturating_sub(1));
-        }
-        if !self.kills.is_empty() {
-            // An agent that was killed and started again, and then finds no proxy in a deletion, has no verdict.
-            self.kubelet.deleted = None;
+        if self.kubelet.restarts_twice() {
+            // An agent that comes late cannot know how often a container has run before, and so not how long kubelet's next back-off is.
+            self.kubelet.agent_begins = self.kubelet.agent_begins.min(self.kubelet.first_begin().saturating_sub(CREATION));
+            // Where nothing shows a start, an instance that passes unseen leaves no trace.
+            self.kubelet.shows_starts |= self.kubelet.shortest_run() < SEEN + self.lateness();
         }
         let sees_all = !self.kubelet.agent_native && self.kubelet.shortest_run() >= SEEN && !self.kubelet.agent_is_late();
         // SIGTERM that is not kubelet's before a main container was seen: the agent drains, leaves, and kubelet does not start it again.

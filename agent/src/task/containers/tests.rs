@@ -214,6 +214,7 @@ fn an_instance_that_nobody_saw_counts_once_it_can_be_no_other_containers() {
 #[test]
 fn an_instance_that_nobody_saw_can_have_ended_too_so_the_next_back_off_counts() {
     let world = |created: &[u64], third: u64| Script {
+        own: Some(7),
         creations: Some(created.to_vec()),
         unused_ids: Some(6),
         ..pod(&[("main", "11", 100..1_000, Exit::Code(1)), ("main", "13", third..third + 500, OK)])
@@ -223,6 +224,9 @@ fn an_instance_that_nobody_saw_can_have_ended_too_so_the_next_back_off_counts() 
     assert_eq!(ended_at(&world(&[50, 2_000, 12_900], 13_000), line, &[]), 13_500);
     assert_eq!(ended_at(&world(&[50, 2_000], u64::MAX - 500), line, &[]), 22_000, "if none comes, that was the last one");
     assert_eq!(ended_at(&world(&[50], u64::MAX - 500), line, &[]), 11_000);
+    // The same if it was created before the first one that was seen, and the agent is a regular container.
+    assert_eq!(ended_at(&world(&[10, 50], u64::MAX - 500), line, &[]), 20_050);
+    assert_eq!(ended_at(&world(&[10, 50], u64::MAX - 500), "watch --container main --placement native", &[]), 11_000);
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Rule {
 // === impl Main ===
 
 impl Main {
-    fn roll(name: &'static str, begins: u64, on_failure: bool, rule: Rule, source: Source, dice: &mut Dice) -> Self {
+    fn roll(name: &'static str, begins: u64, on_failure: bool, rule: Rule, dice: &mut Dice) -> Self {
         let own_policy = dice.one_in(6).then(|| dice.one_in(2));
         let on_failure = own_policy.unwrap_or(on_failure);
         let mut begins = begins;
@@ -125,9 +125,7 @@ impl Main {
         let longest = dice.one_of([1, 30, 2_000, 20_000]);
         let mut runs = Vec::new();
         for left in (0..=restarts).rev() {
-            // A run that an agent which sees processes does not see is not mastered in every pod yet.
-            let least = if source == Source::Processes { 50 } else { 1 };
-            let ends = begins + least + dice.below(longest);
+            let ends = begins + 1 + dice.below(longest);
             let exit = match (left, on_failure, rule) {
                 (0, true, _) => Exit::Code(0),
                 (0, false, _) => dice.one_of([Exit::Code(0), Exit::Code(1), Exit::Signal(9)]),
@@ -172,9 +170,7 @@ impl KubeletPlan {
         let mains: Vec<Main> = names
             .iter()
             .zip(&order.mains)
-            .map(|(name, begins)| {
-                Main::roll(name, *begins, on_failure, if *name == RULED { rule } else { Rule::None }, source, dice)
-            })
+            .map(|(name, begins)| Main::roll(name, *begins, on_failure, if *name == RULED { rule } else { Rule::None }, dice))
             .collect();
         let end = mains.iter().map(Main::last_end).max().unwrap_or_default();
         let told = dice.one_in(2) || source == Source::Processes;
@@ -238,19 +234,19 @@ impl KubeletPlan {
         self.begins().max().unwrap_or_default().max(self.proxy_begins + self.proxy_starts)
     }
 
-    /// Whether each end of a main container tells the agent at once that it was the last one.
-    pub(super) fn ends_for_certain(&self) -> bool {
-        let mut exits = self.mains.iter().flat_map(|main| &main.runs).map(|run| run.exit);
-        self.tells && exits.all(|exit| exit == Exit::Code(0))
-    }
-
     fn begins(&self) -> impl Iterator<Item = u64> {
         self.mains.iter().filter_map(|main| main.runs.first()).map(|run| run.begins)
     }
 
-    /// Whether kubelet restarts a main container.
-    pub(crate) fn restarts(&self) -> bool {
-        self.mains.iter().any(|main| main.runs.len() > 1)
+    /// Whether kubelet may restart a main container, as far as the agent knows.
+    pub(crate) fn may_restart(&self) -> bool {
+        let own_policy = self.mains.iter().any(|main| main.own_policy == Some(true));
+        self.on_failure || !self.tells_policy || self.rule != Rule::None || own_policy
+    }
+
+    /// Whether kubelet restarts a main container more than once. Only the first restart comes without a back-off.
+    pub(super) fn restarts_twice(&self) -> bool {
+        self.mains.iter().any(|main| main.runs.len() > 2)
     }
 
     /// Whether the agent starts after a main container.

@@ -83,6 +83,7 @@ enum Agent {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Kubelet {
     pub(super) phase: Phase,
     pub(super) mains: Vec<MainState>,
@@ -164,6 +165,15 @@ impl Kubelet {
 
     pub(super) const fn terminated(&self) -> Option<u64> {
         self.terminated
+    }
+
+    pub(super) const fn was_agent_restarted(&self) -> bool {
+        self.starts > 1
+    }
+
+    /// Whether there were creations before the watch of the running agent began that it does not count: the time of the file tells the last one.
+    pub(super) const fn has_uncounted(&self) -> bool {
+        self.watched_since > self.creations_before + 1
     }
 
     /// Whether the running agent has got its first SIGTERM, and does not know it.

@@ -239,8 +239,11 @@ impl World {
     /// Checks the verdict of an agent that has left.
     fn check_verdict(&mut self) {
         let Some(verdict) = files::read_verdict() else {
-            // An agent that has seen nothing leaves beside a native proxy, as that loses nothing.
-            if !(self.plan.native && self.misses_a_task()) {
+            // An agent that has seen nothing leaves beside a native proxy, as that loses nothing. One that finds the work done by an earlier run
+            // has left the verdict to that.
+            let is_done = self.ledger.envoy_ended.is_some() && files::is_done();
+            let has_seen_nothing = self.plan.native && self.misses_a_task();
+            if !(is_done || has_seen_nothing) {
                 self.ledger.wrong("the agent has left without a verdict".to_owned());
             }
             return;
@@ -259,8 +262,8 @@ impl World {
         if truth > 0 && !admits && !task_writes && is_seen {
             self.ledger.wrong(format!("{truth} bytes are lost, and the verdict does not say so: {verdict}"));
         }
-        // If the filter's responses are lost, the agent cannot know what the filter knows.
-        let hears = self.plan.unanswered == 0 && self.plan.lost == 0;
+        // If the filter's responses are lost, the agent cannot know what the filter knows. For a hung Envoy it waits without a reading.
+        let hears = self.plan.unanswered == 0 && self.plan.lost == 0 && self.plan.hangs.is_none();
         let long_delivered =
             self.ledger.delivered.is_none_or(|at| self.since(at) >= DECISION + self.plan.lateness()) && self.undelivered() == 0;
         let is_calm = !self.ledger.envoy_crashed && self.ledger.ended_with_envoy == 0 && !task_writes && reads;

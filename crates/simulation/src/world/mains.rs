@@ -148,9 +148,13 @@ impl World {
         let plan = &self.plan.kubelet;
         let mut missed = self.kubelet.mains.iter().filter(|state| state.opened != state.pid);
         // Of a container that kubelet restarts, any number of creations can be, and so none tells of another container.
-        let is_beside_restarts = plan.mains.len() > 1 && plan.restarts();
+        let is_beside_restarts = plan.mains.len() > 1 && plan.may_restart();
+        // A proxy whose process cannot be seen may have been created at any time.
+        let is_countable = plan.shows_starts && self.plan.finds_process && !is_beside_restarts;
+        // An agent that was started again has not seen the init containers, and so cannot tell their creations from others.
+        let is_countable = is_countable && !(plan.agent_native && self.kubelet.was_agent_restarted());
         // What kubelet has created before the agent began to watch cannot be counted.
-        missed.any(|state| !plan.shows_starts || is_beside_restarts || state.since < self.kubelet.watches_since)
+        missed.any(|state| !is_countable || state.since < self.kubelet.watches_since || self.kubelet.has_uncounted())
     }
 
     /// Kubelet starts nothing any more.
