@@ -13,6 +13,7 @@ from containers.instance import Instance
 from containers.jobpod import JobPod
 from containers.spec import Form
 from harness import messages
+from harness.wait import until
 
 each_form = pytest.mark.parametrize("form", ["classic", "native"])
 # Longer than the harness needs to start the next container.
@@ -75,4 +76,6 @@ def running_task(pod: JobPod) -> Instance:
     """Waits for the task, whatever the first run of the agent has said."""
     base = pod.kubelet.instance("base")
     base.report("ready", within=30)
+    # Some of these tasks end their proxy, which must listen then.
+    until("the proxy is ready", pod.proxy_is_ready, 30)
     return base

@@ -16,11 +16,12 @@ use crate::proxy::{Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory};
 
-/// The first pause between two looks for the proxy. The pauses double: ten of them cover the ten seconds within which kubelet starts the
-/// container that is listed after the main one.
+/// The first pause between two looks for the proxy. The pauses double.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// For how long to look: the image of the proxy may have to be pulled. Later the agent still finds it once the task has ended.
+const LOOKING: Duration = Duration::from_mins(5);
 /// How long after the end of all main containers that were seen Envoy may take to name them, while it runs. One more can still start.
 const NAMELESS: Duration = Duration::from_mins(10);
 /// How long the proxy of a task that has ended can take to start: its image may have to be pulled.
@@ -231,7 +232,7 @@ fn attach<W: World>(
     containers: &mut Containers<'_, W>,
     state_dir: &StateDir,
 ) -> Waited {
-    let mut pause = FIRST_LOOK;
+    let (mut pause, start) = (FIRST_LOOK, world.now());
     let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
@@ -245,7 +246,8 @@ fn attach<W: World>(
         let uid = containers.uid();
         sidecar.set_task_uid(uid);
         let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
-        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || pause > LAST_LOOK);
+        let is_late = world.now().since(start) >= LOOKING;
+        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || is_late);
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {
@@ -255,7 +257,7 @@ fn attach<W: World>(
             }
             ended => return ended,
         }
-        pause = if containers.are_known() { pause * 2 } else { (pause * 2).min(LAST_LOOK) };
+        pause = (pause * 2).min(LAST_LOOK);
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
             // Only an Envoy names the containers.
