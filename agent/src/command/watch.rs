@@ -153,13 +153,23 @@ fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
     }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
     let verdict = sequence::run(&context, sidecar);
-    // A proxy that stays, and the end of a task that only SIGTERM tells, are matters of the next run, if there is one.
-    if verdict.proxy != ProxyOutcome::Stays && !containers.is_terminated() {
+    // The end of a task that only SIGTERM tells is a matter of the next run, if there is one.
+    if is_final(verdict.proxy, world.terminated_at(Answer::LastAnswer).is_some()) && !containers.is_terminated() {
         state_dir.record_done();
     }
     containers.update_exit_status();
     verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
     containers.is_terminated() && verdict.proxy != ProxyOutcome::Gone && outlives_sigterm(world, options)
+}
+
+/// Whether nothing of the proxy is left to do for the next run of the agent. After SIGTERM a proxy that was not there may still start: the signal
+/// can be somebody else's.
+const fn is_final(proxy: ProxyOutcome, has_sigterm: bool) -> bool {
+    match proxy {
+        ProxyOutcome::Stays => false,
+        ProxyOutcome::None => !has_sigterm,
+        ProxyOutcome::Gone | ProxyOutcome::Left | ProxyOutcome::Draining | ProxyOutcome::Untouched => true,
+    }
 }
 
 /// Waits until the pod has outlived SIGTERM, or is being deleted: then kubelet ends the proxy. A native sidecar can leave at once, because kubelet
@@ -327,6 +337,12 @@ mod tests {
         let (mut sidecar, mut containers) = (Sidecar::new(&here, &options, None), Containers::new(&here, &options, &state_dir));
         containers.take_those_seen();
         assert!(!has_lost_proxy(&here, &options, &mut sidecar, &mut containers));
+    }
+
+    #[test]
+    fn a_proxy_that_stays_or_may_still_start_is_a_matter_of_the_next_run() {
+        assert!(is_final(ProxyOutcome::Gone, true) && is_final(ProxyOutcome::None, false));
+        assert!(!is_final(ProxyOutcome::Stays, false) && !is_final(ProxyOutcome::None, true));
     }
 
     #[test]

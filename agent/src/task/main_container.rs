@@ -5,6 +5,7 @@ use core::time::Duration;
 use drain::time::Instant;
 use pod::pidfd::Exit;
 
+use super::evidence::LAST_INIT;
 use super::phase::Phase;
 use super::restart;
 use super::starts::Starts;
@@ -121,10 +122,12 @@ impl<P: Process> MainContainer<P> {
     }
 
     /// How many instances of it nobody has seen, at most: of those since the end of the last one, or also before the first one that was seen. Behind
-    /// an agent that is a native sidecar come init containers first, so there the latter tells nothing.
+    /// an agent that is a native sidecar come init containers first, so there only what follows the last of them tells the latter.
     fn unseen<W: World<Process = P>>(&self, starts: &Starts<'_, W>, options: &Options) -> u32 {
-        let is_first = self.instances == 1 && self.ended.is_some() && !options.is_native();
-        starts.unseen_since(if is_first { 0 } else { self.created })
+        let last_init = || starts.seen().iter().find(|seen| seen.container.name == LAST_INIT).map(|init| init.created);
+        let regular_since = if options.is_native() { last_init() } else { Some(0) };
+        let is_first = self.instances == 1 && self.ended.is_some();
+        starts.unseen_since(regular_since.filter(|_| is_first).unwrap_or(self.created))
     }
 
     /// The next phase if an instance was seen that has ended since.

@@ -162,8 +162,8 @@ impl Plan {
             // Where nothing shows a start, an instance that passes unseen leaves no trace.
             self.kubelet.shows_starts |= self.kubelet.shortest_run() < SEEN + self.lateness();
         }
-        let sees_all = !self.kubelet.agent_native && self.kubelet.shortest_run() >= SEEN && !self.kubelet.agent_is_late();
-        // SIGTERM that is not kubelet's before a main container was seen: the agent drains, leaves, and kubelet does not start it again.
+        let sees_all = self.kubelet.shortest_run() >= SEEN + self.lateness() && !self.kubelet.agent_is_late();
+        // SIGTERM that is not kubelet's before a main container was seen: the filter is drained and does not quit any more.
         self.kubelet.stray = self.kubelet.stray.filter(|at| sees_all && *at > self.kubelet.last_start() + 500);
     }
 

@@ -227,6 +227,10 @@ fn an_instance_that_nobody_saw_can_have_ended_too_so_the_next_back_off_counts() 
     // The same if it was created before the first one that was seen, and the agent is a regular container.
     assert_eq!(ended_at(&world(&[10, 50], u64::MAX - 500), line, &[]), 20_050);
     assert_eq!(ended_at(&world(&[10, 50], u64::MAX - 500), "watch --container main --placement native", &[]), 11_000);
+    let mut behind_init = world(&[0, 10, 50], u64::MAX - 500);
+    behind_init.processes.push((8, "iptables", 0..5));
+    behind_init.roots.push((8, "istio-init", "02", OK));
+    assert_eq!(ended_at(&behind_init, "watch --container main --placement native", &[]), 20_050);
 }
 
 #[test]

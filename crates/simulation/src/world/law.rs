@@ -139,7 +139,9 @@ impl World {
         let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && self.kubelet.starts_containers();
         // After a deletion, kubelet ends the proxy at the end of the grace period.
         // A crash after the delivery looks like the end that the agent has asked for.
-        let is_excused = self.ledger.envoy_crashed && left == 0;
+        // A native sidecar that leaves for a SIGTERM which is not kubelet's is started again, and does its work then.
+        let comes_again = self.plan.kubelet.agent_native && self.kubelet.terminated().is_some();
+        let is_excused = comes_again || self.ledger.envoy_crashed && left == 0;
         if interruption.is_none() && proxy_stays && !self.proxy.is_down() && !is_excused {
             self.ledger.wrong("the agent has left, and the proxy has not".to_owned());
         }
