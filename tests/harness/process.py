@@ -6,18 +6,19 @@ from pathlib import Path
 
 
 def pidfds(pid: int) -> int:
-    """How many pidfds the process holds: the number of processes that it watches."""
-    count = 0
+    """How many processes the process watches by pidfds. It may have two handles of one."""
+    watched = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         # The process may close a descriptor while the folder is read.
         with contextlib.suppress(FileNotFoundError):
-            count += "pidfd" in str(link.readlink())
-    return count
+            if "pidfd" in str(link.readlink()):
+                watched.add(number(pid, "Pid", f"fdinfo/{link.name}"))
+    return len(watched)
 
 
-def number(pid: int, field: str) -> int:
-    """A number from `/proc/PID/status`."""
-    text = Path(f"/proc/{pid}/status").read_text()
+def number(pid: int, field: str, file: str = "status") -> int:
+    """A number from `/proc/PID/status`, or from another file of the process."""
+    text = Path(f"/proc/{pid}/{file}").read_text()
     (found,) = re.findall(rf"^{field}:\s+(\d+)$", text, re.MULTILINE)
     return int(found)
 
