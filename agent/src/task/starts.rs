@@ -111,9 +111,11 @@ impl<'a, W: World> Starts<'a, W> {
         has_news
     }
 
-    /// Notes an instance that was seen between two looks: it may have ended before the next one.
+    /// Notes an instance that is watched from now on. If it was seen between two looks, it may have ended before the next one.
     pub(super) fn note(&mut self, name: &str, instance: &str, pid: i32) {
         let container = Container { name: name.to_owned(), instance: instance.to_owned() };
+        // Who watches it has a handle.
+        self.handles.retain(|(known, _)| *known != container);
         if self.seen.iter().all(|seen| seen.container != container) {
             let created = self.world.creations().map_or(0, |creations| creations.count);
             self.seen.push(Seen { container, pid, created, runs: true });
