@@ -13,6 +13,9 @@ def no_sign_of(container: str) -> str:
     return f"no sign of {container}"
 
 
+# The remedy where the agent is listed behind a task that it never saw.
+MAKE_FIRST = "the first of the containers"
+
 ORDER = "list the agent behind istio-proxy"
 
 # === The agent's verdict ===

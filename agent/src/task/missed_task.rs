@@ -118,6 +118,10 @@ impl<'a, W: World> MissedTask<'a, W> {
             return Judgement::Leave(why);
         }
         info!("no sign of {missing} after {waited}; still waiting, because nothing shows that it has run");
+        let regular = self.envoy.as_ref().map_or(&[][..], Metadata::regular);
+        if let Some(own) = starts.own_name().filter(|own| is_behind(regular, own, names.unseen)) {
+            info!("the agent cannot see what has ended before it started: make {own} the first of the containers");
+        }
         Judgement::Wait
     }
 
@@ -215,5 +219,27 @@ impl<'a, W: World> MissedTask<'a, W> {
         };
         let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
         self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
+    }
+}
+
+/// Whether the regular container `own` is listed behind one of `unseen`, which can have ended before `own` started.
+fn is_behind(regular: &[String], own: &str, unseen: &[&str]) -> bool {
+    let mut earlier = regular.iter().take_while(|name| *name != own);
+    regular.iter().any(|name| name == own) && earlier.any(|name| unseen.contains(&name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_regular_agent_is_listed_behind_a_task() {
+        let is = |regular: &str, unseen: &[&str]| {
+            is_behind(&regular.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>(), "exeunt", unseen)
+        };
+        assert!(is("base exeunt", &["base"]) && is("other base exeunt late", &["base"]));
+        assert!(!is("exeunt base", &["base"]), "it is the first");
+        assert!(!is("base other", &["base"]), "it is a native sidecar");
+        assert!(!is("base exeunt late", &["late"]), "what is missing starts later");
     }
 }

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from .. import observed
+from .. import messages, observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..several import each
-from ..shape import AGENT_UID, MAIN, Agent, Istio, Shape, Task
+from ..shape import AGENT_NAME, AGENT_UID, MAIN, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, WATCHING, outcome
 
 _PODS = 12
@@ -56,6 +56,7 @@ def _frozen(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
 def _behind(istio: Istio, run: ScenarioRun) -> None:
     run.start(Shape(istio=istio, agent="regular", agent_last=True, tasks=_TRUE), bare=True)
     run.check_keeps_waiting()
+    run.wait_until("the agent to name the remedy", lambda: messages.MAKE_FIRST in run.log(AGENT_NAME))
 
 
 def _start_error(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
