@@ -10,7 +10,7 @@ use core::time::Duration;
 use drain::time::Instant;
 use log::info;
 
-use super::state_dir::{Event, StateDir};
+use super::state_dir::{Event, NO_INSTANCE, StateDir};
 use super::times;
 use crate::options::{Options, PROXY};
 use crate::os::World;
@@ -68,15 +68,16 @@ fn judge<W: World>(world: &W, state_dir: &StateDir) -> Verdict {
     if histories.is_empty() {
         return Verdict::Holds;
     }
-    let is_proxy_the_same = state_dir.proxy().is_some_and(|known| Some(known) == now(PROXY));
+    let known = state_dir.proxy().filter(|known| known != NO_INSTANCE);
+    let is_proxy_the_same = known.is_some() && known == now(PROXY);
     let mut verdict = if is_proxy_the_same { Verdict::Holds } else { Verdict::Doubtful };
     for (record, name) in histories {
         let Some(running) = now(&name) else { continue };
         if Some(&running) == record.instance.as_ref() {
             return Verdict::Holds;
         }
-        // What has ended for good is never started alone.
-        if matches!(record.event, Event::Ended(_)) || !is_proxy_the_same {
+        // What has ended for good is never started alone. Without a record of the proxy nothing tells whether that was restarted.
+        if matches!(record.event, Event::Ended(_)) || known.is_some() && !is_proxy_the_same {
             verdict = Verdict::Void;
         }
     }
@@ -134,6 +135,23 @@ mod tests {
                 assert_eq!(world.elapsed(), 0);
             }
         }
+    }
+
+    #[test]
+    fn without_a_record_of_the_proxy_a_restart_of_the_task_voids_nothing() {
+        let world = pod(&[("main", "22", 0), ("istio-proxy", "aa", 0)]);
+        for forget in [true, false] {
+            let earlier = earlier(Event::Between(Exit::Code(1)));
+            std::fs::remove_file(earlier.1.join("proxy")).unwrap();
+            if !forget {
+                StateDir::new(Some(earlier.1.clone())).record_proxy(None);
+            }
+            assert!(holds(&world, &options("watch --restart-wait 3s"), &earlier.0));
+            assert!(earlier.0.recall("main").is_some());
+        }
+        let ended = earlier(Event::Ended(Exit::Code(0)));
+        std::fs::remove_file(ended.1.join("proxy")).unwrap();
+        assert!(!holds(&world, &options("watch"), &ended.0), "what has ended for good is never started alone");
     }
 
     #[test]

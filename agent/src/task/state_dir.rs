@@ -21,7 +21,7 @@ const DONE: &str = "done";
 const PROXY: &str = "proxy";
 const SANDBOX: &str = "sandbox";
 /// Stands for the id of an instance that was not seen.
-const NO_INSTANCE: &str = "-";
+pub(super) const NO_INSTANCE: &str = "-";
 /// The prefix of the files of the containers.
 const MAIN: &str = "main-";
 /// It changes with every start of the machine (`proc_sys_kernel(5)`).
