@@ -41,7 +41,7 @@ enum Phase {
 
 /// What to do with a request, by its head.
 enum Route {
-    Answer(Result<(u32, Status), Refusal>),
+    Answer(Result<(u32, Box<Status>), Refusal>),
     Collect,
     Hold,
 }
@@ -68,7 +68,7 @@ impl SignalStream {
         let path = host::request_header(":path").unwrap_or_default();
         let path = path.split('?').next().unwrap_or_default();
         match (path, method.as_str()) {
-            (wire::STATUS, "GET") => Route::Answer(Ok((200, self.status()))),
+            (wire::STATUS, "GET") => Route::Answer(Ok((200, Box::new(self.status())))),
             (wire::STATUS, _) => Route::Answer(Err(Refusal::NotAllowed("GET"))),
             (wire::COMPLETE, "POST") => self.route_completion(end_of_stream),
             (wire::COMPLETE, _) => Route::Answer(Err(Refusal::NotAllowed("POST"))),
@@ -110,13 +110,13 @@ impl SignalStream {
     }
 
     /// Takes the body of a completion.
-    fn complete(&self, body: &[u8]) -> Result<(u32, Status), Refusal> {
+    fn complete(&self, body: &[u8]) -> Result<(u32, Box<Status>), Refusal> {
         let completion = Completion::parse(body).map_err(|mistakes| Refusal::Bad(lines(&mistakes)))?;
         let wall = host::wall();
         let latched = store::latch(&completion);
         store::deliver(&self.shared.claim, &latched, completion.unsent, wall);
         let (snapshot, age) = store::snapshot(wall).unwrap_or((Snapshot::serving(), Duration::ZERO));
-        Ok((202, snapshot.with(latched).status(age, self.shared.config.limits())))
+        Ok((202, Box::new(snapshot.with(latched).status(age, self.shared.config.limits()))))
     }
 
     fn status(&self) -> Status {
@@ -131,7 +131,7 @@ impl SignalStream {
         snapshot.status(age, self.shared.config.limits())
     }
 
-    fn answer(&mut self, result: Result<(u32, Status), Refusal>) -> Action {
+    fn answer(&mut self, result: Result<(u32, Box<Status>), Refusal>) -> Action {
         self.phase = Phase::Answered;
         let metrics = self.shared.metrics();
         match result {

@@ -3,7 +3,7 @@
 import pytest
 
 from e2e.checks import check_drain_continues, check_stays
-from e2e.upload import MB, finished_upload
+from e2e.upload import MB, finished_upload, watched_upload
 from harness.scene import MakeScene
 
 
@@ -35,6 +35,31 @@ def test_if_signals_contradict_the_action_drain_wins(make_scene: MakeScene) -> N
     for action in ("quit", "drain", "quit"):
         assert scene.complete(action=action).status == 202
     assert upload.upstream.deliveries()[0].bytes == 4 * MB
+    check_stays(scene, upload.envoy)
+
+
+def test_a_drain_that_somebody_asked_for_does_not_keep_a_classic_proxy(make_scene: MakeScene, version: str) -> None:
+    scene = make_scene(version=version)
+    upload = watched_upload(scene, "--proxy", "classic", size=4 * MB, rate=2 * MB)
+    assert scene.complete(container="x", action="drain").status == 202
+    upload.check_delivered()
+    verdict = upload.verdict()
+    assert verdict["route"].startswith("admin ")
+    assert "it only drains" in verdict["rungs"][0]["outcome"]
+
+
+@pytest.mark.parametrize(("form", "quit_config"), [("native", "auto"), ("classic", "never")])
+def test_a_drain_counts_for_a_native_proxy_and_a_plugin_that_never_quits(
+    make_scene: MakeScene, form: str, quit_config: str
+) -> None:
+    scene = make_scene()
+    scene.sidecar.plugin_config["quit"] = quit_config
+    upload = watched_upload(scene, "--proxy", form, size=4 * MB, rate=2 * MB)
+    if quit_config == "auto":
+        assert scene.complete(container="x", action="drain").status == 202
+    verdict = upload.verdict()
+    assert verdict["proxy"] == "left"
+    assert verdict["route"].startswith("filter ")
     check_stays(scene, upload.envoy)
 
 

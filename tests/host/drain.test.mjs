@@ -234,6 +234,6 @@ test('the status counts down to the deadline', () => {
   admin.inFlight[WORKLOAD] = 1;
   signal(envoy);
   envoy.advance(10_000);
-  const { sinceMs, deadlineMs, container } = status(envoy, 1);
-  assert.deepEqual([sinceMs, deadlineMs, container], [10_000, 290_000, 'base']);
+  const { sinceMs, deadlineMs, container, action } = status(envoy, 1);
+  assert.deepEqual([sinceMs, deadlineMs, container, action], [10_000, 290_000, 'base', 'quit']);
 });

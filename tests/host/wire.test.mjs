@@ -58,7 +58,7 @@ test('a status is JSON, and the reason of a refusal is plain text', () => {
 test('the status has every field, with null for what is not known', () => {
   const { version, ...rest } = status(new Envoy());
   assert.match(version, /^\d+\.\d+\.\d+$/);
-  const nothing = { container: null, inFlight: null, unsent: null, sinceMs: 0, deadlineMs: null, limit: null };
+  const nothing = { container: null, action: null, inFlight: null, unsent: null, sinceMs: 0, deadlineMs: null, limit: null };
   assert.deepEqual(rest, { state: 'serving', ...nothing, drainTimeoutMs: 300_000, stallTimeoutMs: 15_000 });
 });
 

@@ -59,6 +59,8 @@ pub enum Failure {
     },
     /// The filter has accepted the completion, and failed later.
     Later(Box<Self>),
+    /// The filter has drained, and does not end the proxy, because another signal says so.
+    OnlyDrains,
     /// Envoy's admin interface or pilot-agent has failed.
     Call(admin::Failure),
     /// No process accepts the call to quit.
@@ -240,6 +242,7 @@ impl fmt::Display for Failure {
             Self::NoFilter => f.write_str("Envoy has no filter"),
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
             Self::Later(why) => write!(f, "accepted, then {why}"),
+            Self::OnlyDrains => f.write_str("it only drains, because another signal says so"),
             Self::Call(why) => why.fmt(f),
             Self::NoQuit => f.write_str("no process accepts the call to quit"),
             Self::StillRuns(progress) => write!(f, "{progress}the proxy still runs"),

@@ -129,6 +129,9 @@ fn report<W: World>(
     match (outcome, drain) {
         (Some(Outcome::Failed(why)), _) if proxy == ProxyOutcome::Left => warn!("{why}: {owner} ends the proxy as it is"),
         (Some(Outcome::Failed(why)), _) => warn!("{why}"),
+        (Some(Outcome::Left), _) if context.action(sidecar) == Action::Quit => {
+            warn!("the proxy is drained, and stays: the filter does not end it, by quit: never in the plugin's configuration");
+        }
         (Some(Outcome::Left), _) => info!("the proxy is drained; {owner} ends it"),
         (_, Some(drain)) => info!("the proxy has ended, {} ms after the task", drain.as_millis()),
         (_, None) if proxy == ProxyOutcome::Gone => info!("the proxy is gone: {}", before(context, sidecar.ended_at())),

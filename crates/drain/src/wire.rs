@@ -85,6 +85,8 @@ pub struct Status {
     pub state: String,
     /// The main container that has ended; `None` while serving, and if its name is not known.
     pub container: Option<String>,
+    /// The action in force, by all signals together; `None` while serving, and from a filter that is too old to tell.
+    pub action: Option<String>,
     /// Requests and TCP streams in flight by Envoy's own count; `None` if Envoy was not asked.
     pub in_flight: Option<u64>,
     /// The newest facts from the agent.
@@ -308,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_ignored() {
-        let text = r#"{"state":"draining","container":"base","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","version":"1.2.3"}"#;
+        let text = r#"{"state":"draining","container":"base","action":"quit","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","version":"1.2.3"}"#;
         let status = Status::parse(text.as_bytes()).expect("a status");
         assert_eq!(status.to_json(), text);
         let newer = text.replace("\"bytes\"", "\"packets\":3,\"bytes\"").replace("\"state\"", "\"more\":[{}],\"state\"");

@@ -9,6 +9,7 @@ use drain::wire::{self, Action, Completion, Status};
 use log::{debug, info};
 use pod::delivery::Held;
 
+use crate::options::Form;
 use crate::os::World;
 use crate::os::http::{self, Body, Problem, Request};
 use crate::os::world::Connection;
@@ -159,6 +160,9 @@ impl<'c, W: World> Session<'c, W> {
                 if reports {
                     self.accepted(sidecar, attempts, held);
                 }
+                if self.is_vetoed(sidecar, &status) {
+                    return Some(Outcome::Failed(Failure::OnlyDrains));
+                }
                 if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
                     self.begin_again(now);
                     return None;
@@ -187,6 +191,15 @@ impl<'c, W: World> Session<'c, W> {
         }
         self.check_later(sidecar);
         None
+    }
+
+    /// Whether the filter has only drained a proxy that nobody else ends, because another signal has asked for that: the agent's own, before the
+    /// pod outlived SIGTERM, or somebody else's. The filter cannot know the form of the proxy. With `quit: never` the action is still `quit`.
+    fn is_vetoed(&self, sidecar: &Sidecar<'_, W>, status: &Status) -> bool {
+        State::named(&status.state) == Some(State::Drained)
+            && status.action.as_deref() == Some(Action::Drain.name())
+            && self.context.action(sidecar) == Action::Quit
+            && self.context.options.form.form == Form::Classic
     }
 
     /// The filter has drained, and then the task has sent more: SIGTERM was not from kubelet, and the task has not ended.
