@@ -6,7 +6,8 @@ from .. import messages, observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..several import each
-from ..shape import AGENT_NAME, AGENT_UID, MAIN, Agent, Istio, Shape, Task
+from ..shape import AGENT as AGENT_NAME
+from ..shape import AGENT_UID, MAIN, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, WATCHING, outcome
 
 _PODS = 12
