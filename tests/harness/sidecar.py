@@ -203,6 +203,13 @@ class Sidecar:
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
+    def use_remote_address(self) -> None:
+        """Lets Envoy add `x-forwarded-for`, as it does on outbound listeners where istiod has PILOT_SIDECAR_USE_REMOTE_ADDRESS."""
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                if network_filter["name"] == _MANAGER:
+                    network_filter["typed_config"]["use_remote_address"] = True
+
     def hold_applications(self) -> None:
         """Sets `holdApplicationUntilProxyStarts` in the node metadata, from which the agent reads it."""
         self.document["node"]["metadata"]["PROXY_CONFIG"]["holdApplicationUntilProxyStarts"] = True

@@ -9,7 +9,7 @@ use drain::limits::Limits;
 use drain::time::Instant;
 use log::warn;
 use pod::delivery::{Held, held, left_behind};
-use pod::proxy::{Proxy, Scope};
+use pod::proxy::{Listener, Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
 use super::state::{Known, State};
@@ -179,6 +179,11 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// Ignores the connection with this local end: it is the agent's own.
     pub fn disregard(&mut self, end: SocketAddr) {
         self.proxy.disregard(Endpoint::new(end.ip(), end.port()));
+    }
+
+    /// Who accepts the pod's connections to `at`, by the last reading.
+    pub fn who_listens(&self, at: SocketAddr) -> Listener {
+        self.proxy.who_listens(&self.sockets, Endpoint::new(at.ip(), at.port()))
     }
 
     /// Whether the last reading can tell the sockets of the proxy from others.
