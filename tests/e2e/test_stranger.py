@@ -37,10 +37,11 @@ ANSWERS = {
 }
 
 
-def stranger(scene: Scene, pod: Pod, answer: Answer) -> Child:
-    """Starts a process with the task's uid on the signal port of a pod without a filter."""
-    scene.sidecar.without_signal_listener()
-    argv = [*PYTHON, PROGRAMS / "stranger.py", "--listen", "127.0.0.1", "--port", "15190"]
+def stranger(scene: Scene, pod: Pod, answer: Answer, port: int = 15190) -> Child:
+    """Starts a process with the task's uid, by default on the signal port of a pod without a filter."""
+    if port == scene.sidecar.places.signal[1]:
+        scene.sidecar.without_signal_listener()
+    argv = [*PYTHON, PROGRAMS / "stranger.py", "--listen", "127.0.0.1", "--port", str(port)]
     argv += ["--status", str(answer.status), "--body", json.dumps(answer.body)]
     child = Child(argv, scene.folder / "stranger.log", network=pod, container="other", uid=TASK_UID)
     child.report("listening")
@@ -100,3 +101,17 @@ def test_a_stranger_that_was_there_before_the_proxy_is_not_the_proxy(pod: Pod, m
     envoy.gone(20)
     assert agent.verdict(20)["proxy"] == "gone"
     assert scene.pilot_agent.wait() == 0
+
+
+def test_a_stranger_on_the_port_of_the_admin_interface_does_not_tell_the_form(pod: Pod, make_scene: MakeScene) -> None:
+    scene = make_scene(pod=pod)
+    # As with `proxyAdminPort`, of which the agent was not told.
+    scene.sidecar.admin_at(15777)
+    status = json.dumps({"initContainers": ["istio-proxy"], "containers": None})
+    metadata = {"ANNOTATIONS": {"sidecar.istio.io/status": status}, "APP_CONTAINERS": "base"}
+    with stranger(scene, pod, Answer(200, json.dumps({"node": {"metadata": metadata}})), port=15000):
+        upload = watched_upload(scene, size=4 * MB, rate=2 * MB)
+        upload.check_delivered()
+        verdict = upload.verdict()
+    assert (verdict["action"], verdict["proxy"]) == ("quit", "gone")
+    assert "counts as a regular container" in verdict["decided"]

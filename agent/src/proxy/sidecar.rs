@@ -104,6 +104,13 @@ impl<'w, W: World> Sidecar<'w, W> {
         }
     }
 
+    /// The same, after a look at the sockets.
+    pub fn seen_now(world: &'w W, options: &Options) -> Self {
+        let mut sidecar = Self::new(world, options, None);
+        sidecar.look();
+        sidecar
+    }
+
     /// The same, if `seen` by an earlier run of the agent.
     #[must_use]
     pub const fn seen_before(mut self, seen: bool) -> Self {
@@ -209,12 +216,6 @@ impl<'w, W: World> Sidecar<'w, W> {
         if !self.is_listening() {
             self.find_by_process();
         }
-    }
-
-    /// Whether the proxy is ztunnel, after a look at the sockets.
-    pub fn finds_ztunnel(&mut self) -> bool {
-        self.look();
-        self.is_ztunnel()
     }
 
     /// Whether the proxy runs, or is ztunnel, after a look at sockets and processes.
