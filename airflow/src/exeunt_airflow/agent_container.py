@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # A restarted agent continues with what it finds here.
 _STATE_FOLDER = "/run/exeunt"
 # Not Istio's uid (1337), and no task's: Airflow ends its XCom helper with `pgrep -u`, which must never find the agent.
-_UID = 65532
+_UID = 15190
 
 
 def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings) -> list[str]:

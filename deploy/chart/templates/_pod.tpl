@@ -86,8 +86,8 @@ needs shareProcessNamespace: true and the volume, and the dict has more fields:
       mountPath: /run/exeunt
   {{- end }}
   securityContext:
-    runAsUser: 65532
-    runAsGroup: 65532
+    runAsUser: 15190
+    runAsGroup: 15190
     runAsNonRoot: true
     readOnlyRootFilesystem: true
     allowPrivilegeEscalation: false
