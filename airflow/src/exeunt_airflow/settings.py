@@ -45,8 +45,8 @@ class Settings:
     # Which pods may share their processes, where the agent must see those of the task: always; unless-root: those of which every
     # container surely has another user; never. A pod that may not share them stays unchanged.
     share_processes: Literal["always", "unless-root", "never"] = "always"
-    # The agent's user, which no other container should have: with it a task could end the agent, and Airflow ends its XCom helper with
-    # `pgrep -u`, which must never find the agent. None: the user of the image, or the one that the cluster assigns.
+    # The agent's user, which no other container should have: with it a task could end the agent, and Airflow ends its XCom helper
+    # with `pgrep -u`, which must never find it. None: the user of the image, or the one that the cluster assigns.
     uid: int | None = 15190
     # Containers that never end by themselves, besides those that exeunt knows.
     endless_helpers: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Whether the containers of a pod may share their processes.
 
-In a shared process namespace a process of root can read the environment, the files and the memory of other containers: those of root,
-and after setuid(2) those of any other user. See docs/airflow.md.
+In a shared process namespace a process of root can read the environment, the files and the memory of other containers: those of
+root, and after setuid(2) those of any other user. See docs/airflow.md.
 """
 
 from typing import TYPE_CHECKING, Any
