@@ -26,7 +26,7 @@ def test_the_recorded_cluster_has_the_endpoint_of_the_manifest() -> None:
 
 @pytest.fixture
 def scene(make_scene: MakeScene, pod: Pod, version: str) -> Scene:
-    """A pod in which only registered destinations are allowed; its first router refuses every connection, so that no test waits."""
+    """A pod in which only registered destinations are allowed; its first router refuses, so that no test waits."""
     pod.refuse_outside(4)
     scene = make_scene(version=version, route=SERVICE_ENTRY, pod=pod)
     scene.sidecar.registry_only()
