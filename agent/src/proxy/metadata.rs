@@ -54,12 +54,17 @@ struct Annotations {
     status: String,
 }
 
-/// Asks Envoy, within `timeout`. `None` if it does not answer.
-pub fn ask(world: &impl World, admin_port: u16, timeout: Duration) -> Option<Metadata> {
-    ports::LOCALHOST.into_iter().find_map(|ip| {
+/// Asks Envoy, within `timeout`, at those of its addresses that `may_be_envoy` allows. `None` if it does not answer.
+pub fn ask(
+    world: &impl World,
+    admin_port: u16,
+    timeout: Duration,
+    may_be_envoy: impl Fn(SocketAddr) -> bool,
+) -> Option<Metadata> {
+    ports::LOCALHOST.into_iter().map(|ip| SocketAddr::new(ip, admin_port)).filter(|at| may_be_envoy(*at)).find_map(|at| {
         let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout };
         let mut body = Body::of(Input::ServerInfo);
-        let head = call::exchange(world, SocketAddr::new(ip, admin_port), &request, &mut |piece| body.take(piece)).ok()?;
+        let head = call::exchange(world, at, &request, &mut |piece| body.take(piece)).ok()?;
         (head.status == 200).then(|| Metadata::parse(body.bytes()))
     })
 }
