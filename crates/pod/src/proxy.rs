@@ -177,9 +177,12 @@ impl Proxy {
     #[must_use]
     pub fn who_listens(&self, sockets: &[Socket], at: Endpoint) -> Listener {
         let exact = listeners_on(sockets, at.port).find(|socket| socket.local.ip == at.ip);
-        let other = || match at.ip.is_loopback() {
-            true => listeners_on(sockets, at.port).find(|socket| socket.local.ip.is_unspecified()),
-            false => listeners_on(sockets, ports::OUTBOUND).next(),
+        let other = || {
+            if at.ip.is_loopback() {
+                listeners_on(sockets, at.port).find(|socket| socket.local.ip.is_unspecified())
+            } else {
+                listeners_on(sockets, ports::OUTBOUND).next()
+            }
         };
         match exact.or_else(other) {
             Some(listener) if self.owns(listener) => Listener::Proxy,
