@@ -7,6 +7,8 @@
     test,
     allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where something is wrong")
 )]
+// What is printed goes through the agent's log, which escapes it.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod container;
 pub mod delivery;
