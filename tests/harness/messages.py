@@ -15,6 +15,8 @@ WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has 
 STARTED_AGAIN = "kubelet has started the agent again, so it is a native sidecar"
 NO_PROXY_YET = "no proxy has started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
+SAME_USER = "whose processes can end the agent and change its records"
+NOT_DONE = "the state folder says that the shutdown is complete, but the proxy runs"
 NO_STATE_DIR = "a restarted agent will not know of it"
 
 

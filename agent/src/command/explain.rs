@@ -4,12 +4,13 @@ use core::fmt::Write as _;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::ffi::OsString;
-use std::fs;
 
 use drain::duration;
 use drain::limits::Limits;
 use drain::printable::printable;
 use drain::wire::{self, Action, Status};
+use pod::bounded;
+use pod::bounds::Input;
 use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
@@ -27,8 +28,6 @@ use crate::task::Source;
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest status that is read, in bytes. It has 400.
-const MAX_STATUS: usize = 4096;
 
 /// The plan, one line for each item.
 pub(super) fn plan(options: &Options) -> String {
@@ -198,7 +197,7 @@ fn filter<W: World>(world: &W, sidecar: &Sidecar<'_, W>, at: SocketAddr) -> Stri
         return format!("a process of uid {uid} listens there, not the proxy");
     }
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
-    let mut body = Body::up_to(MAX_STATUS);
+    let mut body = Body::of(Input::FilterAnswer);
     match call::exchange(world, at, &request, &mut |piece| body.take(piece)) {
         Ok(head) if head.is_filters => format!("the filter answers{}", configuration_of_filter(body.bytes())),
         Ok(head) => format!("not the filter's answer ({})", head.status),
@@ -214,9 +213,9 @@ fn listens(world: &impl World, port: u16) -> &'static str {
 fn state_dir(options: &Options) -> String {
     let Some(folder) = &options.state_dir else { return "none: a restarted agent begins anew".to_owned() };
     let name = folder.display();
-    match fs::read_dir(folder) {
+    match bounded::names(folder, Input::StateDir) {
         Ok(files) => {
-            let mut known: Vec<_> = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+            let mut known: Vec<_> = files.map(|file| file.to_string_lossy().into_owned()).collect();
             known.sort();
             if known.is_empty() { format!("{name}: empty") } else { format!("{name}: {}", known.join(", ")) }
         }

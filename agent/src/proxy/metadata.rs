@@ -5,6 +5,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use pod::bounds::Input;
 use pod::istio::Form;
 use pod::ports;
 use serde::Deserialize;
@@ -16,8 +17,6 @@ use crate::os::http::{Body, Request};
 
 /// The response also names all extensions of Envoy: 100 KB.
 const SERVER_INFO: &str = "/server_info";
-/// The longest response, in bytes.
-const MAX_SERVER_INFO: usize = 1024 * 1024;
 
 /// What Envoy tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +63,7 @@ pub fn ask(
 ) -> Option<Metadata> {
     ports::LOCALHOST.into_iter().map(|ip| SocketAddr::new(ip, admin_port)).filter(|at| may_be_envoy(*at)).find_map(|at| {
         let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout };
-        let mut body = Body::up_to(MAX_SERVER_INFO);
+        let mut body = Body::of(Input::ServerInfo);
         let head = call::exchange(world, at, &request, &mut |piece| body.take(piece)).ok()?;
         (head.status == 200).then(|| Metadata::parse(body.bytes()))
     })

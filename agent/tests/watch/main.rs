@@ -2,6 +2,7 @@
 //! what happens, and reports it to the right place. The tests of the workspace use the real filter in a real Envoy.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
+#![allow(clippy::disallowed_methods, reason = "a test reads only what it has started or written")]
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -266,8 +267,8 @@ fn a_plan_names_every_route_and_does_nothing() {
     let plan = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     let lines = [
-        "mistake         --late-start: \"0\" is not allowed: must be a duration or a number of seconds, from \"1ms\" to \"24h\"; 1ms \
-         is used"
+        "mistake         --late-start: \"0\" is not allowed: must be a duration or a number of seconds, from \"1ms\" to \"24h\"; the \
+         default is used"
             .to_owned(),
         format!("main container  base: process {}", task.pid()),
         "action          quit: drain the proxy, then end it".to_owned(),

@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bounds::Input;
 use crate::ports;
 use crate::set::Set;
 use crate::sockets::{Endpoint, Socket, State};
@@ -136,6 +137,10 @@ impl Proxy {
             let outbound =
                 self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
             if outbound && !self.outbound.contains(&socket.local) {
+                if self.outbound.len() == Input::Listeners.most() {
+                    Input::Listeners.tell();
+                    break;
+                }
                 self.outbound.push(socket.local);
             }
         }

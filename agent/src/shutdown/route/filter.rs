@@ -7,6 +7,7 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Action, Completion, Status};
 use log::{debug, info};
+use pod::bounds::Input;
 use pod::delivery::Held;
 use pod::proxy::Listener;
 
@@ -21,8 +22,6 @@ use crate::shutdown::limit::Limit;
 use crate::shutdown::reporter::Reporter;
 use crate::shutdown::{progress, times};
 
-/// The longest response, in bytes. A status has 300; the rest is room for a newer filter.
-const MAX_RESPONSE: usize = 64 * 1024;
 /// After this many failures in a row, the filter counts as gone.
 const MAX_FAILURES: u32 = 3;
 
@@ -334,7 +333,7 @@ impl<'c, W: World> Session<'c, W> {
             // Istio captures this connection, so the proxy holds it.
             connection.local_end().into_iter().for_each(|end| sidecar.disregard(end));
         }
-        let mut body = Body::up_to(MAX_RESPONSE);
+        let mut body = Body::of(Input::FilterAnswer);
         let head = connection.exchange(self.at, request, &mut |piece| body.take(piece)).map_err(Failure::NoResponse)?;
         match head.status {
             status if !head.is_filters => Err(Failure::NotTheFilter(status)),
