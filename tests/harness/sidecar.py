@@ -138,6 +138,13 @@ class Sidecar:
         self.cluster_at("agent", ("::1", self.places.pilot_agent[1]))
         self.places = replace(self.places, admin=admin, signal=("::1", self.places.signal[1]))
 
+    def admin_at(self, port: int) -> None:
+        """Moves Envoy's admin interface, as `proxyAdminPort` does."""
+        host, _ = self.places.admin
+        self.places = replace(self.places, admin=(host, port))
+        self.document["admin"]["address"]["socket_address"]["port_value"] = port
+        self.cluster_at("prometheus_stats", self.places.admin)
+
     def backend_at(self, *, tcp: Address | None = None, http: Address | None = None) -> None:
         """Sets the address of backend.example's server."""
         if tcp is not None:
@@ -203,6 +210,13 @@ class Sidecar:
         """
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
+
+    def use_remote_address(self) -> None:
+        """Lets Envoy add `x-forwarded-for`, as on outbound listeners where istiod has PILOT_SIDECAR_USE_REMOTE_ADDRESS."""
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                if network_filter["name"] == _MANAGER:
+                    network_filter["typed_config"]["use_remote_address"] = True
 
     def hold_applications(self) -> None:
         """Sets `holdApplicationUntilProxyStarts` in the node metadata, from which the agent reads it."""
