@@ -127,7 +127,7 @@ impl Input {
         match self {
             Self::Stat => bytes("/proc/PID/stat", 4 * KIB, "the process counts as absent"),
             Self::Status => bytes("/proc/PID/status", 4 * KIB, "the rest is not needed"),
-            Self::Arguments => bytes("/proc/PID/cmdline", 128 * KIB, "the arguments are unknown"),
+            Self::Arguments => bytes("/proc/PID/cmdline", 64 * KIB, "the arguments are unknown"),
             Self::Mountinfo => bytes("/proc/PID/mountinfo", 16 * MIB, "the container of the process is unknown"),
             Self::Loadavg => bytes("/proc/loadavg", 256, "how many processes have ended unseen is unknown"),
             Self::Processes => entries("/proc", 32_768, "the other processes count as absent"),
