@@ -90,6 +90,25 @@ def test_what_nobody_listens_to_is_not_reached(capsys: pytest.CaptureFixture[str
     assert [found["answer"] for found in events(capsys, "probe")] == ["", ""]
 
 
+def test_tunnels_are_asked_for_with_the_certificate_of_the_mesh(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[tuple[str, int], bytes, str]] = []
+
+    def ask(address: tuple[str, int], sent: bytes, *, tls: bool, certificate: str) -> bytes:
+        asked.append((address, sent, certificate if tls else ""))
+        return b"hello" if b"10.0.0.7:8080" in sent else b""
+
+    monkeypatch.setattr(prober, "ask", ask)
+    monkeypatch.setattr(sys, "argv", ["prober.py", "10.0.0.7", "hbone", "/certificate", "8080"])
+    prober.main()
+    found = events(capsys, "tunnel")
+    assert {one["tunnel"] for one in found if one["answered"]} == {"10.0.0.7:8080"}
+    assert {one["tunnel"] for one in found if not one["answered"]} == {"127.0.0.1:15190", "[::1]:15190", "localhost:15190"}
+    assert {(address, certificate) for address, _, certificate in asked} == {(("10.0.0.7", 15008), "/certificate")}
+    assert all(b"CONNECT" in sent for _, sent, _ in asked)
+
+
 # === servers.py ===
 
 

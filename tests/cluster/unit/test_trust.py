@@ -28,12 +28,14 @@ class Kube:
         self.deleted: list[tuple[str, str]] = []
 
     def create(self, _namespace: str, body: Json) -> Json:
+        """Answers as the API server does for a Service, or refuses."""
         if self.refuses:
             raise Refused(self.refuses, "no")
         self.created.append(body)
         return {"spec": {"clusterIP": "fd00::7"}}
 
     def delete(self, kind: str, _namespace: str, name: str) -> None:
+        """Remembers it."""
         self.deleted.append((kind, name))
 
 
