@@ -408,7 +408,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         let unseen = self.scope == Scope::Pod && self.unseen.is_some_and(|unseen| unseen >= UNSEEN_IS_GONE);
         match &self.state {
             // Envoy can crash and start again while the task runs.
-            State::NotYet | State::Running(Known::Listeners) | State::Gone if self.is_listening() => {
+            State::NotYet | State::Running(Known::Listeners) | State::Gone | State::Ztunnel if self.is_listening() => {
                 self.state = if self.is_ztunnel() { State::Ztunnel } else { State::Running(Known::Listeners) };
             }
             State::NotYet | State::Running(Known::Listeners) | State::Ztunnel if unseen => self.state = State::Gone,

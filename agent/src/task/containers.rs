@@ -19,7 +19,6 @@ use crate::os::world::Process;
 
 /// The main containers of the pod.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
     pub(super) options: &'a Options,
@@ -42,8 +41,15 @@ pub struct Containers<'a, W: World> {
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
-    /// Whether that is because SIGTERM came.
-    pub(super) is_terminated: bool,
+    /// What is so only because SIGTERM came.
+    pub(super) sigterm: Option<Sigterm>,
+}
+
+/// What was so before SIGTERM.
+#[derive(Debug)]
+pub(super) struct Sigterm {
+    was_complete: bool,
+    evidence: Option<String>,
 }
 
 // === impl Containers ===
@@ -68,7 +74,7 @@ impl<'a, W: World> Containers<'a, W> {
             unseen: 0,
             missed: MissedTask::new(world, options),
             evidence: None,
-            is_terminated: false,
+            sigterm: None,
         };
         if let Some(pid) = options.pid {
             containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));
@@ -133,13 +139,28 @@ impl<'a, W: World> Containers<'a, W> {
         self.list.iter().any(|container| matches!(container.phase, Phase::Between { .. }))
     }
 
-    /// Counts those that have ended as ended for good: kubelet restarts nothing any more.
+    /// Counts those that have ended as ended for good: SIGTERM has come, and kubelet restarts nothing any more.
     pub fn await_no_restart(&mut self) {
-        for place in 0..self.list.len() {
-            if let Some(Phase::Between { exit, .. }) = self.list.get(place).map(|container| &container.phase) {
-                self.enter(place, Phase::Ended(*exit));
-            }
+        self.end_by_sigterm(MainContainer::is_between, None);
+    }
+
+    /// Counts those that `may_start` as ended, because SIGTERM came. Nothing is recorded of that: the signal can be somebody else's.
+    pub(super) fn end_by_sigterm(&mut self, may_start: impl Fn(&MainContainer<W::Process>) -> bool, evidence: Option<&str>) {
+        let earlier = Sigterm { was_complete: self.is_complete, evidence: self.evidence.clone() };
+        self.sigterm.get_or_insert(earlier);
+        self.is_complete = true;
+        self.evidence = evidence.map(ToOwned::to_owned).or(self.evidence.take());
+        for container in self.list.iter_mut().filter(|container| may_start(container)) {
+            container.end_by_sigterm();
+            info!(target: DEFERRED, "{} starts no more", container.name);
         }
+    }
+
+    /// The pod has outlived SIGTERM: what counted as ended because of that may start.
+    pub fn outlive_sigterm(&mut self) {
+        let Some(earlier) = self.sigterm.take() else { return };
+        (self.is_complete, self.evidence) = (earlier.was_complete, earlier.evidence);
+        self.list.iter_mut().for_each(MainContainer::outlive_sigterm);
     }
 
     /// How it is known that all have ended, as a clause of the verdict.
@@ -218,7 +239,7 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
+        if let Some(record) = container.record() {
             self.state_dir.record(name, &record);
         }
     }

@@ -21,6 +21,8 @@ use crate::os::world::Process;
 pub(super) struct MainContainer<P> {
     pub(super) name: String,
     pub(super) phase: Phase<P>,
+    /// The phase that it has unless SIGTERM is the end of the pod.
+    before_sigterm: Option<Phase<P>>,
     /// How many instances have ended.
     pub(super) instances: u32,
     /// Kubelet's id of the last instance that has ended: a process that `kubectl exec` started in it can outlive it.
@@ -39,7 +41,8 @@ pub(super) struct MainContainer<P> {
 impl<P: Process> MainContainer<P> {
     /// One that was never seen.
     pub(super) const fn awaited(name: String) -> Self {
-        Self { name, phase: Phase::Awaited, instances: 0, ended: None, last: None, created: 0, restarted_after: Vec::new() }
+        let (phase, before_sigterm) = (Phase::Awaited, None);
+        Self { name, phase, before_sigterm, instances: 0, ended: None, last: None, created: 0, restarted_after: Vec::new() }
     }
 
     /// Whether it has ended for good.
@@ -55,6 +58,19 @@ impl<P: Process> MainContainer<P> {
     /// Whether another instance can start now.
     pub(super) const fn may_start(&self) -> bool {
         matches!(self.phase, Phase::Awaited | Phase::Between { .. })
+    }
+
+    /// Counts it as ended, because SIGTERM has come, after which kubelet starts nothing.
+    pub(super) fn end_by_sigterm(&mut self) {
+        let exit = if let Phase::Between { exit, .. } = self.phase { exit } else { Exit::Unknown };
+        self.before_sigterm = Some(core::mem::replace(&mut self.phase, Phase::Ended(exit)));
+    }
+
+    /// The pod has outlived SIGTERM, so that was no end.
+    pub(super) fn outlive_sigterm(&mut self) {
+        if let Some(phase) = self.before_sigterm.take() {
+            self.phase = phase;
+        }
     }
 
     /// How it has ended, if it has ended for good.

@@ -9,7 +9,7 @@ use core::time::Duration;
 use drain::duration;
 use drain::machine::State;
 use drain::time::Instant;
-use drain::wire::{self, Status};
+use drain::wire::{self, Action, Status};
 use log::{debug, info};
 use pod::bounds::Input;
 
@@ -207,13 +207,18 @@ impl<'a, W: World> MissedTask<'a, W> {
 
     /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. The agent
     /// asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
+    ///
+    /// A completion that only drains is no end of a task beside a classic proxy: an earlier run has sent it after SIGTERM, which can be somebody
+    /// else's.
     fn filter_knows(&self) -> bool {
         let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER_CALL };
         let state = |at: &SocketAddr| {
             let mut body = Body::of(Input::FilterAnswer);
             let head = call::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
             let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
-            State::named(&status.state)
+            let only_drains = status.action.as_deref() == Some(Action::Drain.name());
+            let is_the_end = !only_drains || self.options.form.form != Form::Classic;
+            State::named(&status.state).filter(|_| is_the_end)
         };
         let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
         self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
@@ -229,6 +234,20 @@ fn is_behind(regular: &[String], own: &str, unseen: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Script, options};
+
+    #[test]
+    fn a_filter_that_only_drains_beside_a_classic_proxy_knows_of_no_end() {
+        let status =
+            |action| Script { filter: Some(format!(r#"{{"state":"drained","action":"{action}"}}"#)), ..Script::default() };
+        let knows = |world: &Script, line| {
+            let options = options(line);
+            MissedTask::new(world, &options).filter_knows()
+        };
+        let (drains, quits) = (status("drain"), status("quit"));
+        assert!(!knows(&drains, "watch --proxy classic"), "SIGTERM has made an earlier run of the agent drain");
+        assert!(knows(&drains, "watch --proxy native") && knows(&quits, "watch --proxy classic"));
+    }
 
     #[test]
     fn only_a_regular_agent_is_listed_behind_a_task() {

@@ -11,8 +11,13 @@ use super::main_container::MainContainer;
 use super::missed_task::{Judgement, Names};
 use super::phase::Phase;
 use super::times;
+use crate::options::Form;
 use crate::os::World;
 use crate::os::world::{Process, Source};
+use crate::proxy::Sidecar;
+
+/// How it is known that a container has ended that was never seen when SIGTERM came, as a clause of the verdict.
+const UNSEEN_AT_SIGTERM: &str = "SIGTERM came before it was seen, and kubelet starts nothing after that";
 
 /// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +52,7 @@ impl<W: World> Containers<'_, W> {
             }
             if !self.are_seen() && self.is_asked_to_leave() {
                 info!("SIGTERM before {} was seen: kubelet starts nothing any more", self.missing());
-                (self.is_complete, self.is_terminated) = (true, true);
-                self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
+                self.end_by_sigterm(|container| container.phase.is_awaited(), Some(UNSEEN_AT_SIGTERM));
                 continue;
             }
             if self.is_missing_one() {
@@ -65,6 +69,8 @@ impl<W: World> Containers<'_, W> {
                         continue;
                     }
                     Judgement::Ended(evidence) => {
+                        // All of them, whether they have been named or not.
+                        self.is_complete = true;
                         self.count_as_ended(evidence);
                         continue;
                     }
@@ -105,16 +111,24 @@ impl<W: World> Containers<'_, W> {
         unseen > self.unseen && since >= times::NOT_REFUSED && self.starts.are_started()
     }
 
-    /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
+    /// Whether only SIGTERM tells that all have ended for good. It can be that of somebody else, and then a main container still starts.
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
-        self.is_terminated
+        self.sigterm.is_some()
     }
 
-    /// Whether SIGTERM has come and its grace period is not over. A signal that the pod outlives was no deletion.
+    /// Whether SIGTERM has come and can be kubelet's. A signal that the pod outlives was no deletion. A native sidecar gets kubelet's after the
+    /// end of all regular containers.
     fn is_asked_to_leave(&self) -> bool {
-        let sigterm = self.world.terminated_at(Source::Kernel);
-        sigterm.is_some_and(|at| self.world.now().since(at) < self.options.grace_period)
+        let Some(sigterm) = self.world.terminated_at(Source::Kernel) else { return false };
+        let is_recent = self.world.now().since(sigterm) < self.options.grace_period;
+        is_recent && !(self.options.is_native() && self.does_regular_run())
+    }
+
+    /// Whether a regular container runs: a main one or a classic proxy.
+    fn does_regular_run(&self) -> bool {
+        let has_proxy = || Sidecar::new(self.world, self.options, None).is_here();
+        self.is_any(|phase| matches!(phase, Phase::Running { .. })) || self.options.form.form == Form::Classic && has_proxy()
     }
 
     /// Counts instances that kubelet has started again and that have ended, both unseen. Returns whether there is one.

@@ -6,13 +6,14 @@ usage: intruder.py signal ACTION        completes the task for the filter before
        intruder.py ask ADDRESS HOST...  asks a server for each of these host names
        intruder.py through ADDRESS      sends a completion through the open proxy at this address, then ends that one
        intruder.py done                 writes into the agent's state folder that everything is done, and kills the agent
-       intruder.py look WORD            tells which processes it sees, and whose environment has this word (root: also as user 1337)
+       intruder.py look WORD            tells which processes it sees, and whose environment has this word; root also as the
+                                        proxy's user
        intruder.py processes N          has so many processes, for ever
        intruder.py connections N        has so many connections to the signal listener, for ever
        intruder.py mounts N -- COMMAND  has so many mounts, then becomes the command
        intruder.py name NAME -- COMMAND runs the command under a process that calls itself NAME
 
-Each writes lines of JSON to stdout. `processes` and `connections` make the file /scratch/ready when they have what they want.
+Each writes lines of JSON to stdout. `processes`, `connections` and `mounts` make the file /scratch/ready when they have all.
 """
 
 import contextlib
@@ -251,6 +252,7 @@ def mounts(number: int) -> None:
         name = str(place).encode()
         _check(_libc.mount(name, name, None, _MS_BIND, None), "mount")
     os.chdir(before)
+    _READY.touch()
     say(mounts=number, mountinfo=len((_PROC / "self" / "mountinfo").read_bytes()))
 
 

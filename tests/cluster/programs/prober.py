@@ -33,7 +33,7 @@ _HOSTS = (_TARGET, "localhost", "exeunt.internal", "192.0.2.190:15190")
 _SILENCE_S = 2.0
 _AT_ONCE = 16
 # Enough to show what has answered.
-_SHOWN = 120
+_SHOWN = 400
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
@@ -63,7 +63,7 @@ def _literal(name: bytes, value: bytes) -> bytes:
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-def forms(what: str) -> dict[str, tuple[bytes, bool]]:
+def forms(what: str, host: str) -> dict[str, tuple[bytes, bool]]:
     """Every form of a request for the filter's status, or of a completion; and whether it is sent by TLS."""
     method, path = ("GET", "/v1/status") if what == "status" else ("POST", "/v1/complete")
     signal = {} if what == "status" else _SIGNAL
@@ -71,7 +71,9 @@ def forms(what: str) -> dict[str, tuple[bytes, bool]]:
     pseudo = {":method": method, ":scheme": "http", ":authority": _TARGET, ":path": path}
     tunnel = request_by_2({":method": "CONNECT", ":authority": _TARGET}, plain)
     return {
-        **{f"host {host}": (request(method, path, host, signal), False) for host in _HOSTS},
+        # The name that leads to the pod, for a proxy on the way that looks at it.
+        "its own host": (request(method, path, host, signal), False),
+        **{f"host {other}": (request(method, path, other, signal), False) for other in _HOSTS},
         "forged headers": (request(method, path, _TARGET, signal | _FORGED), False),
         "absolute form": (request(method, f"http://{_TARGET}{path}", _TARGET, signal), False),
         "HTTP/2": (request_by_2(pseudo | signal), False),
@@ -124,8 +126,8 @@ def main() -> int:
     probes = [
         (host, int(port), one, form, sent, tls)
         for one in whats
-        for form, (sent, tls) in forms(one).items()
         for port in ports.split(",")
+        for form, (sent, tls) in forms(one, f"{host}:{port}").items()
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         reached = list(pool.map(lambda one: probe(*one), probes))

@@ -273,6 +273,6 @@ fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
     let mut containers = Containers::new(&world, &options, &state_dir);
     assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 1_000));
     world.pass_until(6_000);
-    let mut containers = Containers::new(&world, &options, &state_dir);
+    containers.outlive_sigterm();
     assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, false, 61_000));
 }

@@ -126,7 +126,7 @@ impl World {
     pub(super) fn check_agent_end(&mut self, interruption: Option<Interruption>) {
         let left = self.undelivered();
         let pod_ends = match self.plan.source {
-            Source::Kubelet => !self.kubelet.works(),
+            Source::Kubelet => !self.kubelet.works() && !self.kubelet.restarts_all(),
             Source::Processes => !matches!(interruption, Some(Interruption::Killed(_))) || self.kubelet.is_deleted(),
         };
         if matches!(interruption, Some(Interruption::Killed(_))) && (pod_ends || !self.plan.kubelet.restarts_agent()) {
