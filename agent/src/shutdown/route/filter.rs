@@ -161,6 +161,8 @@ impl<'c, W: World> Session<'c, W> {
                     self.accepted(sidecar, attempts, held);
                 }
                 if self.is_vetoed(sidecar, &status) {
+                    // Its limits are those of that other signal.
+                    attempts.promised = None;
                     return Some(Outcome::Failed(Failure::OnlyDrains));
                 }
                 if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
