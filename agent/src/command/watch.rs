@@ -327,7 +327,7 @@ fn wait_beside<W: World>(
         }
         let left = end.map(|end| end.since(world.now()));
         let limit = left.into_iter().chain(reports.then_some(NEXT_REPORT)).min();
-        match containers.wait_beside(limit, sidecar.state().process(), sigterm.is_none()) {
+        match containers.wait_beside(limit, sidecar.state().process(), sigterm) {
             // It is time for the next report.
             Waited::TimeUp if left.is_none_or(|left| left > NEXT_REPORT) => {}
             Waited::Interrupted if !sidecar.process_has_ended() => {}

@@ -11,11 +11,12 @@ use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
 use super::wrong_names::WrongNames;
-use crate::options::Options;
 use crate::options::main_containers::{can_be_main, main_containers};
+use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::log::DEFERRED;
 use crate::os::world::Process;
+use crate::proxy::Sidecar;
 
 /// The main containers of the pod.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Containers<'a, W: World> {
     pub(super) list: Vec<MainContainer<W::Process>>,
     /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
     pub(super) is_complete: bool,
+    /// Whether the agent is a native sidecar that found a classic proxy when it started: it was started again.
+    was_restarted: bool,
     /// Whether it has only those that the agent has seen.
     were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
@@ -66,6 +69,9 @@ impl<'a, W: World> Containers<'a, W> {
             own,
             list: Vec::new(),
             is_complete: false,
+            was_restarted: options.is_native()
+                && options.form.form == Form::Classic
+                && Sidecar::new(world, options, None).is_here(),
             were_never_named: false,
             stranger: None,
             has_warned: false,
@@ -96,6 +102,7 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Takes the names of the `regular` containers of the pod, as Envoy tells them. What the user has named counts before that.
     pub fn learn(&mut self, regular: &[String]) {
+        self.learn_order(regular);
         if self.is_complete || regular.is_empty() {
             return;
         }
@@ -107,6 +114,16 @@ impl<'a, W: World> Containers<'a, W> {
             self.add(name);
         }
         self.is_complete = true;
+    }
+
+    /// What is listed before the agent may have run before the agent started.
+    pub(super) fn learn_order(&mut self, regular: &[String]) {
+        let Some(own) = self.own.as_ref().and_then(|own| regular.iter().position(|name| name == own)) else { return };
+        let earlier = regular.get(..own).unwrap_or_default();
+        if let Some(age) = self.starts.own_age() {
+            let earlier = self.list.iter_mut().filter(|container| earlier.contains(&container.name));
+            earlier.for_each(|container| container.may_have_run_before(age));
+        }
     }
 
     /// Takes the containers that were seen for all there are, because nobody names them.
@@ -214,6 +231,13 @@ impl<'a, W: World> Containers<'a, W> {
     /// Puts the container at `place` into the phase `next`, and records it.
     pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>) {
         let Some(container) = self.list.get_mut(place) else { return };
+        if let Phase::Running { process, .. } = &next {
+            let pid = process.pid();
+            self.starts.age(pid).into_iter().for_each(|age| container.starts_at(age));
+            if let Some(age) = self.starts.own_age().filter(|_| self.was_restarted || pid < self.starts.own_pid()) {
+                container.may_have_run_before(age);
+            }
+        }
         let is_restart = container.enter(next);
         container.created = self.starts.creations().map_or(0, |creations| creations.count);
         let name = &container.name;

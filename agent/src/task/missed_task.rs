@@ -151,6 +151,11 @@ impl<'a, W: World> MissedTask<'a, W> {
         self.envoy.as_ref().map(Metadata::regular).filter(|regular| !regular.is_empty())
     }
 
+    /// The same, if Envoy has told them already.
+    pub(super) fn known_regular(&self) -> Option<&[String]> {
+        self.envoy.as_ref().map(Metadata::regular)
+    }
+
     /// The evidence that was counted, as a clause.
     fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
         if evidence::have_all_run(names.unseen, starts.seen()) {
@@ -205,8 +210,8 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
     }
 
-    /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. The agent
-    /// asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
+    /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. Without a
+    /// proxy the agent asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
     ///
     /// A completion that only drains is no end of a task beside a classic proxy: an earlier run has sent it after SIGTERM, which can be somebody
     /// else's.
@@ -221,7 +226,8 @@ impl<'a, W: World> MissedTask<'a, W> {
             State::named(&status.state).filter(|_| is_the_end)
         };
         let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
-        self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
+        let is_here = Sidecar::new(self.world, self.options, None).is_here();
+        self.options.signal.iter().filter(|at| is_here || at.ip().is_loopback()).filter_map(state).any(knows)
     }
 }
 

@@ -39,11 +39,21 @@ pub enum Waited {
 impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
-        self.wait_beside(limit, None, false)
+        self.wait_until(limit, None, |_| false)
     }
 
-    /// The same until `proxy`, a process beside them, has ended, or, with `or_sigterm`, until SIGTERM has come.
-    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, or_sigterm: bool) -> Waited {
+    /// The same until `proxy`, a process beside them, has ended, or until another SIGTERM has come than that at `sigterm`.
+    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, sigterm: Option<Instant>) -> Waited {
+        self.wait_until(limit, proxy, |last| last != sigterm)
+    }
+
+    /// The same until `proxy` has ended, or what is known of SIGTERM ends it.
+    fn wait_until(
+        &mut self,
+        limit: Option<Duration>,
+        proxy: Option<&W::Process>,
+        ends: impl Fn(Option<Instant>) -> bool,
+    ) -> Waited {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
@@ -80,8 +90,8 @@ impl<W: World> Containers<'_, W> {
             if self.count_unseen_restarts() {
                 continue;
             }
-            let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
-            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
+            let is_ended = || ends(self.world.terminated_at(Source::LastAnswer));
+            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || is_ended() {
                 return Waited::Interrupted;
             }
             let left = end.map(|end| end.since(self.world.now()));
@@ -162,6 +172,9 @@ impl<W: World> Containers<'_, W> {
         {
             let regular = regular.to_vec();
             self.learn(&regular);
+        } else if let Some(regular) = self.missed.known_regular() {
+            let regular = regular.to_vec();
+            self.learn_order(&regular);
         }
         let unseen = self.list.iter().filter(|it| it.phase.is_awaited() && !self.wrong.contains(&it.name));
         let unseen: Vec<_> = unseen.map(|container| container.name.as_str()).collect();
@@ -239,7 +252,10 @@ impl<W: World> Containers<'_, W> {
         for place in 0..self.list.len() {
             let wrong = &self.wrong;
             let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
-            let unseen = self.list.get_mut(place).filter(is_unseen);
+            let unseen = self.list.get_mut(place).filter(is_unseen).map(|container| {
+                self.starts.pod_age().into_iter().for_each(|age| container.starts_at(age));
+                container
+            });
             if let Some(next) = unseen.map(|container| container.after_unseen(most, restarts, now)) {
                 self.unseen = self.unseen.saturating_add(1);
                 self.enter(place, next);

@@ -4,6 +4,7 @@ usage: intruder.py signal ACTION        completes the task for the filter before
        intruder.py absurd               sends the filter oversized, deep and senseless requests
        intruder.py forward ADDRESS...   asks the signal listener to pass a request on to these addresses
        intruder.py ask ADDRESS HOST...  asks a server for each of these host names
+       intruder.py end ADDRESS          tells the application of another pod that it may leave
        intruder.py through ADDRESS      sends a completion through the open proxy at this address, then ends that one
        intruder.py done                 writes into the agent's state folder that everything is done, and kills the agent
        intruder.py look WORD            tells which processes it sees, and whose environment has this word; root also as the
@@ -138,12 +139,17 @@ def ask(address: str, hosts: list[str]) -> None:
 def through(address: str) -> None:
     """Uses an application of another pod that passes on what it is asked to."""
     headers = {"x-exeunt": "1", "x-exeunt-completion": json.dumps({"container": "x", "action": "drain"})}
-    for path in (f"/pass/{_SIGNAL[0]}:{_SIGNAL[1]}/v1/complete", "/end"):
-        connection = http.client.HTTPConnection(address, timeout=_ANSWER_S)
-        connection.request("POST", path, headers=headers)
-        answer = connection.getresponse()
-        say(posted=path, status=answer.status, answer=answer.read().decode("ascii", "backslashreplace"))
-        connection.close()
+    post_to(address, f"/pass/{_SIGNAL[0]}:{_SIGNAL[1]}/v1/complete", headers)
+    post_to(address, "/end", {})
+
+
+def post_to(address: str, path: str, headers: dict[str, str]) -> None:
+    """Sends a POST to an application of another pod."""
+    connection = http.client.HTTPConnection(address, timeout=_ANSWER_S)
+    connection.request("POST", path, headers=headers)
+    answer = connection.getresponse()
+    say(posted=path, status=answer.status, answer=answer.read().decode("ascii", "backslashreplace"))
+    connection.close()
 
 
 def pids() -> list[int]:
@@ -285,6 +291,8 @@ def main() -> int:
         forward(given)
     elif what == "ask":
         ask(given[0], given[1:])
+    elif what == "end":
+        post_to(given[0], "/end", {})
     elif what == "through":
         through(given[0])
     elif what == "done":

@@ -1,5 +1,7 @@
 """Other pods, and people with rights in the namespace, look for a way to the signal listener."""
 
+import json
+from dataclasses import replace
 from functools import partial
 
 from ... import messages
@@ -106,6 +108,35 @@ def _open_proxy(application: str, mesh: bool, run: ScenarioRun) -> None:
             _check_ends(run)
 
 
+def _hbone(run: ScenarioRun) -> None:
+    """The prober has what a pod of the mesh can have: its certificate, as pilot-agent writes it for programs that need it."""
+    metadata = {"ISTIO_META_HTTP_PROXY_PORT": str(SIGNAL_PORT), "ISTIO_META_ENABLE_HBONE": "true"}
+    run.start(replace(_victim("app"), annotations=(_proxy(metadata | {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}),)))
+    wait_event(run, "state")
+    host = address(run)
+    mount = json.dumps([{"name": "scratch", "mountPath": "/scratch"}])
+    shape = replace(
+        outsider(mesh=True),
+        # The key belongs to the proxy's user.
+        tasks=(Task(command=script(f"prober.py {host} hbone /scratch {_APP}", f"intruder.py end {host}:{_APP}"), root=True),),
+        annotations=(_proxy({"OUTPUT_CERTS": "/scratch"}), ("sidecar.istio.io/userVolumeMount", mount)),
+    )
+    with beside(run, "prober", shape) as prober:
+        prober.wait_main_ended()
+        tunnels = events(prober, "tunnel")
+    run.check(bool(tunnels), "the prober has asked for no tunnel")
+    for tunnel in tunnels:
+        run.check(not tunnel["reached"], f"a tunnel reaches the filter: {tunnel}")
+    _check_undisturbed(run)
+    if not any(tunnel["answered"] for tunnel in tunnels) and not run.problems:
+        raise Skip("this proxy gives no tunnel to its application either: it takes no HBONE")
+    run.note(f"{len(tunnels)} tunnels with a certificate of the mesh; none reaches the filter")
+
+
+def _proxy(metadata: dict[str, str]) -> tuple[str, str]:
+    return "proxy.istio.io/config", json.dumps({"proxyMetadata": metadata})
+
+
 def _forwarded(run: ScenarioRun) -> None:
     run.start(_victim("app"))
     wait_event(run, "state")
@@ -158,6 +189,9 @@ SCENARIOS = (
         "trust-open-proxy-outside",
         "through an application that passes on requests and hides it, a pod outside of the mesh keeps no proxy",
         partial(_open_proxy, "open-proxy", False),
+    ),
+    Scenario(
+        "trust-hbone", "a pod of the mesh gets no tunnel to the signal listener by HBONE, with a certificate of the mesh", _hbone
     ),
     Scenario("trust-port-forward", "whoever may forward a port of the pod reaches the filter, as documented", _forwarded),
 )
