@@ -3,7 +3,7 @@
 usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
        servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
-       servers.py impostor N TEXT   answers every request on the port of the signal with status N and this text, to be taken for the
+       servers.py impostor N TEXT   answers every request on the port of the signal with status N and this text, as if it were the
                                     filter; it makes the file /scratch/ready
        servers.py sink PORT         says who has asked it
 
