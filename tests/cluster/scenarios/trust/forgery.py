@@ -20,6 +20,8 @@ _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"
 # Longer than an agent that takes the process for the proxy, or for an end, would need to act.
 _WORK_S = 5
 
+# As long as an agent waits for a filter that it takes for a real one.
+_LIMIT_S = 20
 # What a listener on the signal port answers, to be taken for the filter that has drained the proxy and leaves it to kubelet.
 _STATUS = {
     "state": "drained",
@@ -28,9 +30,9 @@ _STATUS = {
     "inFlight": None,
     "unsent": None,
     "sinceMs": 0,
-    "deadlineMs": 300_000,
-    "drainTimeoutMs": 300_000,
-    "stallTimeoutMs": 15_000,
+    "deadlineMs": _LIMIT_S * 1000,
+    "drainTimeoutMs": _LIMIT_S * 1000,
+    "stallTimeoutMs": _LIMIT_S * 1000,
     "limit": None,
     "version": "0.1.0",
 }
@@ -69,7 +71,7 @@ def _drained_before(agent: Agent, run: ScenarioRun) -> None:
 def _with_impostor(agent: Agent, answer: str, uid: int, status: int = _ACCEPTED) -> Shape:
     server = until_the_proxy_ends(f"servers.py impostor {status} {shlex.quote(answer)}")
     tasks = (Task(command=after_the_helper(_UPLOAD)), Task(name="helper", command=server, main=False, uid=uid))
-    return Shape(agent=agent, listener=False, drain="", tasks=tasks)
+    return Shape(agent=agent, listener=False, drain="", tasks=tasks, agent_words=("--drain-timeout", f"{_LIMIT_S}s"))
 
 
 def _unheard(run: ScenarioRun, shape: Shape) -> None:
