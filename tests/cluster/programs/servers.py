@@ -3,7 +3,8 @@
 usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
        servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
-       servers.py impostor TEXT     answers every request on the port of the signal with this text, which is meant as the filter's
+       servers.py impostor TEXT     answers every request on the port of the signal with this text, to be taken for the filter;
+                                    it makes the file /scratch/ready
        servers.py sink PORT         says who has asked it
 
 Each writes lines of JSON to stdout.
@@ -15,10 +16,12 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 _SIGNAL = ("127.0.0.1", 15190)
 _ONWARD = "/pass/"
+_READY = Path("/scratch/ready")
 _TIMEOUT_S = 10
 
 
@@ -136,6 +139,7 @@ def main() -> int:
     elif what == "impostor":
         Handler.reply = word.encode()
         server = ThreadingHTTPServer(_SIGNAL, Handler)
+        _READY.touch()
     else:
         server = ThreadingHTTPServer(("", int(word)), Handler)
     say(listening=server.server_address[1])

@@ -68,6 +68,12 @@ def test_an_endless_step_is_in_the_background() -> None:
     assert text.endswith("servers.py impostor '{}' & exec python3 /e2e/task.py helper")
 
 
+def test_what_follows_the_helper_waits_for_its_file() -> None:
+    *_, text = attack.after_the_helper("task.py wait")
+    done = subprocess.run(["sh", "-n", "-c", text], check=False)
+    assert (done.returncode, text.endswith("done; exec python3 /e2e/task.py wait")) == (0, True)
+
+
 def test_a_pod_of_somebody_else_has_neither_agent_nor_label() -> None:
     where = Where("task:1", "agent:1")
     outside, inside = (pod("x", attack.outsider("true", mesh=mesh), where) for mesh in (False, True))

@@ -26,6 +26,11 @@ def until_the_proxy_ends(step: str) -> tuple[str, ...]:
     return "sh", "-c", f"python3 /e2e/task.py wait && python3 /e2e/{step} & exec python3 /e2e/task.py helper"
 
 
+def after_the_helper(step: str) -> tuple[str, ...]:
+    """A command that takes this step when another container of the pod has made the file that says that it is ready."""
+    return "sh", "-c", f"until [ -e /scratch/ready ]; do sleep 0.2; done; exec python3 /e2e/{step}"
+
+
 def outsider(*command: str, mesh: bool = False) -> Shape:
     """A pod without exeunt, with a proxy of its own or without."""
     return Shape(

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 from functools import partial
 
-from ... import messages
+from ... import messages, observed
 from ...errors import Refused, Skip
 from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
-from ...shape import Shape, Task
+from ...shape import PROXY, Shape, Task
 from .attack import SIGNAL_PORT, address, beside, events, outsider, script, service, sidecar, wait_event
 
 # The port of the pod's application.
@@ -112,7 +112,12 @@ def _hbone(run: ScenarioRun) -> None:
     """The prober has what a pod of the mesh can have: its certificate, as pilot-agent writes it for programs that need it."""
     metadata = {"ISTIO_META_HTTP_PROXY_PORT": str(SIGNAL_PORT), "ISTIO_META_ENABLE_HBONE": "true"}
     run.start(replace(_victim("app"), annotations=(_proxy(metadata | {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"}),)))
-    wait_event(run, "state")
+    run.wait(
+        "the filter's state, or the end of a proxy that knows no HBONE",
+        lambda pod: bool(events(run, "state")) or observed.terminated(pod, PROXY) is not None,
+    )
+    if not events(run, "state"):
+        raise Skip("this proxy does not start with ISTIO_META_ENABLE_HBONE")
     host = address(run)
     mount = json.dumps([{"name": "scratch", "mountPath": "/scratch"}])
     shape = replace(
