@@ -139,7 +139,7 @@ impl World for Script {
         let running = self.processes.iter().filter(|(.., when)| when.contains(&self.now.get()));
         let stat = |(pid, name, when): &(i32, &str, Range<u64>)| {
             let parent = i32::from(!self.roots.iter().any(|(root, ..)| root == pid));
-            Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent, start: when.start }
+            Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent, start: when.start / 10 }
         };
         running.map(stat).collect()
     }

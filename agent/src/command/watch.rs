@@ -11,7 +11,7 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
-use crate::proxy::{Sidecar, State, readiness, recognition};
+use crate::proxy::{Known, Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 
@@ -261,8 +261,10 @@ fn attach<W: World>(
         sidecar.hold_process();
         if sidecar.has_envoy() {
             state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
+        }
+        if sidecar.has_envoy() || matches!(sidecar.state(), State::Running(Known::Listeners)) {
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::watched(world, options, containers.are_known());
+            *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
             containers.learn(&options.regular);
         }
         let uid = containers.uid();

@@ -20,6 +20,7 @@ use crate::proxy::Sidecar;
 
 /// The main containers of the pod.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
     pub(super) options: &'a Options,
@@ -31,6 +32,8 @@ pub struct Containers<'a, W: World> {
     pub(super) is_complete: bool,
     /// Whether the agent is a native sidecar that found a classic proxy when it started: it was started again.
     was_restarted: bool,
+    /// Whether Envoy has told the order of the regular containers.
+    knows_order: bool,
     /// Whether it has only those that the agent has seen.
     were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
@@ -72,6 +75,7 @@ impl<'a, W: World> Containers<'a, W> {
             was_restarted: options.is_native()
                 && options.form.form == Form::Classic
                 && Sidecar::new(world, options, None).is_here(),
+            knows_order: false,
             were_never_named: false,
             stranger: None,
             has_warned: false,
@@ -102,7 +106,11 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Takes the names of the `regular` containers of the pod, as Envoy tells them. What the user has named counts before that.
     pub fn learn(&mut self, regular: &[String]) {
+        self.learn_names(regular);
         self.learn_order(regular);
+    }
+
+    fn learn_names(&mut self, regular: &[String]) {
         if self.is_complete || regular.is_empty() {
             return;
         }
@@ -118,12 +126,19 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// What is listed before the agent may have run before the agent started.
     pub(super) fn learn_order(&mut self, regular: &[String]) {
+        self.knows_order |= !regular.is_empty();
         let Some(own) = self.own.as_ref().and_then(|own| regular.iter().position(|name| name == own)) else { return };
         let earlier = regular.get(..own).unwrap_or_default();
         if let Some(age) = self.starts.own_age() {
             let earlier = self.list.iter_mut().filter(|container| earlier.contains(&container.name));
             earlier.for_each(|container| container.may_have_run_before(age));
         }
+    }
+
+    /// Whether it is known which of them are listed before the agent, if that matters: a native sidecar comes before all of them.
+    #[must_use]
+    pub fn know_their_order(&self) -> bool {
+        self.knows_order || self.options.is_native() || self.options.pid.is_some()
     }
 
     /// Takes the containers that were seen for all there are, because nobody names them.

@@ -26,6 +26,10 @@ use crate::proxy::metadata::{self, Metadata};
 /// The evidence that was counted, as a clause.
 const STARTED_UNSEEN: &str = "kubelet has started it, and it had ended before the agent looked";
 
+/// The same in a pod without a proxy.
+const STARTED_WITHOUT_PROXY: &str =
+    "kubelet has started a container that had ended before the agent looked, and the pod has no proxy";
+
 /// What to do about a main container that was never seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
@@ -111,6 +115,10 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
         self.due = now + self.pause;
         self.pause = (self.pause * 2).min(times::LONGEST_PAUSE);
+        if self.has_no_proxy(starts) {
+            info!("no sign of {missing} after {waited}, and no proxy has come that could tell the containers of the pod");
+            return Judgement::Ended(STARTED_WITHOUT_PROXY.to_owned());
+        }
         if let Some(why) = self.why_leave() {
             info!("no sign of {missing} after {waited}; leaving, because {why}");
             return Judgement::Leave(why);
@@ -191,6 +199,15 @@ impl<'a, W: World> MissedTask<'a, W> {
             Evidence::Started => times::SETTLED,
         };
         (self.since(starts) >= needed).then_some(STARTED_UNSEEN)
+    }
+
+    /// Whether a container has started that nobody saw, and for a long time no proxy is there: it has ended, or has never started. Without one nothing
+    /// names the containers, so the one that started can be the proxy. But there is nothing to end, and an agent that is a regular container would
+    /// keep the pod for nothing.
+    fn has_no_proxy(&self, starts: &Starts<'_, W>) -> bool {
+        let keeps_the_pod = !self.options.is_native();
+        let has_started = starts.unseen().0 > 0 && starts.are_started() && self.since(starts) >= times::NO_PROXY;
+        keeps_the_pod && self.envoy.is_none() && has_started && !Sidecar::new(self.world, self.options, None).is_here()
     }
 
     /// Why the agent can leave without evidence: that costs the task no byte and does not keep the pod.

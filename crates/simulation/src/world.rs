@@ -54,7 +54,7 @@ pub(crate) enum Until<'a> {
     TimeIsUp,
     /// The end of one of these processes.
     ProcessEnds(&'a [i32]),
-    /// The same, or the first SIGTERM if the agent does not know of it yet, or another creation of a container than these.
+    /// The same, or a SIGTERM that the agent does not know of yet, or another creation of a container than these.
     SomethingHappens { processes: &'a [i32], creations: Option<Creations> },
     /// Not the agent waits: there is none. It waits for its start, or for the end of the pod.
     AgentStarts,

@@ -18,8 +18,9 @@ fn run_pods(source: Source) {
     let first = number("EXEUNT_SEED");
     let pods = number("EXEUNT_PODS").unwrap_or(if first.is_some() { 1 } else { PODS });
     let seeds = first.unwrap_or(0)..first.unwrap_or(0) + pods;
-    let (mut bad, mut stay) = (Vec::new(), Vec::new());
+    let mut bad = Vec::new();
     let mut ways: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut excuses: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for seed in seeds {
         let plan = Plan::of(source, seed);
         let end = run(&plan);
@@ -28,8 +29,8 @@ fn run_pods(source: Source) {
             let way = wrong.chars().filter(|letter| !letter.is_ascii_digit()).take(60).collect();
             ways.entry(way).or_default().push(seed);
         }
-        if end.after.is_none() && end.wrongs.is_empty() {
-            stay.push(seed);
+        for excuse in end.excuses {
+            excuses.entry(excuse).or_default().push(seed);
         }
         if !end.wrongs.is_empty() {
             bad.push(seed);
@@ -38,7 +39,9 @@ fn run_pods(source: Source) {
             }
         }
     }
-    println!("{} of {pods} pods stay, as nothing in them can end the proxy", stay.len());
+    for (excuse, seeds) in &excuses {
+        println!("{} times excused, first in the pods {:?}: {excuse}", seeds.len(), seeds.iter().take(5).collect::<Vec<_>>());
+    }
     for (way, seeds) in &ways {
         println!("{} times, first in the pods {:?}: {way}", seeds.len(), seeds.iter().take(5).collect::<Vec<_>>());
     }

@@ -179,7 +179,7 @@ impl Kubelet {
         self.watched_since > self.creations_before + 1
     }
 
-    /// Whether the running agent has got its first SIGTERM, and does not know it.
+    /// Whether the running agent has got a SIGTERM that it does not know.
     pub(super) const fn has_new_sigterm(&self) -> bool {
         self.terminated.is_some() && !self.is_terminated
     }
@@ -409,7 +409,7 @@ impl World {
         self.stop_mains(grace);
         let until = self.now + grace;
         if !self.plan.kubelet.agent_native && self.kubelet.runs_agent() {
-            self.kubelet.terminated.get_or_insert(self.now);
+            self.terminate_agent();
             self.kubelet.kills_agent = Some(until);
         }
         if !self.plan.native && !self.proxy.is_down() {
@@ -499,7 +499,7 @@ impl World {
         if self.kubelet.terminated.is_none() && self.plan.source == Source::Kubelet {
             self.ledger.begin(self.now);
         }
-        self.kubelet.terminated = Some(self.now);
+        (self.kubelet.terminated, self.kubelet.is_terminated) = (Some(self.now), false);
     }
 
     fn tell_proxy(&mut self) {
