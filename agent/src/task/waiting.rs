@@ -84,6 +84,11 @@ impl<W: World> Containers<'_, W> {
                         self.count_as_ended(evidence);
                         continue;
                     }
+                    Judgement::NoProxy(evidence) => {
+                        (self.is_complete, self.were_never_named) = (true, true);
+                        self.count_as_ended(evidence.to_owned());
+                        continue;
+                    }
                     Judgement::Leave(_) => return Waited::Leave,
                 }
             }
