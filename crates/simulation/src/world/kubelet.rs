@@ -180,7 +180,7 @@ impl Kubelet {
     }
 
     /// Whether the running agent has got a SIGTERM that it does not know.
-    pub(super) const fn has_new_sigterm(&self) -> bool {
+    pub(super) fn has_new_sigterm(&self) -> bool {
         self.terminated != self.known_sigterm
     }
 
