@@ -13,9 +13,17 @@
 //! - [`options`]: the command line and the environment
 //! - [`os`]: the machine: time, network, processes, signals, log
 
+// What is printed goes through `os::log`, which escapes it.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on stops at the line")
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::disallowed_methods,
+        reason = "a test that cannot go on stops at the line, and reads only what it has written"
+    )
 )]
 
 pub mod command;

@@ -48,6 +48,13 @@ class Blueprint:
     # Whether the kernel tells the agent how the processes of others have ended, as Linux 6.15 and newer do, and the agent's user.
     kernel_tells: bool = True
     agent_user: int = AGENT_UID
+    # The user of the main containers, and whether they have the runtime's usual capabilities.
+    task_user: int = TASK_UID
+    task_capabilities: bool = False
+    # Whether the main containers have the runtime's seccomp profile. Kubernetes gives them none unless they ask for one.
+    task_seccomp: bool = True
+    # The most memory of the agent, in MiB.
+    agent_memory: int | None = None
     # More options of the agent.
     options: Sequence[str] = ()
     # Whether the agent has its folder, and whether the downward API and Envoy tell it the proxy's form.
@@ -127,9 +134,10 @@ class Blueprint:
         inits = [*(native_agent if self.stripped else []), *self.inits]
         return PodSpec(sidecars, containers, self.pod_policy, self.grace_period_s, inits)
 
-    def add_helper(self, name: str, *command: str) -> None:
+    def add_helper(self, name: str, *command: str, user: int = TASK_UID, capabilities: bool = False) -> None:
         """Adds a helper container."""
-        self.helpers.append(Container(name, command, TASK_UID, images.root(self.folder), images.files()))
+        root = images.root(self.folder)
+        self.helpers.append(Container(name, command, user, root, images.files(), capabilities=capabilities))
 
     def add_init(self, name: str, *command: str) -> None:
         """Adds a plain init container behind the sidecars."""
@@ -150,7 +158,9 @@ class Blueprint:
         pulled = self.pulled.get(name)
         root = images.root(self.folder)
         own: dict[str, Any] = {"restart_policy": "Never", "rules": self.rules} if self.policy == "rules" else {}
-        return Container(name, words, TASK_UID, root, images.files(), environment, reports, pulled=pulled, **own)
+        own["capabilities"] = self.task_capabilities
+        own["seccomp"] = None if self.task_seccomp else self._no_seccomp()
+        return Container(name, words, self.task_user, root, images.files(), environment, reports, pulled=pulled, **own)
 
     def _agent(self) -> Container:
         # An image from scratch: it holds only the binary.
@@ -175,7 +185,15 @@ class Blueprint:
             words += ["--grace-period", f"{self.grace_period_s}s"]
         seccomp = None if self.kernel_tells else self._old_kernel()
         pulled = self.pulled.get("exeunt")
-        return Container("exeunt", words, self.agent_user, root, mounts, environment, pulled=pulled, seccomp=seccomp)
+        return Container(
+            "exeunt", words, self.agent_user, root, mounts, environment, pulled=pulled, seccomp=seccomp, memory=self.agent_memory
+        )
+
+    def _no_seccomp(self) -> Path:
+        """A seccomp profile that allows everything."""
+        profile = self.folder / "no-seccomp.json"
+        profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW"}))
+        return profile
 
     def _old_kernel(self) -> Path:
         """A seccomp profile with which the kernel does not know PIDFD_GET_INFO, whatever the size of its struct."""

@@ -55,8 +55,12 @@ class Container:
     pre_stop: Callable[[], None] | None = None
     # Set when the image is available: until then a start fails as with ImagePullBackOff.
     pulled: threading.Event | None = None
-    # A seccomp profile.
+    # Whether it has the runtime's usual capabilities. Otherwise it has none, and can get none.
+    capabilities: bool = False
+    # A seccomp profile, in place of the runtime's.
     seccomp: Path | None = None
+    # The most memory, in MiB.
+    memory: int | None = None
     # Its own restart policy and rules, which count before the pod's policy.
     restart_policy: Policy | None = None
     rules: Sequence[Rule] = ()

@@ -11,7 +11,7 @@ use drain::time::Instant;
 use log::warn;
 use pod::delivery::{Held, held, left_behind};
 use pod::pidfd::Exit;
-use pod::proxy::{Proxy, Scope};
+use pod::proxy::{Listener, Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
 use super::state::{Known, State};
@@ -108,6 +108,13 @@ impl<'w, W: World> Sidecar<'w, W> {
         }
     }
 
+    /// The same, after a look at the sockets.
+    pub fn seen_now(world: &'w W, options: &Options) -> Self {
+        let mut sidecar = Self::new(world, options, None);
+        sidecar.look();
+        sidecar
+    }
+
     /// The same, if `seen` by an earlier run of the agent.
     #[must_use]
     pub const fn seen_before(mut self, seen: bool) -> Self {
@@ -185,6 +192,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.proxy.disregard(Endpoint::new(end.ip(), end.port()));
     }
 
+    /// Who accepts the pod's connections to `at`, by the last reading.
+    pub fn who_listens(&self, at: SocketAddr) -> Listener {
+        self.proxy.who_listens(&self.sockets, Endpoint::new(at.ip(), at.port()))
+    }
+
     /// Whether the last reading can tell the sockets of the proxy from others.
     pub fn is_known(&self) -> bool {
         self.proxy.is_known()
@@ -208,12 +220,6 @@ impl<'w, W: World> Sidecar<'w, W> {
         if !self.is_listening() {
             self.find_by_process();
         }
-    }
-
-    /// Whether the proxy is ztunnel, after a look at the sockets.
-    pub fn finds_ztunnel(&mut self) -> bool {
-        self.look();
-        self.is_ztunnel()
     }
 
     /// Whether the proxy runs, or is ztunnel, after a look at sockets and processes.
@@ -413,7 +419,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         let unseen = self.scope == Scope::Pod && self.unseen.is_some_and(|unseen| unseen >= UNSEEN_IS_GONE);
         match &self.state {
             // Envoy can crash and start again while the task runs.
-            State::NotYet | State::Running(Known::Listeners) | State::Gone if self.is_listening() => {
+            State::NotYet | State::Running(Known::Listeners) | State::Gone | State::Ztunnel if self.is_listening() => {
                 self.state = if self.is_ztunnel() { State::Ztunnel } else { State::Running(Known::Listeners) };
             }
             State::NotYet | State::Running(Known::Listeners) | State::Ztunnel if unseen => self.state = State::Gone,

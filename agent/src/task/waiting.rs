@@ -259,14 +259,13 @@ impl<W: World> Containers<'_, W> {
         for place in 0..self.list.len() {
             let wrong = &self.wrong;
             let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
-            let unseen = self.list.get_mut(place).filter(is_unseen).map(|container| {
-                self.starts.pod_age().into_iter().for_each(|age| container.starts_at(age));
-                container
-            });
-            if let Some(next) = unseen.map(|container| container.after_unseen(most, restarts, now)) {
-                self.unseen = self.unseen.saturating_add(1);
-                self.enter(place, next);
+            let Some(container) = self.list.get_mut(place).filter(is_unseen) else { continue };
+            if let Some(age) = self.starts.pod_age() {
+                container.starts_at(age);
             }
+            let next = container.after_unseen(most, restarts, now);
+            self.unseen = self.unseen.saturating_add(1);
+            self.enter(place, next);
         }
     }
 
