@@ -35,7 +35,7 @@ pub struct Containers<'a, W: World> {
     /// Whether Envoy has told the order of the regular containers.
     knows_order: bool,
     /// Whether it has only those that the agent has seen.
-    were_never_named: bool,
+    pub(super) were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
     stranger: Option<Instant>,
     /// Whether the user knows of it.

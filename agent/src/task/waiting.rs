@@ -84,6 +84,11 @@ impl<W: World> Containers<'_, W> {
                         self.count_as_ended(evidence);
                         continue;
                     }
+                    Judgement::NoProxy(evidence) => {
+                        (self.is_complete, self.were_never_named) = (true, true);
+                        self.count_as_ended(evidence.to_owned());
+                        continue;
+                    }
                     Judgement::Leave(_) => return Waited::Leave,
                 }
             }
@@ -203,12 +208,14 @@ impl<W: World> Containers<'_, W> {
         if !awaits_start {
             return self.world.wait_any(&processes, limit);
         }
+        // An agent that is hardly scheduled wakes long after the event.
+        let sigterm = self.world.terminated_at(Source::LastAnswer);
         loop {
             let now = self.world.now();
             let left = limit.map(|limit| limit.saturating_sub(now.since(begin)));
             let pause = left.map_or(self.starts.pause(), |left| left.min(self.starts.pause()));
             self.world.wait_start(&processes, Some(pause));
-            let is_woken = self.world.now().since(now) < pause;
+            let is_woken = self.world.now().since(now) < pause || self.world.terminated_at(Source::LastAnswer) != sigterm;
             if self.starts.look() || is_woken || left == Some(pause) {
                 return;
             }

@@ -384,3 +384,11 @@ fn an_agent_that_keeps_a_pod_without_a_proxy_for_a_container_that_nobody_saw_doe
     }
     assert_eq!(wait(&world(5_000), "watch --proxy classic --placement native").0, Waited::TimeUp, "it keeps no pod");
 }
+
+#[test]
+fn an_agent_that_is_hardly_scheduled_sees_the_sigterm_that_woke_it() {
+    let world = Script { sigterm: Some(1_003), creations: Some(Vec::new()), scheduled_after: 6_000, ..pod(&[]) };
+    let (options, state_dir) = (options("watch --container main"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 7_003));
+}
