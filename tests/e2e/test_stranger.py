@@ -64,7 +64,7 @@ def test_a_stranger_on_the_signal_port_does_not_keep_a_classic_proxy(
     scene = make_scene(pod=pod)
     scene.sidecar.injected(form, "base", "exeunt")
     with stranger(scene, pod, answer) as listener:
-        upload = watched_upload(scene, size=4 * MB, rate=2 * MB)
+        upload = watched_upload(scene, "--restart-policy", "Never", size=4 * MB, rate=2 * MB)
         upload.check_delivered()
         verdict = upload.verdict()
         assert not [report for report in listener.reports if report["event"] == "asked"]
@@ -81,7 +81,7 @@ def test_a_stranger_on_the_signal_port_does_not_make_a_native_proxy_lose_data(po
     scene = make_scene(pod=pod)
     scene.sidecar.injected("native", "base", "exeunt")
     with stranger(scene, pod, ANSWERS["it is drained and never quits"]):
-        upload = watched_upload(scene, size=4 * MB, rate=2 * MB, pilot_agent=False)
+        upload = watched_upload(scene, "--restart-policy", "Never", size=4 * MB, rate=2 * MB, pilot_agent=False)
         verdict = upload.verdict()
     (delivery,) = upload.upstream.deliveries()
     assert delivery.bytes == 4 * MB
