@@ -6,7 +6,7 @@ use drain::time::Instant;
 use log::info;
 use pod::pidfd::Exit;
 
-use super::containers::Containers;
+use super::containers::{Containers, Listing};
 use super::main_container::MainContainer;
 use super::missed_task::{Judgement, Names};
 use super::phase::Phase;
@@ -57,7 +57,7 @@ impl<W: World> Containers<'_, W> {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
-            if self.is_complete && self.list.iter().all(MainContainer::has_ended) {
+            if self.listing.are_complete() && self.list.iter().all(MainContainer::has_ended) {
                 return Waited::Ended;
             }
             if !self.are_seen() && self.is_asked_to_leave() {
@@ -80,12 +80,12 @@ impl<W: World> Containers<'_, W> {
                     }
                     Judgement::Ended(evidence) => {
                         // All of them, whether they have been named or not.
-                        self.is_complete = true;
+                        self.listing.complete();
                         self.count_as_ended(evidence);
                         continue;
                     }
                     Judgement::NoProxy(evidence) => {
-                        (self.is_complete, self.were_never_named) = (true, true);
+                        self.listing = Listing::Seen;
                         self.count_as_ended(evidence.to_owned());
                         continue;
                     }
@@ -167,12 +167,12 @@ impl<W: World> Containers<'_, W> {
         let has_ended = |name: &str| self.list.iter().any(|known| known.name == name && known.has_ended());
         let others_run = self.starts.all_run_but(|name| name == container.name || has_ended(name));
         let is_alone = self.list.iter().all(|known| known.name == container.name || !known.may_start());
-        self.is_complete && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
+        self.listing.are_complete() && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
     }
 
     /// What to do about those that were never seen.
     fn judge(&mut self) -> Judgement {
-        if !self.is_complete
+        if !self.listing.are_complete()
             && let Some(regular) = self.missed.regular(&self.starts)
         {
             let regular = regular.to_vec();
@@ -191,7 +191,8 @@ impl<W: World> Containers<'_, W> {
     fn sleep(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>) {
         log::logger().flush();
         let begin = self.world.now();
-        let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
+        let awaits_start =
+            !self.listing.are_complete() || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
         let awaits_status = self.list.iter().any(MainContainer::awaits_status);
         let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
@@ -237,7 +238,7 @@ impl<W: World> Containers<'_, W> {
     }
 
     fn is_missing_one(&self) -> bool {
-        let none_is_known = !self.is_complete && self.list.is_empty();
+        let none_is_known = !self.listing.are_complete() && self.list.is_empty();
         none_is_known || self.list.iter().any(|container| container.phase.is_awaited() && !self.wrong.contains(&container.name))
     }
 
