@@ -30,7 +30,8 @@ _STATUS = {
     "inFlight": None,
     "unsent": None,
     "sinceMs": 0,
-    "deadlineMs": _LIMIT_S * 1000,
+    # Its time is over: the agent gives it no more than that for its end.
+    "deadlineMs": 0,
     "drainTimeoutMs": _LIMIT_S * 1000,
     "stallTimeoutMs": _LIMIT_S * 1000,
     "limit": None,
