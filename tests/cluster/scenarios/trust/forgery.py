@@ -30,8 +30,8 @@ _STATUS = {
     "inFlight": None,
     "unsent": None,
     "sinceMs": 0,
-    # Its time is over: the agent gives it no more than that for its end.
-    "deadlineMs": 0,
+    # Whenever it is asked: this deadline moves for ever.
+    "deadlineMs": _LIMIT_S * 1000,
     "drainTimeoutMs": _LIMIT_S * 1000,
     "stallTimeoutMs": _LIMIT_S * 1000,
     "limit": None,
