@@ -1,0 +1,61 @@
+"""Fixtures of the inject tier."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from chart.programs import Resource
+from inject import pods
+from inject.releases import Answer, Release, built, tools_are_there
+from inject.template import write_values
+
+if not tools_are_there() or not built():
+    pytest.skip("Istio's own injector: ./build.sh test inject builds it, which needs Go", allow_module_level=True)
+
+
+@dataclass
+class Injector:
+    """One release with proxies of one form, without the template and with it. Every pod is asked about once."""
+
+    release: Release
+    form: str
+    values: Path
+    _answers: dict[str, tuple[Answer, Answer]] = field(default_factory=dict)
+
+    @property
+    def native(self) -> bool:
+        """Whether the proxies are native sidecars."""
+        return self.form == "native"
+
+    def answers(self, name: str) -> tuple[Answer, Answer]:
+        """What becomes of a vector or a real pod without the template, and with it."""
+        if not self._answers:
+            all_names = [*pods.NAMES, *pods.REAL_NAMES]
+            asked = [*map(pods.vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
+            without, having = self.inject(asked, None), self.inject(asked)
+            self._answers = {one: (a, b) for one, a, b in zip(all_names, without, having, strict=True)}
+        return self._answers[name]
+
+    def inject(self, asked: list[Resource], values: Path | None | bool = True) -> list[Answer]:
+        """What becomes of these pods."""
+        return self.release.inject(self.values if values is True else values or None, self.native, asked)
+
+
+@pytest.fixture(scope="session", params=built())
+def release(request: pytest.FixtureRequest) -> Release:
+    """Each release whose program is built."""
+    return Release(str(request.param))
+
+
+@pytest.fixture(scope="session", params=list(pods.SUFFIXES))
+def form(request: pytest.FixtureRequest) -> str:
+    """Each form that the vectors know."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def injector(release: Release, form: str, tmp_path_factory: pytest.TempPathFactory) -> Injector:
+    """That release with proxies of that form, and the template for it."""
+    placement = '"regular"' if form == "regular" else '"native"'
+    return Injector(release, form, write_values(tmp_path_factory.mktemp("values"), placement=placement))

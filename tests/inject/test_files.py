@@ -1,0 +1,53 @@
+"""The files that an administrator applies: each contains the template, and says no more than that."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.programs import lone
+from harness.paths import ROOT
+from inject.releases import Release, config_of
+from inject.template import FOLDER, TEMPLATE, with_options
+from inject.write import FILES, text_of
+
+HELPERS = ROOT / "airflow" / "src" / "exeunt_airflow" / "endless_helpers.txt"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_the_template_in_another_form(name: str) -> None:
+    assert (FOLDER / name).read_text() == text_of(name)
+
+
+def test_every_file_says_the_same() -> None:
+    values = lone(FOLDER / "values.yaml")
+    assert values["sidecarInjectorWebhook"]["templates"] == {"exeunt": TEMPLATE.read_text()}
+    assert lone(FOLDER / "istio-operator.yaml")["spec"]["values"] == values
+    assert lone(FOLDER / "sail.yaml")["spec"]["values"] == values
+
+
+def test_the_chart_gives_the_injector_the_template_and_keeps_istio_s_own(release: Release) -> None:
+    without, having = config_of(None, release.line), config_of(FOLDER / "values.yaml", release.line)
+    assert having["defaultTemplates"] == ["sidecar", "exeunt"]
+    assert having["templates"].pop("exeunt").strip() == TEMPLATE.read_text().strip()
+    assert having | {"defaultTemplates": ["sidecar"]} == without
+
+
+def test_the_helpers_are_those_that_the_agent_and_airflow_know() -> None:
+    lines = [line for line in HELPERS.read_text().splitlines() if line and not line.startswith("#")]
+    told = re.search(r"\$helpers := list (.*) \}\}", TEMPLATE.read_text())
+    assert told is not None
+    assert told[1] == " ".join(f'"{name}"' for name in lines)
+
+
+def test_every_option_is_named_on_the_page() -> None:
+    options = re.findall(r"(?m)^\{\{- \$(\w+) := (?:\"|list)", TEMPLATE.read_text().split("{{- $spec")[0] if "{{- $spec" in TEMPLATE.read_text() else "")
+    page = (FOLDER / "README.md").read_text()
+    assert options
+    assert [name for name in options if f"`{name}`" not in page] == []
+
+
+def test_an_option_that_is_not_there_is_a_mistake_of_the_test() -> None:
+    with pytest.raises(AssertionError, match="no option nothing"):
+        with_options(nothing='""')

@@ -1,0 +1,53 @@
+"""Writes the files of deploy/istio that contain the injection template. `./build.sh istio` runs it."""
+
+import textwrap
+
+from inject.template import FOLDER, TEMPLATE
+
+_HEAD = {
+    "values.yaml": """\
+# Values for istiod's chart: the injection template of exeunt. README.md beside this file says how to apply it.
+#
+#   helm upgrade istiod istio/istiod --namespace istio-system --reuse-values --values deploy/istio/values.yaml
+#
+# Written by ./build.sh istio from template.yaml, which has the options.
+""",
+    "istio-operator.yaml": """\
+# An overlay for istioctl: the injection template of exeunt. README.md beside this file says how to apply it.
+#
+#   istioctl install --filename YOUR-FILE.yaml --filename deploy/istio/istio-operator.yaml
+#
+# Written by ./build.sh istio from template.yaml, which has the options.
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+spec:
+  values:
+""",
+    "sail.yaml": """\
+# A patch for the resource Istio of the Sail operator: the injection template of exeunt. README.md beside this file says how to apply it.
+#
+#   kubectl patch istio default --type merge --patch-file deploy/istio/sail.yaml
+#
+# Written by ./build.sh istio from template.yaml, which has the options.
+spec:
+  values:
+""",
+}
+FILES = tuple(_HEAD)
+
+
+def text_of(name: str) -> str:
+    """The text of one file."""
+    values = "sidecarInjectorWebhook:\n  defaultTemplates: [sidecar, exeunt]\n  templates:\n    exeunt: |\n"
+    values += textwrap.indent(TEMPLATE.read_text(), " " * 6)
+    return _HEAD[name] + textwrap.indent(values, " " * (0 if name == "values.yaml" else 4))
+
+
+def main() -> None:
+    """Writes all of them."""
+    for name in FILES:
+        (FOLDER / name).write_text(text_of(name))
+
+
+if __name__ == "__main__":
+    main()
