@@ -5,10 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from harness.paths import ROOT
+from inject.write import TEMPLATE
 
-FOLDER = ROOT / "deploy" / "istio"
-TEMPLATE = FOLDER / "template.yaml"
 IMAGE = "registry.example/exeunt-agent:test"
 
 

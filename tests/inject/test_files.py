@@ -1,16 +1,15 @@
 """The files that an administrator applies: each contains the template, and says no more than that."""
 
 import re
-from pathlib import Path
+import tomllib
 
 import pytest
-import yaml
 
 from chart.programs import lone
 from harness.paths import ROOT
 from inject.releases import Release, config_of
-from inject.template import FOLDER, TEMPLATE, with_options
-from inject.write import FILES, text_of
+from inject.template import with_options
+from inject.write import FILES, FOLDER, TEMPLATE, text_of
 
 HELPERS = ROOT / "airflow" / "src" / "exeunt_airflow" / "endless_helpers.txt"
 
@@ -42,10 +41,15 @@ def test_the_helpers_are_those_that_the_agent_and_airflow_know() -> None:
 
 
 def test_every_option_is_named_on_the_page() -> None:
-    options = re.findall(r"(?m)^\{\{- \$(\w+) := (?:\"|list)", TEMPLATE.read_text().split("{{- $spec")[0] if "{{- $spec" in TEMPLATE.read_text() else "")
+    options = re.findall(r"(?m)^\{\{- \$(\w+) := ", TEMPLATE.read_text().partition("{{- $spec := ")[0])
     page = (FOLDER / "README.md").read_text()
-    assert options
+    assert "image" in options
     assert [name for name in options if f"`{name}`" not in page] == []
+
+
+def test_the_image_is_that_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    assert re.findall(r"exeunt-agent:([\d.]+)", TEMPLATE.read_text()) == [version]
 
 
 def test_an_option_that_is_not_there_is_a_mistake_of_the_test() -> None:

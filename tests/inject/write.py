@@ -1,8 +1,10 @@
-"""Writes the files of deploy/istio that contain the injection template. `./build.sh istio` runs it."""
+"""Writes the files of deploy/istio that contain the injection template: python3 tests/inject/write.py."""
 
 import textwrap
+from pathlib import Path
 
-from inject.template import FOLDER, TEMPLATE
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "istio"
+TEMPLATE = FOLDER / "template.tpl"
 
 _HEAD = {
     "values.yaml": """\
@@ -10,14 +12,14 @@ _HEAD = {
 #
 #   helm upgrade istiod istio/istiod --namespace istio-system --reuse-values --values deploy/istio/values.yaml
 #
-# Written by ./build.sh istio from template.yaml, which has the options.
+# The text of the template is that of template.tpl: tests/inject/write.py copies it. Its options are the first lines.
 """,
     "istio-operator.yaml": """\
 # An overlay for istioctl: the injection template of exeunt. README.md beside this file says how to apply it.
 #
 #   istioctl install --filename YOUR-FILE.yaml --filename deploy/istio/istio-operator.yaml
 #
-# Written by ./build.sh istio from template.yaml, which has the options.
+# The text of the template is that of template.tpl: tests/inject/write.py copies it. Its options are the first lines.
 apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
 spec:
@@ -28,7 +30,7 @@ spec:
 #
 #   kubectl patch istio default --type merge --patch-file deploy/istio/sail.yaml
 #
-# Written by ./build.sh istio from template.yaml, which has the options.
+# The text of the template is that of template.tpl: tests/inject/write.py copies it. Its options are the first lines.
 spec:
   values:
 """,

@@ -1,9 +1,8 @@
 {{- /*
-The injection template of exeunt, for Istio 1.24 and newer: Istio's own injector gives the agent to every pod of a Job or CronJob, and to
-every other pod with the label exeunt.dev/drain: "on". Nobody changes a workload. README.md beside this file says how to install it.
+The injection template of exeunt, for Istio 1.24 and newer. With it Istio's own injector gives the agent to every pod of a Job or CronJob, and
+to every other pod with the label exeunt.dev/drain: "on". Nobody changes a workload. README.md beside this file says how to install it.
 
-values.yaml, istio-operator.yaml and sail.yaml contain a copy of this file. Change the options here, and run ./build.sh istio, which writes
-the copies again.
+values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an option in your copy of one of them.
 */}}
 
 {{- /* The agent's image. */}}
