@@ -1,6 +1,7 @@
 {{- /*
-The injection template of exeunt, for Istio 1.24 and newer. With it Istio's own injector gives the agent to every pod of a Job or CronJob, and
-to every other pod with the label exeunt.dev/drain: "on". Nobody changes a workload. README.md beside this file says how to install it.
+The injection template of exeunt, for Istio 1.24 and newer. With it Istio's own injector gives the agent to every pod of a Job or
+CronJob, and to every other pod with the label exeunt.dev/drain: "on". Nobody changes a workload. README.md beside this file says
+how to install it.
 
 values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an option in your copy of one of them.
 */}}
@@ -11,10 +12,10 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* Its pull policy: Always, IfNotPresent or Never. Empty: kubelet's own default. */}}
 {{- $pullPolicy := "" }}
 
-{{- /* Which pods: "jobs" is every pod of a Job or CronJob without the label exeunt.dev/drain: "off". "labelled" is only pods with "on". */}}
+{{- /* Which pods: "jobs" is every pod of a Job or CronJob that nobody has opted out. "labelled" is those that ask for it. */}}
 {{- $select := "jobs" }}
 
-{{- /* The port of the signal listener, which the proxy gets for the plugin. Empty: no listener; the agent works without the plugin. */}}
+{{- /* The port of the signal listener, which the proxy gets for the plugin. Empty: no listener, if you have no plugin. */}}
 {{- $signalPort := "15190" }}
 
 {{- /* Kubernetes before 1.29 has no native sidecars. There say "regular": the agent is then the first regular container. */}}
@@ -36,7 +37,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $annotations := .ObjectMeta.Annotations }}
 {{- $proxyMetadata := .ProxyConfig.ProxyMetadata }}
 
-{{- /* 1. Is it a pod for the agent? The pod's label decides; then for a Job the variable EXEUNT_DRAIN of a ProxyConfig; then $select. */}}
+{{- /* 1. Is it a pod for the agent? Its label decides; for a Job then EXEUNT_DRAIN, which a ProxyConfig sets; then $select. */}}
 {{- $drain := index .ObjectMeta.Labels "exeunt.dev/drain" }}
 {{- if and (not $drain) (has .TypeMeta.Kind (list "Job" "CronJob")) (hasPrefix "batch/" .TypeMeta.APIVersion) }}
 {{- $drain = index $proxyMetadata "EXEUNT_DRAIN" | default (ternary "off" "on" (eq $select "labelled")) }}
@@ -45,7 +46,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- range concat $initContainers $containers }}
 {{- $isThere = or $isThere (eq .name "exeunt") }}
 {{- end }}
-{{- $system := ($spec.os | default dict).name | default (index ($spec.nodeSelector | default dict) "kubernetes.io/os") | default "linux" }}
+{{- $nodes := $spec.nodeSelector | default dict }}
+{{- $system := ($spec.os | default dict).name | default (index $nodes "kubernetes.io/os") | default "linux" }}
 {{- if and $drain (ne $drain "off") (not $isThere) (eq $system "linux") }}
 
 {{- /* 2. The form of the proxy, as Istio's own template `sidecar` decides it. It has another rule since Istio 1.27. */}}
@@ -95,9 +97,9 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = printf "ISTIO_META_HTTP_PROXY_PORT is %s: must be %s, or absent" $port $signalPort }}
 {{- else if $watches }}
 {{- if isset .ObjectMeta.Labels "workflows.argoproj.io/workflow" }}
-{{- $skipped = "Argo needs a process namespace for each container, which is not possible beside a classic proxy: make the proxy native" }}
+{{- $skipped = "Argo needs a process namespace for each container: make the proxy native" }}
 {{- else if $spec.hostPID }}
-{{- $skipped = "it uses the process namespace of its node, so its containers cannot share one of their own: make the proxy native" }}
+{{- $skipped = "it uses the process namespace of its node, so it cannot have one of its own: make the proxy native" }}
 {{- else if and (hasKey $spec "shareProcessNamespace") (not $spec.shareProcessNamespace) }}
 {{- $skipped = "shareProcessNamespace is false, so the agent could not see the main containers: make the proxy native" }}
 {{- else if $hasVolume }}
@@ -122,7 +124,7 @@ spec:
   - name: exeunt
     emptyDir: {sizeLimit: 1Mi}
   {{- end }}
-  {{- /* Directly behind a native proxy, so that all other sidecars end before the agent. The injector then moves the proxy itself. */}}
+  {{- /* In front of all others. The injector then moves a native proxy in front of the agent. */}}
   {{- if $regular }}
   $setElementOrder/containers:
   - name: exeunt
@@ -217,7 +219,7 @@ spec:
     resources:
       requests: {cpu: 1m, memory: 4Mi}
       limits: {memory: 16Mi}
-  {{- /* The proxy's own container. It is named in the list where Istio puts it; in the other one it would be a second container. */}}
+  {{- /* The proxy's own container, in the list where Istio has put it. In the other list it would be a second container. */}}
   {{- if or $signalPort $watches }}
   {{- if $native }}
   {{- /* The list was begun above. */}}

@@ -8,11 +8,10 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from chart.programs import TOOLS, Resource, helm, run
+from chart.programs import Resource, helm, run
 from harness.paths import ROOT, Missing
 
 HERE = ROOT / "tests" / "inject"
@@ -23,8 +22,6 @@ LINES = {path.stem: path for path in sorted((JUDGE / "lines").glob("*.mod"))} | 
 
 # What istiod's variable says: whether proxies are native sidecars.
 NATIVE = {True: "true", False: "false"}
-
-Json = Any
 
 
 @dataclass(frozen=True)
@@ -95,11 +92,6 @@ def configured(line: str, values: Path | None) -> Path:
 def built() -> list[str]:
     """The lines whose programs are there, the oldest first."""
     return [line for line in LINES if Release(line).program.is_file()]
-
-
-def tools_are_there() -> bool:
-    """Whether Helm and the judge of manifests are built."""
-    return (TOOLS / "helm").is_file() and (TOOLS / "judge").is_file()
 
 
 def config_of(values: Path | None, line: str) -> Resource:

@@ -14,8 +14,9 @@ def with_options(**options: str) -> str:
     """The template with options of another value, each as it is written in the template."""
     text = TEMPLATE.read_text()
     for name, value in options.items():
-        text, found = re.subn(rf"(?m)^(\{{\{{- \${name} := ).*( \}}\}})$", lambda match, value=value: match[1] + value + match[2], text)
-        assert found == 1, f"the template has no option {name}"
+        found = re.findall(rf"(?m)^{re.escape('{{- $' + name + ' := ')}.*$", text)
+        assert len(found) == 1, f"the template has no option {name}"
+        text = text.replace(found[0], f"{{{{- ${name} := {value} }}}}")
     return text
 
 

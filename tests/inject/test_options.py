@@ -49,9 +49,16 @@ def always(pod: Resource) -> Resource:
     return pod
 
 
+def of_cron_job() -> Resource:
+    """The pod of a CronJob, whose Job has the minute in its name."""
+    pod = plain()
+    pod["metadata"]["name"] = "report-29400000"
+    return pods.of_job(pod)
+
+
 WHO = {
     "a Job's pod": (job, True, False),
-    "a CronJob's pod": (lambda: pods.of_job(plain() | {"metadata": {"name": "report-29400000", "namespace": NAMESPACE}}), True, False),
+    "a CronJob's pod": (of_cron_job, True, False),
     "a Job's pod with off": (lambda: labelled("off", job()), False, False),
     "a Job's pod with on": (lambda: labelled("on", job()), True, True),
     "a pod of nobody": (plain, False, False),

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from chart.programs import Resource, judge
 from inject import pods
@@ -104,8 +105,6 @@ OURS = ("ISTIO_META_HTTP_PROXY_PORT", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS")
 
 
 def _proxy_metadata(pod: Resource) -> dict[str, str]:
-    import yaml
-
     return yaml.safe_load(pod["metadata"]["annotations"]["proxy.istio.io/config"])["proxyMetadata"]
 
 
@@ -165,8 +164,6 @@ def test_a_second_injection_changes_nothing(name: str, injector: Injector) -> No
 
 
 def test_an_api_server_takes_every_pod_with_an_agent(injector: Injector) -> None:
-    import yaml
-
     found = [
         having.pod
         for name in [*with_agent(injector.form), *pods.REAL_NAMES]

@@ -26,7 +26,7 @@ spec:
   values:
 """,
     "sail.yaml": """\
-# A patch for the resource Istio of the Sail operator: the injection template of exeunt. README.md beside this file says how to apply it.
+# A patch for the Sail operator's resource Istio: exeunt's injection template. README.md beside this file says how to apply it.
 #
 #   kubectl patch istio default --type merge --patch-file deploy/istio/sail.yaml
 #
