@@ -24,6 +24,12 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* The agent's user and group. Empty: the cluster chooses one, as OpenShift does. */}}
 {{- $user := "65532" }}
 
+{{- /* Its requests and limits. Empty, dict: none. */}}
+{{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}
+
+{{- /* Pods beside native proxies get a grace period of at least so many seconds. Empty: they keep their own. */}}
+{{- $gracePeriod := "" }}
+
 {{- /* More arguments for every agent, such as "--drain-timeout" "10m". */}}
 {{- $arguments := list }}
 
@@ -109,6 +115,11 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- end }}
 {{- end }}
 
+{{- /* 5. The grace period: kubelet sends SIGTERM to the agent at its beginning, and SIGKILL at its end. */}}
+{{- $seconds := ternary $spec.terminationGracePeriodSeconds 30 (hasKey $spec "terminationGracePeriodSeconds") | int }}
+{{- $raised := and $native $gracePeriod (gt (int $gracePeriod) $seconds) }}
+{{- if $raised }}{{ $seconds = int $gracePeriod }}{{ end }}
+
 {{- if $skipped }}
 metadata:
   annotations:
@@ -118,6 +129,9 @@ metadata:
   labels:
     exeunt.dev/drain: "on"
 spec:
+  {{- if $raised }}
+  terminationGracePeriodSeconds: {{ $seconds }}
+  {{- end }}
   {{- if $watches }}
   shareProcessNamespace: true
   volumes:
@@ -184,10 +198,9 @@ spec:
     - /run/exeunt
     {{- end }}
     {{- /* The agent counts on 30 seconds if it is told nothing, and takes a duration between a second and a day. */}}
-    {{- $seconds := get $spec "terminationGracePeriodSeconds" }}
-    {{- if and (hasKey $spec "terminationGracePeriodSeconds") (ne (int $seconds) 30) }}
+    {{- if ne $seconds 30 }}
     - --grace-period
-    - {{ $seconds | int | max 1 | min 86400 }}s
+    - {{ $seconds | max 1 | min 86400 }}s
     {{- end }}
     {{- if and $signalPort (ne $signalPort "15190") }}
     - --signal-port
@@ -216,9 +229,9 @@ spec:
       allowPrivilegeEscalation: false
       capabilities: {drop: [ALL]}
       seccompProfile: {type: RuntimeDefault}
-    resources:
-      requests: {cpu: 1m, memory: 4Mi}
-      limits: {memory: 16Mi}
+    {{- with $resources }}
+    resources: {{ toJson . }}
+    {{- end }}
   {{- /* The proxy's own container, in the list where Istio has put it. In the other list it would be a second container. */}}
   {{- if or $signalPort $watches }}
   {{- if $native }}

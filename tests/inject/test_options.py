@@ -168,6 +168,7 @@ def test_the_container_is_adjustable(release: Release, native: bool, tmp_path: P
     assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
     nobody = agent(release, native, tmp_path, user='""')["securityContext"]
     assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
+    assert "resources" not in agent(release, native, tmp_path, resources="dict")
     more = agent(release, native, tmp_path, arguments='list "--drain-timeout" "10m"')["args"]
     assert more == [*usual["args"], "--drain-timeout", "10m"]
 
@@ -201,3 +202,16 @@ def test_another_helper_is_no_main_container(release: Release, tmp_path: Path) -
     pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
     told = agent(release, False, tmp_path, pod, helpers='list "log-shipper"')["args"]
     assert told[:4] == ["watch", "--container", "base", "--placement"]
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, 300), (60, 300), (600, 600)])
+def test_a_grace_period_is_raised_beside_a_native_proxy(
+    own: int | None, expected: int, release: Release, native: bool, tmp_path: Path
+) -> None:
+    pod = job() if own is None else changed(terminationGracePeriodSeconds=own)
+    (answer,) = release.inject(write_values(tmp_path, gracePeriod='"300"'), native, [pod])
+    assert answer.pod is not None, answer.refused
+    wanted = expected if native else own
+    assert answer.pod["spec"].get("terminationGracePeriodSeconds") == wanted
+    told = pods.agent_of(answer.pod)[1]["args"]
+    assert (f"{wanted}s" in told) is (wanted is not None)
