@@ -17,7 +17,9 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 
 . build/steps.sh
 . build/debian.sh
+. build/requirements.sh
 . build/python_node.sh
+. build/package.sh
 . build/rust.sh
 . build/go.sh
 . build/artefacts.sh

@@ -3,16 +3,17 @@
 
 # Each verb with its one line.
 VERBS=(
-    "demo     show, on a real Envoy, what different ways to end a pod lose"
-    "test     run the tests: ./build.sh test; everything: ./build.sh test --all; some: ./build.sh test TIER..."
-    "lint     run the lints alone"
-    "wasm     build the filter: target/exeunt.wasm"
-    "agent    build the static agent: target/exeunt-agent"
-    "image    make the OCI images of both, push them, or check what Istio will say about one"
-    "e2e      run the scenarios on a real cluster that has Istio"
-    "bench    measure what exeunt costs, beside its limits"
-    "release  check that a release can be made"
-    "clean    remove everything that was built or downloaded here"
+    "demo         show, on a real Envoy, what different ways to end a pod lose"
+    "test         run the tests: ./build.sh test; everything: ./build.sh test --all; some: ./build.sh test TIER..."
+    "lint         run the lints alone"
+    "wasm         build the filter: target/exeunt.wasm"
+    "agent        build the static agent: target/exeunt-agent"
+    "image        make the OCI images of both, push them, or check what Istio will say about one"
+    "e2e          run the scenarios on a real cluster that has Istio"
+    "bench        measure what exeunt costs, beside its limits"
+    "release      make everything that a release publishes, or check that one can be made"
+    "requirements write the lists of Python packages again, with the hash of every file"
+    "clean        remove everything that was built or downloaded here"
 )
 
 is_verb() {
@@ -60,8 +61,10 @@ help_of() {
         case $1 in
         agent) echo "usage: ./build.sh agent [amd64|arm64]     (this machine's architecture)" ;;
         release)
-            echo "usage: ./build.sh release --dry-run      everything of a release that needs no rights elsewhere"
-            echo "       ./build.sh release --check TAG    whether every file names the version of the tag"
+            echo "usage: ./build.sh release --dry-run            everything of a release that needs no rights elsewhere"
+            echo "       ./build.sh release --check TAG          whether every file names the version of the tag"
+            echo "       ./build.sh release --build DIR [...]    all files and images of a release, into a new folder; [...] are options of"
+            echo "                                               ./build.sh image, such as --platform linux/arm64"
             ;;
         *) echo "usage: ./build.sh $1" ;;
         esac

@@ -31,7 +31,6 @@ use_image() {
     use_venv
     local stamp=$CACHE/venv/image-requirements.txt
     cmp --silent image/requirements.txt "$stamp" && return
-    step pip-image "installing image/requirements.txt" \
-        "$PYTHON" -m pip install --disable-pip-version-check --no-input --requirement image/requirements.txt || exit 1
+    step pip-image "installing image/requirements.txt" install_list "$PYTHON" image/requirements.txt || exit 1
     cp image/requirements.txt "$stamp"
 }

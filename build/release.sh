@@ -8,7 +8,10 @@ verb_release() {
         release_check "$2" || exit 1
         say "version $(version): every file names it"
         ;;
-    *) wrong "release needs --dry-run or --check TAG: the release itself is made by pushing a tag such as v$(version)" ;;
+    [2-9]:--build | [1-9][0-9]:--build)
+        release_build "$(cd "$CALLER" && realpath --canonicalize-missing "$2")" "${@:3}" || exit 1
+        ;;
+    *) wrong "release needs --dry-run, --build DIR or --check TAG: the release itself is made by pushing a tag such as v$(version)" ;;
     esac
 }
 
@@ -16,26 +19,59 @@ verb_release() {
 dry_run() {
     local out=$ROOT/target/release-dry-run failed=0
     rm -rf "$out"
-    mkdir -p "$out"
     release_check "v$(version)" || failed=1
-    use_rust
-    step crates "packaging and compiling the crates for crates.io" \
-        cargo package --locked --allow-dirty "${CRATES[@]/#/--package=}" || failed=1
-    mkdir "$out/crates"
-    cp "$CARGO_TARGET_DIR"/package/*.crate "$out/crates/" || failed=1
-    # In a subshell, because a verb may exit.
-    (verb_image --platform linux/amd64 --platform linux/arm64 --output "$out/images") || failed=1
-    release_python "$out" || failed=1
+    release_build "$out" --platform linux/amd64 --platform linux/arm64 || failed=1
     say "not done here, because only .github/workflows/release.yml has the rights:"
-    say "  sign with cosign and attach the bills of materials (its identity, by OpenID Connect)"
-    say "  push the images (packages: write)"
+    say "  push the images and the chart (packages: write)"
+    say "  sign them and SHA256SUMS, attach the bills of materials and the provenance (its identity, by OpenID Connect)"
     say "  publish on crates.io and PyPI (trusted publishing)"
-    say "  make the release page with the files of images/ (contents: write)"
+    say "  make the release page with the files of files/ (contents: write)"
     if ((failed)); then
         say "a release would fail; the lines above say why"
         exit 1
     fi
     say "this part of a release works; its files are in ${out#"$ROOT"/}"
+}
+
+# Everything that a release publishes, into a new folder: layouts/ has the images as OCI layouts, files/ has what people download, with its
+# SHA256SUMS. The jobs that publish change none of it. Arguments: the folder, and options of ./build.sh image.
+release_build() {
+    local out=$1 files=$1/files failed=0
+    if [[ -e $out ]]; then
+        say "release: $out exists: --build needs a new folder"
+        return 1
+    fi
+    mkdir -p "$files"
+    # In a subshell, because a verb may exit.
+    if (verb_image "${@:2}" --output "$out/layouts"); then
+        rm "$out/layouts/SHA256SUMS"
+        find "$out/layouts" -maxdepth 1 -type f -exec mv -t "$files" {} +
+    else
+        failed=1
+    fi
+    release_crates "$files" || failed=1
+    build_package "$files" || failed=1
+    release_chart "$files" || failed=1
+    (cd "$files" && sha256sum -- *) >"$out/sums" && mv "$out/sums" "$files/SHA256SUMS" || failed=1
+    # One list more, of the whole folder: the jobs that publish check it.
+    (cd "$out" && find files layouts -type f -exec sha256sum {} +) >"$out/sums" && mv "$out/sums" "$out/SHA256SUMS" || failed=1
+    return "$failed"
+}
+
+release_crates() {
+    use_rust
+    rm -f "$CARGO_TARGET_DIR"/package/*.crate
+    step crates "packaging and compiling the crates for crates.io" \
+        cargo package --locked --allow-dirty "${CRATES[@]/#/--package=}" && cp "$CARGO_TARGET_DIR"/package/*.crate "$1/"
+}
+
+# By the Helm that the tests use.
+release_chart() {
+    if ! use_go; then
+        say "the chart needs Helm, and Go 1.$GO_MINOR or newer, which builds it, is missing"
+        return 1
+    fi
+    use_chart_tools && step chart "packaging the chart" "$CACHE/tools/chart/helm" package deploy/chart --destination "$1"
 }
 
 # What is published on crates.io. The filter is not, because it is useful only as the module in the image.
@@ -55,8 +91,9 @@ release_check() {
     fi
     names_version CHANGELOG.md "^## \[?${version}\]?( |\$)" "a section of that version" || failed=1
     names_version wasmplugin.yaml "^  url: oci://.*:$version(@|\$)" "an image of that version" || failed=1
+    names_version deploy/chart/Chart.yaml "^version: ${version}\$" "that version" || failed=1
     names_version deploy/chart/Chart.yaml "^appVersion: [\"']?${version}[\"']?\$" "that appVersion" || failed=1
-    names_version airflow/pyproject.toml "^version = \"$version\"\$" "that version" || failed=1
+    names_version airflow/src/exeunt_airflow/version.py "^VERSION = \"$version\"\$" "that version" || failed=1
     return "$failed"
 }
 
@@ -65,15 +102,4 @@ names_version() {
     [[ ! -e $1 ]] || grep -Eq "$2" "$1" && return
     say "release: $1 must have $3 ($(version))"
     return 1
-}
-
-# The Airflow package, as it is published on PyPI.
-release_python() {
-    if [[ ! -e airflow/pyproject.toml ]]; then
-        say "airflow/pyproject.toml does not exist: no package for PyPI"
-        return
-    fi
-    use_venv
-    step python "building the package for PyPI" "$PYTHON" -m pip wheel --disable-pip-version-check --no-input --no-deps \
-        --wheel-dir "$1/python" ./airflow
 }

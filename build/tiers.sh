@@ -10,7 +10,7 @@ TIERS=(
     "unit       | test | unit and property tests, and a thousand simulated pods                              | kill=procps"
     "wasm       | test | the tests of crates/drain as WebAssembly, in Node.js                                |"
     "host       | test | the shipped filter in V8, against a small host                                      |"
-    "texts      | test | documents and facts: links, quotes, and values that stand in several places         |"
+    "texts      | test | links, quotes and values of the documents; the rules of releases and of downloads   |"
     "cluster    | test | the logic of ./build.sh e2e, without a cluster                                      |"
     "licenses   | all  | the licenses and sources of all dependencies                                        |"
     "fuzz       | all  | every parser of outside data, some seconds each                                     | g++=g++"

@@ -13,7 +13,7 @@ AGENT = "exeunt-agent"
 PUBLISHED = "ghcr.io/exeunt-dev"
 PLUGIN_PLATFORM = "linux/amd64"
 # Not root, not Istio's user (1337) and not a task's.
-AGENT_USER = "65532:65532"
+AGENT_USER = "15190:15190"
 
 _PLUGIN_DESCRIPTION = "Proxy-Wasm filter that drains and ends the Istio proxy of a finished batch pod"
 _AGENT_DESCRIPTION = "Ends the Istio proxy of a batch pod when the main container has ended and all data is delivered"

@@ -29,6 +29,12 @@ pub(crate) fn destination_address() -> Option<SocketAddr> {
     std::str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
+/// The addresses of the pod, separated by commas, as pilot-agent has given them to Envoy; empty if it has not.
+pub(crate) fn pod_addresses() -> String {
+    let bytes = hostcalls::get_property(vec!["node", "metadata", "INSTANCE_IPS"]).ok().flatten().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
 /// A header of the request. It need not be UTF-8.
 pub(crate) fn request_header_bytes(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()

@@ -9,6 +9,7 @@
 mod clock;
 mod driver;
 mod host;
+mod log;
 mod metrics;
 #[cfg(feature = "panics")]
 mod panics;
@@ -19,8 +20,8 @@ mod store;
 
 use std::rc::Rc;
 
+use ::log::error;
 use drain::config::Config;
-use log::error;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use drain::fields::Mistake;
+use drain::forwarded;
 use drain::machine::Snapshot;
 use drain::wire::{self, Completion, Status};
 use log::debug;
@@ -49,6 +50,8 @@ enum Route {
 /// Why a request is refused.
 enum Refusal {
     Bad(String),
+    /// The request came through a proxy, which has added this header.
+    Forwarded(&'static str),
     NoBodyHere,
     NotFound,
     NotAllowed(&'static str),
@@ -82,6 +85,9 @@ impl SignalStream {
     fn route_completion(&self, end_of_stream: bool) -> Route {
         if host::request_header(wire::HEADER).as_deref() != Some(wire::HEADER_VALUE) {
             return Route::Answer(Err(Refusal::Bad(format!("header {}: must be {}", wire::HEADER, wire::HEADER_VALUE))));
+        }
+        if let Some(header) = forwarded_by() {
+            return Route::Answer(Err(Refusal::Forwarded(header)));
         }
         let length = host::request_header("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > wire::MAX_BODY as u64) {
@@ -160,8 +166,8 @@ impl Context for SignalStream {}
 
 impl HttpContext for SignalStream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        // Only a process in the pod can reach this listener. `destination.address` is where the connection was accepted; no header
-        // changes it.
+        // `destination.address` is where the connection was accepted; no header changes it. The listener is on loopback, so the connection was
+        // opened in the pod, if perhaps for somebody else: see `forwarded_by`.
         let listener = host::destination_address().filter(|address| self.shared.config.is_signal(*address));
         let Some(listener) = listener else { return Action::Continue };
         match self.route(end_of_stream) {
@@ -214,6 +220,7 @@ impl Refusal {
     const fn status(&self) -> u32 {
         match self {
             Self::Bad(_) | Self::NoBodyHere => 400,
+            Self::Forwarded(_) => 403,
             Self::NotFound => 404,
             Self::NotAllowed(_) => 405,
             Self::TooLarge => 413,
@@ -223,6 +230,9 @@ impl Refusal {
     fn reason(&self) -> String {
         match self {
             Self::Bad(reason) => reason.clone(),
+            Self::Forwarded(header) => {
+                format!("a signal must come from the pod itself: this one came through a proxy, by its header {header}")
+            }
             Self::NoBodyHere => {
                 format!("this proxy does not pass bodies to the filter: put the JSON into the header {}", wire::COMPLETION_HEADER)
             }
@@ -231,6 +241,18 @@ impl Refusal {
             Self::TooLarge => format!("the body is too long: must have at most {} bytes", wire::MAX_BODY),
         }
     }
+}
+
+/// The header that shows that the request came through a proxy from outside of the pod.
+fn forwarded_by() -> Option<&'static str> {
+    let is_foreign = |addresses: Vec<u8>| {
+        let addresses = String::from_utf8(addresses).unwrap_or_default();
+        !forwarded::is_from_the_pod(&addresses, &host::pod_addresses())
+    };
+    if host::request_header_bytes(forwarded::FOR).is_some_and(is_foreign) {
+        return Some(forwarded::FOR);
+    }
+    forwarded::BY.into_iter().find(|header| host::request_header_bytes(header).is_some())
 }
 
 fn lines(mistakes: &[Mistake]) -> String {

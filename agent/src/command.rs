@@ -1,7 +1,6 @@
 //! The verbs of the command line.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use log::{LevelFilter, error, warn};
@@ -16,7 +15,7 @@ pub mod watch;
 
 use crate::exec;
 use crate::options::{self, Invocation, LogLevel, Options, Verb};
-use crate::os::log::set_level;
+use crate::os::log::{answer, set_level};
 
 // From sysexits(3).
 const EX_USAGE: u8 = 64;
@@ -29,9 +28,9 @@ pub fn run(mut arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<Strin
         arguments.extend(explain::arguments_of_running_agent());
     }
     match Invocation::parse(arguments, variable) {
-        Ok(Invocation::Help(verb)) => print(&options::help(verb)),
-        Ok(Invocation::Version) => print(&format!("exeunt-agent {}\n", drain::VERSION)),
-        Ok(Invocation::Explain(options)) => print(&explain::plan(&options)),
+        Ok(Invocation::Help(verb)) => answer(&options::help(verb)),
+        Ok(Invocation::Version) => answer(&format!("exeunt-agent {}\n", drain::VERSION)),
+        Ok(Invocation::Explain(options)) => answer(&explain::plan(&options)),
         Ok(Invocation::Run(options)) => return run_verb(&options),
         Err(mistakes) => {
             for mistake in mistakes {
@@ -61,10 +60,4 @@ fn run_verb(options: &Options) -> ExitCode {
         Verb::Wait => wait::run(options),
         Verb::Complete => complete::run(options),
     }
-}
-
-/// Writes `text` to stdout, which only an answer to a question may use.
-fn print(text: &str) {
-    // Write errors are ignored: the reader is gone.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

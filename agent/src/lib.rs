@@ -15,7 +15,13 @@
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on stops at the line")
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::disallowed_methods,
+        reason = "a test that cannot go on stops at the line, and reads only what it has written"
+    )
 )]
 
 pub mod command;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use exeunt_agent::command;
 use exeunt_agent::os::log;
+use pod::bounded;
 
 fn main() -> ExitCode {
     log::install();
-    command::run(env::args_os().skip(1).collect(), |name| env::var(name).ok())
+    command::run(env::args_os().skip(1).collect(), bounded::variable)
 }

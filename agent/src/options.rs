@@ -327,13 +327,20 @@ impl Options {
     }
 }
 
-/// A duration, or a number of seconds, as `terminationGracePeriodSeconds` has it.
+/// A duration, or a number of seconds, as `terminationGracePeriodSeconds` has it. The nearest to one that is too short could cut data off, so
+/// nothing is near to it.
 fn length(text: &str, allowed: RangeInclusive<Duration>) -> Reading<Duration> {
     let Ok(length) = duration::parse(text).or_else(|_| duration::parse(&format!("{}s", text.trim()))) else {
         return Reading::NotAllowed;
     };
-    let nearest = length.clamp(*allowed.start(), *allowed.end());
-    if nearest == length { Reading::Allowed(length) } else { Reading::Nearest(nearest, duration::display(nearest)) }
+    let (shortest, longest) = allowed.into_inner();
+    if length < shortest {
+        Reading::NotAllowed
+    } else if length > longest {
+        Reading::Nearest(longest, duration::display(longest))
+    } else {
+        Reading::Allowed(length)
+    }
 }
 
 /// The durations in `range`, as a clause of a mistake.

@@ -7,6 +7,7 @@ pub mod memory;
 mod missed_task;
 mod phase;
 mod restart;
+pub mod same_user;
 pub mod source;
 mod starts;
 pub mod state_dir;

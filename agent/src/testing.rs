@@ -43,6 +43,8 @@ pub(crate) struct Script {
     pub(crate) processes: Vec<(i32, &'static str, Range<u64>)>,
     /// The first processes of containers: PID, name of the container, kubelet's id of the instance, and how it ends.
     pub(crate) roots: Vec<(i32, &'static str, &'static str, Exit)>,
+    /// The users of processes that are not [`UID`].
+    pub(crate) uids: Vec<(i32, u32)>,
     /// How long after their end they are reaped.
     pub(crate) reaping: u64,
     /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
@@ -136,8 +138,9 @@ impl World for Script {
         running.map(stat).collect()
     }
 
-    fn identity(&self, _: i32) -> Identity {
-        Identity { uid: Some(UID), network: None }
+    fn identity(&self, pid: i32) -> Identity {
+        let uid = self.uids.iter().find(|(known, _)| *known == pid).map_or(UID, |(_, uid)| *uid);
+        Identity { uid: Some(uid), network: None }
     }
 
     fn socket_inodes(&self, _: i32, _: &mut Vec<u64>) -> bool {

@@ -31,6 +31,10 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("image_pull_secrets", "mirror.example", ("mirror.example",)),
         ("proxy", "classic", "classic"),
         ("placement", "regular", "regular"),
+        ("share_processes", "unless-root", "unless-root"),
+        ("uid", "20001", 20001),
+        ("uid", "1000680000", 1000680000),
+        ("uid", "none", None),
         ("endless_helpers", "log-shipper, metrics", ("log-shipper", "metrics")),
         ("endless_helpers", "", ()),
         ("signal_route", "service-entry", "service-entry"),
@@ -58,6 +62,8 @@ WRONG = {
     "image_pull_secrets": "Not_A_Secret",
     "proxy": "sidecar",
     "placement": "sidecar",
+    "share_processes": "sometimes",
+    "uid": "root",
     "endless_helpers": "log-shipper,Metrics",
     "signal_route": "loopback",
     "signal_port": "70000",
@@ -74,6 +80,12 @@ def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) ->
         read({name: WRONG[name]})
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
+
+
+@pytest.mark.parametrize("text", ["0", "1337", "-1", "2147483648", "", "0x10"])
+def test_a_user_that_the_agent_cannot_have_is_a_mistake(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="must be none or a user id, 1 to 2147483647, but not 1337"):
+        read({"uid": text})
 
 
 @pytest.mark.parametrize("text", ["0", "0s", "24h1s", "90 s", "-1s", "1d", "0.0001s"])

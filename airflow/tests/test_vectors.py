@@ -61,6 +61,14 @@ def test_a_second_hook_changes_nothing(form: str, name: str) -> None:
         mutation_of(pod, vectors.SETTINGS, lambda _: FORMS[form])
 
 
+def test_a_pod_whose_task_may_be_root_stays_unchanged_if_the_settings_say_so() -> None:
+    stays = vectors.load("unless-root.yaml")
+    assert vectors.unchanged_unless_root() == stays
+    assert {vectors.outcome(name, "classic", vectors.UNLESS_ROOT) for name in stays} == {"needs-attention"}
+    # Beside a native proxy nothing is shared.
+    assert all(vectors.outcome(name, "native", vectors.UNLESS_ROOT) == vectors.outcome(name, "native") for name in NAMES)
+
+
 # For each form: the settings that choose it, and what may change in the spec.
 KEPT = {
     "native": (Settings(proxy="native"), {"initContainers"}),

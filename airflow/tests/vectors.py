@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 SETTINGS = Settings(image="registry.example/exeunt-agent:test")
+UNLESS_ROOT = replace(SETTINGS, share_processes="unless-root")
 NATIVE, CLASSIC, REGULAR = Form("native", "native"), Form("classic", "native"), Form("classic", "regular")
 FORMS = {"native": NATIVE, "classic": CLASSIC, "regular": REGULAR}
 SUFFIXES = {name: ".out.yaml" if name == "native" else f".{name}.out.yaml" for name in FORMS}
@@ -61,17 +63,17 @@ def comparable(document: Json) -> Json:
     return document
 
 
-def with_agent(name: str, form: str) -> V1Pod:
+def with_agent(name: str, form: str, settings: Settings = SETTINGS) -> V1Pod:
     """The pod after the hook. Raises `Unchanged` if it gets no agent."""
     changed = pod(name)
-    mutation_of(changed, SETTINGS, lambda _: FORMS[form]).apply(changed)
+    mutation_of(changed, settings, lambda _: FORMS[form]).apply(changed)
     return changed
 
 
-def outcome(name: str, form: str) -> Json | Reason:
+def outcome(name: str, form: str, settings: Settings = SETTINGS) -> Json | Reason:
     """The pod after the hook, or the reason why it stays unchanged."""
     try:
-        return plain(with_agent(name, form))
+        return plain(with_agent(name, form, settings))
     except NotApplicable:
         return "not-applicable"
     except NeedsAttention:
@@ -91,6 +93,12 @@ def write() -> None:
             else:
                 (FOLDER / f"{name}{suffix}").write_text(_dumped(result))
     (FOLDER / "unchanged.yaml").write_text(_dumped(unchanged))
+    (FOLDER / "unless-root.yaml").write_text(_dumped(unchanged_unless_root()))
+
+
+def unchanged_unless_root() -> list[str]:
+    """The pods that get an agent in the classic form, but none if pods with a task of root may not share their processes."""
+    return [name for name in NAMES if outcome(name, "classic", UNLESS_ROOT) != outcome(name, "classic")]
 
 
 def _dumped(document: Json) -> str:

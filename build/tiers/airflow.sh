@@ -22,17 +22,14 @@ tier_airflow() {
     PYTHON=$python
 }
 
-# An environment with that Airflow and the package, made again whenever its list has changed.
+# An environment with that Airflow and the package, made again whenever its list has changed. The list is complete, so nothing has to be
+# resolved.
 use_airflow() {
-    local folder=$CACHE/airflow-venv-$1 list=airflow/tests/requirements-airflow-$1.txt
-    ! cmp --silent "$list" "$folder/requirements.txt" || return 0
-    step "airflow-venv-$1" "making an environment with Airflow $1" python3 -m venv --clear "$folder" || return
-    # The list is complete, so nothing has to be resolved.
-    attempt "airflow-pip-$1" "installing Airflow $1" "$folder/bin/python" -m pip install --disable-pip-version-check --no-input \
-        --no-deps --requirement "$list" || return
-    step "airflow-package-$1" "installing exeunt-airflow into it" "$folder/bin/python" -m pip install --disable-pip-version-check \
-        --no-input --no-deps --editable airflow || return
-    cp "$list" "$folder/requirements.txt"
+    local folder=$CACHE/airflow-venv-$1
+    use_environment "$folder" "airflow/tests/requirements-airflow-$1.txt" --no-deps || return
+    [[ ! -e $folder/has-package ]] || return 0
+    step "airflow-package-$1" "installing exeunt-airflow into it" install_package "$folder/bin/python" || return
+    touch "$folder/has-package"
 }
 
 test_airflow() {

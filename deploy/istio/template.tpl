@@ -22,7 +22,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $placement := "native" }}
 
 {{- /* The agent's user and group. Empty: the cluster chooses one, as OpenShift does. */}}
-{{- $user := "65532" }}
+{{- $user := "15190" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
 {{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}

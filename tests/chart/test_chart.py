@@ -86,7 +86,8 @@ def test_another_signal_port_is_everywhere() -> None:
     for route in ("serviceEntry", "proxyConfig", "annotation"):
         words = ("--set", "plugin.config.signal.port=25190", "--set", f"route={route}")
         assert "15190" not in template(*words).out
-        assert "15190" not in notes(*words)
+        # 15190 is also the agent's user.
+        assert "15190" not in notes(*words, "--set", "agent.uid=none")
         assert "--signal-port" in notes(*words)
 
 
@@ -114,6 +115,12 @@ def test_the_notes_show_a_pod_that_is_like_the_sample() -> None:
     assert {name: sample["spec"][name] for name in shown["spec"]} == shown["spec"]
     assert "kubectl" in text
     assert "Use the digest" not in text
+
+
+def test_the_notes_show_the_agent_s_user() -> None:
+    for uid in (15190, 20001):
+        assert f"runAsUser: {uid}\n" in notes("--set", f"agent.uid={uid}")
+    assert "runAsUser" not in notes("--set", "agent.uid=none")
 
 
 def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:

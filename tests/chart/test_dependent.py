@@ -92,9 +92,54 @@ def test_kubectl_s_default_container_is_named_beside_a_regular_agent(chart: Path
     assert job["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "main"
 
 
+@pytest.mark.parametrize("uid", [20001, 1000680000])
+def test_the_agent_s_user_is_free_to_choose(chart: Path, tmp_path: Path, uid: int) -> None:
+    # Helm reads a number of a file as a float, and one of --set as an integer.
+    values = tmp_path / "values.yaml"
+    values.write_text(f"agent: {{uid: {uid}}}\n")
+    for words in (("--set", f"agent.uid={uid}"), ("--values", values)):
+        said = template(*words, chart=chart)
+        (job,) = said.documents
+        security = job["spec"]["template"]["spec"]["initContainers"][0]["securityContext"]
+        assert (security["runAsUser"], security["runAsGroup"]) == (uid, uid)
+        assert judge(said.out).ok
+
+
+def test_the_agent_can_have_the_user_of_its_image(chart: Path) -> None:
+    (job,) = rendered(chart, "agent.uid=none").documents
+    (agent,) = job["spec"]["template"]["spec"]["initContainers"]
+    assert sorted(agent["securityContext"]) == [
+        "allowPrivilegeEscalation",
+        "capabilities",
+        "readOnlyRootFilesystem",
+        "runAsNonRoot",
+        "seccompProfile",
+    ]
+
+
+@pytest.mark.parametrize("settings", [CLASSIC, REGULAR])
+def test_a_pod_that_shares_its_processes_can_refuse_root(chart: Path, settings: tuple[str, ...]) -> None:
+    said = rendered(chart, *settings, "agent.shareProcesses=unless-root")
+    (job,) = said.documents
+    spec = job["spec"]["template"]["spec"]
+    assert (spec["shareProcessNamespace"], spec["securityContext"]) == (True, {"runAsNonRoot": True})
+    assert judge(said.out).ok
+
+
+def test_a_pod_that_shares_nothing_refuses_nothing(chart: Path) -> None:
+    assert rendered(chart, "agent.shareProcesses=unless-root").out == rendered(chart).out
+    assert rendered(chart, "agent.shareProcesses=never").out == rendered(chart).out
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
+        ("agent.uid=1337", 'uid: "1337" is not allowed: must be none or a user id, 1 to 2147483647, but not 1337'),
+        ("agent.uid=root", 'uid: "root" is not allowed: must be none or a user id, 1 to 2147483647, but not 1337'),
+        ("agent.uid=2147483648", 'uid: "2147483648" is not allowed: must be none or a user id, 1 to 2147483647, but not 1337'),
+        ("agent.shareProcesses=sometimes", 'shareProcesses: "sometimes" is not allowed: must be always, unless-root or never'),
+        ("agent.shareProcesses=never,agent.proxy=classic", "shareProcesses is never: must be always or unless-root, "),
+        ("agent.shareProcesses=never,agent.placement=regular", "shareProcesses is never: must be always or unless-root"),
         ("agent.placement=first", 'placement: "first" is not allowed: must be native or regular'),
         ("agent.proxy=old", 'proxy: "old" is not allowed: must be native or classic'),
         ("agent.restartPolicy=Always", 'restartPolicy: "Always" is not allowed: must be Never or OnFailure'),

@@ -1,5 +1,6 @@
 """The kustomize base and components, with Jobs of a user's own."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,15 +17,15 @@ Build = Callable[..., Said]
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """Builds the Jobs of the fixture with the base and components."""
+    """Builds the Jobs of the fixture with the base, components and `more` of a kustomization."""
 
-    def build(*components: str) -> Said:
+    def build(*components: str, more: str = "") -> Said:
         # A relative path, because kustomize takes no absolute paths.
         here = Path(*[".."] * len(tmp_path.resolve().parts[1:])) / KUSTOMIZE.relative_to("/")
         (tmp_path / "jobs.yaml").write_text((HERE / "overlay" / "jobs.yaml").read_text())
         used = ", ".join(f"{here}/components/{component}" for component in components)
         (tmp_path / "kustomization.yaml").write_text(
-            f"namespace: jobs\nresources: [{here}/base, jobs.yaml]\ncomponents: [{used}]\n"
+            f"namespace: jobs\nresources: [{here}/base, jobs.yaml]\ncomponents: [{used}]\n{more}"
         )
         return kustomize(tmp_path)
 
@@ -120,6 +121,31 @@ def test_the_agent_is_that_of_the_sample(build: Build) -> None:
 def test_the_agent_is_that_of_the_sample_but_for_its_arguments(form: str, place: str, build: Build) -> None:
     agent = pod(by_name(build(f"agent-{form}"))["Job/with-init"])["spec"][place][0]
     assert agent | {"args": None, "env": None} == sample(f"job-{form}.yaml")[place][0] | {"args": None, "env": None}
+
+
+@pytest.mark.parametrize("form", ["classic", "regular"])
+def test_a_pod_that_shares_its_processes_can_refuse_root(form: str, build: Build, newest: Path) -> None:
+    said = build(f"agent-{form}", "share-unless-root")
+    built = by_name(said)
+    for name in ("Job/with-init", "CronJob/retried"):
+        spec = pod(built[name])["spec"]
+        assert (spec["shareProcessNamespace"], spec["securityContext"]) == (True, {"runAsNonRoot": True})
+    assert judge(said.out, newest).ok
+
+
+@pytest.mark.parametrize("uid", [20001, None])
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+def test_the_agent_s_user_is_free_to_choose(kind: str, uid: int | None, build: Build) -> None:
+    """By the patch of the guide. Without one the agent has the user of its image, or the one that the cluster assigns."""
+    guide = (ROOT / "docs" / "install.md").read_text()
+    (patch,) = re.findall(r"^```yaml\n(patches:\n[^`]*runAsUser[^`]*)```$", guide, re.MULTILINE)
+    if kind == "CronJob":
+        patch = patch.replace("kind: Job", "kind: CronJob").replace("/spec/template/", "/spec/jobTemplate/spec/template/")
+    words = patch if uid else patch.replace("op: replace", "op: remove").replace(", value: 20001", "")
+    agent = pod(by_name(build("agent-native", more=words))[{"Job": "Job/with-init", "CronJob": "CronJob/retried"}[kind]])["spec"]
+    security = agent["initContainers"][0]["securityContext"]
+    assert (security.get("runAsUser"), security.get("runAsGroup")) == (uid, uid)
+    assert security["runAsNonRoot"] is True
 
 
 def test_a_job_that_does_not_ask_is_left_alone(build: Build) -> None:

@@ -45,6 +45,12 @@ def test_a_plugin_is_narrow_and_fails_open(path: Path) -> None:
     assert "sha256" not in module  # for an image it is the digest of the manifest, which belongs in the url
 
 
+def test_the_service_entry_leads_to_its_own_address_alone() -> None:
+    spec = lone(DEPLOY / "serviceentry.yaml")["spec"]
+    # Without an endpoint of its own Envoy connects to whatever address was asked for, past REGISTRY_ONLY.
+    assert (spec["resolution"], [one["address"] for one in spec["endpoints"]]) == ("STATIC", spec["addresses"])
+
+
 @pytest.mark.parametrize(
     ("original", "copy"),
     [

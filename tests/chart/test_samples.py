@@ -177,8 +177,8 @@ def test_all_agents_are_alike() -> None:
     assert all(agent == watching[0] for agent in watching)
     assert all(agent | more == watching[0] | more for agent in agents.values())
     assert watching[0]["securityContext"] == {
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
+        "runAsUser": 15190,
+        "runAsGroup": 15190,
         "runAsNonRoot": True,
         "readOnlyRootFilesystem": True,
         "allowPrivilegeEscalation": False,

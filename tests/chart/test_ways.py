@@ -1,7 +1,7 @@
 """The named templates and the components give a pod the agent that the vectors describe, which are those of the Airflow hook.
 
-tests/inject compares the injection template with the same vectors, and other tests here compare the samples with both. Where a way
-knows less of the pod than the vectors, the difference and its reason stand beside the test.
+tests/inject compares the injection template with the same vectors, and other tests here compare the samples with both. Where a
+way knows less of the pod than the vectors, the difference and its reason stand beside the test.
 """
 
 import itertools

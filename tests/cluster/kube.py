@@ -5,6 +5,7 @@ version of Kubernetes. It supports every kind of credentials in a kubeconfig (ce
 test for any cluster needs. lightkube and kr8s are smaller, but bring models or an event loop that this package does not need.
 """
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import urllib3
 import yaml
-from kubernetes import client, config
+from kubernetes import client, config, stream
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
@@ -42,6 +43,7 @@ _PATHS = {
     "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
     "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
+    "Sidecar": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/sidecars",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
     "Workflow": "/apis/argoproj.io/v1alpha1/namespaces/{ns}/workflows",
@@ -115,6 +117,24 @@ class Kube:
             return str(self._call("GET", path, query=[("container", container)], raw=True))
         except Refused:
             return ""
+
+    def forward(self, namespace: str, pod: str, port: int, sent: bytes) -> bytes:
+        """Sends bytes to a port of a pod, as `kubectl port-forward` does; the answer, until its end or a silence."""
+        # The stream replaces a method of its client, which other threads use meanwhile.
+        own = client.CoreV1Api(client.ApiClient(self._api.configuration))
+        try:
+            forwarded = stream.portforward(own.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port))
+        except ApiException as error:
+            raise Refused(error.status or 0, first_line(error.reason or error)) from error
+        connection = forwarded.socket(port)
+        connection.settimeout(_TIMEOUT_S[0])
+        connection.sendall(sent)
+        answer = b""
+        with contextlib.suppress(TimeoutError):
+            while piece := connection.recv(65_536):
+                answer += piece
+        connection.close()
+        return answer
 
     def watch_pods(
         self, namespace: str, stop: threading.Event, listed: Callable[[list[Json]], None], seen: Callable[[Json], None]

@@ -17,7 +17,7 @@ MAIN = "base"
 LABEL = "exeunt.dev/e2e"
 # The ConfigMap with the programs of this package.
 PROGRAMS = "e2e-programs"
-AGENT_UID = 65532
+AGENT_UID = 15190
 TASK_UID = 1000
 # Kubernetes' default, which the agent assumes without --grace-period.
 GRACE_S = 30

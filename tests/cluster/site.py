@@ -108,7 +108,7 @@ class Site:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": PROGRAMS},
-            "data": {name: (_PROGRAMS / name).read_text() for name in ("task.py", "receiver.py", "load.py")},
+            "data": {path.name: path.read_text() for path in _PROGRAMS.glob("[a-z]*.py")},
         }
         if self.agent_gz:
             packed = base64.b64encode(self.agent_gz).decode()

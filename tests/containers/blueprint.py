@@ -48,6 +48,9 @@ class Blueprint:
     # Whether the kernel tells the agent how the processes of others have ended, as Linux 6.15 and newer do, and the agent's user.
     kernel_tells: bool = True
     agent_user: int = AGENT_UID
+    # The user of the main containers, and whether they have the runtime's usual capabilities.
+    task_user: int = TASK_UID
+    task_capabilities: bool = False
     # More options of the agent.
     options: Sequence[str] = ()
     # Whether the agent has its folder, and whether the downward API and Envoy tell it the proxy's form.
@@ -127,9 +130,10 @@ class Blueprint:
         inits = [*(native_agent if self.stripped else []), *self.inits]
         return PodSpec(sidecars, containers, self.pod_policy, self.grace_period_s, inits)
 
-    def add_helper(self, name: str, *command: str) -> None:
+    def add_helper(self, name: str, *command: str, user: int = TASK_UID, capabilities: bool = False) -> None:
         """Adds a helper container."""
-        self.helpers.append(Container(name, command, TASK_UID, images.root(self.folder), images.files()))
+        root = images.root(self.folder)
+        self.helpers.append(Container(name, command, user, root, images.files(), capabilities=capabilities))
 
     def add_init(self, name: str, *command: str) -> None:
         """Adds a plain init container behind the sidecars."""
@@ -150,7 +154,8 @@ class Blueprint:
         pulled = self.pulled.get(name)
         root = images.root(self.folder)
         own: dict[str, Any] = {"restart_policy": "Never", "rules": self.rules} if self.policy == "rules" else {}
-        return Container(name, words, TASK_UID, root, images.files(), environment, reports, pulled=pulled, **own)
+        own["capabilities"] = self.task_capabilities
+        return Container(name, words, self.task_user, root, images.files(), environment, reports, pulled=pulled, **own)
 
     def _agent(self) -> Container:
         # An image from scratch: it holds only the binary.

@@ -50,8 +50,8 @@ def task(what: str, *, to: Address | None = None, size: int = 0) -> list[str]:
 
 
 def is_task(command: Sequence[str]) -> bool:
-    """Whether the command runs the task, which reports on stdout."""
-    return any(word.endswith("task.py") for word in command)
+    """Whether the command runs the task or another program that reports on stdout."""
+    return any(word.endswith(("task.py", "pry.py")) for word in command)
 
 
 def idle_then_post(port: int, path: str) -> list[str]:

@@ -31,7 +31,9 @@ class Instance:
         self.message.touch()
         self.message.chmod(0o666)
         words = ["--pod", pod, "--user", f"{container.user}:{container.user}", "--interactive"]
-        words += ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
+        words += ["--read-only", "--read-only-tmpfs=false"]
+        if not container.capabilities:
+            words += ["--cap-drop", "all", "--security-opt", "no-new-privileges"]
         if container.seccomp is not None:
             words += ["--security-opt", f"seccomp={container.seccomp}"]
         words += ["--volume", f"{self.message}:/dev/termination-log", "--volume", f"{hosts}:/etc/hosts"]

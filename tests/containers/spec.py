@@ -55,6 +55,8 @@ class Container:
     pre_stop: Callable[[], None] | None = None
     # Set when the image is available: until then a start fails as with ImagePullBackOff.
     pulled: threading.Event | None = None
+    # Whether it has the runtime's usual capabilities. Otherwise it has none, and can get none.
+    capabilities: bool = False
     # A seccomp profile.
     seccomp: Path | None = None
     # Its own restart policy and rules, which count before the pod's policy.

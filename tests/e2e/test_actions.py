@@ -38,9 +38,12 @@ def test_if_signals_contradict_the_action_drain_wins(make_scene: MakeScene) -> N
     check_stays(scene, upload.envoy)
 
 
-def test_a_drain_that_somebody_asked_for_does_not_keep_a_classic_proxy(make_scene: MakeScene, version: str) -> None:
+@pytest.mark.parametrize("form", [["--proxy", "classic"], []])
+def test_a_drain_that_somebody_asked_for_does_not_keep_a_proxy_that_counts_as_classic(
+    make_scene: MakeScene, version: str, form: list[str]
+) -> None:
     scene = make_scene(version=version)
-    upload = watched_upload(scene, "--proxy", "classic", size=4 * MB, rate=2 * MB)
+    upload = watched_upload(scene, *form, size=4 * MB, rate=2 * MB)
     assert scene.complete(container="x", action="drain").status == 202
     upload.check_delivered()
     verdict = upload.verdict()
@@ -48,18 +51,29 @@ def test_a_drain_that_somebody_asked_for_does_not_keep_a_classic_proxy(make_scen
     assert "it only drains" in verdict["rungs"][0]["outcome"]
 
 
-@pytest.mark.parametrize(("form", "quit_config"), [("native", "auto"), ("classic", "never")])
-def test_a_drain_counts_for_a_native_proxy_and_a_plugin_that_never_quits(
-    make_scene: MakeScene, form: str, quit_config: str
-) -> None:
+def test_a_drain_counts_for_a_native_proxy(make_scene: MakeScene) -> None:
     scene = make_scene()
-    scene.sidecar.plugin_config["quit"] = quit_config
-    upload = watched_upload(scene, "--proxy", form, size=4 * MB, rate=2 * MB)
-    if quit_config == "auto":
-        assert scene.complete(container="x", action="drain").status == 202
+    upload = watched_upload(scene, "--proxy", "native", size=4 * MB, rate=2 * MB)
+    assert scene.complete(container="x", action="drain").status == 202
+    verdict = upload.verdict()
+    assert (verdict["proxy"], verdict["advice"]) == ("left", None)
+    assert verdict["route"].startswith("filter ")
+    check_stays(scene, upload.envoy)
+
+
+@pytest.mark.parametrize("action", [None, "drain", "quit"])
+def test_a_plugin_that_never_quits_keeps_a_classic_proxy_and_the_verdict_says_why(
+    make_scene: MakeScene, version: str, route: str, action: str | None
+) -> None:
+    scene = make_scene(version=version, route=route)
+    scene.sidecar.plugin_config["quit"] = "never"
+    upload = watched_upload(scene, "--proxy", "classic", size=4 * MB, rate=2 * MB)
+    if action is not None:
+        assert scene.complete(container="x", action=action).status == 202
     verdict = upload.verdict()
     assert verdict["proxy"] == "left"
     assert verdict["route"].startswith("filter ")
+    assert "quit: never" in verdict["advice"]
     check_stays(scene, upload.envoy)
 
 

@@ -81,6 +81,16 @@ def test_an_inbound_keep_alive_client_does_not_keep_the_pod(pod: Pod, make_scene
     assert agent.wait() == 0
 
 
+def test_where_envoy_itself_tells_the_address_the_agents_signal_is_accepted(
+    pod: Pod, make_scene: MakeScene, version: str, route: str
+) -> None:
+    scene = make_scene(version=version, route=route, pod=pod)
+    scene.sidecar.use_remote_address()
+    upload = watched_upload(scene, size=4 * MB, rate=4 * MB)
+    upload.check_delivered()
+    assert messages.is_by_filter(upload.verdict()["route"])
+
+
 @pytest.mark.parametrize("headers", [SIGNAL_HEADERS, SIGNAL_HEADERS | {"x-forwarded-for": "127.0.0.1"}])
 def test_no_client_outside_the_pod_can_signal(pod: Pod, make_scene: MakeScene, route: str, headers: dict[str, str]) -> None:
     scene = make_scene(route=route, pod=pod)

@@ -32,6 +32,16 @@ class Wrong:
 WRONG = {
     "without the header": Wrong(400, ["x-exeunt"], headers={}, text=completion()),
     "with another value in the header": Wrong(400, ["x-exeunt"], headers={"x-exeunt": "yes"}, text=completion()),
+    "through a proxy by via": Wrong(403, ["via"], headers=SIGNAL_HEADERS | {"via": "1.1 gate"}, text=completion()),
+    "through a proxy by forwarded": Wrong(
+        403, ["forwarded"], headers=SIGNAL_HEADERS | {"forwarded": "for=10.5.0.9"}, text=completion()
+    ),
+    "through a proxy by the address": Wrong(
+        403, ["x-forwarded-for"], headers=SIGNAL_HEADERS | {"x-forwarded-for": "10.5.0.9"}, text=completion()
+    ),
+    "through another Envoy": Wrong(
+        403, ["x-envoy-attempt-count"], headers=SIGNAL_HEADERS | {"x-envoy-attempt-count": "1"}, text=completion()
+    ),
     "as GET": Wrong(405, [], method="GET"),
     "as PUT": Wrong(405, [], method="PUT", text=completion()),
     "as POST to the status": Wrong(405, [], path="/v1/status", text=completion()),

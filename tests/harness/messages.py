@@ -15,6 +15,8 @@ WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has 
 STARTED_AGAIN = "kubelet has started the agent again, so it is a native sidecar"
 NO_PROXY_YET = "no proxy has started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"
+SAME_USER = "whose processes can end the agent and change its records"
+NOT_DONE = "the state folder says that the shutdown is complete, but the proxy runs"
 NO_STATE_DIR = "a restarted agent will not know of it"
 
 
@@ -80,9 +82,8 @@ PLAN_ADMIN = "admin interface"
 FILTER_LOG = "wasm log"
 FILTER_DIED = "Wasm VM failed|panicked"
 NOT_JSON = "not JSON"
-# The two lines of a panic, in the module that is built to panic on request.
-PANIC_PLACE = r"wasm log.*: panicked at src/panics\.rs:\d+:\d+:$"
-PANIC_REASON = "a test has sent a request to /v1/panic"
+# The line of a panic, in the module that is built to panic on request.
+PANIC = r"wasm log.*: panicked at src/panics\.rs:\d+:\d+: a test has sent a request to /v1/panic"
 
 
 def mistake_at(field: str) -> str:

@@ -19,7 +19,7 @@ from .podnet import BACKEND_V6, NOWHERE, OUTSIDE_V6, POD_V6, Outside, cable, cap
 # The users: the injector's for the proxy, one for the task, and the agent's own.
 PROXY_UID = 1337
 TASK_UID = 1000
-AGENT_UID = 65532
+AGENT_UID = 15190
 SIGNAL_PORT = 15190
 
 

@@ -27,6 +27,9 @@ _EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 _DISCOVERED = "@DISCOVERED@"
 _STATUS = "sidecar.istio.io/status"
 _MANAGER = "envoy.filters.network.http_connection_manager"
+_SERVICE_ENTRY_CLUSTER = "outbound|15190||exeunt.internal"
+# What Istio does with a destination that no service has: it passes, or under REGISTRY_ONLY it ends here.
+_PASSES, _ENDS = "PassthroughCluster", "BlackHoleCluster"
 
 # Without capture: the addresses to which capture would redirect. Each is a loopback address that nothing else has, because the
 # filter decides by a listener's address.
@@ -135,6 +138,13 @@ class Sidecar:
         self.cluster_at("agent", ("::1", self.places.pilot_agent[1]))
         self.places = replace(self.places, admin=admin, signal=("::1", self.places.signal[1]))
 
+    def admin_at(self, port: int) -> None:
+        """Moves Envoy's admin interface, as `proxyAdminPort` does."""
+        host, _ = self.places.admin
+        self.places = replace(self.places, admin=(host, port))
+        self.document["admin"]["address"]["socket_address"]["port_value"] = port
+        self.cluster_at("prometheus_stats", self.places.admin)
+
     def backend_at(self, *, tcp: Address | None = None, http: Address | None = None) -> None:
         """Sets the address of backend.example's server."""
         if tcp is not None:
@@ -144,14 +154,12 @@ class Sidecar:
 
     def cluster_at(self, name: str, address: Address) -> None:
         """Sets the address of a cluster's only endpoint."""
-        for cluster in self.document["static_resources"]["clusters"]:
-            if cluster["name"] == name:
-                (locality,) = cluster["load_assignment"]["endpoints"]
-                (host,) = locality["lb_endpoints"]
-                endpoint = host["endpoint"]["address"]["socket_address"]
-                endpoint["address"], endpoint["port_value"] = address
-                return
-        raise KeyError(name)
+        endpoint = _socket_address(self._cluster(name))
+        endpoint["address"], endpoint["port_value"] = address
+
+    def _cluster(self, name: str) -> Json:
+        (cluster,) = (one for one in self.document["static_resources"]["clusters"] if one["name"] == name)
+        return cluster
 
     def release(self) -> None:
         """Releases the ports after every listener has ended."""
@@ -203,6 +211,13 @@ class Sidecar:
         for plugin in [*self.plugins(), *self._discovered]:
             plugin["typed_config"] = {"@type": _RBAC}
 
+    def use_remote_address(self) -> None:
+        """Lets Envoy add `x-forwarded-for`, as on outbound listeners where istiod has PILOT_SIDECAR_USE_REMOTE_ADDRESS."""
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                if network_filter["name"] == _MANAGER:
+                    network_filter["typed_config"]["use_remote_address"] = True
+
     def hold_applications(self) -> None:
         """Sets `holdApplicationUntilProxyStarts` in the node metadata, from which the agent reads it."""
         self.document["node"]["metadata"]["PROXY_CONFIG"]["holdApplicationUntilProxyStarts"] = True
@@ -218,6 +233,34 @@ class Sidecar:
         """Removes the plugin."""
         for chain in self._http_filters():
             chain[:] = [one for one in chain if one.get("typed_config", {}).get("@type") != _WASM]
+
+    # === The mesh ===
+
+    def registry_only(self) -> None:
+        """Allows registered destinations only, as `outboundTrafficPolicy: REGISTRY_ONLY` does.
+
+        See istio pilot/pkg/networking/core/route/route.go and networkfilter.go.
+        """
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                config = network_filter["typed_config"]
+                if config.get("cluster") == _PASSES:
+                    config["cluster"] = config["stat_prefix"] = _ENDS
+                for host in config.get("route_config", {}).get("virtual_hosts", []):
+                    if host["name"] == "allow_any":
+                        blocked = {"name": "block_all", "match": {"prefix": "/"}, "direct_response": {"status": 502}}
+                        host |= {"name": "block_all", "routes": [blocked]}
+
+    def service_entry_without_resolution(self) -> None:
+        """Makes the ServiceEntry's cluster that of `resolution: NONE`: it connects to whatever address was asked for."""
+        cluster = self._cluster(_SERVICE_ENTRY_CLUSTER)
+        del cluster["load_assignment"]
+        cluster |= {"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
+
+    def service_entry_endpoint(self) -> Address:
+        """Where the ServiceEntry's cluster leads."""
+        endpoint = _socket_address(self._cluster(_SERVICE_ENTRY_CLUSTER))
+        return endpoint["address"], endpoint["port_value"]
 
     def without_signal_listener(self) -> None:
         """Removes the signal listener, and with it the plugin: the pod has no annotation for them."""
@@ -239,6 +282,13 @@ class Sidecar:
             partial = discovered.with_suffix(".partial")
             partial.write_text(json.dumps(response, indent=1))
             partial.replace(discovered)
+
+
+def _socket_address(cluster: Json) -> Json:
+    """The address of a cluster's only endpoint."""
+    (locality,) = cluster["load_assignment"]["endpoints"]
+    (host,) = locality["lb_endpoints"]
+    return host["endpoint"]["address"]["socket_address"]
 
 
 def _filled(value: Json, values: dict[str, str]) -> Json:

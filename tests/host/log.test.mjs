@@ -32,6 +32,17 @@ test('a refused request is logged at debug only, in one line, with the reason', 
   assert.match(lines[0].message, /^a request is refused with status 400: .*container.*action/);
 });
 
+test('no signal can steer the terminal of those who read the log, or write a line of its own', () => {
+  const envoy = new Envoy({ logLevel: 'debug' });
+  const container = '\u001b[2J\n{"proxy":"gone"}\u202e\u009b';
+  signal(envoy, { container, unsent: NOTHING_UNSENT });
+  const [transition] = envoy.logged('info');
+  assert.match(transition, /^serving => draining: \\u001b\[2J\\u000a\{"proxy":"gone"\}\\u202e\\u009b has ended/);
+  envoy.request({ method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'x-exeunt-completion': '{"action":"\u001b\u009b"}' } });
+  // eslint-disable-next-line no-control-regex
+  assert.ok(envoy.lines.every(({ message }) => !/[\x00-\x1f\x7f-\x9f\u202e]/.test(message)), envoy.shownLog);
+});
+
 test('a call that fails is a warning', () => {
   const { envoy, admin } = begin();
   admin.instead['POST /healthcheck/fail'] = { status: 503, body: '' };
@@ -39,8 +50,8 @@ test('a call that fails is a warning', () => {
   assert.deepEqual(envoy.logged('warning'), ['POST /healthcheck/fail was answered with 503']);
 });
 
-// The message of a panic: its place, and in the next line its text.
-const PLACE = /^panicked at ([\w./-]+):\d+:\d+:\n(.*)$/;
+// The line of a panic: its place and its message.
+const PLACE = /^panicked at ([\w./-]+):\d+:\d+: (.*)$/;
 
 test('a panic names its place and its message, and ends its own virtual machine only', () => {
   const envoy = new Envoy({ module: new WebAssembly.Module(PANICKING) });

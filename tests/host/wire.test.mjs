@@ -24,6 +24,20 @@ const TABLE = [
   ['two mistakes', { method: 'POST', path: COMPLETE, headers: signalHeaders('{"container":"","action":"stop"}') }, 400, /container[^]*action|action[^]*container/],
   ['a header that is too long', { method: 'POST', path: COMPLETE, headers: signalHeaders(' '.repeat(4097)) }, 413, /4096/],
   ['a body that says it is too long', { method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'content-length': '5120' }, body: 'x' }, 413, /4096/],
+  ...['via', 'forwarded', 'x-envoy-attempt-count'].map((name) => [
+    `a completion with the header ${name}`,
+    { method: 'POST', path: COMPLETE, headers: { ...signalHeaders(GOOD), [name]: '1' } },
+    403,
+    new RegExp(`through a proxy.* ${name}$`, 'm'),
+  ]),
+  ...['10.5.0.9', '10.5.0.9, 10.5.0.2', 'unknown', Buffer.of(0xff)].map((addresses) => [
+    `a completion that was forwarded for ${addresses}`,
+    { method: 'POST', path: COMPLETE, headers: { ...signalHeaders(GOOD), 'x-forwarded-for': addresses } },
+    403,
+    /through a proxy.* x-forwarded-for$/m,
+  ]),
+  ['a completion for an address of the pod', { method: 'POST', path: COMPLETE, headers: { ...signalHeaders(GOOD), 'x-forwarded-for': '10.5.0.2' } }, 202, /./],
+  ['the status, which a proxy may ask for', { path: STATUS, headers: { via: '1.1 x' } }, 200, /./],
   ['a GET of the completion', { path: COMPLETE, headers: signalHeaders(GOOD) }, 405, /POST/],
   ['a POST of the status', { method: 'POST', path: STATUS }, 405, /GET/],
   ['any other path', { path: '/' }, 404, /\/v1\/complete/],
@@ -58,7 +72,7 @@ test('a status is JSON, and the reason of a refusal is plain text', () => {
 test('the status has every field, with null for what is not known', () => {
   const { version, ...rest } = status(new Envoy());
   assert.match(version, /^\d+\.\d+\.\d+$/);
-  const nothing = { container: null, action: null, inFlight: null, unsent: null, sinceMs: 0, deadlineMs: null, limit: null };
+  const nothing = { container: null, action: null, quits: true, inFlight: null, unsent: null, sinceMs: 0, deadlineMs: null, limit: null };
   assert.deepEqual(rest, { state: 'serving', ...nothing, drainTimeoutMs: 300_000, stallTimeoutMs: 15_000 });
 });
 

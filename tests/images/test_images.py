@@ -34,13 +34,13 @@ def test_the_plugins_last_layer_has_plugin_wasm_at_its_root_and_it_is_the_shippe
     assert {name: data for name, (_, data) in files.items()} == {"plugin.wasm": wasm().read_bytes()}
 
 
-def test_the_agents_image_has_nothing_but_the_binary_and_runs_it_as_65532(made: Made) -> None:
+def test_the_agents_image_has_nothing_but_the_binary_and_runs_it_as_its_own_user(made: Made) -> None:
     top = made.document("exeunt-agent", made.digest("exeunt-agent"))
     platforms = made.record["images"]["exeunt-agent"]["platforms"]
     manifest = made.document("exeunt-agent", platforms[_OWN])
     config = made.document("exeunt-agent", manifest["config"]["digest"])
     assert config["config"]["Entrypoint"] == ["/exeunt-agent"]
-    assert config["config"]["User"] == "65532:65532"
+    assert config["config"]["User"] == "15190:15190"
     assert "Cmd" not in config["config"]
     member, data = members(made.blob("exeunt-agent", manifest["layers"][0]["digest"]))["exeunt-agent"]
     assert data == agent().read_bytes()

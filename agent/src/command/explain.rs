@@ -4,14 +4,17 @@ use core::fmt::Write as _;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::ffi::OsString;
-use std::fs;
 
 use drain::duration;
 use drain::limits::Limits;
+use drain::printable::printable;
 use drain::wire::{self, Action, Status};
+use pod::bounded;
+use pod::bounds::Input;
 use pod::delivery::Held;
 use pod::ports;
 use pod::procfs::Procfs;
+use pod::proxy::Listener;
 
 use super::{others, preflight};
 use crate::options::main_containers::main_containers as main_ones;
@@ -25,15 +28,13 @@ use crate::task::Source;
 
 /// Timeout for a call to another process in the pod, which responds within a millisecond.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest status that is read, in bytes. It has 400.
-const MAX_STATUS: usize = 4096;
 
 /// The plan, one line for each item.
 pub(super) fn plan(options: &Options) -> String {
     let mut text = String::new();
     let mut say = |name: &str, what: &str| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<16}{what}");
+        // Writing to a String cannot fail. Each item stays one line, whatever is in it.
+        let _ = writeln!(text, "{name:<16}{}", printable(what));
     };
     let world = Linux::new();
     let options = &recognition::once(&world, options);
@@ -61,7 +62,7 @@ pub(super) fn plan(options: &Options) -> String {
     say("action", action(&sidecar, options));
     if !sidecar.is_ztunnel() {
         for at in &options.signal {
-            say("filter", &format!("{at}: {}", filter(&world, *at)));
+            say("filter", &format!("{at}: {}", filter(&world, &sidecar, *at)));
         }
         say("then", &format!("Envoy's admin interface, port {}: {}", options.admin_port, listens(&world, options.admin_port)));
         say("then", &format!("pilot-agent, port {}: {}", options.status_port, listens(&world, options.status_port)));
@@ -179,21 +180,26 @@ fn limits(options: &Options) -> String {
     format!("{drain} in all, {stall} while no byte moves{grace}")
 }
 
-/// The limits that the filter tells in `status`, as a clause. An older one tells none.
-fn limits_of_filter(status: &[u8]) -> String {
-    let told = Status::parse(status).ok().and_then(|status| status.drain_timeout_ms.zip(status.stall_timeout_ms));
-    told.map_or_else(String::new, |timeouts| {
+/// What the filter tells in `status` of its configuration, as clauses. An older one tells nothing.
+fn configuration_of_filter(status: &[u8]) -> String {
+    let Ok(status) = Status::parse(status) else { return String::new() };
+    let limits = status.drain_timeout_ms.zip(status.stall_timeout_ms).map_or_else(String::new, |timeouts| {
         let (drain, stall) = (Duration::from_millis(timeouts.0), Duration::from_millis(timeouts.1));
         format!(": {} in all, {} while no byte moves", duration::display(drain), duration::display(stall))
-    })
+    });
+    let never = if status.quits == Some(false) { "; it never ends Envoy, by quit: never" } else { "" };
+    limits + never
 }
 
 /// What responds at a signal address.
-fn filter(world: &impl World, at: SocketAddr) -> String {
+fn filter<W: World>(world: &W, sidecar: &Sidecar<'_, W>, at: SocketAddr) -> String {
+    if let Listener::Other(uid) = sidecar.who_listens(at) {
+        return format!("a process of uid {uid} listens there, not the proxy");
+    }
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: TIMEOUT };
-    let mut body = Body::up_to(MAX_STATUS);
+    let mut body = Body::of(Input::FilterAnswer);
     match call::exchange(world, at, &request, &mut |piece| body.take(piece)) {
-        Ok(head) if head.is_filters => format!("the filter answers{}", limits_of_filter(body.bytes())),
+        Ok(head) if head.is_filters => format!("the filter answers{}", configuration_of_filter(body.bytes())),
         Ok(head) => format!("not the filter's answer ({})", head.status),
         Err(problem) => problem.to_string(),
     }
@@ -207,9 +213,9 @@ fn listens(world: &impl World, port: u16) -> &'static str {
 fn state_dir(options: &Options) -> String {
     let Some(folder) = &options.state_dir else { return "none: a restarted agent begins anew".to_owned() };
     let name = folder.display();
-    match fs::read_dir(folder) {
+    match bounded::names(folder, Input::StateDir) {
         Ok(files) => {
-            let mut known: Vec<_> = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+            let mut known: Vec<_> = files.map(|file| file.to_string_lossy().into_owned()).collect();
             known.sort();
             if known.is_empty() { format!("{name}: empty") } else { format!("{name}: {}", known.join(", ")) }
         }

@@ -132,12 +132,13 @@ impl View<'_> {
         }
     }
 
-    /// Whether `pid` is an agent beside the main containers. An agent around a command is a main container.
+    /// Whether `pid` is an agent beside the main containers. An agent around a command is a main container, and one whose arguments are
+    /// unknown can be one.
     fn is_watch(&self, pid: i32) -> bool {
         let (name, of) = (|pid| self.proc.process(pid).map(|process| process.comm), self.proc.arguments(pid));
         pid != self.pid
             && name(pid).is_some_and(|comm| Some(comm) == name(self.pid))
-            && !of.is_some_and(|words| words.iter().any(|word| word == Verb::Exec.name()))
+            && of.is_some_and(|words| words.iter().all(|word| word != Verb::Exec.name()))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Preflight: pods that the agent refuses to handle.
 
-use std::fs;
+use std::path::Path;
 
 use log::warn;
+use pod::bounded;
+use pod::bounds::Input;
 use pod::procfs::Procfs;
 
 use crate::options::{Form, Options, Placement};
@@ -15,12 +17,13 @@ use crate::task::Source;
 const HOSTS: &str = "/etc/hosts";
 /// Its first line in a pod with the network of the node (Kubernetes, `pkg/kubelet/kubelet_pods.go`,
 /// `managedHostsHeaderWithHostNetwork`).
-const HOST_NETWORK: &str = "# Kubernetes-managed hosts file (host network).";
+const HOST_NETWORK: &[u8] = b"# Kubernetes-managed hosts file (host network).";
 
 /// Why the agent refuses to handle this pod: all reasons. Empty if it does not refuse.
 pub(super) fn refusals(world: &Linux, options: &Options) -> Vec<String> {
     // With --proxy-pid the agent is on a shared host, and meant to be.
-    let hosts = if options.proxy_pid.is_none() { fs::read_to_string(HOSTS).unwrap_or_default() } else { String::new() };
+    let heading = || bounded::beginning(Path::new(HOSTS), Input::HostsHeading);
+    let hosts = options.proxy_pid.is_none().then(heading).flatten().unwrap_or_default();
     let proc = world.proc();
     let mut refusals: Vec<String> = host_network(&hosts).into_iter().collect();
     if Source::of(options) == Source::Processes {
@@ -67,7 +70,7 @@ fn cannot_see(options: &Options) -> String {
     )
 }
 
-fn host_network(hosts: &str) -> Option<String> {
+fn host_network(hosts: &[u8]) -> Option<String> {
     let is_node = hosts.starts_with(HOST_NETWORK);
     is_node.then(|| {
         "hostNetwork: true is not supported: Istio injects no proxy there, and the listeners are those of the node".to_owned()
@@ -95,7 +98,7 @@ fn without(options: &Options, own: &str) -> Options {
 
 #[cfg(test)]
 mod tests {
-    use std::process;
+    use std::{fs, process};
 
     use super::*;
     use crate::testing::options;
@@ -145,9 +148,9 @@ mod tests {
 
     #[test]
     fn the_network_of_the_node_is_known_by_the_hosts_file() {
-        assert!(host_network("# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n").is_some());
+        assert!(host_network(b"# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n").is_some());
         for hosts in ["# Kubernetes-managed hosts file.\n127.0.0.1 localhost\n", "127.0.0.1 localhost\n", ""] {
-            assert_eq!(host_network(hosts), None, "{hosts}");
+            assert_eq!(host_network(hosts.as_bytes()), None, "{hosts}");
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::{Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
-use crate::task::{Containers, Source, StateDir, Waited, memory};
+use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 
 /// The first pause between two looks for the proxy. The pauses double.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
@@ -118,7 +118,7 @@ const ORDER: &str =
 fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
     let state_dir = &StateDir::new(options.state_dir.clone());
     let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
-    if holds && state_dir.is_done() {
+    if holds && memory::is_done(world, options, state_dir) {
         info!("an earlier run of the agent has shut the proxy down");
         return false;
     }
@@ -256,6 +256,7 @@ fn attach<W: World>(
         let uid = containers.uid();
         sidecar.set_task_uid(uid);
         let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
+        warn_of_same_user(world, options, pause >= RUNTIME);
         let is_late = world.now().since(start) >= LOOKING;
         let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || is_late);
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
@@ -278,6 +279,16 @@ fn attach<W: World>(
                 containers.take_those_seen();
             }
         }
+    }
+}
+
+/// Says once, in the log and in the verdict, if a container runs as the agent's user.
+fn warn_of_same_user<W: World>(world: &W, options: &mut Options, has_started: bool) {
+    // With the process of the task given, this is no pod.
+    let found = if options.pid.is_none() { same_user::warning(world, has_started) } else { None };
+    if let Some(warning) = found.filter(|warning| !options.warnings.contains(warning)) {
+        warn!("{warning}");
+        options.warnings.push(warning);
     }
 }
 

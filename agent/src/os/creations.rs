@@ -12,6 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use pod::bounded;
+use pod::bounds::Input;
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 
 use super::world::Creations;
@@ -45,7 +47,7 @@ impl HostsFile {
         // Two equal events in a row become one; with MODIFY between them they stay two.
         add_watch(&inotify, path, WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE).ok()?;
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let text = fs::read(path).ok().filter(|text| text.starts_with(KUBELETS))?;
+        let text = bounded::whole(path, Input::Hosts).filter(|text| text.starts_with(KUBELETS))?;
         let is_new = SystemTime::now().duration_since(written).is_ok_and(|since| since + RESOLUTION < age);
         let creations = Creations { count: is_new.into(), is_exact: !is_new };
         Some(Self { path: path.to_owned(), inotify, text, creations: Cell::new(creations), is_spoilt: Cell::new(false) })
@@ -63,8 +65,8 @@ impl HostsFile {
             let Creations { count, is_exact } = self.creations.get();
             self.creations.set(Creations { count: count.saturating_add(new), is_exact });
             // A reading while kubelet writes finds only the beginning.
-            let text = fs::read(&self.path).unwrap_or_default();
-            self.is_spoilt.set(self.is_spoilt.get() || !self.text.starts_with(&text));
+            let is_kubelets = bounded::whole(&self.path, Input::Hosts).is_some_and(|text| self.text.starts_with(&text));
+            self.is_spoilt.set(self.is_spoilt.get() || !is_kubelets);
         }
         (!self.is_spoilt.get()).then(|| self.creations.get())
     }

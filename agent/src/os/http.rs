@@ -69,6 +69,7 @@ pub fn exchange_on(
             return Err(Problem::NoAnswer(io::ErrorKind::TimedOut));
         }
         stream.set_read_timeout(Some(left)).map_err(no_answer)?;
+        #[expect(clippy::disallowed_methods, reason = "the reader bounds what it keeps of a piece")]
         match stream.read(&mut piece) {
             Ok(0) => break,
             Ok(length) => {

@@ -5,16 +5,20 @@
 //! and a regular container of a batch pod that has ended with 0 never.
 //!
 //! The second says that the agent is known to be a native sidecar: a file in `/dev/shm`, which the containers of a pod share, and which
-//! lasts as long as the pod. An agent that was killed finds it.
+//! lasts as long as the pod. An agent that was killed finds it. Every user of the pod can write there, so only a file of the agent's own user
+//! counts.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::fs::{OpenOptions, symlink_metadata};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use log::debug;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::process::geteuid;
 
 /// Istio reserves ports from 15000 on, and uses none of 15180 to 15199.
 const PORT: u16 = 15193;
@@ -52,7 +56,12 @@ pub fn record_native() {
 /// Whether an earlier process has found out that this agent is a native sidecar.
 #[must_use]
 pub fn is_native() -> bool {
-    symlink_metadata(NATIVE).is_ok()
+    is_file_of(Path::new(NATIVE), geteuid().as_raw())
+}
+
+/// Whether there is a file at `path` that belongs to the user `uid`.
+fn is_file_of(path: &Path, uid: u32) -> bool {
+    symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.uid() == uid)
 }
 
 /// A socket on the port of the mark. Without `SO_REUSEADDR` the kernel refuses it while the mark is there.
@@ -65,6 +74,19 @@ fn on_port() -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_user_is_no_mark() {
+        let folder = std::env::temp_dir().join(format!("exeunt-mark-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, link, own) = (folder.join("file"), folder.join("link"), geteuid().as_raw());
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let counts =
+            [(&file, own), (&file, own + 1), (&link, own), (&folder.join("none"), own)].map(|(path, uid)| is_file_of(path, uid));
+        assert_eq!(counts, [true, false, false, false]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn the_mark_is_there_once_it_was_left() {

@@ -54,6 +54,7 @@ impl Termination {
             let ready = poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)], Some(&now));
             if ready.is_ok_and(|ready| ready > 0) {
                 // Taken out, so that the next one is seen, too.
+                #[expect(clippy::disallowed_methods, reason = "it has one size")]
                 let _ = read(fd, &mut [0; size_of::<libc::signalfd_siginfo>()]);
                 self.came.set(Some(Instant::now()));
             }

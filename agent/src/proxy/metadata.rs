@@ -5,6 +5,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use pod::bounds::Input;
 use pod::istio::Form;
 use pod::ports;
 use serde::Deserialize;
@@ -16,8 +17,6 @@ use crate::os::http::{Body, Request};
 
 /// The response also names all extensions of Envoy: 100 KB.
 const SERVER_INFO: &str = "/server_info";
-/// The longest response, in bytes.
-const MAX_SERVER_INFO: usize = 1024 * 1024;
 
 /// What Envoy tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +54,17 @@ struct Annotations {
     status: String,
 }
 
-/// Asks Envoy, within `timeout`. `None` if it does not answer.
-pub fn ask(world: &impl World, admin_port: u16, timeout: Duration) -> Option<Metadata> {
-    ports::LOCALHOST.into_iter().find_map(|ip| {
+/// Asks Envoy, within `timeout`, at those of its addresses that `may_be_envoy` allows. `None` if it does not answer.
+pub fn ask(
+    world: &impl World,
+    admin_port: u16,
+    timeout: Duration,
+    may_be_envoy: impl Fn(SocketAddr) -> bool,
+) -> Option<Metadata> {
+    ports::LOCALHOST.into_iter().map(|ip| SocketAddr::new(ip, admin_port)).filter(|at| may_be_envoy(*at)).find_map(|at| {
         let request = Request { method: "GET", path: SERVER_INFO, headers: &[], timeout };
-        let mut body = Body::up_to(MAX_SERVER_INFO);
-        let head = call::exchange(world, SocketAddr::new(ip, admin_port), &request, &mut |piece| body.take(piece)).ok()?;
+        let mut body = Body::of(Input::ServerInfo);
+        let head = call::exchange(world, at, &request, &mut |piece| body.take(piece)).ok()?;
         (head.status == 200).then(|| Metadata::parse(body.bytes()))
     })
 }

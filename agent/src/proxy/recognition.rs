@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::process;
 
 use log::{debug, info};
+use pod::proxy::Listener;
 
 use super::metadata;
 use super::sidecar::Sidecar;
@@ -90,8 +91,11 @@ fn is_known(options: &Options) -> bool {
 
 /// Asks Envoy once, and fills in what was not told. Returns whether there was an answer.
 fn ask<W: World>(world: &W, options: &mut Options) -> bool {
-    let Some(metadata) = metadata::ask(world, options.admin_port, CALL) else {
-        let ambient = options.form.form == Form::Unknown && Sidecar::new(world, options, None).finds_ztunnel();
+    // On a shared host the process of the proxy is given, and so is the admin interface.
+    let sidecar = options.proxy_pid.is_none().then(|| Sidecar::seen_now(world, options));
+    let is_strangers = |at| sidecar.as_ref().is_some_and(|sidecar| matches!(sidecar.who_listens(at), Listener::Other(_)));
+    let Some(metadata) = metadata::ask(world, options.admin_port, CALL, |at| !is_strangers(at)) else {
+        let ambient = options.form.form == Form::Unknown && sidecar.is_some_and(|sidecar| sidecar.is_ztunnel());
         if ambient {
             options.form = KnownForm::AMBIENT;
         }

@@ -9,7 +9,7 @@ use drain::limits::Limits;
 use drain::time::Instant;
 use log::warn;
 use pod::delivery::{Held, held, left_behind};
-use pod::proxy::{Proxy, Scope};
+use pod::proxy::{Listener, Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
 use super::state::{Known, State};
@@ -104,6 +104,13 @@ impl<'w, W: World> Sidecar<'w, W> {
         }
     }
 
+    /// The same, after a look at the sockets.
+    pub fn seen_now(world: &'w W, options: &Options) -> Self {
+        let mut sidecar = Self::new(world, options, None);
+        sidecar.look();
+        sidecar
+    }
+
     /// The same, if `seen` by an earlier run of the agent.
     #[must_use]
     pub const fn seen_before(mut self, seen: bool) -> Self {
@@ -181,6 +188,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.proxy.disregard(Endpoint::new(end.ip(), end.port()));
     }
 
+    /// Who accepts the pod's connections to `at`, by the last reading.
+    pub fn who_listens(&self, at: SocketAddr) -> Listener {
+        self.proxy.who_listens(&self.sockets, Endpoint::new(at.ip(), at.port()))
+    }
+
     /// Whether the last reading can tell the sockets of the proxy from others.
     pub fn is_known(&self) -> bool {
         self.proxy.is_known()
@@ -204,12 +216,6 @@ impl<'w, W: World> Sidecar<'w, W> {
         if !self.is_listening() {
             self.find_by_process();
         }
-    }
-
-    /// Whether the proxy is ztunnel, after a look at the sockets.
-    pub fn finds_ztunnel(&mut self) -> bool {
-        self.look();
-        self.is_ztunnel()
     }
 
     /// Whether the proxy runs, or is ztunnel, after a look at sockets and processes.

@@ -61,6 +61,10 @@ pub enum Failure {
     Later(Box<Self>),
     /// The filter has drained, and does not end the proxy, because another signal says so.
     OnlyDrains,
+    /// What responds has drained, it says, and does not end the proxy, for no reason that the agent can believe.
+    Unexplained,
+    /// Another process than the proxy listens on the signal address, of this uid.
+    NotTheProxy(u32),
     /// Envoy's admin interface or pilot-agent has failed.
     Call(admin::Failure),
     /// No process accepts the call to quit.
@@ -243,6 +247,8 @@ impl fmt::Display for Failure {
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
             Self::Later(why) => write!(f, "accepted, then {why}"),
             Self::OnlyDrains => f.write_str("it only drains, because another signal says so"),
+            Self::Unexplained => f.write_str("it says that it only drains, and not why"),
+            Self::NotTheProxy(uid) => write!(f, "a process of uid {uid} listens there, not the proxy"),
             Self::Call(why) => why.fmt(f),
             Self::NoQuit => f.write_str("no process accepts the call to quit"),
             Self::StillRuns(progress) => write!(f, "{progress}the proxy still runs"),

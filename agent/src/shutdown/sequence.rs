@@ -15,6 +15,9 @@ use super::{flush, ladder, presence};
 use crate::os::World;
 use crate::proxy::{Sidecar, State};
 
+/// What to do about a proxy that stays by the wish of the plugin's owner.
+const NEVER: &str = "nobody ends this proxy, so the pod stays: remove quit: never from the plugin's configuration";
+
 /// How the proxy was found, drained and ended.
 struct Ended {
     attempts: Attempts,
@@ -91,7 +94,8 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     };
     let held = verdict.undelivered.held;
     let limit = limit.filter(|_| (held.bytes, held.connections) != (0, 0));
-    let advice = limit.map(|limit| limit.advice(context, &verdict.attempts));
+    let stays_by_wish = verdict.proxy == ProxyOutcome::Left && action == Action::Quit;
+    let advice = limit.map(|limit| limit.advice(context, &verdict.attempts)).or(stays_by_wish.then(|| NEVER.to_owned()));
     Verdict { limit, advice, ..verdict }
 }
 
@@ -130,7 +134,7 @@ fn report<W: World>(
         (Some(Outcome::Failed(why)), _) if proxy == ProxyOutcome::Left => warn!("{why}: {owner} ends the proxy as it is"),
         (Some(Outcome::Failed(why)), _) => warn!("{why}"),
         (Some(Outcome::Left), _) if context.action(sidecar) == Action::Quit => {
-            warn!("the proxy is drained, and stays: the filter does not end it, by quit: never in the plugin's configuration");
+            warn!("the proxy is drained, and stays: the plugin's configuration says quit: never");
         }
         (Some(Outcome::Left), _) => info!("the proxy is drained; {owner} ends it"),
         (_, Some(drain)) => info!("the proxy has ended, {} ms after the task", drain.as_millis()),

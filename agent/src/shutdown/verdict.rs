@@ -6,8 +6,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use ::log::warn;
+use drain::printable::printable;
 use drain::wire::Action;
-use log::warn;
 use pod::pidfd::Exit;
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use super::context::TaskEnd;
 use super::limit::Limit;
 use super::loss::Loss;
 use crate::options::{Options, Verb};
-use crate::os::log::raw;
+use crate::os::log;
 
 /// The longest termination message that kubelet reads, in bytes (Kubernetes, `pkg/kubelet/container/runtime.go`,
 /// `MaxContainerTerminationMessageLength`).
@@ -129,7 +130,7 @@ struct Reason<'a> {
 impl Verdict {
     /// Writes the verdict on `task` to stderr and to kubelet's file.
     pub fn publish(&self, task: &TaskEnd, options: &Options) {
-        raw(&self.line(task, &options.warnings));
+        log::line(self.line(task, &options.warnings).trim_end());
         self.write_early(task, options);
     }
 
@@ -181,7 +182,7 @@ pub fn refuse(reasons: &[String], options: &Options) {
         warn!("{reason}");
     }
     let line = refusal_line(reasons, &options.warnings);
-    raw(&line);
+    log::line(line.trim_end());
     write_message(&line, options);
 }
 
@@ -203,7 +204,7 @@ fn refusal_line(reasons: &[String], warnings: &[String]) -> String {
 
 fn to_line(value: &impl Serialize) -> String {
     // A struct with string keys cannot fail to serialise.
-    serde_json::to_string(value).unwrap_or_default() + "\n"
+    printable(&serde_json::to_string(value).unwrap_or_default()) + "\n"
 }
 
 /// Writes `line` to the file that `options` name, or to kubelet's own.

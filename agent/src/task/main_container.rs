@@ -25,8 +25,8 @@ pub(super) struct MainContainer<P> {
     pub(super) instances: u32,
     /// Kubelet's id of the last instance that has ended: a process that `kubectl exec` started in it can outlive it.
     pub(super) ended: Option<String>,
-    /// The process of the last instance that the agent saw end. It is kept because closing its pidfd is a system call, and because the
-    /// exit status may come late.
+    /// The process of the last instance that the agent saw end, if it tells how. It is kept because closing its pidfd is a system call, and
+    /// because the exit status may come late.
     pub(super) last: Option<P>,
     /// How many containers of the pod had been created when it entered its phase.
     pub(super) created: u32,
@@ -155,8 +155,8 @@ impl<P: Process> MainContainer<P> {
         }
         let before = core::mem::replace(&mut self.phase, next);
         match before {
-            Phase::Running { process, instance, .. } => {
-                self.last = Some(process);
+            Phase::Running { process, instance, tells } => {
+                self.last = tells.then_some(process);
                 self.ended = instance;
                 false
             }
@@ -169,12 +169,15 @@ impl<P: Process> MainContainer<P> {
     pub(super) fn recall<W: World<Process = P>>(&mut self, history: &History, world: &W, restarts: &Restarts) -> Phase<P> {
         let Record { instances, instance, event } = &history.last;
         (self.instances, self.restarted_after) = (*instances, history.restarted_after.clone());
-        let running = match event {
-            // A process that `kubectl exec` started in the instance can outlive it.
-            Event::Ended(_) => Phase::running(world, &self.name, instance.as_deref()),
-            Event::Seen | Event::Between(_) => Phase::running(world, &self.name, None),
-        };
-        if let Some(running) = running {
+        // What runs counts before what was recorded.
+        if let Some(mut running) = Phase::running(world, &self.name, None) {
+            if let (Event::Ended(_), Phase::Running { instance: now, tells, .. }) = (event, &mut running)
+                && now == instance
+            {
+                // `kubectl exec` can have started this process: how it ends tells nothing of the instance, whose end is counted already.
+                *tells = false;
+                self.instances = instances.saturating_sub(1);
+            }
             return running;
         }
         self.ended.clone_from(instance);

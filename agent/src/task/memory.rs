@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use drain::time::Instant;
-use log::info;
+use log::{info, warn};
 
 use super::state_dir::{Event, NO_INSTANCE, StateDir};
 use super::times;
@@ -54,6 +54,25 @@ pub fn holds<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bo
             pause = (pause * 2).min(times::LONGEST_LOOK);
         }
     }
+}
+
+/// Whether an earlier run of the agent has completed the shutdown. The record alone does not tell it: a process with the agent's user can write
+/// one. So it counts only beside the record of a task that has ended, and while no proxy runs.
+pub fn is_done<W: World>(world: &W, options: &Options, state_dir: &StateDir) -> bool {
+    if !state_dir.is_done() {
+        return false;
+    }
+    let has_ended = |name: &String| state_dir.recall(name).is_some_and(|history| matches!(history.last.event, Event::Ended(_)));
+    let mut sidecar = Sidecar::new(world, options, None);
+    // The table is not read atomically, so one reading may miss a listener.
+    let runs = sidecar.is_here() || sidecar.is_here();
+    let why = match (state_dir.containers().iter().any(has_ended), runs) {
+        (true, false) => return true,
+        (false, _) => "no task has ended",
+        (true, true) => "the proxy runs",
+    };
+    warn!("the state folder says that the shutdown is complete, but {why}: looking again");
+    false
 }
 
 /// Whether there is a proxy. Its container can be hidden from the agent; then its listeners show it.
@@ -190,6 +209,24 @@ mod tests {
         assert!((70_000..71_500).contains(&proxy), "{proxy}: its listeners show a proxy whose process cannot be seen");
         let deleted = Script { sigterm: Some(90_000), ..pod(&[]) };
         assert_eq!(waited(&deleted, "watch --placement native"), 90_000);
+    }
+
+    #[test]
+    fn a_record_that_all_is_done_counts_only_while_no_proxy_runs_and_after_the_end_of_a_task() {
+        const ENDED: Event = Event::Ended(Exit::Code(0));
+        let listener = || Script { listeners: vec![(pod::ports::OUTBOUND, 0..u64::MAX)], ..pod(&[]) };
+        for (event, world, expected) in [
+            (ENDED, pod(&[]), true),
+            (ENDED, pod(&[("envoy", "aa", 0)]), false),
+            (ENDED, pod(&[("pilot-agent", "aa", 0)]), false),
+            (ENDED, listener(), false),
+            (Event::Seen, pod(&[]), false),
+        ] {
+            let earlier = earlier(event);
+            assert!(!is_done(&world, &options("watch"), &earlier.0), "nothing was recorded");
+            earlier.0.record_done();
+            assert_eq!(is_done(&world, &options("watch"), &earlier.0), expected, "{event:?}, {world:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Status};
 use log::{debug, info};
+use pod::bounds::Input;
 
 use super::evidence::{self, Evidence, Facts, LAST_INIT};
 use super::starts::Starts;
@@ -21,9 +22,6 @@ use crate::os::call;
 use crate::os::http::{Body, Request};
 use crate::proxy::Sidecar;
 use crate::proxy::metadata::{self, Metadata};
-
-/// The longest status of the filter, in bytes.
-const MAX_STATUS: usize = 4096;
 
 /// The evidence that was counted, as a clause.
 const STARTED_UNSEEN: &str = "kubelet has started it, and it had ended before the agent looked";
@@ -148,7 +146,7 @@ impl<'a, W: World> MissedTask<'a, W> {
         let may_tell = starts.creations().is_none_or(|creations| creations.count > 0 || now >= self.due);
         if self.envoy.is_none() && may_tell && now >= self.question && self.since(starts) >= times::SETTLED {
             self.question = now + times::ENVOY_PAUSE;
-            self.envoy = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL);
+            self.envoy = metadata::ask(self.world, self.options.admin_port, times::ENVOY_CALL, |_| true);
         }
         self.envoy.as_ref().map(Metadata::regular).filter(|regular| !regular.is_empty())
     }
@@ -212,7 +210,7 @@ impl<'a, W: World> MissedTask<'a, W> {
     fn filter_knows(&self) -> bool {
         let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER_CALL };
         let state = |at: &SocketAddr| {
-            let mut body = Body::up_to(MAX_STATUS);
+            let mut body = Body::of(Input::FilterAnswer);
             let head = call::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
             let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
             State::named(&status.state)

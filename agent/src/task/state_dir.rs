@@ -10,9 +10,12 @@
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use log::{info, warn};
+use pod::bounded;
+use pod::bounds::Input;
 use pod::pidfd::Exit;
 use pod::procfs::Procfs;
 
@@ -76,9 +79,9 @@ impl StateDir {
 
     fn in_sandbox(folder: Option<PathBuf>, sandbox: &str) -> Self {
         let state_dir = Self { folder, open: RefCell::new(Vec::new()) };
-        let known = state_dir.folder.as_ref().and_then(|folder| fs::read_to_string(folder.join(SANDBOX)).ok());
-        match known.as_deref().map(str::trim) {
-            Some(known) if known == sandbox => {}
+        let known = state_dir.folder.as_ref().and_then(|folder| bounded::beginning(&folder.join(SANDBOX), Input::SandboxRecord));
+        match known.as_deref().map(<[u8]>::trim_ascii) {
+            Some(known) if known == sandbox.as_bytes() => {}
             Some(_) => {
                 info!("the pod has a new sandbox: what ran in the old one can start again");
                 state_dir.forget_unfinished();
@@ -92,7 +95,7 @@ impl StateDir {
     /// Removes the records of everything that has not ended for good.
     fn forget_unfinished(&self) {
         let Some(folder) = &self.folder else { return };
-        let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
+        let files = bounded::names(folder, Input::StateDir).into_iter().flatten();
         for name in files.filter_map(|name| name.into_string().ok()) {
             let history = name.strip_prefix(MAIN).and_then(|container| self.recall(container));
             let unfinished = history.is_some_and(|history| !matches!(history.last.event, Event::Ended(_)));
@@ -118,7 +121,7 @@ impl StateDir {
     #[must_use]
     pub fn containers(&self) -> Vec<String> {
         let Some(folder) = &self.folder else { return Vec::new() };
-        let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
+        let files = bounded::names(folder, Input::StateDir).into_iter().flatten();
         let names = files.filter_map(|name| Some(name.to_str()?.strip_prefix(MAIN)?.to_owned()));
         names.filter(|container| self.recall(container).is_some()).collect()
     }
@@ -126,7 +129,7 @@ impl StateDir {
     /// What is known of `container`.
     #[must_use]
     pub fn recall(&self, container: &str) -> Option<History> {
-        History::parse(&String::from_utf8_lossy(&self.read(&file_of(container))?))
+        History::parse(&String::from_utf8_lossy(&self.read(&file_of(container), Input::Record)?))
     }
 
     /// Records `record` of `container`.
@@ -137,7 +140,7 @@ impl StateDir {
     /// Kubelet's id of the instance of the proxy that the agent saw last.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
-        let text = self.read(PROXY)?;
+        let text = self.read(PROXY, Input::ProxyRecord)?;
         String::from_utf8_lossy(&text).lines().rev().map(str::trim).find(|line| !line.is_empty()).map(ToOwned::to_owned)
     }
 
@@ -166,8 +169,8 @@ impl StateDir {
         self.append(DONE, "done\n");
     }
 
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.folder.as_ref()?.join(name)).ok()
+    fn read(&self, name: &str, input: Input) -> Option<Vec<u8>> {
+        bounded::end(&self.folder.as_ref()?.join(name), input)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -188,7 +191,8 @@ impl StateDir {
             return file.write_all(line.as_bytes());
         }
         let path = self.folder.iter().map(|folder| folder.join(name)).next().unwrap_or_default();
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        // A FIFO in its place is no reason to wait for a reader.
+        let mut file = OpenOptions::new().create(true).append(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         // An incomplete line is not the beginning of this one.
         file.write_all(format!("\n{line}").as_bytes())?;
         open.push((name.to_owned(), file));
@@ -271,9 +275,9 @@ fn file_of(container: &str) -> String {
 
 /// What distinguishes the sandbox from earlier ones: the boot of the machine, and the start of the first process of the namespace.
 fn sandbox() -> String {
-    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
+    let boot = bounded::whole(Path::new(BOOT_ID), Input::BootId).unwrap_or_default();
     let pause = Procfs::default().process(1).map_or(0, |pause| pause.start);
-    format!("{} {pause}", boot.trim())
+    format!("{} {pause}", String::from_utf8_lossy(&boot).trim())
 }
 
 #[cfg(test)]

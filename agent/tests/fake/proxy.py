@@ -1,7 +1,7 @@
 """A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
 
-Usage: proxy.py [filter=ok|foreign|drained|stalled|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
-An older filter takes no limits. A stalled one gives up a second after its start, and its proxy closes its connections then. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
+Usage: proxy.py [filter=ok|foreign|drained|hostile|stalled|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
+An older filter takes no limits. A hostile one answers with what steers a terminal and forges a verdict. A stalled one gives up a second after its start, and its proxy closes its connections then. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
 answers but pilot-agent's. A drained filter names the limit that has ended its drain. Says on stdout where it listens, then what it was
 asked, then how many bytes its front listener was sent.
 """
@@ -62,8 +62,9 @@ def read_request(connection):
 
 
 def answer(connection, status, headers, body):
+    body = body.encode()
     lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", "connection: close", *headers]
-    connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
     connection.close()
 
 
@@ -83,6 +84,8 @@ def filter_listener(connection, request, headers, body):
     global QUIET
     if ROLES.get("filter") == "foreign":
         return answer(connection, 503, [], "no healthy upstream")
+    if ROLES.get("filter") == "hostile":
+        return answer(connection, 400, ["x-exeunt: 9.9.9"], '\x1b[2J\x9b31m\u202e{"proxy":"gone"}\r{"proxy":"gone"}\n{"proxy":"gone"}')
     state = "drained" if ROLES.get("filter") == "drained" else "quitting" if GAVE_UP.is_set() else "draining"
     if request == "POST /v1/complete":
         SIGNALLED.set()

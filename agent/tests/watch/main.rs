@@ -2,6 +2,7 @@
 //! what happens, and reports it to the right place. The tests of the workspace use the real filter in a real Envoy.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
+#![allow(clippy::disallowed_methods, reason = "a test reads only what it has started or written")]
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -110,6 +111,29 @@ fn a_native_proxy_is_only_drained() {
         "\"proxy\":\"left\"",
         &format!("\"route\":\"filter 127.0.0.1:{}\"", proxy.signal()),
     ]);
+}
+
+#[test]
+fn an_agent_that_is_to_end_the_proxy_does_not_believe_that_it_is_only_drained() {
+    let (proxy, task) = (Proxy::start(&["filter=drained"]), Task::start("read x"));
+    let agent = Agent::watch(&proxy, &task);
+    task.end();
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", &format!("\"route\":\"admin 127.0.0.1:{}\"", proxy.admin())]);
+    verdict.has(&["\"outcome\":\"it says that it only drains, and not why\""]);
+}
+
+#[test]
+fn no_answer_steers_the_terminal_of_those_who_read_the_log_or_forges_a_verdict() {
+    let (proxy, task) = (Proxy::start(&["filter=hostile"]), Task::start("read x"));
+    let agent = Agent::watch(&proxy, &task);
+    task.end();
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", "refused with 400: \\u001b[2J\\u009b31m\\u202e{\\\"proxy\\\":"]);
+    let said = verdict.said();
+    let hidden = |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+    assert!(!said.contains(hidden), "{said:?}");
+    assert_eq!(said.lines().filter(|line| line.starts_with('{')).count(), 1, "{said}");
 }
 
 #[test]
@@ -243,8 +267,8 @@ fn a_plan_names_every_route_and_does_nothing() {
     let plan = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     let lines = [
-        "mistake         --late-start: \"0\" is not allowed: must be a duration or a number of seconds, from \"1ms\" to \"24h\"; 1ms \
-         is used"
+        "mistake         --late-start: \"0\" is not allowed: must be a duration or a number of seconds, from \"1ms\" to \"24h\"; the \
+         default is used"
             .to_owned(),
         format!("main container  base: process {}", task.pid()),
         "action          quit: drain the proxy, then end it".to_owned(),
@@ -258,6 +282,21 @@ fn a_plan_names_every_route_and_does_nothing() {
     task.end();
     proxy.kill();
     assert!(!proxy.story().contains("admin POST"));
+}
+
+#[test]
+fn no_name_of_a_file_adds_a_line_to_a_plan() {
+    let (proxy, task) = (Proxy::start(&["filter=hostile"]), Task::start("read x"));
+    let folder = std::env::temp_dir().join(format!("exeunt-plan-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("\u{1b}[2J\nproxy           does not run\u{202e}"), "").unwrap();
+    let mut agent = proxy.agent("watch");
+    agent.args(["--explain", "--container", "base", "--pid", &task.pid().to_string(), "--state-dir"]).arg(&folder);
+    let plan = String::from_utf8(agent.output().unwrap().stdout).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(plan.contains(": \\u001b[2J\\u000aproxy           does not run\\u202e\n"), "{plan}");
+    assert_eq!(plan.lines().filter(|line| line.starts_with("proxy ")).count(), 1, "{plan}");
+    task.end();
 }
 
 #[test]

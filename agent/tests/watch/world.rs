@@ -190,6 +190,11 @@ impl Agent {
 // === impl Verdict ===
 
 impl Verdict {
+    /// All that the agent has said.
+    pub(crate) fn said(&self) -> &str {
+        &self.0
+    }
+
     /// Checks that it contains all of `parts`.
     pub(crate) fn has(&self, parts: &[&str]) {
         for part in parts {

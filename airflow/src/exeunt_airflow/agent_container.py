@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 # A restarted agent continues with what it finds here.
 _STATE_FOLDER = "/run/exeunt"
-# Not Istio's uid (1337), and no task's: Airflow ends its XCom helper with `pgrep -u`, which must never find the agent.
-_UID = 65532
 
 
 def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings) -> list[str]:
@@ -71,7 +69,7 @@ def container(
             limits={"memory": settings.memory_limit},
             local_vars_configuration=client,
         ),
-        security_context=_security(client),
+        security_context=_security(settings, client),
         local_vars_configuration=client,
     )
     if main:
@@ -110,10 +108,10 @@ def _istio_status(client: "Configuration") -> V1EnvVar:
     return V1EnvVar(name="EXEUNT_ISTIO_STATUS", value_from=source, local_vars_configuration=client)
 
 
-def _security(client: "Configuration") -> V1SecurityContext:
+def _security(settings: Settings, client: "Configuration") -> V1SecurityContext:
     return V1SecurityContext(
-        run_as_user=_UID,
-        run_as_group=_UID,
+        run_as_user=settings.uid,
+        run_as_group=settings.uid,
         run_as_non_root=True,
         read_only_root_filesystem=True,
         allow_privilege_escalation=False,

@@ -13,6 +13,7 @@ from exeunt_airflow import (
     grace_period,
     main_containers,
     proxy_config,
+    sharing,
     workload_name,
 )
 from exeunt_airflow.container_names import PROXY
@@ -56,6 +57,7 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
     main: tuple[MainContainer, ...] = ()
     if form.shares_processes:
         eligibility.check_processes(pod.spec)
+        sharing.check(pod.spec, settings)
         main = main_containers.find(pod.spec, settings.endless_helpers, client)
     raised = grace_period.raised(pod.spec, form, settings)
     return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, form, raised, settings, client), raised)

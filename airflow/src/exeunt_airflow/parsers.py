@@ -16,6 +16,8 @@ _DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # The limits of the agent's durations, in seconds: a millisecond, and a day.
 _SHORTEST_S, _LONGEST_S = 0.001, 86_400.0
+# Kubernetes allows a runAsUser up to here. Istio does not capture the traffic of its own user.
+_LARGEST_UID, _ISTIO_UID = 2**31 - 1, 1337
 _IMAGE = r"[a-z0-9][^\s]{0,510}"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -52,6 +54,15 @@ def port(text: str) -> int:
     """A port."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise ValueError("must be a port, 1 to 65535")
+    return int(text)
+
+
+def uid(text: str) -> int | None:
+    """A user that is neither root nor Istio's proxy, or none."""
+    if text == "none":
+        return None
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= _LARGEST_UID or int(text) == _ISTIO_UID:
+        raise ValueError(f"must be none or a user id, 1 to {_LARGEST_UID}, but not {_ISTIO_UID}, which is Istio's")
     return int(text)
 
 

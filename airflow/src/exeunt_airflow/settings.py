@@ -42,6 +42,12 @@ class Settings:
     # node and every supported Istio can.
     proxy: Literal["auto", "native", "classic"] = "auto"
     placement: Literal["auto", "native", "regular"] = "auto"
+    # Which pods may share their processes, where the agent must see those of the task: always; unless-root: those of which every
+    # container surely has another user; never. A pod that may not share them stays unchanged.
+    share_processes: Literal["always", "unless-root", "never"] = "always"
+    # The agent's user, which no other container should have: with it a task could end the agent, and Airflow ends its XCom helper
+    # with `pgrep -u`, which must never find it. None: the user of the image, or the one that the cluster assigns.
+    uid: int | None = 15190
     # Containers that never end by themselves, besides those that exeunt knows.
     endless_helpers: tuple[str, ...] = ()
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
@@ -69,6 +75,8 @@ _PARSERS: dict[str, Parser] = {
     "image_pull_secrets": parsers.list_of(parsers.secret),
     "proxy": parsers.one_of("auto", "native", "classic"),
     "placement": parsers.one_of("auto", "native", "regular"),
+    "share_processes": parsers.one_of("always", "unless-root", "never"),
+    "uid": parsers.uid,
     "endless_helpers": parsers.list_of(parsers.name),
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,

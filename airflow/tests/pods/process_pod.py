@@ -33,7 +33,7 @@ _UPLOAD = 3_000_000
 _RATE = 6_000_000
 # A second container begins this long after the first has ended. An agent that does not wait for it has ended the proxy by then.
 _LATER_S = 2.0
-_AGENT_UID = "65532"
+_AGENT_UID = "15190"
 # Airflow's name of the container with the task.
 _FIRST = "base"
 _STATUS = "sidecar.istio.io/status"

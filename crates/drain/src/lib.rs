@@ -9,8 +9,10 @@ pub mod config;
 pub mod duration;
 pub mod evidence;
 pub mod fields;
+pub mod forwarded;
 pub mod limits;
 pub mod machine;
+pub mod printable;
 pub mod time;
 pub mod wire;
 

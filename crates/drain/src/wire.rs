@@ -87,6 +87,8 @@ pub struct Status {
     pub container: Option<String>,
     /// The action in force, by all signals together; `None` while serving, and from a filter that is too old to tell.
     pub action: Option<String>,
+    /// Whether the filter may end Envoy: not with `quit: never` in its configuration. `None` from a filter that is too old to tell.
+    pub quits: Option<bool>,
     /// Requests and TCP streams in flight by Envoy's own count; `None` if Envoy was not asked.
     pub in_flight: Option<u64>,
     /// The newest facts from the agent.
@@ -310,14 +312,17 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written_and_what_a_newer_filter_adds_is_ignored() {
-        let text = r#"{"state":"draining","container":"base","action":"quit","inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","version":"1.2.3"}"#;
+        let text = r#"{"state":"draining","container":"base","action":"quit","quits":true,"inFlight":1,"unsent":{"connections":0,"bytes":0,"downstream":0},"sinceMs":7,"deadlineMs":9,"drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","version":"1.2.3"}"#;
         let status = Status::parse(text.as_bytes()).expect("a status");
         assert_eq!(status.to_json(), text);
         let newer = text.replace("\"bytes\"", "\"packets\":3,\"bytes\"").replace("\"state\"", "\"more\":[{}],\"state\"");
         assert_eq!(Status::parse(newer.as_bytes()), Ok(status));
-        let older = text.replace(r#""drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","#, "");
+        let older = text
+            .replace(r#""quits":true,"#, "")
+            .replace(r#""drainTimeoutMs":10,"stallTimeoutMs":11,"limit":"stall-timeout","#, "");
         let older = Status::parse(older.as_bytes()).expect("the status of a filter that tells no limits");
         assert_eq!((older.deadline_ms, older.drain_timeout_ms, older.stall_timeout_ms, older.limit), (Some(9), None, None, None));
+        assert_eq!(older.quits, None);
         for text in ["", "{}", "[]", r#"{"state":1}"#, r#"{"state":"x","state":"x"}"#, r#"{"state":"x","sinceMs":-1}"#] {
             assert!(Status::parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -5,7 +5,14 @@
 //! `<root>/pods/<pod uid>/containers/<name>/<eight hex digits>` (kubernetes, `pkg/kubelet/kubelet_pods.go`, `makeUID`). The pod can choose
 //! where the file is mounted (`terminationMessagePath`), but not where it comes from.
 
+use core::ops::ControlFlow;
+use std::io::{self, Read};
+
+use crate::bounded::{Line, each_line};
 use crate::stat::fields;
+
+/// The memory for one line. The root of a mount is near the beginning of its line, so it does not matter where a longer line is cut.
+const BUFFER: usize = 8 * 1024;
 
 /// One instance of a container. After a restart the name is the same and the id is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,12 +23,29 @@ pub struct Container {
     pub instance: String,
 }
 
-/// Reads `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`). The 4th field of a line is the root of the mount in its file system.
+/// Reads `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`) up to the line that names the container.
 ///
-/// A task cannot change it without the right to mount. `None` outside Kubernetes, and for the pause process of the pod.
-#[must_use]
-pub fn parse(mountinfo: &[u8]) -> Option<Container> {
-    mountinfo.split(|byte| *byte == b'\n').find_map(|line| of_source(fields(line).nth(3)?))
+/// A task that may mount can make it as long as it likes, in a user namespace of its own. But what kubelet has mounted comes first: the
+/// kernel lists the mounts of a copied namespace in their old order, and new ones behind them. `None` outside Kubernetes, and for the
+/// pause process of the pod.
+///
+/// # Errors
+/// Those of `mountinfo`.
+pub fn find(mountinfo: impl Read) -> io::Result<Option<Container>> {
+    let mut found = None;
+    each_line(mountinfo, &mut [0; BUFFER], |line| {
+        let (Line::Whole(line) | Line::Beginning(line)) = line;
+        found = of_mount(line);
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(found)
+}
+
+/// Reads one line. The 4th field is the root of the mount in its file system. It is complete only if another field follows.
+fn of_mount(line: &[u8]) -> Option<Container> {
+    let mut fields = fields(line);
+    let source = fields.nth(3)?;
+    fields.next().and_then(|_| of_source(source))
 }
 
 fn of_source(source: &[u8]) -> Option<Container> {
@@ -48,6 +72,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn parse(mountinfo: &[u8]) -> Option<Container> {
+        find(mountinfo).unwrap()
+    }
 
     const CONTAINERD: &str = "\
 1211 978 0:159 / / rw,relatime master:335 - overlay overlay rw,lowerdir=/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/14/fs
@@ -99,6 +127,36 @@ mod tests {
         for source in sources {
             let line = format!("1220 1213 254:1 {source} /dev/termination-log rw,relatime - ext4 /dev/vda1 rw\n");
             assert_eq!(parse(line.as_bytes()), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_long_list_of_mounts_is_read_up_to_the_line_that_names_the_container() {
+        /// Mounts without end, after those of kubelet.
+        struct Endless<'a>(&'a [u8]);
+
+        impl Read for Endless<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                assert!(!self.0.is_empty(), "it reads what it does not need");
+                self.0.read(into)
+            }
+        }
+
+        assert_eq!(find(Endless(CONTAINERD.as_bytes())).unwrap(), Some(container("base", "5b1c0f9e")));
+    }
+
+    #[test]
+    fn a_line_longer_than_the_buffer_names_its_container() {
+        let line = "1220 1213 254:1 /pods/u/containers/base/5b1c0f9e /dev/termination-log rw - ext4 /dev/vda1 rw";
+        let deep = "/deep\\040path".repeat(BUFFER / 4);
+        let text = format!("1 2 0:3 {deep} /mnt rw - tmpfs tmpfs rw\n{line},{deep}\n");
+        assert_eq!(parse(text.as_bytes()), Some(container("base", "5b1c0f9e")));
+        // A path that goes on behind the end of the buffer names none.
+        let cut = |path: &str| format!("1 2 0:3 {:/>1$}", path, BUFFER - 8);
+        let name = "/pods/u/containers/other/5b1c0f9e";
+        assert_eq!(cut(name).len(), BUFFER);
+        for text in [format!("{}/more /x rw - d d rw\n", cut(name)), format!("{} /x rw - d d rw\n", cut(name))] {
+            assert_eq!(parse(text.as_bytes()), None, "what follows is not seen");
         }
     }
 

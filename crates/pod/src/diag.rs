@@ -56,6 +56,7 @@ impl Diag {
     pub(crate) fn read(&self, buffer: &mut [u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
         send(&self.0, &request(), SendFlags::empty())?;
         loop {
+            #[expect(clippy::disallowed_methods, reason = "each datagram is read into a buffer of one size, and none is kept")]
             let (length, _) = match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
                 Err(rustix::io::Errno::INTR) => continue,
                 result => result?,

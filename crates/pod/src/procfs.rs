@@ -1,10 +1,12 @@
 //! A thin reader of `/proc`. What cannot be read counts as absent: a process may end at any time, and some files of other uids cannot be
 //! read.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bounded::{self, Bounded};
+use crate::bounds::Input;
 use crate::container::{self, Container};
 use crate::stat::{self, Stat, number};
 
@@ -45,16 +47,17 @@ impl Procfs {
 
     /// All processes of this pid namespace, in any order.
     pub fn processes(&self) -> impl Iterator<Item = Stat> {
-        numbers(&self.root).filter_map(|pid| self.process(pid))
+        numbers(&self.root, Input::Processes).filter_map(|pid| self.process(pid))
     }
 
     /// The process `pid`. It has the state of a zombie only if none of its threads lives: a first thread that has called
     /// `pthread_exit(3)` is one, and its process runs on.
     #[must_use]
     pub fn process(&self, pid: i32) -> Option<Stat> {
-        let mut stat = stat::parse(&self.read(pid, "stat")?)?;
+        let mut stat = stat::parse(&bounded::whole(&self.file(pid, "stat"), Input::Stat)?)?;
         if is_over(stat.state) {
-            let threads = self.threads(pid).filter_map(|thread| stat::parse(&self.read_thread(pid, thread, "stat")?));
+            let read = |thread| bounded::whole(&self.file(pid, &format!("task/{thread}/stat")), Input::Stat);
+            let threads = self.threads(pid).filter_map(|thread| stat::parse(&read(thread)?));
             let mut states = threads.map(|thread| thread.state).filter(|state| !is_over(*state));
             stat.state = states.next().unwrap_or(stat.state);
         }
@@ -63,13 +66,13 @@ impl Procfs {
 
     /// The ids of the threads of `pid`, of which the first has the id of the process.
     pub fn threads(&self, pid: i32) -> impl Iterator<Item = i32> + use<> {
-        numbers(&self.root.join(pid.to_string()).join("task"))
+        numbers(&self.file(pid, "task"), Input::Threads)
     }
 
     /// The id that the kernel has given last to a process or a thread of this pid namespace (`proc_loadavg(5)`).
     #[must_use]
     pub fn last_id(&self) -> Option<i32> {
-        stat::last_id(&fs::read(self.root.join("loadavg")).ok()?)
+        stat::last_id(&bounded::whole(&self.root.join("loadavg"), Input::Loadavg)?)
     }
 
     /// How many of the ids above `after` were given to processes and threads that are gone. `None` if the kernel does not tell the last id.
@@ -77,28 +80,42 @@ impl Procfs {
     pub fn unused_ids(&self, after: i32) -> Option<u32> {
         // The last id comes first: what starts meanwhile can only make the result smaller.
         let last = self.last_id()?;
-        let alive = numbers(&self.root).flat_map(|pid| self.threads(pid)).filter(|id| *id > after && *id <= last).count();
+        let alive = numbers(&self.root, Input::Processes)
+            .flat_map(|pid| self.threads(pid))
+            .filter(|id| *id > after && *id <= last)
+            .count();
         Some(u32::try_from(last.saturating_sub(after)).unwrap_or(0).saturating_sub(u32::try_from(alive).unwrap_or(u32::MAX)))
     }
 
     /// The real uid of `pid`.
     #[must_use]
     pub fn uid(&self, pid: i32) -> Option<u32> {
-        stat::uid(&self.read(pid, "status")?)
+        stat::uid(&bounded::beginning(&self.file(pid, "status"), Input::Status)?)
     }
 
-    /// The arguments of `pid`.
+    /// The arguments of `pid`. `None` also if they are too long.
     #[must_use]
     pub fn arguments(&self, pid: i32) -> Option<Vec<String>> {
-        Some(stat::arguments(&self.read(pid, "cmdline")?))
+        Some(stat::arguments(&bounded::whole(&self.file(pid, "cmdline"), Input::Arguments)?))
     }
 
     /// The container that `pid` runs in. A first thread that has ended has no mounts any more, but the others have.
     #[must_use]
     pub fn container(&self, pid: i32) -> Option<Container> {
-        let mounts = self.read(pid, "mountinfo");
-        let mounts = mounts.or_else(|| self.threads(pid).find_map(|thread| self.read_thread(pid, thread, "mountinfo")));
-        container::parse(&mounts?)
+        self.container_by(pid, "mountinfo").unwrap_or_else(|_| {
+            let by_thread = |thread| self.container_by(pid, &format!("task/{thread}/mountinfo")).ok();
+            self.threads(pid).find_map(by_thread).flatten()
+        })
+    }
+
+    /// The container that this file of mounts names.
+    fn container_by(&self, pid: i32, mountinfo: &str) -> io::Result<Option<Container>> {
+        let file = bounded::open(&self.file(pid, mountinfo))?;
+        container::find(Bounded::new(file, Input::Mountinfo)).or_else(|error| match error.kind() {
+            // The threads usually have the same mounts, and a process can have thousands of threads.
+            io::ErrorKind::FileTooLarge => Ok(None),
+            _ => Err(error),
+        })
     }
 
     /// The first process of the newest instance of the container called `name`.
@@ -128,28 +145,27 @@ impl Procfs {
         instances.into_iter().max_by_key(|instance| instance.root.start)
     }
 
-    /// Adds the inodes of the sockets of `pid` to `inodes`. False: this process may not read them; only root and the same uid may.
+    /// Adds the inodes of the sockets of `pid` to `inodes`. False: this process may not read them (only root and the same uid may), or there
+    /// are too many.
     pub fn socket_inodes(&self, pid: i32, inodes: &mut Vec<u64>) -> bool {
-        let Ok(entries) = fs::read_dir(self.root.join(pid.to_string()).join("fd")) else { return false };
-        for entry in entries.flatten() {
-            let target = fs::read_link(entry.path()).unwrap_or_default();
+        let folder = self.file(pid, "fd");
+        let Ok(mut names) = bounded::names(&folder, Input::Descriptors) else { return false };
+        for name in names.by_ref() {
+            let target = fs::read_link(folder.join(name)).unwrap_or_default();
             inodes.extend(socket_inode(target.as_os_str().as_encoded_bytes()));
         }
-        true
+        !names.is_cut()
     }
 
     /// The network namespace of `pid`. Only root and the same uid may read it.
     #[must_use]
     pub fn network(&self, pid: i32) -> Option<PathBuf> {
-        fs::read_link(self.root.join(pid.to_string()).join("ns/net")).ok()
+        fs::read_link(self.file(pid, "ns/net")).ok()
     }
 
-    fn read(&self, pid: i32, file: &str) -> Option<Vec<u8>> {
-        read(&self.root.join(pid.to_string()).join(file))
-    }
-
-    fn read_thread(&self, pid: i32, thread: i32, file: &str) -> Option<Vec<u8>> {
-        read(&self.root.join(format!("{pid}/task/{thread}")).join(file))
+    /// The path of a file of `pid`.
+    fn file(&self, pid: i32, file: &str) -> PathBuf {
+        self.root.join(pid.to_string()).join(file)
     }
 }
 
@@ -159,30 +175,9 @@ const fn is_over(state: u8) -> bool {
 }
 
 /// The numbers among the names in `folder`.
-fn numbers(folder: &Path) -> impl Iterator<Item = i32> + use<> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| number(entry.file_name().as_encoded_bytes()))
-}
-
-/// The file at `path`, whole.
-fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
-    // A file in procfs shows no size, and std would begin with 32 bytes. Almost every file fits into these 4096.
-    let (mut text, mut filled) = (vec![0; 4096], 0);
-    loop {
-        match file.read(text.get_mut(filled..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(length) => filled += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // The process has ended.
-            Err(_) => return None,
-        }
-        if filled == text.len() {
-            text.resize(2 * filled, 0);
-        }
-    }
-    text.truncate(filled);
-    Some(text)
+fn numbers(folder: &Path, input: Input) -> impl Iterator<Item = i32> + use<> {
+    let names = bounded::names(folder, input).into_iter().flatten();
+    names.filter_map(|name| number(name.as_encoded_bytes()))
 }
 
 /// The inode in a link of `/proc/PID/fd`, such as `socket:[31337]` (`proc_pid_fd(5)`).

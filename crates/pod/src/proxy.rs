@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bounds::Input;
 use crate::ports;
 use crate::set::Set;
 use crate::sockets::{Endpoint, Socket, State};
@@ -34,6 +35,17 @@ pub(crate) enum Role {
     Inbound,
     /// The proxy's connection to a destination, for one of the pod's processes.
     Upstream,
+}
+
+/// Who listens on an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// The proxy.
+    Proxy,
+    /// Another process, of this uid.
+    Other(u32),
+    /// Nobody, or nothing shows who.
+    Unknown,
 }
 
 /// How the proxy's sockets are recognized.
@@ -105,7 +117,8 @@ impl Proxy {
                 *known = still_there.chain(fresh.iter().copied()).collect();
             }
             (Some(fresh), Owner::Unknown | Owner::Uid(_)) => self.owner = Owner::Inodes(fresh.iter().copied().collect()),
-            (None, Owner::Unknown) if self.scope == Scope::Pod => {
+            // Again with each reading: before Envoy has its listeners, another process of the pod can take one of its ports.
+            (None, Owner::Unknown | Owner::Uid(_)) if self.scope == Scope::Pod => {
                 if let Some(uid) = self.listener(sockets).map(|socket| socket.uid) {
                     self.owner = Owner::Uid(uid);
                 }
@@ -121,6 +134,10 @@ impl Proxy {
             let outbound =
                 self.owns(socket) && !self.is_control_port(socket.local.port) && !is_inbound(socket.local.port) && !elsewhere;
             if outbound && !self.outbound.contains(&socket.local) {
+                if self.outbound.len() == Input::Listeners.most() {
+                    Input::Listeners.tell();
+                    break;
+                }
                 self.outbound.push(socket.local);
             }
         }
@@ -149,12 +166,26 @@ impl Proxy {
         self.ztunnel == Some(true)
     }
 
-    /// The listener that shows the proxy in a pod: one of [`ports::OF_ENVOY`], or the signal listener.
+    /// The listener that shows the proxy in a pod: one of [`ports::OF_ENVOY`]. Not the signal listener, whose port is free for every process
+    /// where the pod has no filter.
     #[must_use]
     pub fn listener<'a>(&self, sockets: &'a [Socket]) -> Option<&'a Socket> {
-        let ports = ports::OF_ENVOY.iter().chain(&self.signal_ports);
-        let on = |port| sockets.iter().find(move |socket| socket.state == State::Listen && socket.local.port == port);
-        ports.copied().find_map(on)
+        ports::OF_ENVOY.into_iter().find_map(|port| listeners_on(sockets, port).next())
+    }
+
+    /// Who accepts the pod's connections to `at`. Istio redirects those that leave the pod to the outbound listener.
+    #[must_use]
+    pub fn who_listens(&self, sockets: &[Socket], at: Endpoint) -> Listener {
+        let exact = listeners_on(sockets, at.port).find(|socket| socket.local.ip == at.ip);
+        let other = || match at.ip.is_loopback() {
+            true => listeners_on(sockets, at.port).find(|socket| socket.local.ip.is_unspecified()),
+            false => listeners_on(sockets, ports::OUTBOUND).next(),
+        };
+        match exact.or_else(other) {
+            Some(listener) if self.owns(listener) => Listener::Proxy,
+            Some(listener) if self.is_known() => Listener::Other(listener.uid),
+            Some(_) | None => Listener::Unknown,
+        }
     }
 
     /// Whether Envoy still has a listener. Those of pilot-agent, which has the same uid, do not count.
@@ -250,6 +281,11 @@ impl Proxy {
         });
         self.connections = still_there.map(ends).collect();
     }
+}
+
+/// The listeners on `port`, on any address.
+fn listeners_on(sockets: &[Socket], port: u16) -> impl Iterator<Item = &Socket> {
+    sockets.iter().filter(move |socket| socket.state == State::Listen && socket.local.port == port)
 }
 
 /// Whether connections from outside are redirected to this port.

@@ -1,10 +1,12 @@
 //! Reads the kernel's table of TCP sockets as a stream through one small buffer, without an allocation for each socket.
 
+use core::ops::ControlFlow;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::bounded::{Line, each_line, from_start, open};
+use crate::bounds::Input;
 use crate::diag::Diag;
 use crate::sockets::{Socket, State};
 
@@ -50,8 +52,8 @@ impl Table {
     /// # Errors
     /// If one of the files exists and cannot be opened, or if there is no `net/tcp`.
     pub fn open_files(proc: &Path) -> io::Result<Self> {
-        let mut files = vec![File::open(proc.join("net/tcp"))?];
-        match File::open(proc.join("net/tcp6")) {
+        let mut files = vec![open(&proc.join("net/tcp"))?];
+        match open(&proc.join("net/tcp6")) {
             Ok(file) => files.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -62,78 +64,68 @@ impl Table {
     /// Replaces `sockets` by the current ones, without those in TIME-WAIT: there may be thousands, and they hold no data.
     ///
     /// # Errors
-    /// If the files cannot be read. After an error from netlink, this and every later reading use the files.
+    /// If the files cannot be read, or if there are too many sockets. After an error from netlink, this and every later reading use the
+    /// files.
     pub fn read(&mut self, sockets: &mut Vec<Socket>) -> io::Result<()> {
         self.buffer.resize(BUFFER, 0);
         if let Source::Diag(diag) = &self.source {
-            sockets.clear();
-            if diag.read(&mut self.buffer, |socket| sockets.push(socket)).is_ok() {
-                return Ok(());
+            let mut all = AtMost::new(sockets);
+            if diag.read(&mut self.buffer, |socket| all.add(socket)).is_ok() {
+                return all.finish();
             }
             self.source = Self::open_files(Path::new("/proc"))?.source;
         }
-        sockets.clear();
+        let mut all = AtMost::new(sockets);
         if let Source::Files(files) = &self.source {
             for file in files {
-                each_line(
-                    |into, offset| file.read_at(into, offset),
-                    &mut self.buffer,
-                    |line| {
-                        sockets.extend(Socket::parse(line).filter(|socket| socket.state != State::TimeWait));
-                    },
-                )?;
+                each_line(from_start(file), &mut self.buffer, |line| {
+                    // No socket has a longer line.
+                    if let Line::Whole(line) = line {
+                        Socket::parse(line)
+                            .filter(|socket| socket.state != State::TimeWait)
+                            .into_iter()
+                            .for_each(|it| all.add(it));
+                    }
+                    ControlFlow::Continue(())
+                })?;
             }
+        }
+        all.finish()
+    }
+}
+
+/// The sockets of one reading, as many as the agent has memory for.
+struct AtMost<'a> {
+    sockets: &'a mut Vec<Socket>,
+    is_cut: bool,
+}
+
+// === impl AtMost ===
+
+impl<'a> AtMost<'a> {
+    /// Begins a new reading in `sockets`.
+    fn new(sockets: &'a mut Vec<Socket>) -> Self {
+        sockets.clear();
+        Self { sockets, is_cut: false }
+    }
+
+    fn add(&mut self, socket: Socket) {
+        if self.sockets.len() < Input::Sockets.most() {
+            self.sockets.push(socket);
+        } else {
+            self.is_cut = true;
+        }
+    }
+
+    /// A part of the table would show less data than the kernel holds, so it is none.
+    fn finish(self) -> io::Result<()> {
+        if self.is_cut {
+            Input::Sockets.tell();
+            self.sockets.clear();
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(())
     }
-}
-
-/// Calls `each` with every line. A line that is longer than `buffer` is skipped.
-///
-/// `read` fills a buffer with the bytes from an offset on, and returns how many; zero is the end.
-pub fn each_line(
-    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
-    buffer: &mut [u8],
-    mut each: impl FnMut(&[u8]),
-) -> io::Result<()> {
-    let (mut offset, mut held, mut overlong) = (0, 0, false);
-    loop {
-        let length = match read(buffer.get_mut(held..).unwrap_or_default(), offset) {
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if length == 0 {
-            break;
-        }
-        offset += u64::try_from(length).unwrap_or(u64::MAX);
-        let filled = held + length;
-        let mut start = 0;
-        while let Some((line, next)) = line_at(buffer.get(..filled).unwrap_or_default(), start) {
-            if !overlong {
-                each(line);
-            }
-            overlong = false;
-            start = next;
-        }
-        buffer.copy_within(start..filled, 0);
-        held = filled - start;
-        if held == buffer.len() {
-            overlong = true;
-            held = 0;
-        }
-    }
-    if held > 0 && !overlong {
-        each(buffer.get(..held).unwrap_or_default());
-    }
-    Ok(())
-}
-
-/// The line that begins at `start`, and the start of the next one; `None` if the line is not complete.
-fn line_at(bytes: &[u8], start: usize) -> Option<(&[u8], usize)> {
-    let rest = bytes.get(start..)?;
-    let length = rest.iter().position(|byte| *byte == b'\n')?;
-    Some((rest.get(..length)?, start + length + 1))
 }
 
 #[cfg(test)]
@@ -141,23 +133,8 @@ mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
 
-    use proptest::prelude::*;
-
     use super::*;
     use crate::sockets::Endpoint;
-
-    /// The lines of `text`, read in pieces of at most `piece` bytes through a buffer of `size`.
-    fn lines(text: &[u8], piece: usize, size: usize) -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
-        let read = |into: &mut [u8], offset: u64| {
-            let rest = text.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
-            let length = rest.len().min(piece).min(into.len());
-            into[..length].copy_from_slice(&rest[..length]);
-            Ok(length)
-        };
-        each_line(read, &mut vec![0; size], |line| lines.push(line.to_vec())).unwrap();
-        lines
-    }
 
     #[test]
     fn the_sockets_of_this_machine_are_found_in_both_sources() {
@@ -185,16 +162,30 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_the_buffer_is_skipped() {
-        assert_eq!(lines(b"one\nlonger than ten\ntwo\n", 3, 10), [b"one".to_vec(), b"two".to_vec()]);
+    fn more_sockets_than_the_agent_has_memory_for_are_no_reading() {
+        let proc = std::env::temp_dir().join(format!("exeunt-sockets-{}", std::process::id()));
+        std::fs::create_dir_all(proc.join("net")).unwrap();
+        let line =
+            "0: 0100007F:3A99 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 4711 1 0 100 0 0 10 0\n";
+        let mut sockets = Vec::new();
+        for (count, is_ok) in [(Input::Sockets.most(), true), (Input::Sockets.most() + 1, false)] {
+            std::fs::write(proc.join("net/tcp"), line.repeat(count)).unwrap();
+            let mut table = Table::open_files(&proc).unwrap();
+            assert_eq!(table.read(&mut sockets).is_ok(), is_ok, "{count} sockets");
+            assert_eq!(sockets.len(), if is_ok { count } else { 0 });
+        }
+        std::fs::remove_dir_all(proc).unwrap();
     }
 
-    proptest! {
-        #[test]
-        fn where_the_pieces_are_cut_makes_no_difference(text in "([a-c]{0,9}\n){0,20}[a-c]{0,9}", piece in 1usize..30) {
-            let mut whole: Vec<Vec<u8>> = text.split('\n').map(|line| line.as_bytes().to_vec()).collect();
-            whole.pop_if(|last| last.is_empty());
-            prop_assert_eq!(lines(text.as_bytes(), piece, 10), whole);
-        }
+    #[test]
+    fn a_line_that_no_socket_has_is_skipped() {
+        let proc = std::env::temp_dir().join(format!("exeunt-long-line-{}", std::process::id()));
+        std::fs::create_dir_all(proc.join("net")).unwrap();
+        let line = "0: 0100007F:3A99 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 4711 1";
+        std::fs::write(proc.join("net/tcp"), format!("{line} {}\n{line}\n", "0 ".repeat(BUFFER))).unwrap();
+        let mut sockets = Vec::new();
+        Table::open_files(&proc).unwrap().read(&mut sockets).unwrap();
+        assert_eq!(sockets.len(), 1);
+        std::fs::remove_dir_all(proc).unwrap();
     }
 }

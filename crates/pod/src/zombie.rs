@@ -7,9 +7,10 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use crate::bounded::{beginning_of, open};
+use crate::bounds::Input;
 use crate::pidfd::Exit;
 use crate::procfs::Procfs;
 use crate::stat;
@@ -30,7 +31,7 @@ impl Zombie {
         let folder = proc.root().join(pid.to_string());
         let link = folder.join("ns/net");
         fs::read_link(&link).ok()?;
-        Some(Self { stat: File::open(folder.join("stat")).ok()?, link })
+        Some(Self { stat: open(&folder.join("stat")).ok()?, link })
     }
 
     /// How the process has ended. [`Exit::Unknown`] if it has not ended, or was reaped, or has become another user's.
@@ -38,9 +39,8 @@ impl Zombie {
     pub fn exit(&self) -> Exit {
         // First the right, then the status: if the process is still there then, it was there before.
         let may_see = fs::read_link(&self.link).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let mut text = [0; 1024];
-        let length = if may_see { self.stat.read_at(&mut text, 0).unwrap_or(0) } else { 0 };
-        text.get(..length).and_then(stat::exit_status).map_or(Exit::Unknown, Exit::from_wait_status)
+        let text = if may_see { beginning_of(&self.stat, Input::Stat) } else { None };
+        text.as_deref().and_then(stat::exit_status).map_or(Exit::Unknown, Exit::from_wait_status)
     }
 }
 

@@ -91,10 +91,12 @@ impl World for Machine {
     }
 
     fn open(&self, pid: i32) -> Option<Handle> {
-        let exists = self.processes().iter().any(|process| process.pid == pid);
-        exists.then(|| {
-            world::with(|world| world.on_open(pid));
-            Handle(pid)
+        world::with(|world| {
+            let exists = world.shows(pid);
+            exists.then(|| {
+                world.on_open(pid);
+                Handle(pid)
+            })
         })
     }
 

@@ -6,15 +6,19 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
   gracePeriod    the pod's terminationGracePeriodSeconds as a duration, such as 60s, if it is not 30
   image          values such as those of agent.image, if the image is not the published one
   port           the signal listener's port, if it is not 15190
+  uid            the agent's user, if it is not 15190: one that no other container has; or none: that of the image, or the one that the
+                 cluster assigns
 
 If both are native, kubelet tells the agent when the task has ended. Otherwise the agent watches the processes of the main containers: the pod
-needs shareProcessNamespace: true and the volume, and the dict has more fields:
+needs exeunt.podSharing in its spec and the volume, and the dict has more fields:
 
   restartPolicy     the pod's restartPolicy: Never or OnFailure. An agent that is not told finds it out, but waits ten seconds after a failure
   container         the main containers, whose end is the end of the task: a name or a list. Without it these are all regular containers but
                     istio-proxy and known helpers that never end
   restartPolicies   for main containers with a restartPolicy of their own: a map from their names to it
   restartRules      the same for their restartPolicyRules
+  shareProcesses    always (the default), unless-root (kubelet then starts no container of the pod as root), or never: a pod that would have to
+                    share its processes is not rendered
   defaultContainer  regular placement: the container that kubectl uses without -c. Without it the first of `container`
 */}}
 {{- define "exeunt.agentContainer" -}}
@@ -24,6 +28,11 @@ needs shareProcessNamespace: true and the volume, and the dict has more fields:
 {{- fail (printf "exeunt.agentContainer: placement: %q is not allowed: must be native or regular" $placement) }}
 {{- end }}
 {{- $watches := include "exeunt.watches" . }}
+{{- $uid := .uid | default 15190 }}
+{{- $uid = kindIs "string" $uid | ternary $uid (int64 $uid | toString) }}
+{{- if or (not (regexMatch "^(none|[1-9][0-9]{0,9})$" $uid)) (eq $uid "1337") (gt (int64 $uid) 2147483647) }}
+{{- fail (printf "exeunt.agentContainer: uid: %q is not allowed: must be none or a user id, 1 to 2147483647, but not 1337, which is Istio's" $uid) }}
+{{- end }}
 {{- $policy := .restartPolicy | default "" }}
 {{- if not (has $policy (list "" "Never" "OnFailure")) }}
 {{- fail (printf "exeunt.agentContainer: restartPolicy: %q is not allowed: must be Never or OnFailure" $policy) }}
@@ -86,8 +95,10 @@ needs shareProcessNamespace: true and the volume, and the dict has more fields:
       mountPath: /run/exeunt
   {{- end }}
   securityContext:
-    runAsUser: 65532
-    runAsGroup: 65532
+    {{- if ne $uid "none" }}
+    runAsUser: {{ $uid }}
+    runAsGroup: {{ $uid }}
+    {{- end }}
     runAsNonRoot: true
     readOnlyRootFilesystem: true
     allowPrivilegeEscalation: false
@@ -108,6 +119,20 @@ needs shareProcessNamespace: true and the volume, and the dict has more fields:
 - name: exeunt
   emptyDir:
     sizeLimit: 1Mi
+{{- end }}
+
+{{/*
+Fields of the pod's spec: where the agent watches processes, the containers share them. With unless-root kubelet refuses to start a container
+as root, because root could read the environment, the files and the memory of the others.
+*/}}
+{{- define "exeunt.podSharing" -}}
+{{- if include "exeunt.watches" . -}}
+shareProcessNamespace: true
+{{- if eq (.shareProcesses | default "always") "unless-root" }}
+securityContext:
+  runAsNonRoot: true
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The pod template's annotations: the form of the proxy, and the signal listener. */}}
@@ -137,7 +162,15 @@ kubectl.kubernetes.io/default-container: {{ $default | quote }}
 {{- if not (has $proxy (list "native" "classic")) }}
 {{- fail (printf "exeunt: proxy: %q is not allowed: must be native or classic" $proxy) }}
 {{- end }}
-{{- if or (eq $proxy "classic") (eq (.placement | default "native") "regular") }}true{{ end }}
+{{- $share := .shareProcesses | default "always" }}
+{{- if not (has $share (list "always" "unless-root" "never")) }}
+{{- fail (printf "exeunt: shareProcesses: %q is not allowed: must be always, unless-root or never" $share) }}
+{{- end }}
+{{- $watches := or (eq $proxy "classic") (eq (.placement | default "native") "regular") }}
+{{- if and $watches (eq $share "never") }}
+{{- fail "exeunt: shareProcesses is never: must be always or unless-root, or proxy and placement must be native: the agent must see the task" }}
+{{- end }}
+{{- if $watches }}true{{ end }}
 {{- end }}
 
 {{/* `container` as a JSON list: it is one name, a list of them, or absent. */}}

@@ -19,6 +19,7 @@ from . import (
     short,
     signals,
     starts,
+    trust,
     unshared,
     uploads,
 )
@@ -43,5 +44,6 @@ ALL: tuple[Scenario, ...] = (
     *deletion.SCENARIOS,
     *unshared.SCENARIOS,
     *others.SCENARIOS,
+    *trust.SCENARIOS,
 )
 NAMES = [scenario.name for scenario in ALL]

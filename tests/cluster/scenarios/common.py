@@ -1,6 +1,8 @@
 """What several scenarios share: the sizes, the uploading task, and the words for the forms of the proxy and the agent."""
 
-from ..shape import Agent, Istio, Task
+from .. import observed
+from ..scenario_run import ScenarioRun
+from ..shape import MAIN, PROXY, Agent, Istio, Task
 
 MB = 1_000_000
 # More than Envoy and the kernel can hold for a task that has written everything, about 10 MB. At this rate it takes six seconds.
@@ -10,6 +12,10 @@ RATE = 2 * MB
 SMALL = 4 * MB
 # At this rate SMALL takes 40 s.
 SLOW = MB // 10
+# An image that does not exist: RFC 2606 reserves .invalid.
+NO_IMAGE = "exeunt.invalid/nothing:1"
+# How long an image is missing: much longer than the --late-start of a scenario.
+MISSING_S = 20
 
 FORMS: tuple[Istio, ...] = ("classic", "hold", "native")
 PLACEMENTS: tuple[Agent, ...] = ("native", "regular")
@@ -44,3 +50,11 @@ def slow_task(*more: str) -> tuple[Task, ...]:
 def outcome(istio: Istio) -> str:
     """What the verdict must say of such a proxy."""
     return "left" if istio == "native" else "gone"
+
+
+def supply_image_late(run: ScenarioRun) -> None:
+    """Leaves the task without its image for MISSING_S. The proxy must stay meanwhile."""
+    run.site.stop.wait(MISSING_S)
+    pod = run.wait("the pod's state", lambda _pod: True)
+    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task had no image")
+    run.patch_image(MAIN, run.site.where.task_image)

@@ -8,8 +8,7 @@ from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
 from ..shape import AGENT_UID, MAIN, PROXY, Agent, Fact, Shape, Task
-from .common import AGENT, PLACEMENTS, SIZE, SMALL, upload
-from .starts import MISSING_S, NO_IMAGE
+from .common import AGENT, MISSING_S, NO_IMAGE, PLACEMENTS, SIZE, SMALL, supply_image_late, upload
 
 _UNNAMED: frozenset[Fact] = frozenset({"policy"})
 _LATE_START = ("--late-start", "5s")
@@ -67,10 +66,7 @@ def _late_secretly_held(run: ScenarioRun) -> None:
     run.start_secretly_held(Shape(istio="hold", agent="regular", tasks=(task,), agent_words=_LATE_START))
     run.wait("the proxy to run", lambda pod: observed.is_running(pod, PROXY))
     run.wait("the agent to run", lambda pod: observed.is_running(pod, AGENT_NAME))
-    run.site.stop.wait(MISSING_S)
-    pod = run.wait("the pod's state", lambda _pod: True)
-    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task could not start")
-    run.patch_image(MAIN, run.site.where.task_image)
+    supply_image_late(run)
     run.wait_ended()
     run.wait_received()
     run.check_end()

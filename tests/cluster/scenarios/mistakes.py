@@ -33,8 +33,6 @@ _MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 # No mistakes, but they once kept a pod: a bare number means seconds, and a pod may have no grace period.
 _ALLOWED = frozenset({"bare", "zero-grace"})
-# The nearest drain timeout that is allowed is too short for a slow upload.
-_CUT = frozenset({"zero-drain"})
 _ENVIRONMENT = (("EXEUNT_DRAIN_TIMEOUT", "48h"), ("EXEUNT_STALL_TIMEOUT", "soon"), ("EXEUNT_LATE_START", "-1s"))
 _HANGS_S = 150.0
 # How long the second container waits before its upload: long enough for the first one to call `complete`.
@@ -46,16 +44,12 @@ _REMEDY = "restartPolicy"
 _COMPLETE: tuple[tuple[Istio, str], ...] = (("classic", "refuses"), ("native", "ends nothing"))
 
 
-def _mistake(part: ScenarioRun, shape: Shape, *, cut: bool = False) -> None:
+def _mistake(part: ScenarioRun, shape: Shape) -> None:
     part.start(shape)
     part.wait_ended(_HANGS_S)
     part.wait_received()
     part.check_end(route="")
-    if cut:
-        part.check_incomplete(SMALL)
-        part.check_loss_is_reported()
-    else:
-        part.check_delivered(SMALL)
+    part.check_delivered(SMALL)
 
 
 def _mistakes(agent: Agent, run: ScenarioRun) -> None:
@@ -64,7 +58,7 @@ def _mistakes(agent: Agent, run: ScenarioRun) -> None:
 
     def steps(part: ScenarioRun, made: Shape) -> None:
         key = part.name.removeprefix(f"{run.name}-")
-        _mistake(part, made, cut=key in _CUT)
+        _mistake(part, made)
         if key not in _ALLOWED:
             option = made.agent_words[0]
             part.check(option in part.log(AGENT_NAME), f"the agent's log does not name {option}")

@@ -7,15 +7,13 @@ from ..errors import Skip
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
-from ..shape import AGENT_UID, MAIN, PROXY, Agent, Fact, Istio, Rule, Shape, Task
-from .common import AGENT, FORM, PAIRS, PLACEMENTS, SMALL, outcome, upload
-from .starts import NO_IMAGE
+from ..shape import AGENT_UID, MAIN, Agent, Fact, Istio, Rule, Shape, Task
+from .common import AGENT, FORM, MISSING_S, NO_IMAGE, PAIRS, PLACEMENTS, SMALL, outcome, supply_image_late, upload
 
 # The exit code of an attempt that must fail.
 _FAILURE = 3
 _RESTARTS = 2
 # Longer than the agent waits for an attempt that may come or not.
-_MISSING_S = 20
 # Linux before this release does not tell the agent an exit code.
 _TELLS_EXIT = (6, 15, 3)
 _ONLY_NAMES: frozenset[Fact] = frozenset({"containers"})
@@ -66,10 +64,7 @@ def _slow_restart(run: ScenarioRun) -> None:
     run.wait("the task to be between two attempts", lambda pod: observed.waiting_reason(pod, MAIN) == "CrashLoopBackOff")
     run.patch_image(MAIN, NO_IMAGE)
     run.wait("kubelet to miss the image", lambda pod: "Image" in observed.waiting_reason(pod, MAIN))
-    run.site.stop.wait(_MISSING_S)
-    pod = run.wait("the pod's state", lambda _pod: True)
-    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {_MISSING_S} s in which kubelet had no image")
-    run.patch_image(MAIN, run.site.where.task_image)
+    supply_image_late(run)
     run.wait_ended()
     run.wait_received()
     run.check_end()
@@ -90,7 +85,7 @@ def _own_policy(istio: Istio, run: ScenarioRun) -> None:
 SCENARIOS = (
     Scenario(
         "slow-restart",
-        f"a task under OnFailure keeps its proxy while kubelet has no image for its next attempt, for {_MISSING_S} s",
+        f"a task under OnFailure keeps its proxy while kubelet has no image for its next attempt, for {MISSING_S} s",
         _slow_restart,
     ),
     *(

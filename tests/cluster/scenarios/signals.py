@@ -9,8 +9,7 @@ from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
 from ..shape import AGENT_UID, MAIN, Agent, Istio, Shape, Task, three_lines
-from .common import AGENT, FORM, MB, PLACEMENTS, SIZE, SMALL, WATCHING, outcome, upload
-from .starts import NO_IMAGE
+from .common import AGENT, FORM, MB, NO_IMAGE, PLACEMENTS, SIZE, SMALL, WATCHING, outcome, upload
 
 _FORBIDDEN = 403
 # The grace period that the agent is told, and how long the task works on after the stray signal before it uploads.

@@ -7,14 +7,10 @@ from .. import observed
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import AGENT as AGENT_NAME
-from ..shape import MAIN, PROXY, Agent, Istio, Shape, Task
-from .common import AGENT, FORM, FORMS, PLACEMENTS, SMALL, outcome, upload, upload_task
+from ..shape import PROXY, Agent, Istio, Shape, Task
+from .common import AGENT, FORM, FORMS, MISSING_S, NO_IMAGE, PLACEMENTS, SMALL, outcome, supply_image_late, upload, upload_task
 
-# An image that does not exist: RFC 2606 reserves .invalid.
-NO_IMAGE = "exeunt.invalid/nothing:1"
 _LATE_START = ("--late-start", "5s")
-# How long an image is missing: much longer than --late-start.
-MISSING_S = 20
 _LATE_AGENTS: tuple[tuple[str, Istio], ...] = (("late-agent", "classic"), ("late-agent-hold", "hold"))
 _SHORT: tuple[tuple[Istio, Agent], ...] = (
     ("classic", "native"),
@@ -37,10 +33,7 @@ def _late_image(shape: Shape, run: ScenarioRun) -> None:
     late = _LATE_START if shape.agent == "regular" else ()
     run.start(replace(shape, tasks=(Task(upload(size=SMALL), image=NO_IMAGE),), agent_words=late), bare=True)
     run.wait("the proxy and the agent to run", lambda pod: all(observed.is_running(pod, name) for name in (PROXY, AGENT_NAME)))
-    run.site.stop.wait(MISSING_S)
-    pod = run.wait("the pod's state", lambda _pod: True)
-    run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task could not start")
-    run.patch_image(MAIN, run.site.where.task_image)
+    supply_image_late(run)
     run.wait_ended()
     run.wait_received()
     run.check_end(proxy=outcome(shape.istio))

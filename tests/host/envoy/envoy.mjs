@@ -93,7 +93,9 @@ export class Envoy {
   // A stream on a worker, on a connection that was accepted on `address`; with null the address is not known.
   open(worker, address = '127.0.0.1:15190') {
     const destination = address === null ? {} : { 'destination.address': address };
-    return new Stream(this.workers[worker], { 'source.address': '127.0.0.1:40000', ...destination });
+    // The addresses of the pod, as pilot-agent writes them into the node metadata.
+    const node = { 'node.metadata.INSTANCE_IPS': '10.5.0.2,fd00:5::2' };
+    return new Stream(this.workers[worker], { 'source.address': '127.0.0.1:40000', ...node, ...destination });
   }
 
   // Sends a request, without the events that follow. With `unfinished` more of its body is to come.

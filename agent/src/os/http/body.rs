@@ -1,24 +1,29 @@
-//! A response body, truncated at a maximum length.
+//! A response body, truncated at the limit that it has.
+
+use pod::bounds::Input;
 
 /// The beginning of a response body.
 #[derive(Debug)]
 pub struct Body {
     bytes: Vec<u8>,
-    longest: usize,
+    input: Input,
 }
 
 // === impl Body ===
 
 impl Body {
-    /// A body that keeps its first `longest` bytes.
+    /// The body of `input`, empty so far.
     #[must_use]
-    pub const fn up_to(longest: usize) -> Self {
-        Self { bytes: Vec::new(), longest }
+    pub const fn of(input: Input) -> Self {
+        Self { bytes: Vec::new(), input }
     }
 
     /// Adds `piece`, as far as there is room.
     pub fn take(&mut self, piece: &[u8]) {
-        let room = self.longest.saturating_sub(self.bytes.len()).min(piece.len());
+        let room = self.input.most().saturating_sub(self.bytes.len()).min(piece.len());
+        if room < piece.len() {
+            self.input.tell();
+        }
         self.bytes.extend_from_slice(piece.get(..room).unwrap_or_default());
     }
 

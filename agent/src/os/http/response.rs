@@ -1,11 +1,7 @@
 //! A reader of HTTP/1.1 responses (RFC 9112) with limits, for the part of HTTP that Envoy and pilot-agent use.
 
 use drain::wire;
-
-/// The longest head, in bytes. Envoy's own limit is 60 KiB.
-const MAX_HEAD: usize = 8 * 1024;
-/// The longest line of the chunked coding, in bytes: a hexadecimal number and perhaps an extension.
-const MAX_CHUNK_LINE: usize = 256;
+use pod::bounds::Input;
 
 /// The parts of a response head that the agent uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,7 +113,7 @@ impl Reader {
         self.text.extend_from_slice(bytes);
         let found = self.text.get(from..).and_then(|tail| tail.windows(END.len()).position(|window| window == END));
         let Some(found) = found else {
-            return if self.text.len() > MAX_HEAD { Err(Malformed) } else { Ok(&[]) };
+            return if self.text.len() > Input::ResponseHead.most() { Err(Malformed) } else { Ok(&[]) };
         };
         let after = self.text.len() - (from + found + END.len());
         self.text.truncate(from + found);
@@ -132,7 +128,7 @@ impl Reader {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let (piece, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
         self.text.extend_from_slice(piece);
-        if self.text.len() > MAX_CHUNK_LINE {
+        if self.text.len() > Input::ChunkLine.most() {
             return Err(Malformed);
         }
         if end.is_some() {

@@ -7,6 +7,7 @@ use drain::admin::{Answer, Call, Callee, Failure as CallFailure};
 use drain::clusters::ClusterReader;
 use drain::time::Instant;
 use log::debug;
+use pod::bounds::Input;
 use pod::ports;
 
 use super::calls::Calls;
@@ -16,9 +17,6 @@ use crate::os::http::{Body, Head, Problem, Request};
 use crate::shutdown::attempts::{Attempts, Failure, Outcome, Progress, Route};
 use crate::shutdown::context::Context;
 use crate::shutdown::times;
-
-/// The longest response that is kept, in bytes. `/clusters` is read piece by piece and not kept.
-const MAX_RESPONSE: usize = 64 * 1024;
 
 /// Envoy's admin interface and pilot-agent's status server.
 #[derive(Debug)]
@@ -110,7 +108,7 @@ fn exchange(world: &impl World, at: SocketAddr, call: Call, timeout: Duration) -
             Ok(if answer == Answer::Done { reader.finish() } else { answer })
         }
         Call::CountClusters => {
-            let mut body = Body::up_to(MAX_RESPONSE);
+            let mut body = Body::of(Input::ClusterCount);
             let head = call::exchange(world, at, &request, &mut |piece| body.take(piece))?;
             Ok(Answer::of_cluster_count(head.status, body.bytes()))
         }

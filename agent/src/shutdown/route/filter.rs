@@ -7,9 +7,10 @@ use drain::machine::State;
 use drain::time::Instant;
 use drain::wire::{self, Action, Completion, Status};
 use log::{debug, info};
+use pod::bounds::Input;
 use pod::delivery::Held;
+use pod::proxy::Listener;
 
-use crate::options::Form;
 use crate::os::World;
 use crate::os::http::{self, Body, Problem, Request};
 use crate::os::world::Connection;
@@ -21,8 +22,6 @@ use crate::shutdown::limit::Limit;
 use crate::shutdown::reporter::Reporter;
 use crate::shutdown::{progress, times};
 
-/// The longest response, in bytes. A status has 300; the rest is room for a newer filter.
-const MAX_RESPONSE: usize = 64 * 1024;
 /// After this many failures in a row, the filter counts as gone.
 const MAX_FAILURES: u32 = 3;
 
@@ -63,9 +62,11 @@ pub(in crate::shutdown) fn signal<W: World>(
 ) -> Outcome {
     let mut session = Session::new(context, at);
     let held = sidecar.fresh();
-    let outcome = match session.report(sidecar, held) {
+    let response = if let Some(stranger) = stranger(sidecar, at) { Err(stranger) } else { session.report(sidecar, held) };
+    let outcome = match response {
         Ok(status) => {
-            info!("the filter on {at} has accepted the completion: {}{}", status.state, clause(held));
+            let state = State::named(&status.state).map_or("an unknown state", State::name);
+            info!("the filter on {at} has accepted the completion: {state}{}", clause(held));
             attempts.remove_silent(at);
             sidecar.confirm();
             sidecar.hold_process();
@@ -89,7 +90,17 @@ pub(in crate::shutdown) fn signal<W: World>(
 /// reports keep it from mistaking silence for a stall.
 pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &Attempts) -> bool {
     let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::SILENT_CALL };
-    attempts.silent().iter().any(|at| Session::new(context, *at).exchange(sidecar, &request).is_ok())
+    let mut responds =
+        |at: SocketAddr| stranger(sidecar, at).is_none() && Session::new(context, at).exchange(sidecar, &request).is_ok();
+    attempts.silent().iter().any(|at| responds(*at))
+}
+
+/// Why the agent does not talk to `at`: another process than the proxy listens there, by the last reading of the socket table.
+fn stranger<W: World>(sidecar: &Sidecar<'_, W>, at: SocketAddr) -> Option<Failure> {
+    match sidecar.who_listens(at) {
+        Listener::Other(uid) => Some(Failure::NotTheProxy(uid)),
+        Listener::Proxy | Listener::Unknown => None,
+    }
 }
 
 // === impl Session ===
@@ -143,6 +154,9 @@ impl<'c, W: World> Session<'c, W> {
         if now >= self.give_up {
             return Some(Outcome::Failed(Failure::StillRuns(Progress::Accepted)));
         }
+        if let Some(stranger) = stranger(sidecar, self.at) {
+            return Some(Outcome::Failed(Failure::Later(Box::new(stranger))));
+        }
         let reports =
             !self.quits && now >= self.report_from && (self.lost || held.is_some_and(|held| self.reporter.is_due(&held, now)));
         let response = if reports {
@@ -160,10 +174,8 @@ impl<'c, W: World> Session<'c, W> {
                 if reports {
                     self.accepted(sidecar, attempts, held);
                 }
-                if self.is_vetoed(sidecar, &status) {
-                    return Some(Outcome::Failed(Failure::OnlyDrains));
-                }
-                if State::named(&status.state) == Some(State::Drained) && is_new_data(before, held) {
+                let only_drains = self.context.action(sidecar) == Action::Drain;
+                if State::named(&status.state) == Some(State::Drained) && only_drains && is_new_data(before, held) {
                     self.begin_again(now);
                     return None;
                 }
@@ -176,12 +188,11 @@ impl<'c, W: World> Session<'c, W> {
         }
     }
 
-    fn on_status(&mut self, sidecar: &Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
+    fn on_status(&mut self, sidecar: &mut Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
         self.failures = 0;
         self.dying_since = None;
         match State::named(&status.state) {
-            // By the action, or by its configuration, it does not quit Envoy.
-            Some(State::Drained) => return Some(Outcome::Left),
+            Some(State::Drained) => return Some(self.on_drained(sidecar, status)),
             // Its virtual machine was replaced, and the completion is lost.
             Some(State::Serving) => {
                 self.lost = true;
@@ -193,13 +204,20 @@ impl<'c, W: World> Session<'c, W> {
         None
     }
 
-    /// Whether the filter has only drained a proxy that nobody else ends, because another signal has asked for that: the agent's own, before the
-    /// pod outlived SIGTERM, or somebody else's. The filter cannot know the form of the proxy. With `quit: never` the action is still `quit`.
-    fn is_vetoed(&self, sidecar: &Sidecar<'_, W>, status: &Status) -> bool {
-        State::named(&status.state) == Some(State::Drained)
-            && status.action.as_deref() == Some(Action::Drain.name())
-            && self.context.action(sidecar) == Action::Quit
-            && self.context.options.form.form == Form::Classic
+    /// The filter has drained, and leaves the proxy running. If the agent is to end it, only a filter whose configuration says `quit: never` is
+    /// believed, and only where the proxy itself listens: a drain that another signal has asked for would keep the pod for ever.
+    fn on_drained(&self, sidecar: &mut Sidecar<'_, W>, status: &Status) -> Outcome {
+        if self.context.action(sidecar) == Action::Drain {
+            return Outcome::Left;
+        }
+        sidecar.look();
+        let only_drains = status.action.as_deref() == Some(Action::Drain.name());
+        match (status.quits, sidecar.who_listens(self.at)) {
+            (Some(false), Listener::Proxy) => Outcome::Left,
+            (_, Listener::Other(uid)) => Outcome::Failed(Failure::NotTheProxy(uid)),
+            (_, Listener::Proxy | Listener::Unknown) if only_drains => Outcome::Failed(Failure::OnlyDrains),
+            (_, Listener::Proxy | Listener::Unknown) => Outcome::Failed(Failure::Unexplained),
+        }
     }
 
     /// The filter has drained, and then the task has sent more: SIGTERM was not from kubelet, and the task has not ended.
@@ -315,7 +333,7 @@ impl<'c, W: World> Session<'c, W> {
             // Istio captures this connection, so the proxy holds it.
             connection.local_end().into_iter().for_each(|end| sidecar.disregard(end));
         }
-        let mut body = Body::up_to(MAX_RESPONSE);
+        let mut body = Body::of(Input::FilterAnswer);
         let head = connection.exchange(self.at, request, &mut |piece| body.take(piece)).map_err(Failure::NoResponse)?;
         match head.status {
             status if !head.is_filters => Err(Failure::NotTheFilter(status)),

@@ -3,6 +3,7 @@
 
 use core::net::SocketAddr;
 
+use pod::bounds::Input;
 use pod::ports;
 
 use crate::os::World;
@@ -16,8 +17,6 @@ use crate::shutdown::times;
 const METRIC: &str = "/stats?filter=exeunt_state";
 /// The name in the response.
 const NAME: &[u8] = b"exeunt_state";
-/// The longest response that is read, in bytes. It has one line.
-const MAX_RESPONSE: usize = 4096;
 
 /// Whether Envoy says that it has no filter. False if it does not answer.
 pub(in crate::shutdown) fn is_out_of_reach<W: World>(context: &Context<'_, W>, at: SocketAddr) -> bool {
@@ -26,7 +25,7 @@ pub(in crate::shutdown) fn is_out_of_reach<W: World>(context: &Context<'_, W>, a
     }
     let request = Request { method: "GET", path: METRIC, headers: &[], timeout: context.time_for(times::REACH) };
     let has_filter = ports::LOCALHOST.into_iter().find_map(|ip| {
-        let mut body = Body::up_to(MAX_RESPONSE);
+        let mut body = Body::of(Input::FilterMetric);
         let admin = SocketAddr::new(ip, context.options.admin_port);
         let head = call::exchange(context.world, admin, &request, &mut |piece| body.take(piece)).ok()?;
         (head.status == 200).then(|| body.bytes().windows(NAME.len()).any(|window| window == NAME))

@@ -247,6 +247,25 @@ fn an_instance_that_is_watched_is_seen_however_short_it_is() {
 }
 
 #[test]
+fn a_record_of_an_end_counts_only_when_no_process_of_the_container_runs() {
+    for (instance, exit, expected) in [("11", Exit::Unknown, 15_000), ("12", OK, 5_000)] {
+        let name = format!("exeunt-recorded-end-{}-{instance}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let state_dir = StateDir::new(Some(folder.clone()));
+        let event = Event::Ended(Exit::Code(7));
+        state_dir.record("main", &Record { instances: 1, instance: Some("11".to_owned()), event });
+        // How the process ends that runs now is a matter of the container only if it is a new instance.
+        let world = pod(&[("main", instance, 0..5_000, OK)]);
+        let options = options("watch --container main --restart-wait 10s");
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert_eq!((containers.wait(None), world.elapsed()), (Waited::Ended, expected), "{instance}");
+        assert_eq!(containers.primary(), (Some("main"), exit));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
 fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
     let mut world = pod(&[("main", "11", 60_000..61_000, OK)]);
     world.sigterm = Some(1_000);

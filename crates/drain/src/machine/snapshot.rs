@@ -118,6 +118,7 @@ impl Snapshot {
             state: self.state.name().to_owned(),
             container: completion.and_then(|(completion, _)| completion.container.clone()),
             action: completion.map(|(completion, _)| completion.action.name().to_owned()),
+            quits: Some(limits.may_quit),
             in_flight: self.in_flight,
             unsent: completion.and_then(|(completion, _)| completion.unsent),
             since_ms: milliseconds(self.in_state + age),

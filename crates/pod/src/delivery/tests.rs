@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ports;
-use crate::proxy::Scope;
+use crate::proxy::{Listener, Scope};
 use crate::sockets::Endpoint;
 
 const PROXY: u32 = 1337;
@@ -258,7 +258,7 @@ fn the_proxy_is_the_process_that_listens_on_istios_ports_whatever_its_uid() {
     let uid = 1_000_710_000;
     let sockets = [
         listener("0.0.0.0:8080", 1000, 5),
-        listener("127.0.0.1:15190", uid, 6),
+        listener("0.0.0.0:15021", uid, 6),
         socket(UPSTREAM, SERVER, State::Established, (5, 0), Some(uid)),
     ];
     let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
@@ -269,6 +269,38 @@ fn the_proxy_is_the_process_that_listens_on_istios_ports_whatever_its_uid() {
         !proxy.listens(&[listener("0.0.0.0:15020", uid, 8), listener("0.0.0.0:8080", 1000, 5)]),
         "pilot-agent outlives Envoy"
     );
+}
+
+#[test]
+fn a_process_that_takes_a_port_of_the_proxy_first_is_not_the_proxy_for_long() {
+    let (early, stranger) = (listener("0.0.0.0:15090", 1000, 5), listener("127.0.0.1:15190", 1000, 6));
+    let mut proxy = Proxy::new(Scope::Pod, &[15190], &[]);
+    proxy.observe(&[stranger], None);
+    assert!(!proxy.is_known(), "every process may open the port of the signal listener");
+    proxy.observe(&[early, stranger], None);
+    let started = [table(&[LISTENERS]), vec![stranger]].concat();
+    proxy.observe(&started, None);
+    assert!(proxy.listens(&started) && !proxy.listens(&[stranger]));
+    assert_eq!(proxy.who_listens(&started, end("127.0.0.1:15001")), Listener::Proxy);
+}
+
+#[test]
+fn the_table_shows_who_listens_on_a_signal_address() {
+    let who = |strangers: &[Socket], at| {
+        let sockets = [table(&[LISTENERS]), strangers.to_vec()].concat();
+        pods_proxy().who_listens(&sockets, end(at))
+    };
+    let here = "127.0.0.1:15190";
+    assert_eq!(who(&[], here), Listener::Proxy);
+    assert_eq!(who(&[], "[::1]:15190"), Listener::Unknown, "nobody");
+    assert_eq!(who(&[listener("[::1]:15190", 1000, 5)], "[::1]:15190"), Listener::Other(1000));
+    assert_eq!(who(&[listener("[::]:15190", 1000, 5)], "[::1]:15190"), Listener::Other(1000));
+    assert_eq!(who(&[listener("[::]:15190", 1000, 5)], here), Listener::Proxy, "the exact address has priority");
+    let captured = "192.0.2.190:15190";
+    assert_eq!(who(&[listener("0.0.0.0:15190", 1000, 5)], captured), Listener::Proxy, "Istio redirects it to 15001");
+    assert_eq!(who(&[listener(captured, 1000, 5)], captured), Listener::Other(1000));
+    let unknown = Proxy::new(Scope::Pod, &[15190], &[]);
+    assert_eq!(unknown.who_listens(&[listener(here, 1000, 5)], end(here)), Listener::Unknown);
 }
 
 #[test]

@@ -185,6 +185,11 @@ impl World {
         }
     }
 
+    /// Whether the process `pid` is that of a main container that runs.
+    pub(super) fn runs_main(&self, pid: i32) -> bool {
+        self.kubelet.mains.iter().any(|state| state.runs() && state.pid == pid)
+    }
+
     /// The processes of the main containers.
     pub(super) fn main_processes(&self) -> Vec<Stat> {
         let running = self.kubelet.mains.iter().zip(&self.plan.kubelet.mains).filter(|(state, _)| state.runs());
@@ -200,23 +205,34 @@ impl World {
 
     /// The running instance of the container `name`, if it is not the one that has `ended`.
     pub(crate) fn instance_of(&self, name: &str, ended: Option<&str>) -> Option<Instance> {
-        let first_processes = self.processes().into_iter().filter(|process| process.parent == 0);
-        let mut instances = first_processes.filter_map(|root| Some((self.container(root.pid)?, root)));
-        let (container, root) = instances.find(|(container, _)| container.name == name)?;
-        (ended != Some(container.instance.as_str())).then_some(Instance { id: container.instance, root })
+        let pid = match name {
+            AGENT => self.own_pid(),
+            INIT => self.kubelet.init?.0,
+            PROXY => self.proxy.root(),
+            _ => {
+                let place = self.plan.kubelet.mains.iter().position(|main| main.name == name)?;
+                self.kubelet.mains.get(place).filter(|state| state.runs())?.pid
+            }
+        };
+        let id = self.container(pid).filter(|container| Some(container.instance.as_str()) != ended)?.instance;
+        let root = self.processes().into_iter().find(|process| process.pid == pid)?;
+        Some(Instance { id, root })
     }
 
     /// The container of the process `pid`.
     pub(crate) fn container(&self, pid: i32) -> Option<Container> {
-        let process = self.processes().into_iter().find(|process| process.pid == pid && pid > 1)?;
-        let name = if pid == self.kubelet.agent_pid {
-            AGENT
+        let (name, root) = if self.plan.source == Source::Kubelet {
+            return None;
+        } else if pid == self.own_pid() {
+            (AGENT, pid)
         } else if self.is_proxys(pid) {
-            PROXY
+            self.plan.finds_process.then_some((PROXY, self.proxy.root()))?
+        } else if self.kubelet.init.is_some_and(|(init, _)| init == pid) {
+            (INIT, pid)
         } else {
-            &process.comm
+            let place = self.kubelet.mains.iter().position(|state| state.runs() && state.pid == pid)?;
+            (self.plan.kubelet.mains.get(place)?.name, pid)
         };
-        let root = if self.is_proxys(pid) { self.proxy.root() } else { pid };
         Some(Container { name: name.to_owned(), instance: instance_id(root) })
     }
 

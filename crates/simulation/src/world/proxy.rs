@@ -133,7 +133,11 @@ impl Proxy {
     }
 
     pub(super) fn runs(&self, pid: i32) -> bool {
-        self.processes().iter().any(|process| process.pid == pid)
+        match self.phase {
+            Phase::Down => false,
+            Phase::Starts => pid == self.pilot_agent,
+            Phase::Up => pid == self.pilot_agent || pid == self.envoy,
+        }
     }
 }
 
@@ -154,6 +158,13 @@ impl World {
         }
     }
 
+    /// Whether the agent sees the process `pid`.
+    pub(crate) fn shows(&self, pid: i32) -> bool {
+        let is_other = |pid| pid == 1 || self.kubelet.init.is_some_and(|(init, _)| init == pid) || self.runs_main(pid);
+        let is_hidden = self.plan.source == Source::Kubelet;
+        pid == self.own_pid() || !is_hidden && (is_other(pid) || self.plan.finds_process && self.is_proxys(pid))
+    }
+
     /// The PID of the agent. Without shared processes it is the first one.
     pub(crate) const fn own_pid(&self) -> i32 {
         match self.plan.source {
@@ -164,7 +175,7 @@ impl World {
 
     /// Whether the process `pid`, of the proxy or of a main container, runs.
     pub(crate) fn runs(&self, pid: i32) -> bool {
-        self.is_proxys(pid) || self.main_processes().iter().any(|process| process.pid == pid)
+        self.is_proxys(pid) || self.runs_main(pid)
     }
 
     /// Whether the process `pid` is the proxy's.

@@ -1,0 +1,89 @@
+"""What the scenarios of this group share: commands of the attacking containers, second pods, and what they have written."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import Refused, Skip
+from ...scenario_run import ScenarioRun
+from ...shape import LABEL, MAIN, Shape, Task
+
+Json = dict[str, Any]
+
+SIGNAL_PORT = 15190
+_FORBIDDEN = 403
+
+
+def script(*steps: str) -> tuple[str, ...]:
+    """A command that waits for the proxy and then takes these steps, as long as none fails; each is a program of this package."""
+    *before, last = (f"python3 /e2e/{step}" for step in ("task.py wait", *steps))
+    return "sh", "-c", " && ".join([*before, f"exec {last}"])
+
+
+def until_the_proxy_ends(step: str) -> tuple[str, ...]:
+    """A command that waits for the proxy, takes this step, which has no end, and ends when the proxy has ended."""
+    return "sh", "-c", f"python3 /e2e/task.py wait && python3 /e2e/{step} & exec python3 /e2e/task.py helper"
+
+
+def outsider(*command: str, mesh: bool = False) -> Shape:
+    """A pod without exeunt, with a proxy of its own or without."""
+    return Shape(
+        agent="none", inject=mesh, listener=False, drain="", exit_on_zero=False, grace_s=1, tasks=(Task(command=command),)
+    )
+
+
+@contextlib.contextmanager
+def beside(run: ScenarioRun, name: str, shape: Shape) -> Iterator[ScenarioRun]:
+    """A second pod, which is deleted at the end of the `with` block."""
+    other = ScenarioRun(run.site, f"{run.name}-{name}")
+    try:
+        other.start(shape, bare=True)
+        yield other
+    finally:
+        other.collect_evidence()
+        run.evidence |= {f"{name}, {what}": text for what, text in other.evidence.items()}
+        run.problems += [f"{name}: {problem}" for problem in other.problems]
+        other.clean_up()
+
+
+@contextlib.contextmanager
+def sidecar(run: ScenarioRun, selected: str, **spec: Any) -> Iterator[None]:
+    """A Sidecar resource of Istio for the pod with this name, which is deleted at the end of the `with` block."""
+    kube, namespace = run.site.kube, run.site.namespace
+    name = f"{run.name}-sidecar"
+    body = {
+        "apiVersion": "networking.istio.io/v1beta1",
+        "kind": "Sidecar",
+        "metadata": {"name": name},
+        "spec": {"workloadSelector": {"labels": {LABEL: selected}}, **spec},
+    }
+    try:
+        kube.create(namespace, body)
+    except Refused as error:
+        if error.status != _FORBIDDEN:
+            raise
+        raise Skip(f"no right to create a Sidecar resource: {error}") from error
+    try:
+        yield
+    finally:
+        kube.delete("Sidecar", namespace, name)
+
+
+def events(run: ScenarioRun, key: str, container: str = MAIN) -> list[Json]:
+    """The lines of JSON with this key in the log of a container."""
+    lines = [line for line in run.log(container).splitlines() if line.startswith("{")]
+    return [event for event in map(json.loads, lines) if key in event]
+
+
+def wait_event(run: ScenarioRun, key: str, container: str = MAIN) -> Json:
+    """The first such line, when it is there."""
+    run.wait_until(f"{container} to write {key!r}", lambda: bool(events(run, key, container)))
+    return events(run, key, container)[0]
+
+
+def address(run: ScenarioRun) -> str:
+    """The pod's IP."""
+    pod = run.wait("the pod to have an address", lambda pod: bool(pod["status"].get("podIP")))
+    found = str(pod["status"]["podIP"])
+    return f"[{found}]" if ":" in found else found

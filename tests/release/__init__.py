@@ -1,0 +1,1 @@
+"""How a release is made, and where everything comes from that the project downloads."""
