@@ -21,8 +21,11 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* Kubernetes before 1.29 has no native sidecars. There say "regular": the agent is then the first regular container. */}}
 {{- $placement := "native" }}
 
-{{- /* The agent's user and group. Empty: the cluster chooses one, as OpenShift does. */}}
-{{- $user := "15190" }}
+{{- /* The agent's user and group. "none": those of the image, or those that the cluster assigns, as OpenShift does. */}}
+{{- $uid := "15190" }}
+
+{{- /* Which pods may share their processes beside a classic proxy: "always", "unless-root" (nothing runs as root) or "never". */}}
+{{- $shareProcesses := "always" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
 {{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}
@@ -70,6 +73,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* 3. Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. */}}
 {{- $watches := not $native }}
 {{- $regular := and $watches (eq $placement "regular") }}
+{{- $names := list }}
+{{- range $containers }}{{ $names = append $names .name }}{{ end }}
 {{- $main := list }}
 {{- if isset $annotations "exeunt.dev/container" }}
 {{- range splitList "," (index $annotations "exeunt.dev/container") }}
@@ -85,6 +90,17 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $volume := dict "name" "exeunt" "emptyDir" (dict "sizeLimit" "1Mi") }}
 {{- range $spec.volumes | default list }}
 {{- $hasVolume = or $hasVolume (and (eq .name "exeunt") (ne (toJson .) (toJson $volume))) }}
+{{- end }}
+
+{{- /* The containers that run beside the task and that kubelet may start as root: nothing in the pod says that it may not. */}}
+{{- $root := list }}
+{{- $ofPod := $spec.securityContext | default dict }}
+{{- range concat $containers $initContainers }}
+{{- $own := .securityContext | default dict }}
+{{- $nonRoot := ternary $own.runAsNonRoot $ofPod.runAsNonRoot (hasKey $own "runAsNonRoot") }}
+{{- $runAs := ternary $own.runAsUser $ofPod.runAsUser (hasKey $own "runAsUser") }}
+{{- $beside := or (has .name $names) (eq (.restartPolicy | default "") "Always") }}
+{{- if and $beside (ne .name "istio-proxy") (not $nonRoot) (not $runAs) }}{{ $root = append $root .name }}{{ end }}
 {{- end }}
 
 {{- /* 4. Why this pod cannot have the agent. It stays as Istio makes it, and gets the reason as an annotation. */}}
@@ -110,6 +126,10 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = "shareProcessNamespace is false, so the agent could not see the main containers: make the proxy native" }}
 {{- else if $hasVolume }}
 {{- $skipped = "it has a volume named exeunt, but no container of that name" }}
+{{- else if eq $shareProcesses "never" }}
+{{- $skipped = "shareProcesses is never, and the agent must see the task: make the proxy native" }}
+{{- else if and (ne $shareProcesses "always") $root }}
+{{- $skipped = printf "shareProcesses is %s, and %s may run as root: make the proxy native" $shareProcesses (join ", " $root) }}
 {{- else if not $main }}
 {{- $skipped = "it has no main container, whose end is the end of the task" }}
 {{- end }}
@@ -220,9 +240,9 @@ spec:
       mountPath: /run/exeunt
     {{- end }}
     securityContext:
-      {{- if $user }}
-      runAsUser: {{ $user }}
-      runAsGroup: {{ $user }}
+      {{- if ne $uid "none" }}
+      runAsUser: {{ $uid }}
+      runAsGroup: {{ $uid }}
       {{- end }}
       runAsNonRoot: true
       readOnlyRootFilesystem: true

@@ -164,9 +164,9 @@ def test_the_container_is_adjustable(release: Release, native: bool, tmp_path: P
     usual = agent(release, native, tmp_path)
     assert "imagePullPolicy" not in usual
     assert agent(release, native, tmp_path, pullPolicy='"Always"')["imagePullPolicy"] == "Always"
-    other = agent(release, native, tmp_path, user='"4242"')["securityContext"]
+    other = agent(release, native, tmp_path, uid='"4242"')["securityContext"]
     assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
-    nobody = agent(release, native, tmp_path, user='""')["securityContext"]
+    nobody = agent(release, native, tmp_path, uid='"none"')["securityContext"]
     assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
     assert "resources" not in agent(release, native, tmp_path, resources="dict")
     more = agent(release, native, tmp_path, arguments='list "--drain-timeout" "10m"')["args"]
@@ -215,3 +215,19 @@ def test_a_grace_period_is_raised_beside_a_native_proxy(
     assert answer.pod["spec"].get("terminationGracePeriodSeconds") == wanted
     told = pods.agent_of(answer.pod)[1]["args"]
     assert (f"{wanted}s" in told) is (wanted is not None)
+
+
+def test_pods_of_root_share_nothing_if_the_option_says_so(release: Release, native: bool, tmp_path: Path) -> None:
+    form = "native" if native else "classic"
+    names = [name for name in pods.NAMES if pods.expected(name, form)]
+    asked = [pods.vector(name) for name in names]
+    answers = release.inject(write_values(tmp_path, shareProcesses='"unless-root"'), native, asked)
+    stays = [name for name, answer in zip(names, answers, strict=True) if not has_agent(answer)]
+    assert stays == ([] if native else pods.load("unless-root.yaml"))
+    assert all("may run as root" in reason(one) for name, one in zip(names, answers, strict=True) if name in stays)
+
+
+def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, native: bool, tmp_path: Path) -> None:
+    (answer,) = release.inject(write_values(tmp_path, shareProcesses='"never"'), native, [job()])
+    assert has_agent(answer) is native
+    assert native or "shareProcesses is never" in reason(answer)
