@@ -24,7 +24,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* The agent's user and group. "none": those of the image, or those that the cluster assigns, as OpenShift does. */}}
 {{- $uid := "15190" }}
 
-{{- /* Which pods may share their processes beside a classic proxy: "always", "unless-root" (nothing runs as root) or "never". */}}
+{{- /* Which pods share their processes beside a classic proxy: "always", "unless-root" (nothing runs as root) or "never". */}}
 {{- $shareProcesses := "always" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
