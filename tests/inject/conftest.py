@@ -1,14 +1,13 @@
 """Fixtures of the inject tier."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from chart.programs import Resource
 from inject import pods
 from inject.releases import Answer, Release, built
-from inject.template import write_values
+from inject.template import with_options
 
 
 @dataclass
@@ -17,8 +16,8 @@ class Injector:
 
     release: Release
     form: str
-    values: Path
-    _answers: dict[str, tuple[Answer, Answer]] = field(default_factory=dict)
+    template: str
+    _answers: dict[str, tuple[Answer, Answer, Answer]] = field(default_factory=dict)
 
     @property
     def native(self) -> bool:
@@ -27,16 +26,25 @@ class Injector:
 
     def answers(self, name: str) -> tuple[Answer, Answer]:
         """What becomes of a vector or a real pod without the template, and with it."""
+        return self._all[name][:2]
+
+    def again(self, name: str) -> Answer:
+        """What becomes of the pod with the template if it is injected a second time."""
+        return self._all[name][2]
+
+    @property
+    def _all(self) -> dict[str, tuple[Answer, Answer, Answer]]:
         if not self._answers:
-            all_names = [*pods.NAMES, *pods.REAL_NAMES]
+            names = [*pods.NAMES, *pods.REAL_NAMES]
             asked = [*map(pods.vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
             without, having = self.inject(asked, template=False), self.inject(asked)
-            self._answers = {one: (a, b) for one, a, b in zip(all_names, without, having, strict=True)}
-        return self._answers[name]
+            again = self.inject([one.pod or pod for one, pod in zip(having, asked, strict=True)])
+            self._answers = dict(zip(names, zip(without, having, again, strict=True), strict=True))
+        return self._answers
 
     def inject(self, asked: list[Resource], *, template: bool = True) -> list[Answer]:
         """What becomes of these pods, with the template or without it."""
-        return self.release.inject(self.values if template else None, self.native, asked)
+        return self.release.inject(self.template if template else None, self.native, asked)
 
 
 @pytest.fixture(scope="session", params=built())
@@ -52,7 +60,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def injector(release: Release, form: str, tmp_path_factory: pytest.TempPathFactory) -> Injector:
+def injector(release: Release, form: str) -> Injector:
     """That release with proxies of that form, and the template for it."""
     placement = '"regular"' if form == "regular" else '"native"'
-    return Injector(release, form, write_values(tmp_path_factory.mktemp("values"), placement=placement))
+    return Injector(release, form, with_options(placement=placement))

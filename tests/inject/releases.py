@@ -5,6 +5,7 @@ The Go module proxy has no other release of these lines, and none of 1.30; judge
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,22 +41,28 @@ class Release:
 
     @property
     def program(self) -> Path:
-        """Its program."""
-        return ROOT / ".cache" / "tools" / "inject" / self.line
+        """Its program. EXEUNT_INJECTORS names a folder with others."""
+        return Path(os.environ.get("EXEUNT_INJECTORS") or ROOT / ".cache" / "tools" / "inject") / self.line
 
     def inject(
-        self, values: Path | None, native: bool, pods: list[Resource], variables: dict[str, dict[str, str]] | None = None
+        self, template: str | None, native: bool, pods: list[Resource], variables: dict[str, dict[str, str]] | None = None
     ) -> list[Answer]:
-        """Sends the pods to the injector, which istiod's own chart has configured with these values.
+        """Sends the pods to the injector, with this injection template beside Istio's own ones, or without any.
 
         `variables` are those that a ProxyConfig sets for all pods of a namespace.
         """
         if not self.program.is_file():
             raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
-        folder = configured(self.line, values)
         asked = json.dumps({"variables": variables or {}, "pods": pods})
-        files = [folder / name for name in ("config", "values", "mesh")]
-        said = run(self.program, *files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
+        data = configuration(self.line)
+        config = yaml.safe_load(data["config"])
+        if template is not None:
+            config |= {"defaultTemplates": ["sidecar", "exeunt"], "templates": config["templates"] | {"exeunt": template}}
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ("config", "values", "mesh")]
+            for file, text in zip(files, (yaml.safe_dump(config), data["values"], data["mesh"]), strict=True):
+                file.write_text(text)
+            said = run(self.program, *files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
         assert said.ok, said.err
         return [Answer(one.get("pod"), one.get("refused", "")) for one in json.loads(said.out)]
 
@@ -69,32 +76,15 @@ def chart_of(line: str) -> Path:
     return Path(listed.out.strip()) / "manifests" / "charts" / "istio-control" / "istio-discovery"
 
 
-_FOLDERS: dict[tuple[str, str], Path] = {}
-
-
-def configured(line: str, values: Path | None) -> Path:
-    """A folder with the injector's configuration, as `helm install istiod --values FILE` writes it into the ConfigMaps."""
-    text = values.read_text() if values else ""
-    key = (line, text)
-    if key not in _FOLDERS:
-        folder = ROOT / ".cache" / "inject" / str(os.getpid()) / str(len(_FOLDERS))
-        folder.mkdir(parents=True, exist_ok=True)
-        more = ("--values", str(values)) if values else ()
-        said = helm("template", "istiod", chart_of(line), "--namespace", "istio-system", *more)
-        maps = {one["metadata"]["name"]: one["data"] for one in said.documents if one["kind"] == "ConfigMap"}
-        for name in ("config", "values"):
-            (folder / name).write_text(maps["istio-sidecar-injector"][name])
-        (folder / "mesh").write_text(maps["istio"]["mesh"])
-        _FOLDERS[key] = folder
-    return _FOLDERS[key]
+@cache
+def configuration(line: str, values: Path | None = None) -> dict[str, str]:
+    """What istiod's own chart writes into the ConfigMaps of the injector (config, values) and of the mesh, with these values."""
+    more = ("--values", str(values)) if values else ()
+    said = helm("template", "istiod", chart_of(line), "--namespace", "istio-system", *more)
+    maps = {one["metadata"]["name"]: one["data"] for one in said.documents if one["kind"] == "ConfigMap"}
+    return maps["istio-sidecar-injector"] | {"mesh": maps["istio"]["mesh"]}
 
 
 def built() -> list[str]:
     """The lines whose programs are there, the oldest first."""
     return [line for line in LINES if Release(line).program.is_file()]
-
-
-def config_of(values: Path | None, line: str) -> Resource:
-    """The injector's configuration as istiod reads it."""
-    config: Resource = yaml.safe_load((configured(line, values) / "config").read_text())
-    return config

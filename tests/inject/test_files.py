@@ -4,10 +4,11 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from chart.programs import lone
 from harness.paths import ROOT
-from inject.releases import Release, config_of
+from inject.releases import Release, configuration
 from inject.template import with_options
 from inject.write import FILES, FOLDER, TEMPLATE, text_of
 
@@ -27,9 +28,12 @@ def test_every_file_says_the_same() -> None:
 
 
 def test_the_chart_gives_the_injector_the_template_and_keeps_istio_s_own(release: Release) -> None:
-    without, having = config_of(None, release.line), config_of(FOLDER / "values.yaml", release.line)
+    told = [configuration(release.line, values)["config"] for values in (None, FOLDER / "values.yaml")]
+    without, having = map(yaml.safe_load, told)
+    for config in (without, having):
+        config["templates"] = {name: text.strip() for name, text in config["templates"].items()}
     assert having["defaultTemplates"] == ["sidecar", "exeunt"]
-    assert having["templates"].pop("exeunt").strip() == TEMPLATE.read_text().strip()
+    assert having["templates"].pop("exeunt") == TEMPLATE.read_text().strip()
     assert having | {"defaultTemplates": ["sidecar"]} == without
 
 

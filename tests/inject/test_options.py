@@ -1,6 +1,5 @@
 """Who gets the agent, and what the options of the template change."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from chart.programs import Resource
 from inject import pods
 from inject.pods import AGENT, LABEL, SKIPPED
 from inject.releases import Answer, Release
-from inject.template import write_values
+from inject.template import with_options
 
 NAMESPACE = "airflow"
 
@@ -69,10 +68,10 @@ WHO = {
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_the_pods_of_jobs_and_labelled_pods_get_the_agent(who: str, release: Release, native: bool, tmp_path: Path) -> None:
+def test_the_pods_of_jobs_and_labelled_pods_get_the_agent(who: str, release: Release, native: bool) -> None:
     make, of_jobs, only_labelled = WHO[who]
-    (by_default,) = release.inject(write_values(tmp_path), native, [make()])
-    (by_label,) = release.inject(write_values(tmp_path, select='"labelled"'), native, [make()])
+    (by_default,) = release.inject(with_options(), native, [make()])
+    (by_label,) = release.inject(with_options(select='"labelled"'), native, [make()])
     assert (has_agent(by_default), has_agent(by_label)) == (of_jobs, only_labelled)
 
 
@@ -87,20 +86,20 @@ def test_the_pods_of_jobs_and_labelled_pods_get_the_agent(who: str, release: Rel
     ],
 )
 def test_a_namespace_says_on_or_off_for_its_jobs_by_a_proxy_config(
-    said: str, select: str, label: str | None, expected: bool, release: Release, native: bool, tmp_path: Path
+    said: str, select: str, label: str | None, expected: bool, release: Release, native: bool
 ) -> None:
     pod = labelled(label, job()) if label else job()
-    values = write_values(tmp_path, select=f'"{select}"')
+    values = with_options(select=f'"{select}"')
     (answer,) = release.inject(values, native, [pod], {NAMESPACE: {"EXEUNT_DRAIN": said}})
     (elsewhere,) = release.inject(values, native, [pod], {"other": {"EXEUNT_DRAIN": said}})
     assert has_agent(answer) is expected
     assert has_agent(elsewhere) is ((label or {"jobs": "on", "labelled": "off"}[select]) == "on")
 
 
-def test_a_pod_that_asks_for_another_form_of_proxy_gets_the_agent_for_it(release: Release, native: bool, tmp_path: Path) -> None:
+def test_a_pod_that_asks_for_another_form_of_proxy_gets_the_agent_for_it(release: Release, native: bool) -> None:
     pod = job()
     pod["metadata"]["annotations"] = {"sidecar.istio.io/nativeSidecar": "false" if native else "true"}
-    (answer,) = release.inject(write_values(tmp_path), native, [pod])
+    (answer,) = release.inject(with_options(), native, [pod])
     assert answer.pod is not None, answer.refused
     assert ("istio-proxy" in pods.names(answer.pod, "initContainers")) is not native
     assert answer.pod["spec"].get("shareProcessNamespace", False) is native
@@ -137,9 +136,9 @@ REASONS = {
 
 
 @pytest.mark.parametrize("why", REASONS)
-def test_a_pod_that_cannot_have_the_agent_says_why(why: str, release: Release, native: bool, tmp_path: Path) -> None:
+def test_a_pod_that_cannot_have_the_agent_says_why(why: str, release: Release, native: bool) -> None:
     make, in_both_forms = REASONS[why]
-    (answer,) = release.inject(write_values(tmp_path), native, [make()])
+    (answer,) = release.inject(with_options(), native, [make()])
     if native and not in_both_forms:
         assert (has_agent(answer), reason(answer)) == (True, "")
     else:
@@ -147,34 +146,34 @@ def test_a_pod_that_cannot_have_the_agent_says_why(why: str, release: Release, n
         assert why in reason(answer)
 
 
-def test_a_mistake_in_select_breaks_no_pod(release: Release, native: bool, tmp_path: Path) -> None:
-    (answer,) = release.inject(write_values(tmp_path, select='"all"'), native, [job()])
+def test_a_mistake_in_select_breaks_no_pod(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(select='"all"'), native, [job()])
     assert not has_agent(answer)
     assert reason(answer) == 'the option select of the injection template is "all": must be jobs or labelled'
 
 
-def agent(release: Release, native: bool, folder: Path, pod: Resource | None = None, **options: str) -> Resource:
+def agent(release: Release, native: bool, pod: Resource | None = None, **options: str) -> Resource:
     """The agent's container that these options make."""
-    (answer,) = release.inject(write_values(folder, **options), native, [pod or job()])
+    (answer,) = release.inject(with_options(**options), native, [pod or job()])
     assert answer.pod is not None, answer.refused
     return pods.agent_of(answer.pod)[1]
 
 
-def test_the_container_is_adjustable(release: Release, native: bool, tmp_path: Path) -> None:
-    usual = agent(release, native, tmp_path)
+def test_the_container_is_adjustable(release: Release, native: bool) -> None:
+    usual = agent(release, native)
     assert "imagePullPolicy" not in usual
-    assert agent(release, native, tmp_path, pullPolicy='"Always"')["imagePullPolicy"] == "Always"
-    other = agent(release, native, tmp_path, uid='"4242"')["securityContext"]
+    assert agent(release, native, pullPolicy='"Always"')["imagePullPolicy"] == "Always"
+    other = agent(release, native, uid='"4242"')["securityContext"]
     assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
-    nobody = agent(release, native, tmp_path, uid='"none"')["securityContext"]
+    nobody = agent(release, native, uid='"none"')["securityContext"]
     assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
-    assert "resources" not in agent(release, native, tmp_path, resources="dict")
-    more = agent(release, native, tmp_path, arguments='list "--drain-timeout" "10m"')["args"]
+    assert "resources" not in agent(release, native, resources="dict")
+    more = agent(release, native, arguments='list "--drain-timeout" "10m"')["args"]
     assert more == [*usual["args"], "--drain-timeout", "10m"]
 
 
-def test_without_the_plugin_the_proxy_gets_no_listener(release: Release, native: bool, tmp_path: Path) -> None:
-    (answer,) = release.inject(write_values(tmp_path, signalPort='""'), native, [job()])
+def test_without_the_plugin_the_proxy_gets_no_listener(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(signalPort='""'), native, [job()])
     assert answer.pod is not None, answer.refused
     assert has_agent(answer)
     told = pods.variables(pods.proxy_of(answer.pod))
@@ -182,34 +181,32 @@ def test_without_the_plugin_the_proxy_gets_no_listener(release: Release, native:
     assert ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in told) is not native
 
 
-def test_another_port_is_told_to_both(release: Release, native: bool, tmp_path: Path) -> None:
-    (answer,) = release.inject(write_values(tmp_path, signalPort='"16000"'), native, [job()])
+def test_another_port_is_told_to_both(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(signalPort='"16000"'), native, [job()])
     assert answer.pod is not None, answer.refused
     assert pods.variables(pods.proxy_of(answer.pod))["ISTIO_META_HTTP_PROXY_PORT"] == "16000"
     assert pods.agent_of(answer.pod)[1]["args"][-2:] == ["--signal-port", "16000"]
 
 
-def test_an_annotation_names_the_main_containers(release: Release, tmp_path: Path) -> None:
+def test_an_annotation_names_the_main_containers(release: Release) -> None:
     pod = job()
     pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
     pod["metadata"]["annotations"] = {"exeunt.dev/container": "base"}
-    told = agent(release, False, tmp_path, pod)["args"]
+    told = agent(release, False, pod)["args"]
     assert told[:4] == ["watch", "--container", "base", "--placement"]
 
 
-def test_another_helper_is_no_main_container(release: Release, tmp_path: Path) -> None:
+def test_another_helper_is_no_main_container(release: Release) -> None:
     pod = job()
     pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
-    told = agent(release, False, tmp_path, pod, helpers='list "log-shipper"')["args"]
+    told = agent(release, False, pod, helpers='list "log-shipper"')["args"]
     assert told[:4] == ["watch", "--container", "base", "--placement"]
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, 300), (60, 300), (600, 600)])
-def test_a_grace_period_is_raised_beside_a_native_proxy(
-    own: int | None, expected: int, release: Release, native: bool, tmp_path: Path
-) -> None:
+def test_a_grace_period_is_raised_beside_a_native_proxy(own: int | None, expected: int, release: Release, native: bool) -> None:
     pod = job() if own is None else changed(terminationGracePeriodSeconds=own)
-    (answer,) = release.inject(write_values(tmp_path, gracePeriod='"300"'), native, [pod])
+    (answer,) = release.inject(with_options(gracePeriod='"300"'), native, [pod])
     assert answer.pod is not None, answer.refused
     wanted = expected if native else own
     assert answer.pod["spec"].get("terminationGracePeriodSeconds") == wanted
@@ -217,17 +214,17 @@ def test_a_grace_period_is_raised_beside_a_native_proxy(
     assert (f"{wanted}s" in told) is (wanted is not None)
 
 
-def test_pods_of_root_share_nothing_if_the_option_says_so(release: Release, native: bool, tmp_path: Path) -> None:
+def test_pods_of_root_share_nothing_if_the_option_says_so(release: Release, native: bool) -> None:
     form = "native" if native else "classic"
     names = [name for name in pods.NAMES if pods.expected(name, form)]
     asked = [pods.vector(name) for name in names]
-    answers = release.inject(write_values(tmp_path, shareProcesses='"unless-root"'), native, asked)
+    answers = release.inject(with_options(shareProcesses='"unless-root"'), native, asked)
     stays = [name for name, answer in zip(names, answers, strict=True) if not has_agent(answer)]
     assert stays == ([] if native else pods.load("unless-root.yaml"))
     assert all("may run as root" in reason(one) for name, one in zip(names, answers, strict=True) if name in stays)
 
 
-def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, native: bool, tmp_path: Path) -> None:
-    (answer,) = release.inject(write_values(tmp_path, shareProcesses='"never"'), native, [job()])
+def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(shareProcesses='"never"'), native, [job()])
     assert has_agent(answer) is native
     assert native or "shareProcesses is never" in reason(answer)

@@ -159,8 +159,7 @@ def test_a_second_injection_changes_nothing(name: str, injector: Injector) -> No
     _, having = injector.answers(name)
     if having.refused:
         return
-    (again,) = injector.inject([having.pod])
-    assert again.pod == having.pod
+    assert injector.again(name).pod == having.pod
 
 
 def test_an_api_server_takes_every_pod_with_an_agent(injector: Injector) -> None:
