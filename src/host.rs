@@ -31,8 +31,10 @@ pub(crate) fn destination_address() -> Option<SocketAddr> {
 
 /// The addresses of the pod, separated by commas, as pilot-agent has given them to Envoy; empty if it has not.
 pub(crate) fn pod_addresses() -> String {
-    let bytes = hostcalls::get_property(vec!["node", "metadata", "INSTANCE_IPS"]).ok().flatten().unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
+    // Older releases of Envoy have the second name.
+    let names = [vec!["xds", "node", "metadata", "INSTANCE_IPS"], vec!["node", "metadata", "INSTANCE_IPS"]];
+    let addresses = names.into_iter().find_map(|name| hostcalls::get_property(name).ok().flatten());
+    addresses.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
 /// A header of the request. It need not be UTF-8.

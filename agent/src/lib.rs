@@ -13,6 +13,8 @@
 //! - [`options`]: the command line and the environment
 //! - [`os`]: the machine: time, network, processes, signals, log
 
+// What is printed goes through `os::log`, which escapes it.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(
     test,
     allow(

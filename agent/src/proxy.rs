@@ -8,4 +8,4 @@ mod state;
 mod times;
 
 pub use self::sidecar::Sidecar;
-pub use self::state::State;
+pub use self::state::{Known, State};

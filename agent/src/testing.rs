@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::rc::Rc;
 
+use drain::config::SIGNAL_PORT;
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
@@ -47,8 +48,8 @@ pub(crate) struct Script {
     pub(crate) uids: Vec<(i32, u32)>,
     /// How long after their end they are reaped.
     pub(crate) reaping: u64,
-    /// Whether Istio captures the traffic of the pod. No connection is ever made: one to loopback or a captured one is refused, the others time
-    /// out.
+    /// Whether Istio captures the traffic of the pod. But to the filter no connection is made: one to loopback or a captured one is refused, the
+    /// others time out.
     pub(crate) is_captured: bool,
     /// When SIGTERM comes.
     pub(crate) sigterm: Option<u64>,
@@ -60,6 +61,8 @@ pub(crate) struct Script {
     pub(crate) last_ids: Vec<(u64, i32)>,
     /// How many ids the starts of containers have used up.
     pub(crate) unused_ids: Option<u32>,
+    /// What the filter answers, if there is one. It is the only one that answers.
+    pub(crate) filter: Option<String>,
 }
 
 /// A handle of a process.
@@ -72,9 +75,9 @@ pub(crate) struct Handle {
     reaped: u64,
 }
 
-/// A connection, which is never made.
+/// A connection to the filter, with its answer.
 #[derive(Debug)]
-pub(crate) enum NoConnection {}
+pub(crate) struct ToFilter(String);
 
 // === impl Script ===
 
@@ -91,7 +94,7 @@ impl Script {
 }
 
 impl World for Script {
-    type Connection = NoConnection;
+    type Connection = ToFilter;
     type Process = Handle;
 
     fn now(&self) -> Instant {
@@ -106,7 +109,10 @@ impl World for Script {
         self.sigterm.filter(|at| *at <= self.now.get()).map(|at| Instant::at(Duration::from_millis(at)))
     }
 
-    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<NoConnection> {
+    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<ToFilter> {
+        if let Some(answer) = self.filter.as_ref().filter(|_| to == SocketAddr::from(([127, 0, 0, 1], SIGNAL_PORT))) {
+            return Ok(ToFilter(answer.clone()));
+        }
         if self.is_captured || to.ip().is_loopback() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
@@ -133,7 +139,7 @@ impl World for Script {
         let running = self.processes.iter().filter(|(.., when)| when.contains(&self.now.get()));
         let stat = |(pid, name, when): &(i32, &str, Range<u64>)| {
             let parent = i32::from(!self.roots.iter().any(|(root, ..)| root == pid));
-            Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent, start: when.start }
+            Stat { pid: *pid, comm: (*name).to_owned(), state: b'S', parent, start: when.start / 10 }
         };
         running.map(stat).collect()
     }
@@ -220,13 +226,14 @@ impl Process for Handle {
     }
 }
 
-impl Connection for NoConnection {
+impl Connection for ToFilter {
     fn local_end(&self) -> Option<SocketAddr> {
-        match *self {}
+        None
     }
 
-    fn exchange(self, _: SocketAddr, _: &Request<'_>, _: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
-        match self {}
+    fn exchange(self, _: SocketAddr, _: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
+        body(self.0.as_bytes());
+        Ok(Head { status: 200, is_filters: true })
     }
 }
 

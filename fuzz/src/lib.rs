@@ -1,5 +1,7 @@
 //! Checks and helpers for several targets.
 
+use std::io::{self, Read};
+
 use drain::fields::Mistake;
 use serde_json::Value;
 
@@ -28,6 +30,31 @@ pub fn check_refusal(mistakes: &[Mistake], input: &[u8]) {
 pub fn piece_and_rest(data: &[u8]) -> Option<(usize, &[u8])> {
     let (first, rest) = data.split_first()?;
     Some((usize::from(*first) + 1, rest))
+}
+
+/// Gives a text in pieces, as the kernel gives a file.
+#[derive(Debug)]
+pub struct Pieces<'a> {
+    text: &'a [u8],
+    piece: usize,
+}
+
+impl<'a> Pieces<'a> {
+    /// `text` in pieces of at most `piece` bytes.
+    #[must_use]
+    pub const fn new(text: &'a [u8], piece: usize) -> Self {
+        Self { text, piece }
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.piece.min(into.len());
+        let mut piece = self.text.get(..length).unwrap_or(self.text);
+        let length = piece.read(into)?;
+        self.text = &self.text[length..];
+        Ok(length)
+    }
 }
 
 /// Checks that `document` is an object with no other names than these.

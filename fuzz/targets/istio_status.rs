@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pod::istio::{Form, PROXY};
+use pod::istio::{Form, PROXY, has_init};
 use serde_json::Value;
 
 fuzz_target!(|data: &[u8]| {
@@ -16,6 +16,7 @@ fuzz_target!(|data: &[u8]| {
     if document.is_object() {
         assert!(form != Form::Native || has_proxy("initContainers"));
         assert!(form != Form::Classic || has_proxy("containers") && !has_proxy("initContainers"));
+        assert!(!has_init(text, PROXY) || form == Form::Native);
         assert!(form != Form::Absent || !has_proxy("containers") && !has_proxy("initContainers"));
     }
 });

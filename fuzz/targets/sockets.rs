@@ -1,12 +1,14 @@
 //! `/proc/net/tcp`, cut into pieces anywhere, and the rule of delivery for the sockets in it.
 #![no_main]
 
-use exeunt_fuzz::piece_and_rest;
+use core::ops::ControlFlow;
+
+use exeunt_fuzz::{Pieces, piece_and_rest};
 use libfuzzer_sys::fuzz_target;
+use pod::bounded::{Line, each_line};
 use pod::delivery::{held, left_behind};
 use pod::proxy::{Proxy, Scope};
 use pod::sockets::Socket;
-use pod::table::each_line;
 
 /// About as long as a line, so it is often too small.
 const BUFFER: usize = 256;
@@ -14,14 +16,14 @@ const BUFFER: usize = 256;
 fuzz_target!(|data: &[u8]| {
     let Some((piece, text)) = piece_and_rest(data) else { return };
     let mut cut = Vec::new();
-    let read = |into: &mut [u8], offset: u64| {
-        let rest = &text[usize::try_from(offset).expect("as long as the text")..];
-        let length = rest.len().min(piece).min(into.len());
-        into[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
-    };
-    each_line(read, &mut [0; BUFFER], |line| cut.extend(Socket::parse(line))).expect("no read fails");
-    // A line that fills the buffer is skipped.
+    each_line(Pieces::new(text, piece), &mut [0; BUFFER], |line| {
+        // A line that fills the buffer is skipped.
+        if let Line::Whole(line) = line {
+            cut.extend(Socket::parse(line));
+        }
+        ControlFlow::Continue(())
+    })
+    .expect("no read fails");
     let lines = text.split(|byte| *byte == b'\n').filter(|line| line.len() < BUFFER);
     assert_eq!(cut, lines.filter_map(Socket::parse).collect::<Vec<_>>(), "in pieces of {piece}");
 

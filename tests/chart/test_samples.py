@@ -69,6 +69,7 @@ ALL = {
     "job.yaml": of_job("job.yaml", "native"),
     "job-classic.yaml": of_job("job-classic.yaml", "classic"),
     "job-regular.yaml": of_job("job-regular.yaml", "regular"),
+    "job-hardened.yaml": of_job("job-hardened.yaml", "native"),
     "cronjob.yaml": of_job("cronjob.yaml", "native"),
     "cronjob-classic.yaml": of_job("cronjob-classic.yaml", "classic"),
     "airflow-pod-template.yaml": of_pod("airflow-pod-template.yaml", ("base",), "native"),
@@ -253,3 +254,29 @@ def test_every_line_of_exeunts_has_its_reason(path: Path) -> None:
         found = [number for number, line in enumerate(lines) if line.startswith(wanted)]
         assert found
         assert all(lines[number - 1].startswith("#") for number in found if lines[number - 1] != "volumeMounts:"), wanted
+
+
+@pytest.mark.parametrize("container", ["exeunt", "main"])
+def test_the_hardened_job_has_what_the_restricted_standard_asks_for(container: str) -> None:
+    """By the text of the pod security standards. The API server itself was asked on a cluster: the line `Last run`."""
+    spec = ALL["job-hardened.yaml"].pod["spec"]
+    pod = spec["securityContext"]
+    (one,) = [one for one in [*spec["initContainers"], *spec["containers"]] if one["name"] == container]
+    own = one["securityContext"]
+    assert own["allowPrivilegeEscalation"] is False
+    assert own["capabilities"] == {"drop": ["ALL"]}
+    assert {**pod, **own}["runAsNonRoot"] is True
+    assert {**pod, **own}["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert own["runAsUser"] not in (0, 1337)
+    assert own["readOnlyRootFilesystem"] is True
+    assert not {"privileged", "procMount"} & own.keys()
+    assert "hostPort" not in str(one)
+
+
+def test_the_pod_of_the_hardened_job_shares_nothing() -> None:
+    spec = ALL["job-hardened.yaml"].pod["spec"]
+    assert not {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"} & spec.keys()
+    assert spec["automountServiceAccountToken"] is False
+    assert [volume for volume in spec["volumes"] if volume.keys() != {"name", "emptyDir"}] == []
+    users = [one["securityContext"]["runAsUser"] for one in [*spec["initContainers"], *spec["containers"]]]
+    assert len(set(users)) == len(users)

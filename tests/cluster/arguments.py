@@ -1,5 +1,6 @@
 """Reads the command line. All mistakes are reported at once, which argparse cannot do: it stops at the first one."""
 
+import fnmatch
 import re
 from collections.abc import Callable
 from functools import partial
@@ -31,12 +32,15 @@ def read(words: list[str], scenarios: list[str], environment: dict[str, str]) ->
     given, mistakes = _split(words)
     options = Options()
     options.keep, options.listing, options.help = ("--keep" in given, "--list" in given, "--help" in given)
-    options.only, options.render = given.get("--only", []), given.get("--render", [])
+    asked, options.render = given.get("--only", []), given.get("--render", [])
+    options.only = [name for pattern in asked for name in fnmatch.filter(scenarios, pattern)]
     options.engines = given.get("--engines", [])
     for flag, values in given.items():
         if _KINDS[flag] == "value" and values:
             mistakes += _set(options, flag, values[0])
-    mistakes += [_wrong("--only", name, f"one of {', '.join(scenarios)}") for name in options.only if name not in scenarios]
+    mistakes += [
+        _wrong("--only", name, f"one of {', '.join(scenarios)}") for name in asked if not fnmatch.filter(scenarios, name)
+    ]
     mistakes += [_wrong("--engines", name, f"one of {', '.join(ENGINES)}") for name in options.engines if name not in ENGINES]
     mistakes += [
         _wrong("--render", name, "the e2e.json file of an earlier run") for name in options.render if not Path(name).is_file()

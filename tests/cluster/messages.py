@@ -33,6 +33,13 @@ HOST_NETWORK = "hostNetwork: true"
 CANNOT_SEE = "the agent cannot see the end of the task"
 # What the reason `CANNOT_SEE` tells the user to do: make the proxy native, share the processes, or wrap the command.
 REMEDIES = ('sidecar.istio.io/nativeSidecar: "true"', "shareProcessNamespace: true", "exeunt-agent exec")
+
+
+def not_the_proxy(uid: int) -> str:
+    """`rungs`: why the agent does not ask the filter."""
+    return f"a process of uid {uid} listens there, not the proxy"
+
+
 # `route`: the first word of a route, or the whole of a route without an address.
 BY_FILTER = "filter"
 BY_ADMIN = "admin"

@@ -74,7 +74,11 @@ OPTIONAL = (
             "chart       deploy/chart, with helm; --plugin-url must then be oci://",
         ),
     ),
-    Option("--only", "SCENARIO...", ("run only these scenarios; --list shows their names",)),
+    Option(
+        "--only",
+        "SCENARIO...",
+        ("run only these scenarios; --list shows their names, and 'trust-*' stands", "for all with this beginning"),
+    ),
     Option(
         "--engines",
         "ENGINE...",

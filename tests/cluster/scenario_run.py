@@ -21,6 +21,8 @@ _RECEIVED_S = 90.0
 _POLL_S = 0.5
 # The API server's answer to a field with a value that it does not know.
 _INVALID = 422
+# Its answer to what a policy of the cluster does not admit.
+_FORBIDDEN = 403
 
 
 class ScenarioRun(Checks):
@@ -56,6 +58,8 @@ class ScenarioRun(Checks):
             self._need_field("restartPolicyRules", f"rule {rule.action}", shape)
         if shape.agent_policy:
             self._need_field("restartPolicy", "restart policy of a regular container", shape)
+        if any(task.root for task in shape.tasks):
+            self._need_root(shape)
 
     def start(self, shape: Shape, *, bare: bool = False) -> None:
         """Starts the pod, in a Job or bare."""
@@ -211,6 +215,14 @@ class ScenarioRun(Checks):
             raise Skip(f"this Kubernetes has no {what}: {error}") from error
         if not any(one.get(field) for one in made["spec"]["containers"]):
             raise Skip(f"this Kubernetes has no {field} of a regular container: its API server drops the field")
+
+    def _need_root(self, shape: Shape) -> None:
+        try:
+            self.site.kube.create(self.site.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
+        except Refused as error:
+            if error.status != _FORBIDDEN:
+                raise
+            raise Skip(f"this cluster admits no root task with its usual rights: {error}") from error
 
     def _pod(self) -> Json:
         return self.wait("the pod to be created", lambda _pod: True, _SHORT_S)

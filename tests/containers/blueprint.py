@@ -51,6 +51,10 @@ class Blueprint:
     # The user of the main containers, and whether they have the runtime's usual capabilities.
     task_user: int = TASK_UID
     task_capabilities: bool = False
+    # Whether the main containers have the runtime's seccomp profile. Kubernetes gives them none unless they ask for one.
+    task_seccomp: bool = True
+    # The most memory of the agent, in MiB.
+    agent_memory: int | None = None
     # More options of the agent.
     options: Sequence[str] = ()
     # Whether the agent has its folder, and whether the downward API and Envoy tell it the proxy's form.
@@ -155,6 +159,7 @@ class Blueprint:
         root = images.root(self.folder)
         own: dict[str, Any] = {"restart_policy": "Never", "rules": self.rules} if self.policy == "rules" else {}
         own["capabilities"] = self.task_capabilities
+        own["seccomp"] = None if self.task_seccomp else self._no_seccomp()
         return Container(name, words, self.task_user, root, images.files(), environment, reports, pulled=pulled, **own)
 
     def _agent(self) -> Container:
@@ -180,7 +185,15 @@ class Blueprint:
             words += ["--grace-period", f"{self.grace_period_s}s"]
         seccomp = None if self.kernel_tells else self._old_kernel()
         pulled = self.pulled.get("exeunt")
-        return Container("exeunt", words, self.agent_user, root, mounts, environment, pulled=pulled, seccomp=seccomp)
+        return Container(
+            "exeunt", words, self.agent_user, root, mounts, environment, pulled=pulled, seccomp=seccomp, memory=self.agent_memory
+        )
+
+    def _no_seccomp(self) -> Path:
+        """A seccomp profile that allows everything."""
+        profile = self.folder / "no-seccomp.json"
+        profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW"}))
+        return profile
 
     def _old_kernel(self) -> Path:
         """A seccomp profile with which the kernel does not know PIDFD_GET_INFO, whatever the size of its struct."""

@@ -36,6 +36,8 @@ class Instance:
             words += ["--cap-drop", "all", "--security-opt", "no-new-privileges"]
         if container.seccomp is not None:
             words += ["--security-opt", f"seccomp={container.seccomp}"]
+        if container.memory is not None:
+            words += ["--memory", f"{container.memory}m", "--memory-swap", f"{container.memory}m"]
         words += ["--volume", f"{self.message}:/dev/termination-log", "--volume", f"{hosts}:/etc/hosts"]
         # One for the whole pod, writable in spite of --read-only.
         words += ["--volume", f"{shm}:/dev/shm"]

@@ -57,8 +57,10 @@ class Container:
     pulled: threading.Event | None = None
     # Whether it has the runtime's usual capabilities. Otherwise it has none, and can get none.
     capabilities: bool = False
-    # A seccomp profile.
+    # A seccomp profile, in place of the runtime's.
     seccomp: Path | None = None
+    # The most memory, in MiB.
+    memory: int | None = None
     # Its own restart policy and rules, which count before the pod's policy.
     restart_policy: Policy | None = None
     rules: Sequence[Rule] = ()

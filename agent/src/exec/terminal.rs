@@ -15,6 +15,7 @@ pub(super) struct Terminal(Option<OwnedFd>);
 
 impl Terminal {
     /// The terminal of the first standard stream with the agent in its foreground. A background job has none to give.
+    #[allow(clippy::disallowed_methods, reason = "nothing is printed")]
     pub(super) fn find() -> Self {
         let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
         let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];

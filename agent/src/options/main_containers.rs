@@ -4,8 +4,9 @@
 
 use super::form::PROXY;
 
-/// Containers that never end by themselves and are never the task. The Airflow package reads the same file.
-const ENDLESS_HELPERS: &str = include_str!("../../../airflow/src/exeunt_airflow/endless_helpers.txt");
+/// Containers that never end by themselves and are never the task. The file is a link to that of the Airflow package, because a crate holds
+/// only what is in its folder.
+const ENDLESS_HELPERS: &str = include_str!("endless_helpers.txt");
 /// Istio's init containers, which have ended before any main container starts.
 const INIT: [&str; 2] = ["istio-init", "istio-validation"];
 

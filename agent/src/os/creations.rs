@@ -76,7 +76,9 @@ impl HostsFile {
         let mut buffer = [MaybeUninit::uninit(); 1024];
         let mut reader = Reader::new(&self.inotify, &mut buffer);
         let mut writes = 0;
-        while let Ok(event) = reader.next() {
+        // Somebody may write the file faster than this reads.
+        for _ in 0..Input::HostsWrites.most() {
+            let Ok(event) = reader.next() else { break };
             if event.events().contains(ReadFlags::CLOSE_WRITE) {
                 writes += 1;
             }

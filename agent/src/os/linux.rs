@@ -78,7 +78,7 @@ impl Linux {
         self.hosts.get()?.as_ref()
     }
 
-    /// Sleeps until one of `processes` has ended, `other` is readable, or SIGTERM comes for the first time.
+    /// Sleeps until one of `processes` has ended, `other` is readable, or SIGTERM comes.
     fn wait_for(&self, processes: &[&pidfd::Process], other: Option<BorrowedFd<'_>>, timeout: Option<Duration>) {
         let termination = self.termination.get().and_then(Termination::fd);
         let fds = termination.into_iter().chain(processes.iter().filter_map(|process| process.fd())).chain(other);

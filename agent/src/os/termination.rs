@@ -32,10 +32,10 @@ impl Termination {
         Self { fd: sys::block_termination().ok(), came: Cell::new(None) }
     }
 
-    /// A file descriptor that is readable once SIGTERM has come. `None` after that.
+    /// A file descriptor that is readable when SIGTERM has come, until the kernel is asked for it.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.fd.as_ref().filter(|_| self.came.get().is_none()).map(AsFd::as_fd)
+        self.fd.as_ref().map(AsFd::as_fd)
     }
 
     /// Whether SIGTERM has come.

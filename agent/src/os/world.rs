@@ -70,7 +70,7 @@ pub trait World: fmt::Debug {
     /// The container that `pid` runs in; `None` if it cannot be known.
     fn container(&self, pid: i32) -> Option<Container>;
 
-    /// Sleeps until one of `processes` has ended, or SIGTERM comes for the first time, at most for `timeout`; with `None`, without a limit.
+    /// Sleeps until one of `processes` has ended, or SIGTERM comes, at most for `timeout`; with `None`, without a limit.
     /// It can also end before.
     fn wait_any(&self, processes: &[&Self::Process], timeout: Option<Duration>);
 

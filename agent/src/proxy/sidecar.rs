@@ -1,6 +1,7 @@
 //! The proxy beside the task: what the kernel holds for it, its state, and its end.
 
 use core::fmt;
+use core::mem::replace;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
@@ -9,6 +10,7 @@ use drain::limits::Limits;
 use drain::time::Instant;
 use log::warn;
 use pod::delivery::{Held, held, left_behind};
+use pod::pidfd::Exit;
 use pod::proxy::{Listener, Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
@@ -59,8 +61,9 @@ pub struct Sidecar<'w, W: World> {
     may_be_ztunnel: bool,
     /// Whether an earlier run of the agent has seen the proxy: if it is not there now, it has ended.
     seen_before: bool,
-    /// When the agent saw its process end last. Kubelet may have started it again.
+    /// When the agent saw its process end last, and that process. Kubelet may have started it again.
     ended_at: Option<Instant>,
+    last: Option<W::Process>,
     /// Processes of an earlier proxy: pilot-agent ends a moment after its Envoy.
     earlier: Vec<i32>,
     /// Readings in a row without a listener of Envoy, after one with a listener.
@@ -95,6 +98,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             may_be_ztunnel: !matches!(options.form.form, Form::Classic | Form::Native),
             seen_before: false,
             ended_at: None,
+            last: None,
             earlier: Vec::new(),
             unseen: None,
             reading: None,
@@ -257,6 +261,11 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.ended_at
     }
 
+    /// How the last process of the proxy has ended, as far as the kernel tells it.
+    pub fn exit(&self) -> Exit {
+        self.last.as_ref().map_or(Exit::Unknown, |process| process.exit(Duration::ZERO))
+    }
+
     /// Whether the agent has a handle of Envoy's own process.
     pub const fn has_envoy(&self) -> bool {
         self.state.envoy().is_some()
@@ -351,7 +360,9 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The process of the proxy has ended, and with it the proxy, unless kubelet has restarted it: the kernel closes the sockets of a
     /// process before it reports its end, so a listener is that of a new process.
     fn on_process_end(&mut self) {
-        self.state = State::Gone;
+        if let State::Running(Known::PilotAgent(process) | Known::Envoy(process)) = replace(&mut self.state, State::Gone) {
+            self.last = Some(process);
+        }
         self.ended_at = Some(self.world.now());
         if self.scope == Scope::Pod && self.inodes_of.take().is_some() {
             self.proxy.forget_inodes();
@@ -408,7 +419,7 @@ impl<'w, W: World> Sidecar<'w, W> {
         let unseen = self.scope == Scope::Pod && self.unseen.is_some_and(|unseen| unseen >= UNSEEN_IS_GONE);
         match &self.state {
             // Envoy can crash and start again while the task runs.
-            State::NotYet | State::Running(Known::Listeners) | State::Gone if self.is_listening() => {
+            State::NotYet | State::Running(Known::Listeners) | State::Gone | State::Ztunnel if self.is_listening() => {
                 self.state = if self.is_ztunnel() { State::Ztunnel } else { State::Running(Known::Listeners) };
             }
             State::NotYet | State::Running(Known::Listeners) | State::Ztunnel if unseen => self.state = State::Gone,

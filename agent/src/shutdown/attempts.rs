@@ -101,6 +101,8 @@ pub struct Attempts {
     confirmed: bool,
     /// When such a report was sent last. An Envoy that ends does not always answer.
     confirms_at: Option<Instant>,
+    /// When the first of the idle reports in a row was accepted.
+    idle_at: Option<Instant>,
     /// When a report last differed from the one before.
     moved_at: Option<Instant>,
     /// The limits that the filter has told last.
@@ -129,6 +131,7 @@ impl Attempts {
         }
         let idle = |held: Option<Held>| held.is_some_and(|held| held.is_idle());
         self.confirmed = idle(self.last_reported) && idle(held);
+        self.idle_at = idle(held).then(|| self.idle_at.unwrap_or(now));
         self.last_reported = held;
     }
 
@@ -148,6 +151,12 @@ impl Attempts {
             Some(Route::Filter(_)) => self.is_delivered(now),
             Some(_) => self.last_reported.is_none_or(|reported| reported.is_idle()),
         }
+    }
+
+    /// Whether the proxy, which has just ended, ended as soon as a decider ends it. One that has ended later may have crashed meanwhile.
+    #[must_use]
+    pub fn is_prompt(&self, now: Instant) -> bool {
+        self.idle_at.is_some_and(|at| now.since(at) < times::PROMPT)
     }
 
     /// Whether the filter has what it needs to end the proxy because everything is delivered.

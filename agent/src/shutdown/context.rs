@@ -26,6 +26,8 @@ pub struct TaskEnd {
     pub evidence: String,
     /// When the agent saw it.
     pub at: Instant,
+    /// Whether only SIGTERM tells it. That can be somebody else's, so the task may still run, and the proxy is only drained: that cuts nothing off.
+    pub only_sigterm: bool,
 }
 
 /// How often the agent tries to end the proxy.
@@ -61,13 +63,13 @@ impl TaskEnd {
     #[must_use]
     pub fn reported(container: Option<&str>, exit: Exit, at: Instant) -> Self {
         let evidence = "the caller of the agent reported it".to_owned();
-        Self { container: container.map(ToOwned::to_owned), exit, evidence, at }
+        Self { container: container.map(ToOwned::to_owned), exit, evidence, at, only_sigterm: false }
     }
 
     /// The end of all regular containers, which kubelet tells by SIGTERM.
     #[must_use]
     pub fn by_kubelet(at: Instant) -> Self {
-        Self { container: None, exit: Exit::Unknown, evidence: "SIGTERM from kubelet".to_owned(), at }
+        Self { container: None, exit: Exit::Unknown, evidence: "SIGTERM from kubelet".to_owned(), at, only_sigterm: false }
     }
 
     /// The exit code and the signal. At most one of them is known.
@@ -123,12 +125,19 @@ impl<W: World> Context<'_, W> {
 
     /// What to do with the proxy.
     pub fn action(&self, sidecar: &Sidecar<'_, W>) -> Action {
-        if sidecar.is_ztunnel() { KnownForm::AMBIENT.action() } else { self.options.action() }
+        if sidecar.is_ztunnel() {
+            KnownForm::AMBIENT.action()
+        } else if self.task.only_sigterm {
+            Action::Drain
+        } else {
+            self.options.action()
+        }
     }
 
     /// The reason for the action, as a clause of the verdict.
     pub fn reason(&self, sidecar: &Sidecar<'_, W>) -> String {
-        if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { self.options.reason() }
+        let reason = if sidecar.is_ztunnel() { KnownForm::AMBIENT.reason() } else { self.options.reason() };
+        if self.task.only_sigterm { format!("{reason}; only SIGTERM tells the end of the task") } else { reason }
     }
 
     /// The completion of the end at `ended_at`, with `held`, what the kernel holds, and the limits that the user gave to the agent.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use log::info;
+use pod::pidfd::Exit;
 
 use super::attempts::{Attempts, Outcome};
 use super::context::{Context, Patience};
@@ -64,7 +65,12 @@ fn starts<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>) -> b
 /// Whether kubelet starts the proxy again, if it ended by itself: under `OnFailure` kubelet restarts a crashed proxy, and the pod would
 /// stay for the new one.
 fn restarts<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>, attempts: &Attempts) -> bool {
-    let by_itself = !attempts.is_by_decision(context.world.now());
+    let now = context.world.now();
+    let by_itself = match sidecar.exit() {
+        Exit::Code(0) => !attempts.is_by_decision(now),
+        Exit::Code(_) | Exit::Signal(_) => true,
+        Exit::Unknown => !(attempts.is_by_decision(now) && attempts.is_prompt(now)),
+    };
     let kubelet_restarts = context.options.restarts.may_restart_others() && sidecar.is_in_a_pod();
     if !by_itself || !kubelet_restarts || context.patience == Patience::Once {
         return false;

@@ -34,7 +34,13 @@ pub(super) fn report_sigterm<W: World>(context: &Context<'_, W>, sidecar: &Sidec
 /// has ended. `container` is a main container.
 pub fn report_running<W: World>(world: &W, options: &Options, sidecar: &mut Sidecar<'_, W>, container: Option<&str>) {
     let evidence = "it still ran when this was written, after SIGTERM".to_owned();
-    let task = TaskEnd { container: container.map(ToOwned::to_owned), exit: Exit::Unknown, evidence, at: world.now() };
+    let task = TaskEnd {
+        container: container.map(ToOwned::to_owned),
+        exit: Exit::Unknown,
+        evidence,
+        at: world.now(),
+        only_sigterm: false,
+    };
     let context = Context { world, options, task: &task, patience: Patience::Once, grace: Some(options.grace_period) };
     sidecar.look();
     so_far(&context, sidecar, &Attempts::default()).write_early(&task, options);

@@ -12,6 +12,8 @@ pub(super) const LISTEN: Duration = Duration::from_secs(10);
 pub(super) const RESTART: Duration = Duration::from_secs(3);
 /// The filter ends Envoy this soon after the report that completes its evidence, on a busy node, too.
 pub(super) const DECISION: Duration = Duration::from_secs(1);
+/// A proxy that works ends this soon after everything is delivered: it takes 20 ms.
+pub(super) const PROMPT: Duration = Duration::from_millis(500);
 /// Between two looks for it, at first. Later a tenth of the time so far: a proxy takes a second and more to start.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
 /// The longest pause between two looks.

@@ -11,11 +11,12 @@ use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
 use super::wrong_names::WrongNames;
-use crate::options::Options;
 use crate::options::main_containers::{can_be_main, main_containers};
+use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::log::DEFERRED;
 use crate::os::world::Process;
+use crate::proxy::Sidecar;
 
 /// The main containers of the pod.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub struct Containers<'a, W: World> {
     pub(super) list: Vec<MainContainer<W::Process>>,
     /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
     pub(super) is_complete: bool,
+    /// Whether the agent is a native sidecar that found a classic proxy when it started: it was started again.
+    was_restarted: bool,
+    /// Whether Envoy has told the order of the regular containers.
+    knows_order: bool,
     /// Whether it has only those that the agent has seen.
     were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
@@ -42,8 +47,15 @@ pub struct Containers<'a, W: World> {
     pub(super) missed: MissedTask<'a, W>,
     /// Why containers that were never seen count as ended.
     pub(super) evidence: Option<String>,
-    /// Whether that is because SIGTERM came.
-    pub(super) is_terminated: bool,
+    /// What is so only because SIGTERM came.
+    pub(super) sigterm: Option<Sigterm>,
+}
+
+/// What was so before SIGTERM.
+#[derive(Debug)]
+pub(super) struct Sigterm {
+    was_complete: bool,
+    evidence: Option<String>,
 }
 
 // === impl Containers ===
@@ -60,6 +72,10 @@ impl<'a, W: World> Containers<'a, W> {
             own,
             list: Vec::new(),
             is_complete: false,
+            was_restarted: options.is_native()
+                && options.form.form == Form::Classic
+                && Sidecar::new(world, options, None).is_here(),
+            knows_order: false,
             were_never_named: false,
             stranger: None,
             has_warned: false,
@@ -68,7 +84,7 @@ impl<'a, W: World> Containers<'a, W> {
             unseen: 0,
             missed: MissedTask::new(world, options),
             evidence: None,
-            is_terminated: false,
+            sigterm: None,
         };
         if let Some(pid) = options.pid {
             containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));
@@ -90,6 +106,11 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Takes the names of the `regular` containers of the pod, as Envoy tells them. What the user has named counts before that.
     pub fn learn(&mut self, regular: &[String]) {
+        self.learn_names(regular);
+        self.learn_order(regular);
+    }
+
+    fn learn_names(&mut self, regular: &[String]) {
         if self.is_complete || regular.is_empty() {
             return;
         }
@@ -101,6 +122,23 @@ impl<'a, W: World> Containers<'a, W> {
             self.add(name);
         }
         self.is_complete = true;
+    }
+
+    /// What is listed before the agent may have run before the agent started.
+    pub(super) fn learn_order(&mut self, regular: &[String]) {
+        self.knows_order |= !regular.is_empty();
+        let Some(own) = self.own.as_ref().and_then(|own| regular.iter().position(|name| name == own)) else { return };
+        let earlier = regular.get(..own).unwrap_or_default();
+        if let Some(age) = self.starts.own_age() {
+            let earlier = self.list.iter_mut().filter(|container| earlier.contains(&container.name));
+            earlier.for_each(|container| container.may_have_run_before(age));
+        }
+    }
+
+    /// Whether it is known which of them are listed before the agent, if that matters: a native sidecar comes before all of them.
+    #[must_use]
+    pub fn know_their_order(&self) -> bool {
+        self.knows_order || self.options.is_native() || self.options.pid.is_some()
     }
 
     /// Takes the containers that were seen for all there are, because nobody names them.
@@ -133,13 +171,28 @@ impl<'a, W: World> Containers<'a, W> {
         self.list.iter().any(|container| matches!(container.phase, Phase::Between { .. }))
     }
 
-    /// Counts those that have ended as ended for good: kubelet restarts nothing any more.
+    /// Counts those that have ended as ended for good: SIGTERM has come, and kubelet restarts nothing any more.
     pub fn await_no_restart(&mut self) {
-        for place in 0..self.list.len() {
-            if let Some(Phase::Between { exit, .. }) = self.list.get(place).map(|container| &container.phase) {
-                self.enter(place, Phase::Ended(*exit));
-            }
+        self.end_by_sigterm(MainContainer::is_between, None);
+    }
+
+    /// Counts those that `may_start` as ended, because SIGTERM came. Nothing is recorded of that: the signal can be somebody else's.
+    pub(super) fn end_by_sigterm(&mut self, may_start: impl Fn(&MainContainer<W::Process>) -> bool, evidence: Option<&str>) {
+        let earlier = Sigterm { was_complete: self.is_complete, evidence: self.evidence.clone() };
+        self.sigterm.get_or_insert(earlier);
+        self.is_complete = true;
+        self.evidence = evidence.map(ToOwned::to_owned).or(self.evidence.take());
+        for container in self.list.iter_mut().filter(|container| may_start(container)) {
+            container.end_by_sigterm();
+            info!(target: DEFERRED, "{} starts no more", container.name);
         }
+    }
+
+    /// The pod has outlived SIGTERM: what counted as ended because of that may start.
+    pub fn outlive_sigterm(&mut self) {
+        let Some(earlier) = self.sigterm.take() else { return };
+        (self.is_complete, self.evidence) = (earlier.was_complete, earlier.evidence);
+        self.list.iter_mut().for_each(MainContainer::outlive_sigterm);
     }
 
     /// How it is known that all have ended, as a clause of the verdict.
@@ -193,6 +246,13 @@ impl<'a, W: World> Containers<'a, W> {
     /// Puts the container at `place` into the phase `next`, and records it.
     pub(super) fn enter(&mut self, place: usize, next: Phase<W::Process>) {
         let Some(container) = self.list.get_mut(place) else { return };
+        if let Phase::Running { process, .. } = &next {
+            let pid = process.pid();
+            self.starts.age(pid).into_iter().for_each(|age| container.starts_at(age));
+            if let Some(age) = self.starts.own_age().filter(|_| self.was_restarted || pid < self.starts.own_pid()) {
+                container.may_have_run_before(age);
+            }
+        }
         let is_restart = container.enter(next);
         container.created = self.starts.creations().map_or(0, |creations| creations.count);
         let name = &container.name;
@@ -218,7 +278,7 @@ impl<'a, W: World> Containers<'a, W> {
             },
             Phase::Awaited => {}
         }
-        if let Some(record) = container.record().filter(|_| !self.is_terminated) {
+        if let Some(record) = container.record() {
             self.state_dir.record(name, &record);
         }
     }

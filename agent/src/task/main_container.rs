@@ -21,8 +21,14 @@ use crate::os::world::Process;
 pub(super) struct MainContainer<P> {
     pub(super) name: String,
     pub(super) phase: Phase<P>,
-    /// How many instances have ended.
+    /// The phase that it has unless SIGTERM is the end of the pod.
+    before_sigterm: Option<Phase<P>>,
+    /// How many instances the agent knows to have ended.
     pub(super) instances: u32,
+    /// How old the pod was when the first instance started that the agent knows of.
+    first: Option<Duration>,
+    /// How old the pod was when the agent started, if instances may have ended before that.
+    late: Option<Duration>,
     /// Kubelet's id of the last instance that has ended: a process that `kubectl exec` started in it can outlive it.
     pub(super) ended: Option<String>,
     /// The process of the last instance that the agent saw end, if it tells how. It is kept because closing its pidfd is a system call, and
@@ -39,7 +45,18 @@ pub(super) struct MainContainer<P> {
 impl<P: Process> MainContainer<P> {
     /// One that was never seen.
     pub(super) const fn awaited(name: String) -> Self {
-        Self { name, phase: Phase::Awaited, instances: 0, ended: None, last: None, created: 0, restarted_after: Vec::new() }
+        Self {
+            name,
+            phase: Phase::Awaited,
+            before_sigterm: None,
+            instances: 0,
+            first: None,
+            late: None,
+            ended: None,
+            last: None,
+            created: 0,
+            restarted_after: Vec::new(),
+        }
     }
 
     /// Whether it has ended for good.
@@ -55,6 +72,42 @@ impl<P: Process> MainContainer<P> {
     /// Whether another instance can start now.
     pub(super) const fn may_start(&self) -> bool {
         matches!(self.phase, Phase::Awaited | Phase::Between { .. })
+    }
+
+    /// An instance has started when the pod was as old as `age`.
+    pub(super) fn starts_at(&mut self, age: Duration) {
+        if self.instances == 0 {
+            self.first.get_or_insert(age);
+        }
+    }
+
+    /// Instances of it may have ended before the agent started, when the pod was as old as `own_age`. Kubelet's next back-off can be the longer.
+    pub(super) fn may_have_run_before(&mut self, own_age: Duration) {
+        let before = restart::back_off(self.most_instances());
+        self.late = Some(own_age);
+        let more = restart::back_off(self.most_instances()).saturating_sub(before);
+        if let Phase::Between { until: Some(until), .. } = &mut self.phase {
+            *until = *until + more;
+        }
+    }
+
+    /// How many instances have ended, at most.
+    fn most_instances(&self) -> u32 {
+        let earlier = self.late.zip(self.first).map_or(0, |(own_age, first)| restart::most_before(own_age, first));
+        self.instances.saturating_add(earlier)
+    }
+
+    /// Counts it as ended, because SIGTERM has come, after which kubelet starts nothing.
+    pub(super) fn end_by_sigterm(&mut self) {
+        let exit = if let Phase::Between { exit, .. } = self.phase { exit } else { Exit::Unknown };
+        self.before_sigterm = Some(core::mem::replace(&mut self.phase, Phase::Ended(exit)));
+    }
+
+    /// The pod has outlived SIGTERM, so that was no end.
+    pub(super) fn outlive_sigterm(&mut self) {
+        if let Some(phase) = self.before_sigterm.take() {
+            self.phase = phase;
+        }
     }
 
     /// How it has ended, if it has ended for good.
@@ -106,7 +159,7 @@ impl<P: Process> MainContainer<P> {
         match self.unseen(starts, options) {
             0 => Some(until),
             unseen => {
-                let back_off = restart::back_off(self.instances.saturating_add(unseen));
+                let back_off = restart::back_off(self.most_instances().saturating_add(unseen));
                 Some(until.max(starts.batch().at + back_off + options.restarts.wait))
             }
         }
@@ -200,14 +253,14 @@ impl<P: Process> MainContainer<P> {
             Phase::Between { exit, .. } => (&self.ended, Event::Between(*exit)),
             Phase::Ended(exit) => (&self.ended, Event::Ended(*exit)),
         };
-        Some(Record { instances: self.instances, instance: instance.clone(), event })
+        Some(Record { instances: self.most_instances(), instance: instance.clone(), event })
     }
 
     /// The phase after the end of its last instance by `exit`.
     fn after(&self, exit: Exit, restarts: &Restarts, now: Instant) -> Phase<P> {
         let told = restarts.then(&self.name, exit);
         let then = if told == Then::Unknown && self.restarted_after.contains(&exit) { Then::Restart } else { told };
-        Phase::after(exit, restart::after(then, self.instances, restarts.wait), now)
+        Phase::after(exit, restart::after(then, self.most_instances(), restarts.wait), now)
     }
 
     fn learn(&mut self, exit: Exit) -> bool {

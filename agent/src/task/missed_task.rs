@@ -9,7 +9,7 @@ use core::time::Duration;
 use drain::duration;
 use drain::machine::State;
 use drain::time::Instant;
-use drain::wire::{self, Status};
+use drain::wire::{self, Action, Status};
 use log::{debug, info};
 use pod::bounds::Input;
 
@@ -25,6 +25,10 @@ use crate::proxy::metadata::{self, Metadata};
 
 /// The evidence that was counted, as a clause.
 const STARTED_UNSEEN: &str = "kubelet has started it, and it had ended before the agent looked";
+
+/// The same in a pod without a proxy.
+const STARTED_WITHOUT_PROXY: &str =
+    "kubelet has started a container that had ended before the agent looked, and the pod has no proxy";
 
 /// What to do about a main container that was never seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +115,10 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
         self.due = now + self.pause;
         self.pause = (self.pause * 2).min(times::LONGEST_PAUSE);
+        if self.has_no_proxy(starts) {
+            info!("no sign of {missing} after {waited}, and no proxy has come that could tell the containers of the pod");
+            return Judgement::Ended(STARTED_WITHOUT_PROXY.to_owned());
+        }
         if let Some(why) = self.why_leave() {
             info!("no sign of {missing} after {waited}; leaving, because {why}");
             return Judgement::Leave(why);
@@ -151,6 +159,11 @@ impl<'a, W: World> MissedTask<'a, W> {
         self.envoy.as_ref().map(Metadata::regular).filter(|regular| !regular.is_empty())
     }
 
+    /// The same, if Envoy has told them already.
+    pub(super) fn known_regular(&self) -> Option<&[String]> {
+        self.envoy.as_ref().map(Metadata::regular)
+    }
+
     /// The evidence that was counted, as a clause.
     fn counted(&mut self, starts: &Starts<'_, W>, names: Names<'_>) -> Option<&'static str> {
         if evidence::have_all_run(names.unseen, starts.seen()) {
@@ -188,6 +201,15 @@ impl<'a, W: World> MissedTask<'a, W> {
         (self.since(starts) >= needed).then_some(STARTED_UNSEEN)
     }
 
+    /// Whether a container has started that nobody saw, and for a long time no proxy is there: it has ended, or has never started. Without one nothing
+    /// names the containers, so the one that started can be the proxy. But there is nothing to end, and an agent that is a regular container would
+    /// keep the pod for nothing.
+    fn has_no_proxy(&self, starts: &Starts<'_, W>) -> bool {
+        let keeps_the_pod = !self.options.is_native();
+        let has_started = starts.unseen().0 > 0 && starts.are_started() && self.since(starts) >= times::NO_PROXY;
+        keeps_the_pod && self.envoy.is_none() && has_started && !Sidecar::new(self.world, self.options, None).is_here()
+    }
+
     /// Why the agent can leave without evidence: that costs the task no byte and does not keep the pod.
     fn why_leave(&self) -> Option<&'static str> {
         let keeps_the_pod = !self.options.is_native();
@@ -205,18 +227,24 @@ impl<'a, W: World> MissedTask<'a, W> {
         }
     }
 
-    /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. The agent
-    /// asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
+    /// Whether the filter has accepted a completion, which only an earlier run of the agent or the task itself can have sent. Without a
+    /// proxy the agent asks on loopback only, where a refusal takes microseconds, so that it misses no short task meanwhile.
+    ///
+    /// A completion that only drains is no end of a task beside a classic proxy: an earlier run has sent it after SIGTERM, which can be somebody
+    /// else's.
     fn filter_knows(&self) -> bool {
         let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::FILTER_CALL };
         let state = |at: &SocketAddr| {
             let mut body = Body::of(Input::FilterAnswer);
             let head = call::exchange(self.world, *at, &request, &mut |piece| body.take(piece)).ok()?;
             let status = Status::parse(body.bytes()).ok().filter(|_| head.is_filters && head.status == 200)?;
-            State::named(&status.state)
+            let only_drains = status.action.as_deref() == Some(Action::Drain.name());
+            let is_the_end = !only_drains || self.options.form.form != Form::Classic;
+            State::named(&status.state).filter(|_| is_the_end)
         };
         let knows = |state| matches!(state, State::Draining | State::Drained | State::Quitting);
-        self.options.signal.iter().filter(|at| at.ip().is_loopback()).filter_map(state).any(knows)
+        let is_here = Sidecar::new(self.world, self.options, None).is_here();
+        self.options.signal.iter().filter(|at| is_here || at.ip().is_loopback()).filter_map(state).any(knows)
     }
 }
 
@@ -229,6 +257,20 @@ fn is_behind(regular: &[String], own: &str, unseen: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Script, options};
+
+    #[test]
+    fn a_filter_that_only_drains_beside_a_classic_proxy_knows_of_no_end() {
+        let status =
+            |action| Script { filter: Some(format!(r#"{{"state":"drained","action":"{action}"}}"#)), ..Script::default() };
+        let knows = |world: &Script, line| {
+            let options = options(line);
+            MissedTask::new(world, &options).filter_knows()
+        };
+        let (drains, quits) = (status("drain"), status("quit"));
+        assert!(!knows(&drains, "watch --proxy classic"), "SIGTERM has made an earlier run of the agent drain");
+        assert!(knows(&drains, "watch --proxy native") && knows(&quits, "watch --proxy classic"));
+    }
 
     #[test]
     fn only_a_regular_agent_is_listed_behind_a_task() {

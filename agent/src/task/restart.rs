@@ -35,6 +35,19 @@ pub(super) fn back_off(instances: u32) -> Duration {
     }
 }
 
+/// How many instances of a container can have ended before the agent started, at most: the agent started when the pod was as old as `own_age`,
+/// and the first instance that it knows of when the pod was as old as `first`. The back-offs between them need their time.
+pub(super) fn most_before(own_age: Duration, first: Duration) -> u32 {
+    let (mut ended, mut begins) = (0, Duration::ZERO);
+    loop {
+        let next = begins + back_off(ended + 1);
+        if begins > own_age || next > first {
+            return ended;
+        }
+        (ended, begins) = (ended + 1, next);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +60,15 @@ mod tests {
         for then in [Then::Restart, Then::RestartAll] {
             assert_eq!(after(then, 1, WAIT), Next::Restart, "{then:?}");
         }
+    }
+
+    #[test]
+    fn the_age_of_the_pod_bounds_how_often_a_container_has_run_before() {
+        let most = |own_age, first| most_before(Duration::from_secs(own_age), Duration::from_secs(first));
+        assert_eq!([most(1, 1), most(1, 9), most(9, 9)], [1, 1, 1], "only the first restart comes at once");
+        assert_eq!([most(1, 10), most(9, 600)], [2, 2], "what starts behind the agent is seen");
+        assert_eq!([most(10, 29), most(10, 30), most(29, 600), most(30, 70)], [2, 3, 3, 4]);
+        assert_eq!(most(86_400, 86_400), 292, "every five minutes");
     }
 
     #[test]

@@ -17,6 +17,11 @@ use crate::os::world::Creations;
 /// A container start uses at least this many process ids: 5 to 7 with runc, 2 with crun.
 pub(super) const IDS_OF_A_START: i32 = 2;
 
+/// The pod's first process.
+const PAUSE: i32 = 1;
+/// A tick of `/proc` is a hundredth of a second on every machine.
+const MILLISECONDS_OF_A_TICK: u64 = 10;
+
 /// Looks for new containers. A look without news costs two system calls.
 #[derive(Debug)]
 pub(super) struct Starts<'a, W: World> {
@@ -24,6 +29,8 @@ pub(super) struct Starts<'a, W: World> {
     /// Where the agent itself runs. `None` outside Kubernetes.
     own: Option<Container>,
     own_pid: i32,
+    /// When it began to look.
+    begin: Instant,
     creations: Option<Creations>,
     /// The newest creations.
     batch: Batch,
@@ -74,6 +81,7 @@ impl<'a, W: World> Starts<'a, W> {
             world,
             own: world.container(own_pid),
             own_pid,
+            begin: world.now(),
             creations: None,
             batch,
             last_id: None,
@@ -157,6 +165,24 @@ impl<'a, W: World> Starts<'a, W> {
         self.own_pid
     }
 
+    /// How old the pod was when the agent started. `None` if its first process cannot be seen.
+    pub(super) fn own_age(&self) -> Option<Duration> {
+        self.age(self.own_pid)
+    }
+
+    /// How old the pod is.
+    pub(super) fn pod_age(&self) -> Option<Duration> {
+        Some(self.own_age()? + self.world.now().since(self.begin))
+    }
+
+    /// How old the pod was when the process `pid` started.
+    pub(super) fn age(&self, pid: i32) -> Option<Duration> {
+        let processes = self.world.processes();
+        let start = |pid| processes.iter().find(|process| process.pid == pid).map(|process| process.start);
+        let ticks = start(pid)?.saturating_sub(start(PAUSE)?);
+        Some(Duration::from_millis(ticks.saturating_mul(MILLISECONDS_OF_A_TICK)))
+    }
+
     /// The name of the agent's own container.
     pub(super) fn own_name(&self) -> Option<&str> {
         self.own.as_ref().map(|own| own.name.as_str())
@@ -235,7 +261,8 @@ impl<'a, W: World> Starts<'a, W> {
         let mut first: Option<i32> = None;
         for process in self.world.processes() {
             // The parent of a container's first process is the runtime, which is outside. Process 1 is the pod's pause.
-            if process.parent != 0 || process.pid == 1 || process.pid == self.own_pid || matches!(process.state, b'Z' | b'X') {
+            if process.parent != 0 || process.pid == PAUSE || process.pid == self.own_pid || matches!(process.state, b'Z' | b'X')
+            {
                 continue;
             }
             let container = self.world.container(process.pid);

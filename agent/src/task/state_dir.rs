@@ -336,6 +336,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fifo_in_the_folder_is_no_reason_to_wait() {
+        let folder = folder("fifo");
+        let state_dir = StateDir::new(Some(folder.clone()));
+        for name in ["main-base", "proxy", "done"] {
+            assert!(std::process::Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+        }
+        state_dir.record("base", &record(1, Event::Seen));
+        state_dir.record_proxy(Some("00c0ffee"));
+        state_dir.record_done();
+        assert_eq!((state_dir.recall("base"), state_dir.proxy()), (None, None));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn of_a_long_file_the_newest_records_count() {
+        let folder = folder("long");
+        let state_dir = StateDir::new(Some(folder.clone()));
+        let line = record(1, Event::Between(Exit::Code(7))).to_text() + &record(1, Event::Seen).to_text();
+        fs::write(folder.join("main-base"), line.repeat(Input::Record.most() / 10)).unwrap();
+        let ended = record(3, Event::Ended(Exit::Code(0)));
+        state_dir.record("base", &ended);
+        let history = state_dir.recall("base").unwrap();
+        assert_eq!((history.last, history.restarted_after.first()), (ended, Some(&Exit::Code(7))));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn the_last_instance_of_the_proxy_is_recalled() {
         let folder = folder("proxy");
         let state_dir = StateDir::new(Some(folder.clone()));

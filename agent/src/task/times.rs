@@ -45,6 +45,8 @@ pub(super) const NOT_REFUSED: Duration = Duration::from_secs(30);
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(15);
 /// The longest pause between two judgements.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// After this time without a proxy, none comes that was there before, and hardly one whose image is still being pulled.
+pub(super) const NO_PROXY: Duration = Duration::from_mins(10);
 /// After this time no image is still being pulled. Where kubelet ends the proxy, only the agent's own container keeps the pod.
 pub(super) const LONGEST_PULL: Duration = Duration::from_mins(30);
 /// Timeout for a call to Envoy.

@@ -11,8 +11,13 @@ use super::main_container::MainContainer;
 use super::missed_task::{Judgement, Names};
 use super::phase::Phase;
 use super::times;
+use crate::options::Form;
 use crate::os::World;
 use crate::os::world::{Process, Source};
+use crate::proxy::Sidecar;
+
+/// How it is known that a container has ended that was never seen when SIGTERM came, as a clause of the verdict.
+const UNSEEN_AT_SIGTERM: &str = "SIGTERM came before it was seen, and kubelet starts nothing after that";
 
 /// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +39,21 @@ pub enum Waited {
 impl<W: World> Containers<'_, W> {
     /// Sleeps until all have ended for good, at most for `limit`. While all run, that is one system call.
     pub fn wait(&mut self, limit: Option<Duration>) -> Waited {
-        self.wait_beside(limit, None, false)
+        self.wait_until(limit, None, |_| false)
     }
 
-    /// The same until `proxy`, a process beside them, has ended, or, with `or_sigterm`, until SIGTERM has come.
-    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, or_sigterm: bool) -> Waited {
+    /// The same until `proxy`, a process beside them, has ended, or until another SIGTERM has come than that at `sigterm`.
+    pub fn wait_beside(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>, sigterm: Option<Instant>) -> Waited {
+        self.wait_until(limit, proxy, |last| last != sigterm)
+    }
+
+    /// The same until `proxy` has ended, or what is known of SIGTERM ends it.
+    fn wait_until(
+        &mut self,
+        limit: Option<Duration>,
+        proxy: Option<&W::Process>,
+        ends: impl Fn(Option<Instant>) -> bool,
+    ) -> Waited {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
@@ -47,8 +62,7 @@ impl<W: World> Containers<'_, W> {
             }
             if !self.are_seen() && self.is_asked_to_leave() {
                 info!("SIGTERM before {} was seen: kubelet starts nothing any more", self.missing());
-                (self.is_complete, self.is_terminated) = (true, true);
-                self.count_as_ended("SIGTERM came before it was seen, and kubelet starts nothing after that".to_owned());
+                self.end_by_sigterm(|container| container.phase.is_awaited(), Some(UNSEEN_AT_SIGTERM));
                 continue;
             }
             if self.is_missing_one() {
@@ -65,6 +79,8 @@ impl<W: World> Containers<'_, W> {
                         continue;
                     }
                     Judgement::Ended(evidence) => {
+                        // All of them, whether they have been named or not.
+                        self.is_complete = true;
                         self.count_as_ended(evidence);
                         continue;
                     }
@@ -74,8 +90,8 @@ impl<W: World> Containers<'_, W> {
             if self.count_unseen_restarts() {
                 continue;
             }
-            let has_sigterm = || or_sigterm && self.world.terminated_at(Source::LastAnswer).is_some();
-            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || has_sigterm() {
+            let is_ended = || ends(self.world.terminated_at(Source::LastAnswer));
+            if proxy.is_some_and(|proxy| proxy.wait(Duration::ZERO)) || is_ended() {
                 return Waited::Interrupted;
             }
             let left = end.map(|end| end.since(self.world.now()));
@@ -105,16 +121,24 @@ impl<W: World> Containers<'_, W> {
         unseen > self.unseen && since >= times::NOT_REFUSED && self.starts.are_started()
     }
 
-    /// Whether SIGTERM came before all were seen. It can be that of somebody else, and then a main container still runs or starts.
+    /// Whether only SIGTERM tells that all have ended for good. It can be that of somebody else, and then a main container still starts.
     #[must_use]
     pub const fn is_terminated(&self) -> bool {
-        self.is_terminated
+        self.sigterm.is_some()
     }
 
-    /// Whether SIGTERM has come and its grace period is not over. A signal that the pod outlives was no deletion.
+    /// Whether SIGTERM has come and can be kubelet's. A signal that the pod outlives was no deletion. A native sidecar gets kubelet's after the
+    /// end of all regular containers.
     fn is_asked_to_leave(&self) -> bool {
-        let sigterm = self.world.terminated_at(Source::Kernel);
-        sigterm.is_some_and(|at| self.world.now().since(at) < self.options.grace_period)
+        let Some(sigterm) = self.world.terminated_at(Source::Kernel) else { return false };
+        let is_recent = self.world.now().since(sigterm) < self.options.grace_period;
+        is_recent && !(self.options.is_native() && self.does_regular_run())
+    }
+
+    /// Whether a regular container runs: a main one or a classic proxy.
+    fn does_regular_run(&self) -> bool {
+        let has_proxy = || Sidecar::new(self.world, self.options, None).is_here();
+        self.is_any(|phase| matches!(phase, Phase::Running { .. })) || self.options.form.form == Form::Classic && has_proxy()
     }
 
     /// Counts instances that kubelet has started again and that have ended, both unseen. Returns whether there is one.
@@ -148,6 +172,9 @@ impl<W: World> Containers<'_, W> {
         {
             let regular = regular.to_vec();
             self.learn(&regular);
+        } else if let Some(regular) = self.missed.known_regular() {
+            let regular = regular.to_vec();
+            self.learn_order(&regular);
         }
         let unseen = self.list.iter().filter(|it| it.phase.is_awaited() && !self.wrong.contains(&it.name));
         let unseen: Vec<_> = unseen.map(|container| container.name.as_str()).collect();
@@ -225,11 +252,13 @@ impl<W: World> Containers<'_, W> {
         for place in 0..self.list.len() {
             let wrong = &self.wrong;
             let is_unseen = |it: &&mut MainContainer<_>| it.phase.is_awaited() && !wrong.contains(&it.name);
-            let unseen = self.list.get_mut(place).filter(is_unseen);
-            if let Some(next) = unseen.map(|container| container.after_unseen(most, restarts, now)) {
-                self.unseen = self.unseen.saturating_add(1);
-                self.enter(place, next);
+            let Some(container) = self.list.get_mut(place).filter(is_unseen) else { continue };
+            if let Some(age) = self.starts.pod_age() {
+                container.starts_at(age);
             }
+            let next = container.after_unseen(most, restarts, now);
+            self.unseen = self.unseen.saturating_add(1);
+            self.enter(place, next);
         }
     }
 

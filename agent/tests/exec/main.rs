@@ -2,7 +2,7 @@
 //! like the command.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
-#![allow(clippy::disallowed_methods, reason = "a test reads only what it has started or written")]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test reads what it has started or written")]
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};

@@ -108,6 +108,22 @@ fn a_sigterm_that_the_pod_outlives_changes_nothing() {
 }
 
 #[test]
+fn the_sigterm_after_one_that_the_pod_has_outlived_is_seen_too() {
+    let (proxy, task) = (Proxy::start(&[]), Task::start("read x"));
+    let agent = watch(&proxy, &task, &["--grace-period", "3s"]);
+    let terminate = || assert!(Command::new("kill").args(["-TERM", &agent.pid().to_string()]).status().unwrap().success());
+    terminate();
+    agent.early_verdict();
+    // The grace period, and the last report in it.
+    sleep(Duration::from_secs(4));
+    agent.remove_verdict();
+    terminate();
+    assert!(agent.early_verdict().contains("\"proxy\":\"draining\""));
+    task.end();
+    agent.verdict().has(&["\"proxy\":\"gone\""]);
+}
+
+#[test]
 fn what_vanishes_while_envoy_ends_is_not_delivered() {
     let proxy = Proxy::start(&["filter=stalled", "front=60", "limit=stall-timeout"]);
     let task = sender(&proxy);

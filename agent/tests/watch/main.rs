@@ -2,7 +2,7 @@
 //! what happens, and reports it to the right place. The tests of the workspace use the real filter in a real Envoy.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it cannot go on")]
-#![allow(clippy::disallowed_methods, reason = "a test reads only what it has started or written")]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test reads what it has started or written")]
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;

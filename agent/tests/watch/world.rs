@@ -166,6 +166,11 @@ impl Agent {
         }
     }
 
+    /// Removes that, so that the next one can be told from it.
+    pub(crate) fn remove_verdict(&self) {
+        std::fs::remove_file(&self.termination_log).unwrap();
+    }
+
     /// Waits for its end, with exit code 0 and nothing on stdout. Returns its stderr.
     pub(crate) fn leaves(mut self) -> String {
         let (mut said, mut answered) = (String::new(), String::new());

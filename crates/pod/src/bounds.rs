@@ -38,6 +38,8 @@ pub enum Input {
     Hosts,
     /// Its first line.
     HostsHeading,
+    /// The writes to it.
+    HostsWrites,
     /// The id of the boot of the node.
     BootId,
     /// The records of one main container.
@@ -93,7 +95,7 @@ static TOLD: AtomicU64 = AtomicU64::new(0);
 
 impl Input {
     /// All inputs.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Stat,
         Self::Status,
         Self::Arguments,
@@ -106,6 +108,7 @@ impl Input {
         Self::Listeners,
         Self::Hosts,
         Self::HostsHeading,
+        Self::HostsWrites,
         Self::BootId,
         Self::Record,
         Self::ProxyRecord,
@@ -127,7 +130,7 @@ impl Input {
         match self {
             Self::Stat => bytes("/proc/PID/stat", 4 * KIB, "the process counts as absent"),
             Self::Status => bytes("/proc/PID/status", 4 * KIB, "the rest is not needed"),
-            Self::Arguments => bytes("/proc/PID/cmdline", 128 * KIB, "the arguments are unknown"),
+            Self::Arguments => bytes("/proc/PID/cmdline", 64 * KIB, "the arguments are unknown"),
             Self::Mountinfo => bytes("/proc/PID/mountinfo", 16 * MIB, "the container of the process is unknown"),
             Self::Loadavg => bytes("/proc/loadavg", 256, "how many processes have ended unseen is unknown"),
             Self::Processes => entries("/proc", 32_768, "the other processes count as absent"),
@@ -137,6 +140,7 @@ impl Input {
             Self::Listeners => entries("the list of the proxy's listeners", 4_096, "connections to the others do not count"),
             Self::Hosts => bytes("/etc/hosts", 256 * KIB, "kubelet's creations of containers are unknown"),
             Self::HostsHeading => bytes("/etc/hosts, first line", 256, "the rest is not needed"),
+            Self::HostsWrites => entries("the writes to /etc/hosts", 65_536, "the others are counted at the next look"),
             Self::BootId => bytes("/proc/sys/kernel/random/boot_id", 256, "a restart of the node is known by its processes only"),
             Self::Record => bytes("main-NAME in the state folder", 64 * KIB, "the newest records count"),
             Self::ProxyRecord => bytes("proxy in the state folder", 4 * KIB, "the newest record counts"),

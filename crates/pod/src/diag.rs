@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
+use crate::bounds::Input;
 use crate::sockets::{Endpoint, Socket, State};
 
 /// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): the request for the TCP sockets of all address families at once. The newer
@@ -55,18 +56,22 @@ impl Diag {
     /// Calls `each` with every socket that is not in TIME-WAIT. After an error the netlink socket cannot be used again.
     pub(crate) fn read(&self, buffer: &mut [u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
         send(&self.0, &request(), SendFlags::empty())?;
-        loop {
+        // Each datagram has a socket at least.
+        let mut datagrams = 0;
+        while datagrams < Input::Sockets.most() {
             #[expect(clippy::disallowed_methods, reason = "each datagram is read into a buffer of one size, and none is kept")]
             let (length, _) = match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
                 Err(rustix::io::Errno::INTR) => continue,
                 result => result?,
             };
+            datagrams += 1;
             match messages(buffer.get(..length).unwrap_or_default(), &mut each) {
                 Progress::More => {}
                 Progress::Complete => return Ok(()),
                 Progress::Failed => return Err(io::ErrorKind::Unsupported.into()),
             }
         }
+        Err(io::ErrorKind::FileTooLarge.into())
     }
 }
 

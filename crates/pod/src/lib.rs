@@ -13,6 +13,8 @@
         reason = "a test stops where something is wrong, and reads only what it has written"
     )
 )]
+// What is printed goes through the agent's log, which escapes it.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod bounded;
 pub mod bounds;

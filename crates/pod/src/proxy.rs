@@ -64,8 +64,8 @@ enum Owner {
 pub struct Proxy {
     scope: Scope,
     owner: Owner,
-    /// Whether it is ztunnel; `None` before the first listener was seen. Decided once, because an Envoy that shuts down closes its listeners
-    /// in any order.
+    /// Whether it is ztunnel; `None` before the first listener was seen. What is an Envoy stays one, because an Envoy that shuts down closes its
+    /// listeners in any order.
     ztunnel: Option<bool>,
     signal_ports: Vec<u16>,
     /// [`ports::CONTROL`], the signal ports, and configured replacements.
@@ -127,6 +127,9 @@ impl Proxy {
         }
         if self.ztunnel.is_none() && self.listener(sockets).is_some() {
             self.ztunnel = Some(self.scope == Scope::Pod && self.listens_as_ztunnel(sockets));
+        } else if self.is_ztunnel() && self.control_listeners(sockets).any(|listener| self.owns(listener)) {
+            // Another process of the pod had opened the ports of ztunnel before Envoy started.
+            self.ztunnel = Some(false);
         }
         for socket in sockets.iter().filter(|socket| socket.state == State::Listen) {
             // ztunnel is root, and other listeners of the pod may be root, too.
@@ -177,9 +180,12 @@ impl Proxy {
     #[must_use]
     pub fn who_listens(&self, sockets: &[Socket], at: Endpoint) -> Listener {
         let exact = listeners_on(sockets, at.port).find(|socket| socket.local.ip == at.ip);
-        let other = || match at.ip.is_loopback() {
-            true => listeners_on(sockets, at.port).find(|socket| socket.local.ip.is_unspecified()),
-            false => listeners_on(sockets, ports::OUTBOUND).next(),
+        let other = || {
+            if at.ip.is_loopback() {
+                listeners_on(sockets, at.port).find(|socket| socket.local.ip.is_unspecified())
+            } else {
+                listeners_on(sockets, ports::OUTBOUND).next()
+            }
         };
         match exact.or_else(other) {
             Some(listener) if self.owns(listener) => Listener::Proxy,
@@ -224,8 +230,13 @@ impl Proxy {
     /// ztunnel opens these two ports in the network of every pod before the pod's containers start (istio/ztunnel, `src/config.rs`). An Envoy
     /// opens its admin interface and its health and metrics listeners first, because they are in its bootstrap.
     fn listens_as_ztunnel(&self, sockets: &[Socket]) -> bool {
-        let on = |port: u16| sockets.iter().any(|socket| socket.state == State::Listen && socket.local.port == port);
-        on(ports::OUTBOUND) && on(ports::HBONE) && !self.control.iter().any(|port| *port != ports::DNS && on(*port))
+        let on = |port| listeners_on(sockets, port).next().is_some();
+        on(ports::OUTBOUND) && on(ports::HBONE) && self.control_listeners(sockets).next().is_none()
+    }
+
+    /// The listeners on control ports. ztunnel has only that for DNS, which is left out.
+    fn control_listeners<'a>(&'a self, sockets: &'a [Socket]) -> impl Iterator<Item = &'a Socket> {
+        self.control.iter().filter(|port| **port != ports::DNS).flat_map(|port| listeners_on(sockets, *port))
     }
 
     fn owns(&self, socket: &Socket) -> bool {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::ffi::OsString;
 
 use agent::command::watch;
-use agent::options::{Invocation, Options, PROXY};
+use agent::options::{Invocation, Options};
 use agent::task::Source;
 use drain::duration;
 use serde_json::json;
@@ -44,9 +44,6 @@ fn options(plan: &Plan) -> Option<Options> {
     if let Some((action, exit_code)) = kubelet.rule.action() {
         let rule = json!([{"action": action, "exitCodes": {"operator": "In", "values": [exit_code]}}]);
         add("restart-rules", format!("{RULED}={rule}"));
-    }
-    if kubelet.tells_behind {
-        add("behind", PROXY.to_owned());
     }
     if kubelet.state_dir {
         add("state-dir", files::state_dir().display().to_string());

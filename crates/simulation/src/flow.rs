@@ -38,6 +38,8 @@ pub(crate) struct Flow {
     fin_read: bool,
     /// Envoy has ended.
     cut: bool,
+    /// When a byte of it last moved, in milliseconds.
+    moved: u64,
 }
 
 // === impl Flow ===
@@ -47,12 +49,17 @@ impl Flow {
     pub(crate) const fn new(number: u16, receiver: Receiver, of_a_helper: bool) -> Self {
         let (in_sender, in_proxy, in_envoy, in_upstream) = (0, 0, 0, 0);
         let (begun, closed, fin_read, cut) = (false, false, false, false);
-        Self { number, receiver, of_a_helper, begun, closed, in_sender, in_proxy, in_envoy, in_upstream, fin_read, cut }
+        Self { number, receiver, of_a_helper, begun, closed, in_sender, in_proxy, in_envoy, in_upstream, fin_read, cut, moved: 0 }
     }
 
-    /// The sender connects, and writes `bytes`.
-    pub(crate) const fn begin(&mut self, bytes: u64) {
-        (self.begun, self.in_sender) = (true, bytes);
+    /// The sender connects at `now`, in milliseconds, and writes `bytes`.
+    pub(crate) const fn begin(&mut self, bytes: u64, now: u64) {
+        (self.begun, self.in_sender, self.moved) = (true, bytes, now);
+    }
+
+    /// Since when, in milliseconds, what it holds has not moved.
+    pub(crate) fn stalled_since(&self, now: u64) -> Option<u64> {
+        (self.undelivered() > 0).then_some(self.moved.min(now))
     }
 
     /// The sender ends. A helper runs on.
@@ -83,7 +90,11 @@ impl Flow {
             self.in_sender -= sent;
             self.in_proxy += sent;
         }
-        before != (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read)
+        let moves = before != (self.in_sender, self.in_proxy, self.in_envoy, self.in_upstream, self.fin_read);
+        if moves {
+            self.moved = now;
+        }
+        moves
     }
 
     /// When a byte can move again, in milliseconds, if none moves now.

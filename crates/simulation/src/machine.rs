@@ -133,7 +133,7 @@ impl World for Machine {
     }
 }
 
-/// Sleeps until one of `processes` has ended, SIGTERM has come for the first time and the agent does not know it, or there are other creations than these.
+/// Sleeps until one of `processes` has ended, SIGTERM has come and the agent does not know it, or there are other creations than these.
 fn wait(processes: &[&Handle], timeout: Option<Duration>, creations: Option<Creations>) {
     let processes: &[i32] = &processes.iter().map(|process| process.0).collect::<Vec<_>>();
     world::pass_until(timeout.unwrap_or(Duration::MAX), Until::SomethingHappens { processes, creations });

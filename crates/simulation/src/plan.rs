@@ -94,11 +94,6 @@ pub(crate) struct Receiver {
     pub(crate) keeps_open: bool,
 }
 
-/// At most so long before its start, in milliseconds, kubelet creates a container.
-const CREATION: u64 = 131;
-/// A run that lasts this long is seen by an agent that is scheduled.
-const SEEN: Duration = Duration::from_millis(50);
-
 // === impl Plan ===
 
 impl Plan {
@@ -114,7 +109,7 @@ impl Plan {
         // In one pod in four the faults are counted from the start of the task, in the others from its end.
         let from = if dice.one_in(4) { 0 } else { end };
         let span = |(first, last): (u64, u64)| (from + first, from + last);
-        let mut plan = Self {
+        Self {
             source,
             seed,
             flows,
@@ -145,26 +140,7 @@ impl Plan {
             throttle: dice.one_in(6).then(|| dice.one_of([(100, 60), (100, 98), (1_000, 950)])),
             kills: (0..dice.below(8).saturating_sub(5)).map(|_| (from + dice.below(3_000), 200 + dice.below(2_000))).collect(),
             kubelet,
-        };
-        plan.leave_out_what_is_open();
-        plan
-    }
-
-    /// Leaves out what the agent does not master yet where it sees the end of the task by the processes. Each line that goes is a test that
-    /// comes.
-    fn leave_out_what_is_open(&mut self) {
-        if self.source == Source::Kubelet {
-            return;
         }
-        if self.kubelet.restarts_twice() {
-            // An agent that comes late cannot know how often a container has run before, and so not how long kubelet's next back-off is.
-            self.kubelet.agent_begins = self.kubelet.agent_begins.min(self.kubelet.first_begin().saturating_sub(CREATION));
-            // Where nothing shows a start, an instance that passes unseen leaves no trace.
-            self.kubelet.shows_starts |= self.kubelet.shortest_run() < SEEN + self.lateness();
-        }
-        let sees_all = self.kubelet.shortest_run() >= SEEN + self.lateness() && !self.kubelet.agent_is_late();
-        // SIGTERM that is not kubelet's before a main container was seen: the filter is drained and does not quit any more.
-        self.kubelet.stray = self.kubelet.stray.filter(|at| sees_all && *at > self.kubelet.last_start() + 500);
     }
 
     /// The limits of the filter.

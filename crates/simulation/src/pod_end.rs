@@ -20,6 +20,8 @@ pub struct End {
     pub lateness: Option<Duration>,
     /// What is wrong.
     pub wrongs: Vec<String>,
+    /// What would be wrong if the agent could know better.
+    pub excuses: Vec<&'static str>,
     /// What happened.
     pub log: Vec<String>,
 }
@@ -51,7 +53,8 @@ pub fn run(plan: &Plan) -> End {
     world::with(|world| {
         let stays = world.check_end();
         let after = world.task_ended_at().filter(|_| !stays).map(|at| world.now().since(at));
-        End { after, lateness: world.lateness(), wrongs: world.wrongs().to_vec(), log: world.log().to_vec() }
+        let (wrongs, excuses) = (world.wrongs().to_vec(), world.excuses().to_vec());
+        End { after, lateness: world.lateness(), wrongs, excuses, log: world.log().to_vec() }
     })
 }
 

@@ -54,7 +54,7 @@ pub(crate) enum Until<'a> {
     TimeIsUp,
     /// The end of one of these processes.
     ProcessEnds(&'a [i32]),
-    /// The same, or the first SIGTERM if the agent does not know of it yet, or another creation of a container than these.
+    /// The same, or a SIGTERM that the agent does not know of yet, or another creation of a container than these.
     SomethingHappens { processes: &'a [i32], creations: Option<Creations> },
     /// Not the agent waits: there is none. It waits for its start, or for the end of the pod.
     AgentStarts,
@@ -73,6 +73,8 @@ enum Happening {
     /// The pilot-agent with this number looks whether there are connections.
     PilotAgentLooks(u32, Cause),
     Kubelet(Step),
+    /// A container is created or starts, unless kubelet has started all containers again since this round.
+    Start(u32, Step),
 }
 
 #[derive(Debug)]
@@ -268,11 +270,13 @@ impl World {
                 self.pilot_agent_looks(*cause);
             }
             Happening::Kubelet(step) => self.take(*step),
+            Happening::Start(round, step) if self.kubelet.round == *round => self.take(*step),
             Happening::FilterIsAnswered(..)
             | Happening::EnvoyEnds(..)
             | Happening::FilterReloads
             | Happening::VmCrashes
-            | Happening::PilotAgentLooks(..) => {}
+            | Happening::PilotAgentLooks(..)
+            | Happening::Start(..) => {}
         }
     }
 

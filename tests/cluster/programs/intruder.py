@@ -4,15 +4,17 @@ usage: intruder.py signal ACTION        completes the task for the filter before
        intruder.py absurd               sends the filter oversized, deep and senseless requests
        intruder.py forward ADDRESS...   asks the signal listener to pass a request on to these addresses
        intruder.py ask ADDRESS HOST...  asks a server for each of these host names
+       intruder.py end ADDRESS          tells the application of another pod that it may leave
        intruder.py through ADDRESS      sends a completion through the open proxy at this address, then ends that one
        intruder.py done                 writes into the agent's state folder that everything is done, and kills the agent
-       intruder.py look WORD            tells which processes it sees, and whose environment has this word (root: also as user 1337)
+       intruder.py look WORD            tells which processes it sees, and whose environment has this word; root also as the
+                                        proxy's user
        intruder.py processes N          has so many processes, for ever
        intruder.py connections N        has so many connections to the signal listener, for ever
        intruder.py mounts N -- COMMAND  has so many mounts, then becomes the command
        intruder.py name NAME -- COMMAND runs the command under a process that calls itself NAME
 
-Each writes lines of JSON to stdout. `processes` and `connections` make the file /scratch/ready when they have what they want.
+Each writes lines of JSON to stdout. `processes`, `connections` and `mounts` make the file /scratch/ready when they have all.
 """
 
 import contextlib
@@ -137,12 +139,17 @@ def ask(address: str, hosts: list[str]) -> None:
 def through(address: str) -> None:
     """Uses an application of another pod that passes on what it is asked to."""
     headers = {"x-exeunt": "1", "x-exeunt-completion": json.dumps({"container": "x", "action": "drain"})}
-    for path in (f"/pass/{_SIGNAL[0]}:{_SIGNAL[1]}/v1/complete", "/end"):
-        connection = http.client.HTTPConnection(address, timeout=_ANSWER_S)
-        connection.request("POST", path, headers=headers)
-        answer = connection.getresponse()
-        say(posted=path, status=answer.status, answer=answer.read().decode("ascii", "backslashreplace"))
-        connection.close()
+    post_to(address, f"/pass/{_SIGNAL[0]}:{_SIGNAL[1]}/v1/complete", headers)
+    post_to(address, "/end", {})
+
+
+def post_to(address: str, path: str, headers: dict[str, str]) -> None:
+    """Sends a POST to an application of another pod."""
+    connection = http.client.HTTPConnection(address, timeout=_ANSWER_S)
+    connection.request("POST", path, headers=headers)
+    answer = connection.getresponse()
+    say(posted=path, status=answer.status, answer=answer.read().decode("ascii", "backslashreplace"))
+    connection.close()
 
 
 def pids() -> list[int]:
@@ -206,12 +213,16 @@ def look(word: str) -> None:
 def processes(number: int) -> None:
     """Starts that many processes that sleep."""
     # Not `sleep`: the smallest process is one that shares its memory with this one.
-    for _ in range(number):
-        if os.fork() == 0:
-            while True:
-                signal.pause()
+    started = 0
+    # A cluster can limit the processes of a pod.
+    with contextlib.suppress(BlockingIOError):
+        while started < number:
+            if os.fork() == 0:
+                while True:
+                    signal.pause()
+            started += 1
     _READY.touch()
-    say(processes=number)
+    say(processes=started)
     signal.pause()
 
 
@@ -251,6 +262,7 @@ def mounts(number: int) -> None:
         name = str(place).encode()
         _check(_libc.mount(name, name, None, _MS_BIND, None), "mount")
     os.chdir(before)
+    _READY.touch()
     say(mounts=number, mountinfo=len((_PROC / "self" / "mountinfo").read_bytes()))
 
 
@@ -283,6 +295,8 @@ def main() -> int:
         forward(given)
     elif what == "ask":
         ask(given[0], given[1:])
+    elif what == "end":
+        post_to(given[0], "/end", {})
     elif what == "through":
         through(given[0])
     elif what == "done":

@@ -1,9 +1,11 @@
 """Tries to reach the signal listener of a pod's proxy: each form of a request, to each port.
 
 usage: prober.py HOST PORT,PORT... status|complete|both [--end PORT]
+       prober.py HOST hbone FOLDER PORT
 
 It writes a line of JSON for each probe, and one with their number. From another pod no probe may reach the filter; the pod itself
 shows with 127.0.0.1 that they do reach it. `--end` tells the application of that pod at the end that it may leave.
+`hbone` has the certificate of a pod of the mesh, in FOLDER, and asks by CONNECT for the application on PORT and for the listener.
 """
 
 import contextlib
@@ -30,10 +32,12 @@ _FORGED = {
     "x-envoy-internal": "true",
 }
 _HOSTS = (_TARGET, "localhost", "exeunt.internal", "192.0.2.190:15190")
+# Where Istio's proxies take HBONE.
+_HBONE_PORT = 15008
 _SILENCE_S = 2.0
 _AT_ONCE = 16
 # Enough to show what has answered.
-_SHOWN = 120
+_SHOWN = 400
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
@@ -63,7 +67,7 @@ def _literal(name: bytes, value: bytes) -> bytes:
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-def forms(what: str) -> dict[str, tuple[bytes, bool]]:
+def forms(what: str, host: str) -> dict[str, tuple[bytes, bool]]:
     """Every form of a request for the filter's status, or of a completion; and whether it is sent by TLS."""
     method, path = ("GET", "/v1/status") if what == "status" else ("POST", "/v1/complete")
     signal = {} if what == "status" else _SIGNAL
@@ -71,32 +75,36 @@ def forms(what: str) -> dict[str, tuple[bytes, bool]]:
     pseudo = {":method": method, ":scheme": "http", ":authority": _TARGET, ":path": path}
     tunnel = request_by_2({":method": "CONNECT", ":authority": _TARGET}, plain)
     return {
-        **{f"host {host}": (request(method, path, host, signal), False) for host in _HOSTS},
+        # The name that leads to the pod, for a proxy on the way that looks at it.
+        "its own host": (request(method, path, host, signal), False),
+        **{f"host {other}": (request(method, path, other, signal), False) for other in _HOSTS},
         "forged headers": (request(method, path, _TARGET, signal | _FORGED), False),
         "absolute form": (request(method, f"http://{_TARGET}{path}", _TARGET, signal), False),
         "HTTP/2": (request_by_2(pseudo | signal), False),
         "CONNECT": (f"CONNECT {_TARGET} HTTP/1.1\r\nhost: {_TARGET}\r\n\r\n".encode() + plain, False),
         "CONNECT by HTTP/2": (tunnel, False),
-        # As Istio's ambient mesh does, but without a certificate of the mesh.
+        # As a mesh with HBONE does, but without a certificate of the mesh.
         "HBONE": (tunnel, True),
     }
 
 
-def ask(address: tuple[str, int], sent: bytes, *, tls: bool) -> bytes:
+def ask(address: tuple[str, int], sent: bytes, *, tls: bool, certificate: str = "") -> bytes:
     """What comes back until the other end closes or is silent; empty if there is no connection."""
     answer = b""
     with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
         connection = stack.enter_context(socket.create_connection(address, timeout=_SILENCE_S))
         if tls:
-            connection = stack.enter_context(_by_tls(connection))
+            connection = stack.enter_context(_by_tls(connection, certificate))
         connection.sendall(sent)
         while piece := connection.recv(65_536):
             answer += piece
     return answer
 
 
-def _by_tls(plain: socket.socket) -> ssl.SSLSocket:
+def _by_tls(plain: socket.socket, certificate: str) -> ssl.SSLSocket:
     context = ssl.create_default_context()
+    if certificate:
+        context.load_cert_chain(f"{certificate}/cert-chain.pem", f"{certificate}/key.pem")
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
@@ -117,15 +125,38 @@ def probe(host: str, port: int, what: str, form: str, sent: bytes, tls: bool) ->
     return reached
 
 
+def hbone(host: str, certificate: str, application: str) -> None:
+    """Asks for tunnels to the application, which must be given where there is HBONE at all, and to loopback."""
+    for target in (f"{host}:{application}", _TARGET, "[::1]:15190", "localhost:15190"):
+        for what, inner in (
+            ("status", request("GET", "/v1/status", target, {})),
+            ("complete", request("POST", "/v1/complete", target, _SIGNAL)),
+        ):
+            sent = request_by_2({":method": "CONNECT", ":authority": target}, inner)
+            answer = ask((host, _HBONE_PORT), sent, tls=True, certificate=certificate)
+            shown = answer[:_SHOWN].decode("ascii", "backslashreplace")
+            event = {
+                "tunnel": target,
+                "what": what,
+                "reached": is_the_filters(answer),
+                "answered": b"hello" in answer,
+                "answer": shown,
+            }
+            print(json.dumps(event), flush=True)
+
+
 def main() -> int:
     """Sends all probes."""
+    if sys.argv[2] == "hbone":
+        hbone(sys.argv[1], *sys.argv[3:])
+        return 0
     host, ports, what, *end = sys.argv[1:]
     whats = ("status", "complete") if what == "both" else (what,)
     probes = [
         (host, int(port), one, form, sent, tls)
         for one in whats
-        for form, (sent, tls) in forms(one).items()
         for port in ports.split(",")
+        for form, (sent, tls) in forms(one, f"{host}:{port}").items()
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         reached = list(pool.map(lambda one: probe(*one), probes))

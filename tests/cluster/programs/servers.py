@@ -2,7 +2,9 @@
 
 usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
-       servers.py impostor TEXT     answers every request on the port of the signal with this text, which is meant as the filter's
+       servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
+       servers.py impostor TEXT     answers every request on the port of the signal with this text, to be taken for the filter;
+                                    it makes the file /scratch/ready
        servers.py sink PORT         says who has asked it
 
 Each writes lines of JSON to stdout.
@@ -14,9 +16,12 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
 
 _SIGNAL = ("127.0.0.1", 15190)
 _ONWARD = "/pass/"
+_READY = Path("/scratch/ready")
 _TIMEOUT_S = 10
 
 
@@ -79,6 +84,8 @@ class App(Handler):
 class OpenProxy(App):
     """An application that passes requests on to wherever they ask, with their headers."""
 
+    own: ClassVar[dict[str, str]] = {}
+
     def respond(self) -> tuple[int, bytes]:
         """The answer of the other server."""
         if not self.path.startswith(_ONWARD):
@@ -86,13 +93,19 @@ class OpenProxy(App):
         address, _, path = self.path[len(_ONWARD) :].partition("/")
         connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_S)
         try:
-            connection.request(self.command, f"/{path}", body=self.body, headers=dict(self.headers.items()))
+            connection.request(self.command, f"/{path}", body=self.body, headers=dict(self.headers.items()) | self.own)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except OSError as error:
             return 502, str(error).encode()
         finally:
             connection.close()
+
+
+class HonestProxy(OpenProxy):
+    """The same, as the standard wants it."""
+
+    own: ClassVar[dict[str, str]] = {"via": "1.1 honest"}
 
 
 def state() -> str:
@@ -114,15 +127,19 @@ def say_states() -> None:
         time.sleep(1)
 
 
+_APPLICATIONS = {"app": App, "open-proxy": OpenProxy, "honest-proxy": HonestProxy}
+
+
 def main() -> int:
     """Serves until it is told to end, or for ever."""
     what, word = sys.argv[1:]
-    if what in ("app", "open-proxy"):
+    if what in _APPLICATIONS:
         threading.Thread(target=say_states, daemon=True).start()
-        server = ThreadingHTTPServer(("", int(word)), App if what == "app" else OpenProxy)
+        server = ThreadingHTTPServer(("", int(word)), _APPLICATIONS[what])
     elif what == "impostor":
         Handler.reply = word.encode()
         server = ThreadingHTTPServer(_SIGNAL, Handler)
+        _READY.touch()
     else:
         server = ThreadingHTTPServer(("", int(word)), Handler)
     say(listening=server.server_address[1])

@@ -45,6 +45,12 @@ def test_a_whole_command_line_is_read(kubeconfig: str, tmp_path: Path) -> None:
     assert (options.namespace, options.revision, options.install) == ("own", "1-29", "manifests")
 
 
+def test_a_pattern_stands_for_all_scenarios_that_match(kubeconfig: str) -> None:
+    words = ["--kubeconfig", kubeconfig, *NEEDED]
+    assert read([*words, "--only", "s*"], NAMES, {}).only == NAMES
+    assert read([*words, "--only", "*rt"], NAMES, {}).only == ["short"]
+
+
 def test_without_kubeconfig_the_environment_names_the_cluster(kubeconfig: str) -> None:
     assert read(NEEDED, NAMES, {"KUBECONFIG": kubeconfig}).kubeconfig == Path(kubeconfig)
 
@@ -80,6 +86,7 @@ def test_without_options_every_missing_one_is_named_with_how_to_get_the_images()
         (["--agent-image", "docker://x"], "--agent-image docker://x is not allowed: must be an image"),
         (["--task-image", "two words"], "--task-image two words is not allowed"),
         (["--only", "fast"], "--only fast is not allowed: must be one of slow, short"),
+        (["--only", "f*"], "--only f* is not allowed: must be one of slow, short"),
         (["--only"], "--only needs a value"),
         (["--report", "/nowhere/at/all"], "--report /nowhere/at/all is not allowed: must be a folder"),
         (["--render", "/nowhere.json"], "--render /nowhere.json is not allowed: must be the e2e.json file"),

@@ -142,6 +142,17 @@ def test_a_policy_of_the_agents_own_that_the_api_server_drops_skips_the_scenario
         need(shape, {"spec": {"containers": [{"name": "exeunt"}, {"name": "base"}]}})
 
 
+def test_a_policy_that_admits_no_root_task_skips_the_scenario() -> None:
+    shape = three_lines(tasks=(Task(root=True),))
+    need(shape, {})
+    with pytest.raises(Skip, match="no root task with its usual rights: not allowed"):
+        need(shape, Refused(403, "not allowed"))
+    with pytest.raises(Refused):
+        need(shape, Refused(500, "broken"))
+    # Without such a task nothing is asked.
+    need(three_lines(), Refused(403, "not allowed"))
+
+
 def test_on_a_busy_node_a_limit_is_longer_and_no_wait_is_shorter() -> None:
     waited: list[float] = []
 

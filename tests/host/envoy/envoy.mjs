@@ -94,7 +94,7 @@ export class Envoy {
   open(worker, address = '127.0.0.1:15190') {
     const destination = address === null ? {} : { 'destination.address': address };
     // The addresses of the pod, as pilot-agent writes them into the node metadata.
-    const node = { 'node.metadata.INSTANCE_IPS': '10.5.0.2,fd00:5::2' };
+    const node = { 'xds.node.metadata.INSTANCE_IPS': '10.5.0.2,fd00:5::2' };
     return new Stream(this.workers[worker], { 'source.address': '127.0.0.1:40000', ...node, ...destination });
   }
 

@@ -146,3 +146,16 @@ fn the_end_of_a_process_is_not_the_end_of_a_restarted_proxy() {
     assert!(sidecar.wait(Duration::from_mins(1)));
     assert_eq!(world.elapsed(), 900);
 }
+
+#[test]
+fn an_envoy_after_a_process_that_had_ztunnels_ports_is_an_envoy() {
+    let world = Script {
+        listeners: vec![(ports::OUTBOUND, ALWAYS), (ports::HBONE, 0..50), (ports::HEALTH, 100..u64::MAX)],
+        ..Script::default()
+    };
+    let mut sidecar = sidecar(&world);
+    assert!(sidecar.is_here() && sidecar.is_ztunnel());
+    world.pass_until(110);
+    assert!(sidecar.is_here() && !sidecar.is_ztunnel());
+    assert_eq!(state(&sidecar), "running");
+}

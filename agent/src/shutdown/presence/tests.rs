@@ -133,6 +133,31 @@ fn a_proxy_that_ended_in_order_is_not_restarted() {
 }
 
 #[test]
+fn a_proxy_that_crashed_after_the_decision_is_restarted() {
+    let mut attempts = Attempts::default();
+    attempts.record(Route::Terminate, Outcome::Gone);
+    attempts.report(Some(Held::default()), Instant::default());
+    let again = |exit, ended: u64| {
+        let mut world = starts_at(ended + 1_000);
+        world.processes.push((20, "envoy", 0..ended));
+        world.roots.push((20, "istio-proxy", "aa", exit));
+        let options = options("watch --restart-policy OnFailure");
+        let task = TaskEnd::reported(Some("base"), Exit::Code(0), world.now());
+        let context = Context { world: &world, options: &options, task: &task, patience: Patience::Endless, grace: None };
+        let mut sidecar = Sidecar::new(&world, &options, None);
+        sidecar.find();
+        sidecar.hold_process();
+        world.pass_until(ended);
+        assert!(sidecar.has_ended());
+        is_here(&context, &mut sidecar, &attempts, Some(&Outcome::Gone))
+    };
+    assert!(again(Exit::Signal(11), 20) && again(Exit::Code(1), 20), "the kernel tells it");
+    assert!(!again(Exit::Code(0), 20) && !again(Exit::Code(0), 900), "the call to quit has ended it");
+    assert!(!again(Exit::Unknown, 20));
+    assert!(again(Exit::Unknown, 900), "it should have ended long ago");
+}
+
+#[test]
 fn an_agent_that_kubelet_kills_while_it_waits_for_a_proxy_has_written_a_verdict() {
     let world = Script { sigterm: Some(1_000), ..starts_at(2_000) };
     let file = std::env::temp_dir().join(format!("exeunt-waits-{}", std::process::id()));

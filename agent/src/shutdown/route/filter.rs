@@ -179,7 +179,7 @@ impl<'c, W: World> Session<'c, W> {
                     self.begin_again(now);
                     return None;
                 }
-                self.on_status(sidecar, &status, now)
+                self.on_status(sidecar, attempts, &status, now)
             }
             Err(failure) => {
                 attempts.add_silent(self.at);
@@ -188,11 +188,17 @@ impl<'c, W: World> Session<'c, W> {
         }
     }
 
-    fn on_status(&mut self, sidecar: &mut Sidecar<'_, W>, status: &Status, now: Instant) -> Option<Outcome> {
+    fn on_status(
+        &mut self,
+        sidecar: &mut Sidecar<'_, W>,
+        attempts: &mut Attempts,
+        status: &Status,
+        now: Instant,
+    ) -> Option<Outcome> {
         self.failures = 0;
         self.dying_since = None;
         match State::named(&status.state) {
-            Some(State::Drained) => return Some(self.on_drained(sidecar, status)),
+            Some(State::Drained) => return Some(self.on_drained(sidecar, attempts, status)),
             // Its virtual machine was replaced, and the completion is lost.
             Some(State::Serving) => {
                 self.lost = true;
@@ -206,18 +212,21 @@ impl<'c, W: World> Session<'c, W> {
 
     /// The filter has drained, and leaves the proxy running. If the agent is to end it, only a filter whose configuration says `quit: never` is
     /// believed, and only where the proxy itself listens: a drain that another signal has asked for would keep the pod for ever.
-    fn on_drained(&self, sidecar: &mut Sidecar<'_, W>, status: &Status) -> Outcome {
+    fn on_drained(&self, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts, status: &Status) -> Outcome {
         if self.context.action(sidecar) == Action::Drain {
             return Outcome::Left;
         }
         sidecar.look();
         let only_drains = status.action.as_deref() == Some(Action::Drain.name());
-        match (status.quits, sidecar.who_listens(self.at)) {
-            (Some(false), Listener::Proxy) => Outcome::Left,
-            (_, Listener::Other(uid)) => Outcome::Failed(Failure::NotTheProxy(uid)),
-            (_, Listener::Proxy | Listener::Unknown) if only_drains => Outcome::Failed(Failure::OnlyDrains),
-            (_, Listener::Proxy | Listener::Unknown) => Outcome::Failed(Failure::Unexplained),
-        }
+        let why = match (status.quits, sidecar.who_listens(self.at)) {
+            (Some(false), Listener::Proxy) => return Outcome::Left,
+            (_, Listener::Other(uid)) => Failure::NotTheProxy(uid),
+            (_, Listener::Proxy | Listener::Unknown) if only_drains => Failure::OnlyDrains,
+            (_, Listener::Proxy | Listener::Unknown) => Failure::Unexplained,
+        };
+        // Its limits are not those of this completion.
+        attempts.promised = None;
+        Outcome::Failed(why)
     }
 
     /// The filter has drained, and then the task has sent more: SIGTERM was not from kubelet, and the task has not ended.

@@ -273,6 +273,114 @@ fn a_sigterm_that_the_pod_has_outlived_is_no_end() {
     let mut containers = Containers::new(&world, &options, &state_dir);
     assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 1_000));
     world.pass_until(6_000);
-    let mut containers = Containers::new(&world, &options, &state_dir);
+    containers.outlive_sigterm();
     assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, false, 61_000));
+}
+
+/// A pod whose agent, process 30, starts at 1 s. `main` fails at 3.1 s, and nothing tells whether kubelet starts it again.
+fn with_a_late_agent(main: i32) -> Script {
+    let world = Script {
+        own: Some(30),
+        processes: vec![(1, "pause", 0..u64::MAX), (30, "exeunt-agent", 1_000..u64::MAX), (main, "main", 3_000..3_100)],
+        roots: vec![(30, "exeunt", "00", Exit::Unknown), (main, "main", "11", Exit::Code(1))],
+        ..Script::default()
+    };
+    world.pass_until(1_000);
+    world
+}
+
+#[test]
+fn what_is_listed_before_the_agent_may_have_run_before_so_the_next_back_off_counts() {
+    for (regular, main, ended) in
+        [(&["exeunt", "main"][..], 40, 13_100), (&["main", "exeunt"], 40, 23_100), (&["exeunt", "main"], 20, 23_100)]
+    {
+        assert_eq!(ended_at(&with_a_late_agent(main), "watch --placement regular", regular), ended, "{regular:?}, {main}");
+    }
+}
+
+#[test]
+fn an_order_that_envoy_tells_after_the_end_counts_too() {
+    let (world, options, state_dir) = (with_a_late_agent(40), options("watch --container main"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!(containers.wait(Some(Duration::from_secs(5))), Waited::TimeUp);
+    assert!(!containers.know_their_order());
+    containers.learn(&["main", "exeunt"].map(str::to_owned));
+    assert!(containers.know_their_order());
+    assert_eq!((containers.wait(None), world.elapsed()), (Waited::Ended, 23_100));
+}
+
+#[test]
+fn a_native_agent_that_finds_a_classic_proxy_was_started_again() {
+    for (proxy, ended) in [(0, 23_100), (2_000, 13_100)] {
+        let mut world = with_a_late_agent(40);
+        world.listeners = vec![(pod::ports::OUTBOUND, proxy..u64::MAX)];
+        let line = "watch --proxy classic --placement native --container main";
+        assert_eq!(ended_at(&world, line, &[]), ended, "the proxy starts at {proxy}");
+    }
+}
+
+#[test]
+fn while_a_regular_container_runs_sigterm_to_a_native_sidecar_is_not_kubelets() {
+    let line = "watch --proxy classic --placement native --container main --container second --grace-period 100s";
+    let wait = |world: &Script| {
+        let (options, state_dir) = (options(line), StateDir::new(None));
+        let mut containers = Containers::new(world, &options, &state_dir);
+        (containers.wait(None), containers.is_terminated(), world.elapsed())
+    };
+    let main_runs = [("main", "11", 0..60_000, OK), ("second", "12", 30_000..31_000, OK)];
+    let world = Script { sigterm: Some(1_000), ..pod(&main_runs) };
+    assert_eq!(wait(&world), (Waited::Ended, false, 60_000));
+    let late = [("main", "11", 30_000..31_000, OK), ("second", "12", 30_000..32_000, OK)];
+    let world = |proxy| Script { sigterm: Some(1_000), listeners: vec![(pod::ports::OUTBOUND, 0..proxy)], ..pod(&late) };
+    assert_eq!(wait(&world(u64::MAX)), (Waited::Ended, false, 32_000));
+    assert_eq!(wait(&world(500)), (Waited::Ended, true, 1_000), "no regular container runs");
+}
+
+#[test]
+fn what_the_pod_has_outlived_sigterm_with_is_as_before() {
+    let mut world = pod(&[("main", "11", 0..500, Exit::Code(1)), ("main", "12", 40_000..41_000, OK)]);
+    world.sigterm = Some(1_000);
+    let line = "watch --container main --restart-policy OnFailure --restart-wait 3s";
+    let (options, state_dir) = (options(line), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!(containers.wait(Some(Duration::from_secs(2))), Waited::TimeUp, "kubelet restarts it");
+    containers.await_no_restart();
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 2_000));
+    containers.outlive_sigterm();
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, false, 41_000));
+}
+
+#[test]
+fn a_completion_that_the_filter_has_is_the_end_of_containers_that_nobody_has_named() {
+    let filter = Some(r#"{"state":"draining","action":"quit"}"#.to_owned());
+    let (world, options, state_dir) = (Script { filter, ..pod(&[]) }, options("watch --proxy classic"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), world.elapsed()), (Waited::Ended, 0));
+    assert_eq!(containers.evidence(), "the filter already had the completion");
+}
+
+#[test]
+fn an_agent_that_keeps_a_pod_without_a_proxy_for_a_container_that_nobody_saw_does_so_for_minutes_only() {
+    let world = |proxy: u64| Script {
+        own: Some(7),
+        creations: Some(vec![1_000]),
+        unused_ids: Some(6),
+        last_ids: vec![(0, 7), (1_200, 13)],
+        listeners: vec![(pod::ports::OUTBOUND, 2_000..proxy)],
+        ..pod(&[])
+    };
+    let wait = |world: &Script, line: &str| {
+        let (options, state_dir) = (options(line), StateDir::new(None));
+        let mut containers = Containers::new(world, &options, &state_dir);
+        let waited = containers.wait(Some(Duration::from_mins(50)));
+        (waited, containers.evidence().ends_with("the pod has no proxy"))
+    };
+    for names in ["", "--container main"] {
+        let line = format!("watch --proxy classic --placement regular {names}");
+        let ends = world(5_000);
+        assert_eq!(wait(&ends, &line), (Waited::Ended, true), "the proxy has ended");
+        assert!((601_000..1_200_000).contains(&ends.elapsed()), "{}", ends.elapsed());
+        assert_eq!(wait(&world(u64::MAX), &line).0, Waited::TimeUp, "the proxy runs");
+    }
+    assert_eq!(wait(&world(5_000), "watch --proxy classic --placement native").0, Waited::TimeUp, "it keeps no pod");
 }

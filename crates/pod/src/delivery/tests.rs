@@ -121,6 +121,20 @@ fn ztunnel_is_recognized_by_its_listeners_and_an_envoy_in_an_ambient_mesh_is_not
 }
 
 #[test]
+fn a_process_that_opens_the_ports_of_ztunnel_before_envoy_starts_is_not_ztunnel_for_long() {
+    let forged = [listener("0.0.0.0:15001", 1000, 5), listener("0.0.0.0:15008", 1000, 6)];
+    let mut proxy = proxy_of(&forged);
+    assert!(proxy.is_ztunnel());
+    proxy.observe(&table(&[LISTENERS]), None);
+    assert!(!proxy.is_ztunnel());
+    let mut ztunnel = proxy_of(&ztunnels_listeners());
+    ztunnel.observe(&ztunnels_listeners()[..1], None);
+    assert!(ztunnel.is_ztunnel(), "it closes its listeners in any order");
+    ztunnel.observe(&[ztunnels_listeners(), vec![listener("0.0.0.0:15000", 1000, 9)]].concat(), None);
+    assert!(ztunnel.is_ztunnel(), "the port of another process");
+}
+
+#[test]
 fn what_ztunnel_has_not_delivered_counts_even_beside_other_processes_of_root() {
     let helpers = [
         listener("0.0.0.0:8080", 0, 5),

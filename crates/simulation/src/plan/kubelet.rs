@@ -1,7 +1,5 @@
 //! What kubelet does with a pod: how it starts its containers and starts them again, the signals to its sidecars, its deletion.
 
-use core::time::Duration;
-
 use agent::task::Source;
 use pod::pidfd::Exit;
 
@@ -64,6 +62,8 @@ pub(crate) struct KubeletPlan {
     /// When the containers of the agent and of the proxy start. Those of the main containers are in their runs.
     pub(crate) agent_begins: u64,
     pub(crate) proxy_begins: u64,
+    /// When the main containers start if all containers start again. The images are there then.
+    pub(crate) main_again: u64,
     /// When `istio-init` starts, and how long it takes.
     pub(crate) init_begins: u64,
     pub(crate) init_lasts: u64,
@@ -73,8 +73,6 @@ pub(crate) struct KubeletPlan {
     pub(crate) runtime: Runtime,
     /// Whether kubelet's writes to `/etc/hosts` and the last id of a process can be seen.
     pub(crate) shows_starts: bool,
-    /// Whether the agent was told that the proxy is listed behind the main containers.
-    pub(crate) tells_behind: bool,
     /// Whether the container of a regular agent has `OnFailure` as a restart policy of its own.
     pub(crate) agent_on_failure: bool,
     /// Whether the agent has a folder for its state, which outlives it.
@@ -155,14 +153,7 @@ impl KubeletPlan {
     /// `native`: the proxy is a native sidecar.
     pub(super) fn roll(source: Source, native: bool, dice: &mut Dice) -> Self {
         let on_failure = dice.one_in(3);
-        // Beside the processes, a restart of all containers is not mastered yet: the second round can hang.
-        let rule = if source == Source::Processes && dice.one_in(6) {
-            Rule::Restarts
-        } else if source == Source::Kubelet && dice.one_in(3) {
-            dice.one_of([Rule::Restarts, Rule::RestartsAll])
-        } else {
-            Rule::None
-        };
+        let rule = if dice.one_in(4) { dice.one_of([Rule::Restarts, Rule::RestartsAll]) } else { Rule::None };
         let agent_native = source == Source::Kubelet || (!native && dice.one_in(2));
         let proxy_starts = 200 + dice.below(1_200);
         let names = if rule != Rule::RestartsAll && dice.one_in(3) { &[RULED, "second"][..] } else { &[RULED] };
@@ -184,12 +175,12 @@ impl KubeletPlan {
             agent_native,
             agent_begins: order.agent,
             proxy_begins: order.proxy,
+            main_again: order.main_again,
             init_begins: order.init,
             init_lasts: order.init_lasts,
             runtime: if dice.one_in(4) { Runtime::Crun } else { Runtime::Runc },
             children: if dice.one_in(3) { dice.below(8) } else { 0 },
             shows_starts: !dice.one_in(8),
-            tells_behind: order.proxy_is_last && dice.one_in(2),
             agent_on_failure: dice.one_in(2),
             state_dir: dice.one_in(2),
             proxy_down: 100 + dice.below(1_000),
@@ -218,40 +209,10 @@ impl KubeletPlan {
         self.mains.iter().map(Main::last_end).max().unwrap_or_default()
     }
 
-    /// How long the shortest run lasts.
-    pub(super) fn shortest_run(&self) -> Duration {
-        let runs = self.mains.iter().flat_map(|main| &main.runs);
-        Duration::from_millis(runs.map(|run| run.ends - run.begins).min().unwrap_or_default())
-    }
-
-    /// When the first main container begins.
-    pub(super) fn first_begin(&self) -> u64 {
-        self.begins().min().unwrap_or_default()
-    }
-
-    /// When all containers run, and Envoy listens.
-    pub(super) fn last_start(&self) -> u64 {
-        self.begins().max().unwrap_or_default().max(self.proxy_begins + self.proxy_starts)
-    }
-
-    fn begins(&self) -> impl Iterator<Item = u64> {
-        self.mains.iter().filter_map(|main| main.runs.first()).map(|run| run.begins)
-    }
-
     /// Whether kubelet may restart a main container, as far as the agent knows.
     pub(crate) fn may_restart(&self) -> bool {
         let own_policy = self.mains.iter().any(|main| main.own_policy == Some(true));
         self.on_failure || !self.tells_policy || self.rule != Rule::None || own_policy
-    }
-
-    /// Whether kubelet restarts a main container more than once. Only the first restart comes without a back-off.
-    pub(super) fn restarts_twice(&self) -> bool {
-        self.mains.iter().any(|main| main.runs.len() > 2)
-    }
-
-    /// Whether the agent starts after a main container.
-    pub(super) fn agent_is_late(&self) -> bool {
-        self.first_begin() < self.agent_begins
     }
 
     /// Whether kubelet starts the agent again after a kill.

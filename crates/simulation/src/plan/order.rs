@@ -10,8 +10,8 @@ pub(super) struct Order {
     pub(super) init: u64,
     pub(super) init_lasts: u64,
     pub(super) mains: Vec<u64>,
-    /// Whether a classic proxy is listed behind the main containers.
-    pub(super) proxy_is_last: bool,
+    /// The first of them, without the time for its image.
+    pub(super) main_again: u64,
 }
 
 // === impl Order ===
@@ -29,7 +29,6 @@ impl Order {
         };
         let proxy_first = proxy_native || dice.one_in(3);
         let agent_first = agent_native || !dice.one_in(3);
-        let proxy_is_last = !proxy_first;
         let init_lasts = 50 + dice.below(if is_busy { 3_000 } else { 500 });
         // A native agent beside a classic proxy is listed before `istio-init`, which the injector puts behind all init containers.
         let agent_before = (agent_native && !proxy_native).then(|| next(dice, 0));
@@ -43,18 +42,12 @@ impl Order {
         // In some pods the agent is behind the proxy, in others the other way round.
         let swaps = dice.one_in(2);
         let (one, other) = (next(dice, 0), next(dice, 0));
+        let main_again = mains.first().copied().unwrap_or_default();
         let (behind_agent, behind_proxy) = if swaps { (one, other) } else { (other, one) };
         if let Some(first) = mains.first_mut().filter(|_| dice.one_in(12)) {
             // Its image is not there. The containers behind it are started meanwhile.
             *first += 10_000 + dice.below(600_000);
         }
-        Self {
-            proxy: before.unwrap_or(behind_proxy),
-            agent: agent.unwrap_or(behind_agent),
-            init,
-            init_lasts,
-            mains,
-            proxy_is_last,
-        }
+        Self { proxy: before.unwrap_or(behind_proxy), agent: agent.unwrap_or(behind_agent), init, init_lasts, mains, main_again }
     }
 }

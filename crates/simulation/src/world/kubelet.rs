@@ -66,8 +66,8 @@ pub(super) enum Phase {
     Works,
     /// Since then, kubelet ends the sidecars, and the pod with them.
     Ends(u64),
-    /// Since then, kubelet ends all containers in order to start them all again.
-    Restarts(u64),
+    /// Kubelet ends all containers in order to start them all again.
+    Restarts,
     /// All have ended.
     Over,
 }
@@ -90,7 +90,9 @@ pub(super) struct Kubelet {
     /// When the last main container ended for good.
     pub(super) task_ended: Option<u64>,
     agent: Agent,
-    /// How often the agent was started.
+    /// How often kubelet has started all containers again.
+    pub(super) round: u32,
+    /// How often the agent was started since then.
     starts: u32,
     /// The PID of the agent that runs, and since when it does.
     pub(super) agent_pid: i32,
@@ -129,6 +131,7 @@ impl Kubelet {
             mains: plan.kubelet.mains.iter().map(|_| MainState::new()).collect(),
             task_ended: None,
             agent: Agent::Down,
+            round: 0,
             starts: 0,
             agent_pid: 0,
             agent_since: 0,
@@ -176,7 +179,7 @@ impl Kubelet {
         self.watched_since > self.creations_before + 1
     }
 
-    /// Whether the running agent has got its first SIGTERM, and does not know it.
+    /// Whether the running agent has got a SIGTERM that it does not know.
     pub(super) const fn has_new_sigterm(&self) -> bool {
         self.terminated.is_some() && !self.is_terminated
     }
@@ -205,7 +208,7 @@ impl Kubelet {
 
     /// Whether kubelet ends all containers in order to start them all again.
     pub(super) const fn restarts_all(&self) -> bool {
-        matches!(self.phase, Phase::Restarts(_))
+        matches!(self.phase, Phase::Restarts)
     }
 
     /// Whether the agent has ended and kubelet does not start it again.
@@ -216,8 +219,8 @@ impl Kubelet {
     /// Whether kubelet ends the sidecars now, in order, and since when.
     const fn ends_since(&self) -> Option<u64> {
         match self.phase {
-            Phase::Ends(since) | Phase::Restarts(since) => Some(since),
-            Phase::Works | Phase::Over => None,
+            Phase::Ends(since) => Some(since),
+            Phase::Works | Phase::Restarts | Phase::Over => None,
         }
     }
 }
@@ -286,7 +289,7 @@ impl World {
             self.schedule_start(pause, Step::StartsAgent);
         }
         self.ids.end(self.kubelet.agent_pid);
-        if had_told {
+        if had_told && self.kubelet.ends_since().is_some() {
             // Otherwise it is not yet the agent's turn, and then kubelet finds none.
             self.schedule(self.plan.kubelet.before * MILLISECOND, Happening::Kubelet(Step::TellsProxy));
         }
@@ -301,8 +304,8 @@ impl World {
             Step::Deletes => self.delete(),
             Step::RestartsAll if self.kubelet.starts_containers() => {
                 self.note("kubelet ends all containers to start them again");
-                self.kubelet.phase = Phase::Restarts(self.now);
-                self.stop_regular(self.plan.kubelet.grace * MILLISECOND);
+                self.kubelet.phase = Phase::Restarts;
+                self.stop_all();
             }
             Step::InitBegins if self.kubelet.starts_containers() => {
                 let pid = self.start_process();
@@ -359,8 +362,9 @@ impl World {
     /// Kubelet creates a container shortly before its start, `step`, which comes after this time.
     pub(super) fn schedule_start(&mut self, after: u64, step: Step) {
         let runtime = 30 * MILLISECOND + self.dice.below(100 * MILLISECOND);
-        self.schedule(after.saturating_sub(runtime), Happening::Kubelet(Step::Creates));
-        self.schedule(after, Happening::Kubelet(step));
+        let round = self.kubelet.round;
+        self.schedule(after.saturating_sub(runtime), Happening::Start(round, Step::Creates));
+        self.schedule(after, Happening::Start(round, step));
     }
 
     /// The first process of a container starts. Returns its PID.
@@ -388,11 +392,11 @@ impl World {
         }
         match self.kubelet.phase {
             Phase::Works => self.stop_regular(grace),
-            Phase::Restarts(since) if self.kubelet.has_seen_end => {
-                self.kubelet.phase = Phase::Ends(since);
+            Phase::Restarts if self.kubelet.has_seen_end => {
+                self.kubelet.phase = Phase::Ends(self.now);
                 self.end_waiting_mains();
             }
-            Phase::Restarts(_) => {
+            Phase::Restarts => {
                 self.kubelet.phase = Phase::Works;
                 self.stop_regular(grace);
             }
@@ -405,7 +409,7 @@ impl World {
         self.stop_mains(grace);
         let until = self.now + grace;
         if !self.plan.kubelet.agent_native && self.kubelet.runs_agent() {
-            self.kubelet.terminated.get_or_insert(self.now);
+            self.terminate_agent();
             self.kubelet.kills_agent = Some(until);
         }
         if !self.plan.native && !self.proxy.is_down() {
@@ -418,21 +422,34 @@ impl World {
         self.proceed();
     }
 
-    /// Looks whether all regular containers have ended, and goes on if so.
+    /// All containers get SIGTERM at once, in no order, and SIGKILL after two seconds, whatever the grace period of the pod is (Kubernetes,
+    /// KEP-5532).
+    fn stop_all(&mut self) {
+        self.stop_mains(LEAST_GRACE);
+        if self.kubelet.runs_agent() {
+            self.terminate_agent();
+            self.kubelet.kills_agent = Some(self.now + LEAST_GRACE);
+        }
+        if !self.proxy.is_down() {
+            self.terminate_proxy(LEAST_GRACE);
+        }
+        self.proceed();
+    }
+
+    /// Looks whether all regular containers have ended, and goes on if so. If all are to be started again, all must have ended.
     pub(super) fn proceed(&mut self) {
         let restarts = self.kubelet.restarts_all();
         if self.kubelet.has_seen_end || !(self.kubelet.works() || restarts) {
             return;
         }
-        let mains = if restarts { self.mains_are_down() } else { self.kubelet.task_has_ended() };
-        let agent = match self.kubelet.agent {
-            _ if self.plan.kubelet.agent_native => true,
-            Agent::Runs => false,
-            Agent::Down => restarts,
-            Agent::Ended => true,
+        let have_ended = if restarts {
+            self.mains_are_down() && !self.kubelet.runs_agent() && self.proxy.is_down()
+        } else {
+            let agent = self.plan.kubelet.agent_native || self.kubelet.agent == Agent::Ended;
+            let proxy = self.plan.native || (self.proxy.is_down() && !self.kubelet.proxy_comes);
+            self.kubelet.task_has_ended() && agent && proxy
         };
-        let proxy = self.plan.native || (self.proxy.is_down() && (restarts || !self.kubelet.proxy_comes));
-        if mains && agent && proxy {
+        if have_ended {
             self.kubelet.has_seen_end = true;
             // In a deletion kubelet waits for the containers themselves.
             let late = if self.kubelet.is_deleted() { AT_ONCE } else { self.plan.kubelet.late * MILLISECOND };
@@ -441,6 +458,9 @@ impl World {
     }
 
     fn end_sidecars(&mut self) {
+        if self.kubelet.restarts_all() {
+            return self.restart_all();
+        }
         if self.kubelet.works() {
             self.kubelet.phase = Phase::Ends(self.now);
         }
@@ -479,15 +499,19 @@ impl World {
         if self.kubelet.terminated.is_none() && self.plan.source == Source::Kubelet {
             self.ledger.begin(self.now);
         }
-        self.kubelet.terminated = Some(self.now);
+        (self.kubelet.terminated, self.kubelet.is_terminated) = (Some(self.now), false);
     }
 
     fn tell_proxy(&mut self) {
         if self.proxy.is_down() {
             return self.on_proxy_end(Cause::Kubelet);
         }
+        self.terminate_proxy(self.grace_left());
+    }
+
+    /// istio-proxy gets SIGTERM, and SIGKILL after this time.
+    fn terminate_proxy(&mut self, left: u64) {
         self.note("kubelet sends SIGTERM to istio-proxy");
-        let left = self.grace_left();
         self.schedule(left, Happening::Kubelet(Step::KillsProxy(self.proxy.number())));
         if self.plan.kubelet.pre_stop {
             self.schedule(LEAVING, Happening::EnvoyEnds(self.proxy.number(), Cause::Kubelet));
@@ -513,8 +537,7 @@ impl World {
                 self.note("the pod ends");
                 self.check_pod_end();
             }
-            Phase::Restarts(_) if self.kubelet.has_seen_end && !self.kubelet.runs_agent() => self.restart_all(),
-            Phase::Restarts(_) => self.proceed(),
+            Phase::Restarts => self.proceed(),
             Phase::Ends(_) | Phase::Over => {}
         }
     }
@@ -525,17 +548,16 @@ impl World {
         self.kubelet.phase = Phase::Works;
         self.kubelet.has_seen_end = false;
         self.kubelet.agent = Agent::Down;
-        let listens = self.plan.kubelet.proxy_starts * MILLISECOND;
         self.kubelet.proxy_comes = true;
-        // Native sidecars and init containers come first, in the order of the list; a native proxy is waited for.
-        let init = self.plan.kubelet.init_lasts * MILLISECOND + AT_ONCE;
-        self.schedule_start(AT_ONCE, Step::InitBegins);
-        self.schedule_start(init + AT_ONCE, Step::StartsProxy);
-        self.schedule_start(
-            if self.plan.kubelet.agent_native && !self.plan.native { 0 } else { init + listens + 2 * AT_ONCE },
-            Step::StartsAgent,
-        );
-        self.restart_mains(init + listens + 3 * AT_ONCE);
+        // What is still planned is of the containers that are gone.
+        self.kubelet.round += 1;
+        self.kubelet.starts = 0;
+        let plan = &self.plan.kubelet;
+        let (proxy, agent, init, mains) = (plan.proxy_begins, plan.agent_begins, plan.init_begins, plan.main_again);
+        for (begins, step) in [(proxy, Step::StartsProxy), (agent, Step::StartsAgent), (init, Step::InitBegins)] {
+            self.schedule_start(begins * MILLISECOND, step);
+        }
+        self.restart_mains(mains * MILLISECOND);
     }
 }
 

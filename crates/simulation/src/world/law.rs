@@ -8,7 +8,7 @@ use drain::admin::Call;
 use serde_json::Value;
 
 use super::proxy::Cause;
-use super::{Interruption, World};
+use super::{Interruption, MILLISECOND, World};
 use crate::files;
 
 /// How much earlier a stall can seem to begin, or later to end. Movement is reported four times a second, a queue can then be as long as
@@ -24,6 +24,9 @@ const FIRST_VERDICT: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_mins(15);
 /// Within this time after the last byte a healthy pod's agent leaves.
 const PROMPT: Duration = Duration::from_millis(50);
+
+/// Within this time it gives up a connect to the filter.
+const CONNECT: Duration = Duration::from_millis(50);
 
 /// What has happened to the bytes of the task.
 #[derive(Debug, Default)]
@@ -46,6 +49,8 @@ pub(super) struct Ledger {
     /// Whether kubelet has killed the agent at the end of the grace period. What is left then ends with the pod a moment later.
     agent_was_killed: bool,
     wrongs: Vec<String>,
+    /// What is wrong and cannot be known.
+    excuses: Vec<&'static str>,
 }
 
 // === impl Ledger ===
@@ -53,6 +58,15 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn wrong(&mut self, what: String) {
         self.wrongs.push(what);
+    }
+
+    /// Something is wrong, unless it is excused.
+    fn wrong_unless(&mut self, excuse: Option<&'static str>, what: String) {
+        match excuse {
+            Some(excuse) if self.excuses.contains(&excuse) => {}
+            Some(excuse) => self.excuses.push(excuse),
+            None => self.wrong(what),
+        }
     }
 
     /// The drain begins.
@@ -77,6 +91,10 @@ impl World {
         &self.ledger.wrongs
     }
 
+    pub(crate) fn excuses(&self) -> &[&'static str] {
+        &self.ledger.excuses
+    }
+
     pub(crate) fn wrong(&mut self, what: &str) {
         self.ledger.wrong(what.to_owned());
     }
@@ -99,7 +117,7 @@ impl World {
             self.ledger.wrong(format!("{call:?} in a native sidecar"));
         }
         if !asks_only && !self.proxy_may_go() {
-            self.ledger.wrong(format!("{call:?} before the task has ended"));
+            self.ledger.wrong_unless(self.misses_a_restart(), format!("{call:?} before the task has ended"));
         }
     }
 
@@ -110,7 +128,8 @@ impl World {
             Cause::Asked => {
                 self.judge(lost, "with Envoy");
                 if !self.proxy_may_go() {
-                    self.ledger.wrong("Envoy was asked to quit before its task has ended".to_owned());
+                    let what = "Envoy was asked to quit before its task has ended".to_owned();
+                    self.ledger.wrong_unless(self.misses_a_restart(), what);
                 }
                 self.ledger.lost_with_envoy += lost;
                 if self.plan.native {
@@ -126,7 +145,7 @@ impl World {
     pub(super) fn check_agent_end(&mut self, interruption: Option<Interruption>) {
         let left = self.undelivered();
         let pod_ends = match self.plan.source {
-            Source::Kubelet => !self.kubelet.works(),
+            Source::Kubelet => !self.kubelet.works() && !self.kubelet.restarts_all(),
             Source::Processes => !matches!(interruption, Some(Interruption::Killed(_))) || self.kubelet.is_deleted(),
         };
         if matches!(interruption, Some(Interruption::Killed(_))) && (pod_ends || !self.plan.kubelet.restarts_agent()) {
@@ -161,14 +180,14 @@ impl World {
     pub(crate) fn check_end(&mut self) -> bool {
         // Nothing in the pod can end a classic proxy if its agent was killed and kubelet does not start it again.
         let lost = self.kubelet.has_lost_agent() && !self.plan.native && !self.plan.kubelet.restarts_agent();
-        let is_excused = lost || self.misses_a_task();
+        let excuse = lost.then_some("a regular agent was killed, and kubelet does not start it again").or(self.misses_a_task());
         let stays = !self.kubelet.pod_is_over();
-        if stays && !is_excused {
-            self.ledger.wrong("the pod does not end".to_owned());
+        if stays {
+            self.ledger.wrong_unless(excuse, "the pod does not end".to_owned());
         }
         let late = self.kubelet.task_ended().map_or(Duration::ZERO, |at| self.since(at));
-        if !stays && late > LONGEST && !is_excused {
-            self.ledger.wrong(format!("the pod ends {late:?} after its task"));
+        if !stays && late > LONGEST {
+            self.ledger.wrong_unless(excuse, format!("the pod ends {late:?} after its task"));
         }
         stays
     }
@@ -202,6 +221,10 @@ impl World {
     /// Also if Envoy has hung for the stall timeout and continues just now: nothing can tell.
     fn has_stalled(&self) -> bool {
         let longest = self.since(self.ledger.moved).max(Duration::from_micros(self.ledger.longest_stall));
+        // A connection that comes and goes between two readings of the agent moves bytes that nobody sees, and what is left has not moved.
+        let now = self.now / MILLISECOND;
+        let left = self.flows.iter().filter_map(|flow| flow.stalled_since(now)).map(|at| self.since(at * MILLISECOND)).max();
+        let longest = longest.max(left.unwrap_or_default());
         longest + RESOLUTION + self.plan.lateness() >= self.plan.least_limits().stall_timeout
     }
 
@@ -232,7 +255,12 @@ impl World {
         }
         match files::read_verdict() {
             Some(verdict) if *at(&verdict, "/proxy") == "draining" || had >= counted.saturating_sub(MARGIN) => {}
-            Some(verdict) if self.plan.source == Source::Processes || self.ledger.envoy_crashed => drop(verdict),
+            // Kubelet ends the proxy at the same time if it starts all containers again.
+            Some(verdict)
+                if self.plan.source == Source::Processes || self.ledger.envoy_crashed || self.kubelet.restarts_all() =>
+            {
+                drop(verdict);
+            }
             Some(verdict) => self.ledger.wrong(format!("it was killed, and its last verdict is {verdict}")),
             None => self.ledger.wrong(format!("it was killed {works_since:?} after SIGTERM, and has written no verdict")),
         }
@@ -244,7 +272,7 @@ impl World {
             // An agent that has seen nothing leaves beside a native proxy, as that loses nothing. One that finds the work done by an earlier run
             // has left the verdict to that.
             let is_done = self.ledger.envoy_ended.is_some() && files::is_done();
-            let has_seen_nothing = self.plan.native && self.misses_a_task();
+            let has_seen_nothing = self.plan.native && self.misses_a_task().is_some();
             if !(is_done || has_seen_nothing) {
                 self.ledger.wrong("the agent has left without a verdict".to_owned());
             }
@@ -260,7 +288,8 @@ impl World {
         let truth = self.in_queues() + self.ledger.lost_with_envoy;
         // An agent that is not scheduled tells what was true when it last read. While a hung Envoy quits, its last connections vanish before its end is seen, and that reading is reported as idle.
         let reads = self.plan.lateness().is_zero();
-        let is_seen = !self.ledger.envoy_crashed && self.plan.hangs.is_none() && reads;
+        // An agent that has drained for a SIGTERM that was not kubelet's leaves while the task begins.
+        let is_seen = !self.ledger.envoy_crashed && self.plan.hangs.is_none() && reads && !self.has_left_early();
         if truth > 0 && !admits && !task_writes && is_seen {
             self.ledger.wrong(format!("{truth} bytes are lost, and the verdict does not say so: {verdict}"));
         }
@@ -325,7 +354,9 @@ impl World {
         };
         let delivered = self.ledger.delivered.unwrap_or_default().max(terminated);
         let late = self.since(delivered);
-        if self.kubelet.task_has_ended() && late > PROMPT + self.plan.lateness() {
+        // A connect to a captured address, where Istio captures none, is not answered.
+        let connect = if self.plan.limited_capture { CONNECT } else { Duration::ZERO };
+        if self.kubelet.task_has_ended() && late > PROMPT + connect + self.plan.lateness() {
             self.ledger.wrong(format!("the agent has left {late:?} after the last byte"));
         }
     }

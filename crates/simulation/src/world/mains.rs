@@ -39,13 +39,15 @@ pub(super) struct MainState {
     exits: Vec<(i32, Exit)>,
     /// The PID of the last run that an agent has opened.
     opened: i32,
+    /// Whether a run of it has passed unseen, before the last one that has begun.
+    missed_one: bool,
 }
 
 // === impl MainState ===
 
 impl MainState {
     pub(super) const fn new() -> Self {
-        Self { state: State::Waits, run: 0, pid: 0, since: 0, exits: Vec::new(), opened: 0 }
+        Self { state: State::Waits, run: 0, pid: 0, since: 0, exits: Vec::new(), opened: 0, missed_one: false }
     }
 
     fn runs(&self) -> bool {
@@ -78,6 +80,7 @@ impl World {
         self.ids.begin(pid, self.plan.kubelet.children);
         self.ids.pass(self.plan.kubelet.children);
         let Some(state) = self.kubelet.mains.get_mut(main) else { return };
+        state.missed_one |= run > 0 && state.opened != state.pid;
         (state.state, state.since, state.pid) = (State::Runs, now, pid);
         self.note(&format!("run {run} of main container {main} begins"));
         let left = (plan.ends * MILLISECOND).saturating_sub(now).max((plan.ends - plan.begins) * MILLISECOND);
@@ -143,18 +146,42 @@ impl World {
         }
     }
 
-    /// Whether the last run of a main container has passed unseen, and nothing that the agent can see tells that it was there.
-    pub(super) fn misses_a_task(&self) -> bool {
+    /// Why nothing that the agent can see tells that the last run of a main container was there, which has passed unseen (decision 13, "What cannot
+    /// be known").
+    pub(super) fn misses_a_task(&self) -> Option<&'static str> {
         let plan = &self.plan.kubelet;
-        let mut missed = self.kubelet.mains.iter().filter(|state| state.opened != state.pid);
-        // Of a container that kubelet restarts, any number of creations can be, and so none tells of another container.
-        let is_beside_restarts = plan.mains.len() > 1 && plan.may_restart();
-        // A proxy whose process cannot be seen may have been created at any time.
-        let is_countable = plan.shows_starts && self.plan.finds_process && !is_beside_restarts;
-        // An agent that was started again has not seen the init containers, and so cannot tell their creations from others.
-        let is_countable = is_countable && !(plan.agent_native && self.kubelet.was_agent_restarted());
-        // What kubelet has created before the agent began to watch cannot be counted.
-        missed.any(|state| !is_countable || state.since < self.kubelet.watches_since || self.kubelet.has_uncounted())
+        let missed = || self.kubelet.mains.iter().filter(|state| state.opened != state.pid);
+        if missed().next().is_none() {
+            None
+        } else if !plan.shows_starts {
+            Some("a task passed unseen, and no creation of a container can be seen")
+        } else if missed().any(|state| state.since < self.kubelet.watches_since) {
+            Some("a task passed before the agent began to watch")
+        } else if self.kubelet.has_uncounted() {
+            Some("a task passed unseen, and the agent does not know how many containers were created before it began to watch")
+        } else if plan.mains.len() > 1 && plan.may_restart() {
+            Some("one of two main containers passed unseen, and kubelet can restart one")
+        } else if !self.plan.finds_process {
+            Some("a task passed unseen beside a proxy whose process cannot be seen")
+        } else if plan.agent_native && self.kubelet.was_agent_restarted() {
+            Some("a task passed unseen, and a native agent that was started again has not seen the init containers")
+        } else {
+            None
+        }
+    }
+
+    /// Why the agent cannot know that a main container is started again, and so ends the proxy before (decision 14).
+    pub(super) fn misses_a_restart(&self) -> Option<&'static str> {
+        let plan = &self.plan.kubelet;
+        if !self.kubelet.mains.iter().any(|state| state.state == State::Waits && state.missed_one) {
+            None
+        } else if !plan.shows_starts {
+            Some("an instance passed unseen before the next one, and no creation of a container can be seen")
+        } else if self.kubelet.was_agent_restarted() && !plan.state_dir {
+            Some("an instance passed while no agent ran, and an agent without a folder for its state was started again")
+        } else {
+            None
+        }
     }
 
     /// Kubelet starts nothing any more.
@@ -243,7 +270,7 @@ impl World {
 
     /// How the process `pid` has ended, if the kernel tells it.
     pub(crate) fn exit_of(&self, pid: i32) -> Exit {
-        let exits = self.kubelet.mains.iter().flat_map(|state| &state.exits);
+        let exits = self.kubelet.mains.iter().flat_map(|state| &state.exits).chain(self.proxy.exits());
         exits.filter(|(known, _)| *known == pid && self.plan.kubelet.tells).map(|(_, exit)| *exit).next().unwrap_or(Exit::Unknown)
     }
 }

@@ -1,5 +1,6 @@
 //! The proxy: Envoy with the filter, and pilot-agent.
 
+use core::mem::take;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
@@ -12,6 +13,7 @@ use drain::limits::Limits;
 use drain::machine::{Effect, Event, Machine};
 use drain::time::Instant;
 use drain::wire::{self, Completion};
+use pod::pidfd::Exit;
 use pod::ports;
 use pod::stat::Stat;
 use serde_json::json;
@@ -86,6 +88,8 @@ pub(super) struct Proxy {
     filter: Machine,
     filter_sleeps: u64,
     vm_is_down_until: u64,
+    /// How the processes of the ones before have ended.
+    exits: Vec<(i32, Exit)>,
 }
 
 // === impl Proxy ===
@@ -95,7 +99,17 @@ impl Proxy {
     pub(super) fn new(limits: Limits) -> Self {
         let filter = Machine::new(limits, Instant::default());
         let (pilot_agent, envoy) = (0, 0);
-        Self { phase: Phase::Down, number: 0, pilot_agent, envoy, since: 0, filter, filter_sleeps: 0, vm_is_down_until: 0 }
+        Self {
+            phase: Phase::Down,
+            number: 0,
+            pilot_agent,
+            envoy,
+            since: 0,
+            filter,
+            filter_sleeps: 0,
+            vm_is_down_until: 0,
+            exits: Vec::new(),
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -113,6 +127,10 @@ impl Proxy {
     /// The first process of its container.
     pub(super) const fn root(&self) -> i32 {
         self.pilot_agent
+    }
+
+    pub(super) fn exits(&self) -> &[(i32, Exit)] {
+        &self.exits
     }
 
     pub(super) const fn number(&self) -> u32 {
@@ -378,6 +396,8 @@ impl World {
             return;
         }
         self.proxy.phase = Phase::Down;
+        let exit = if cause == Cause::Crash { Exit::Signal(11) } else { Exit::Code(0) };
+        self.proxy.exits.extend([(self.proxy.pilot_agent, exit), (self.proxy.envoy, exit)]);
         self.ids.end(self.proxy.pilot_agent);
         let lost = self.flows.iter_mut().map(Flow::cut).sum();
         self.note(&format!("Envoy ends ({cause:?}), and {lost} bytes with it"));
@@ -390,10 +410,16 @@ impl World {
     pub(super) fn start_pilot_agent(&mut self) {
         let limits = self.plan.filter_limits();
         let pilot_agent = self.start_process();
-        let threads = self.dice.below(THREADS);
+        let (threads, exits) = (self.dice.below(THREADS), take(&mut self.proxy.exits));
         self.ids.begin(pilot_agent, threads);
-        self.proxy =
-            Proxy { phase: Phase::Starts, number: self.proxy.number + 1, pilot_agent, since: self.now, ..Proxy::new(limits) };
+        self.proxy = Proxy {
+            phase: Phase::Starts,
+            number: self.proxy.number + 1,
+            pilot_agent,
+            since: self.now,
+            exits,
+            ..Proxy::new(limits)
+        };
         self.proxy.filter = Machine::new(self.plan.filter_limits(), self.now());
         self.note("pilot-agent starts");
     }

@@ -37,7 +37,7 @@ impl World {
             return self.schedule(RETRY, Happening::FlowBegins(index));
         }
         if let Some(flow) = self.flows.get_mut(index) {
-            flow.begin(plan.bytes);
+            flow.begin(plan.bytes, self.now / MILLISECOND);
         }
         self.keep_moving();
     }

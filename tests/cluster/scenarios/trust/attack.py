@@ -26,6 +26,11 @@ def until_the_proxy_ends(step: str) -> tuple[str, ...]:
     return "sh", "-c", f"python3 /e2e/task.py wait && python3 /e2e/{step} & exec python3 /e2e/task.py helper"
 
 
+def after_the_helper(step: str) -> tuple[str, ...]:
+    """A command that takes this step when another container of the pod has made the file that says that it is ready."""
+    return "sh", "-c", f"until [ -e /scratch/ready ]; do sleep 0.2; done; exec python3 /e2e/{step}"
+
+
 def outsider(*command: str, mesh: bool = False) -> Shape:
     """A pod without exeunt, with a proxy of its own or without."""
     return Shape(
@@ -37,13 +42,15 @@ def outsider(*command: str, mesh: bool = False) -> Shape:
 def beside(run: ScenarioRun, name: str, shape: Shape) -> Iterator[ScenarioRun]:
     """A second pod, which is deleted at the end of the `with` block."""
     other = ScenarioRun(run.site, f"{run.name}-{name}")
+    ended_well = False
     try:
         other.start(shape, bare=True)
         yield other
+        ended_well = not run.problems
     finally:
-        other.collect_evidence()
-        run.evidence |= {f"{name}, {what}": text for what, text in other.evidence.items()}
-        run.problems += [f"{name}: {problem}" for problem in other.problems]
+        if not ended_well:
+            other.collect_evidence()
+            run.evidence |= {f"{name}, {what}": text for what, text in other.evidence.items()}
         other.clean_up()
 
 
@@ -68,6 +75,24 @@ def sidecar(run: ScenarioRun, selected: str, **spec: Any) -> Iterator[None]:
         yield
     finally:
         kube.delete("Sidecar", namespace, name)
+
+
+@contextlib.contextmanager
+def service(run: ScenarioRun, selected: str, *ports: int) -> Iterator[str]:
+    """A Service for the pod with this name, so that the mesh uses mTLS: its address. It goes at the end of the block."""
+    kube, namespace = run.site.kube, run.site.namespace
+    name = f"{run.name}-service"
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {LABEL: selected}, "ports": [{"name": f"http-{port}", "port": port} for port in ports]},
+    }
+    found = str(kube.create(namespace, body)["spec"]["clusterIP"])
+    try:
+        yield f"[{found}]" if ":" in found else found
+    finally:
+        kube.delete("Service", namespace, name)
 
 
 def events(run: ScenarioRun, key: str, container: str = MAIN) -> list[Json]:

@@ -7,7 +7,7 @@ from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...shape import Shape, Task
 from ..common import SMALL, upload
-from .attack import events, script, until_the_proxy_ends
+from .attack import after_the_helper, events, script, until_the_proxy_ends
 
 _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"
 _MOUNTS = 6000
@@ -27,25 +27,28 @@ def _ends(run: ScenarioRun) -> None:
 
 
 def _mounts(run: ScenarioRun) -> None:
-    attack = f"intruder.py mounts {_MOUNTS} -- python3 /e2e/{_UPLOAD}"
-    run.start(Shape(tasks=(Task(command=script(attack), root=True),)))
-    run.wait_main_ended()
-    for event in events(run, "refused"):
+    attack = ("python3", "/e2e/intruder.py", "mounts", str(_MOUNTS), "--", "python3", "/e2e/task.py", "helper")
+    helper = Task(name="helper", command=attack, main=False, root=True)
+    # The agent looks at the processes again when the task is started again.
+    main = Task(command=after_the_helper(f"{_UPLOAD} --failures 1"))
+    run.start(Shape(policy="OnFailure", tasks=(main, helper)))
+    run.wait_until("the mounts", lambda: bool(events(run, "mountinfo", "helper") or events(run, "refused", "helper")))
+    for event in events(run, "refused", "helper"):
         raise Skip(f"a root task of this cluster gets {event['refused']}")
     _ends(run)
-    size = sum(event["mountinfo"] for event in events(run, "mountinfo"))
+    size = sum(event["mountinfo"] for event in events(run, "mountinfo", "helper"))
     run.check(size >= _MOUNTINFO, f"the mounts have {size} bytes, so this scenario has tested little")
     run.note(f"{_MOUNTS} mounts, {size:,} bytes")
 
 
 def _many(what: str, number: int, run: ScenarioRun) -> None:
-    wait = "until [ -e /scratch/ready ]; do sleep 0.2; done"
-    main = Task(command=("sh", "-c", f"{wait}; exec python3 /e2e/{_UPLOAD}"))
+    main = Task(command=after_the_helper(_UPLOAD))
     helper = Task(name="helper", command=until_the_proxy_ends(f"intruder.py {what} {number}"), main=False)
     run.start(Shape(tasks=(main, helper)))
     _ends(run)
     reached = sum(event[what] for event in events(run, what, "helper"))
-    run.check(reached == number, f"there were {reached} {what}, not {number}")
+    if reached < number and not run.problems:
+        raise Skip(f"this cluster allows a container no more than {reached} {what}")
     run.note(f"{reached:,} {what}; drained in {run.facts.verdict_field('drainMs')} ms")
 
 

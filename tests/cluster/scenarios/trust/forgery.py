@@ -5,15 +5,17 @@ import shlex
 import unicodedata
 from functools import partial
 
+from ... import messages
 from ...observed import last_json
 from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...several import each
 from ...shape import AGENT as AGENT_NAME
-from ...shape import AGENT_UID, Agent, Policy, Shape, Task
+from ...shape import AGENT_UID, TASK_UID, Agent, Policy, Shape, Task
 from ..common import AGENT, PLACEMENTS, SMALL, upload
-from .attack import events, script, until_the_proxy_ends
+from .attack import SIGNAL_PORT, after_the_helper, events, script, until_the_proxy_ends
 
+_PROXY_UID = 1337
 _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"
 # Longer than an agent that takes the process for the proxy, or for an end, would need to act.
 _WORK_S = 5
@@ -50,24 +52,30 @@ def _drained_before(agent: Agent, run: ScenarioRun) -> None:
     run.check(signalled == [202], f"the filter has answered the task's own signal with {signalled}, so this has tested nothing")
 
 
-def _with_impostor(agent: Agent, answer: str) -> Shape:
+def _with_impostor(agent: Agent, answer: str, uid: int) -> Shape:
     server = until_the_proxy_ends(f"servers.py impostor {shlex.quote(answer)}")
-    helper = Task(name="helper", command=server, main=False)
-    return Shape(agent=agent, listener=False, drain="", tasks=(Task(upload(size=SMALL)), helper))
+    tasks = (Task(command=after_the_helper(_UPLOAD)), Task(name="helper", command=server, main=False, uid=uid))
+    return Shape(agent=agent, listener=False, drain="", tasks=tasks)
 
 
-def _fooled(run: ScenarioRun, shape: Shape) -> None:
+def _unheard(run: ScenarioRun, shape: Shape) -> None:
     _ends(run, shape)
+    rungs = run.facts.verdict_field("rungs") or []
+    outcomes = [one["outcome"] for one in rungs if one["route"].endswith(f"127.0.0.1:{SIGNAL_PORT}")]
+    expected = messages.not_the_proxy(TASK_UID)
+    run.check(expected in outcomes, f"the verdict does not say that somebody else listens on the signal port, but {outcomes}")
     asked = events(run, "asked", "helper")
-    run.check(bool(asked), "nobody has asked the listener of the task, so this scenario has tested nothing")
+    run.check(not asked, f"the agent has talked to a listener of the task: {asked}")
 
 
 def _impostor(agent: Agent, run: ScenarioRun) -> None:
-    each(run, [(key, _with_impostor(agent, json.dumps(answer))) for key, answer in _ANSWERS.items()], _fooled)
+    each(run, [(key, _with_impostor(agent, json.dumps(answer), TASK_UID)) for key, answer in _ANSWERS.items()], _unheard)
 
 
 def _logged(run: ScenarioRun, shape: Shape) -> None:
-    _fooled(run, shape)
+    _ends(run, shape)
+    asked = events(run, "asked", "helper")
+    run.check(bool(asked), "the agent has not asked the listener, so this scenario has tested nothing")
     log = run.log(AGENT_NAME)
     wild = sorted({f"U+{ord(one):04X}" for one in log if one != "\n" and unicodedata.category(one) in _CONTROL})
     run.check(not wild, f"the agent's log has control characters: {', '.join(wild)}")
@@ -83,7 +91,8 @@ def _injected(run: ScenarioRun) -> None:
         "fields": json.dumps({"state": "drained", _INJECTED: _INJECTED, "container": _INJECTED, "action": _INJECTED}),
         "text": _INJECTED,
     }
-    each(run, [(key, _with_impostor("native", answer)) for key, answer in answers.items()], _logged)
+    # The agent believes a process with the proxy's user, which only root can give itself.
+    each(run, [(key, _with_impostor("native", answer, _PROXY_UID)) for key, answer in answers.items()], _logged)
 
 
 def _done(agent: Agent, run: ScenarioRun) -> None:
@@ -123,7 +132,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"trust-impostor-{agent}",
-            f"a listener of the task on the signal port, whatever it answers, keeps no proxy, with {AGENT[agent]}",
+            f"a listener of the task on the signal port is not asked, whatever it would answer, with {AGENT[agent]}",
             partial(_impostor, agent),
         )
         for agent in PLACEMENTS
@@ -137,7 +146,9 @@ SCENARIOS = (
         for agent in PLACEMENTS
     ),
     Scenario(
-        "trust-log", "who answers in the filter's place puts no control character and no line into the agent's log", _injected
+        "trust-log",
+        "a process with the proxy's user that answers as the filter puts no control character and no line into the agent's log",
+        _injected,
     ),
     Scenario("trust-names", "a task that has the name of another program is watched to its end", _named),
 )

@@ -12,7 +12,8 @@ _PROXY = {"envoy", "pilot-agent"}
 
 
 def _tasks(spy: Task) -> tuple[Task, ...]:
-    return Task(("wait", "--work", str(_WORK_S))), spy
+    """The task and the spy, both as root or neither: a process reads those of its own user."""
+    return Task(("wait", "--work", str(_WORK_S)), root=spy.root), spy
 
 
 def _spied(run: ScenarioRun, shape: Shape) -> Json:
