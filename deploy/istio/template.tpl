@@ -85,6 +85,12 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- if not (has .name (append $helpers "istio-proxy")) }}{{ $main = append $main .name }}{{ end }}
 {{- end }}
 {{- end }}
+{{- /* Containers with a restartPolicy of their own can have restartPolicyRules. Istio before 1.28 does not know that field. */}}
+{{- $policies := list }}
+{{- range $containers }}
+{{- if and (has .name $main) .restartPolicy }}{{ $policies = append $policies .name }}{{ end }}
+{{- end }}
+{{- $knowsRules := contains "RestartPolicyRules:" (printf "%+v" .Spec.Containers) }}
 {{- /* A volume of another kind with the agent's name. Its own is there if the pod is injected a second time. */}}
 {{- $hasVolume := false }}
 {{- $volume := dict "name" "exeunt" "emptyDir" (dict "sizeLimit" "1Mi") }}
@@ -126,6 +132,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = "shareProcessNamespace is false, so the agent could not see the main containers: make the proxy native" }}
 {{- else if $hasVolume }}
 {{- $skipped = "it has a volume named exeunt, but no container of that name" }}
+{{- else if and $policies (not $knowsRules) }}
+{{- $skipped = printf "this Istio does not show the restartPolicyRules of %s: make the proxy native" (join ", " $policies) }}
 {{- else if eq $shareProcesses "never" }}
 {{- $skipped = "shareProcesses is never, and the agent must see the task: make the proxy native" }}
 {{- else if and (ne $shareProcesses "always") $root }}

@@ -17,7 +17,7 @@ class Injector:
     release: Release
     form: str
     template: str
-    _answers: dict[str, tuple[Answer, Answer, Answer]] = field(default_factory=dict)
+    _answers: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
 
     @property
     def native(self) -> bool:
@@ -26,20 +26,25 @@ class Injector:
 
     def answers(self, name: str) -> tuple[Answer, Answer]:
         """What becomes of a vector or a real pod without the template, and with it."""
-        return self._all[name][:2]
+        without, having, *_ = self._all[name]
+        return without, having
 
-    def again(self, name: str) -> Answer:
-        """What becomes of the pod with the template if it is injected a second time."""
-        return self._all[name][2]
+    def again(self, name: str) -> tuple[Answer, Answer]:
+        """What becomes of both if they are injected a second time."""
+        *_, without, having = self._all[name]
+        return without, having
 
     @property
-    def _all(self) -> dict[str, tuple[Answer, Answer, Answer]]:
+    def _all(self) -> dict[str, tuple[Answer, ...]]:
         if not self._answers:
             names = [*pods.NAMES, *pods.REAL_NAMES]
             asked = [*map(pods.vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
             without, having = self.inject(asked, template=False), self.inject(asked)
-            again = self.inject([one.pod or pod for one, pod in zip(having, asked, strict=True)])
-            self._answers = dict(zip(names, zip(without, having, again, strict=True), strict=True))
+            second = [
+                self.inject([one.pod or pod for one, pod in zip(answers, asked, strict=True)], template=template)
+                for template, answers in ((False, without), (True, having))
+            ]
+            self._answers = dict(zip(names, zip(without, having, *second, strict=True), strict=True))
         return self._answers
 
     def inject(self, asked: list[Resource], *, template: bool = True) -> list[Answer]:

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -40,6 +41,11 @@ class Release:
     line: str
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """The line as numbers."""
+        return tuple(map(int, self.line.split(".")))
+
+    @property
     def program(self) -> Path:
         """Its program. EXEUNT_INJECTORS names a folder with others."""
         return Path(os.environ.get("EXEUNT_INJECTORS") or ROOT / ".cache" / "tools" / "inject") / self.line
@@ -53,7 +59,7 @@ class Release:
         """
         if not self.program.is_file():
             raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
-        asked = json.dumps({"variables": variables or {}, "pods": pods})
+        asked = json.dumps({"variables": variables or {}, "pods": [as_written(pod) for pod in pods]})
         data = configuration(self.line)
         config = yaml.safe_load(data["config"])
         if template is not None:
@@ -65,6 +71,21 @@ class Release:
             said = run(self.program, *files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
         assert said.ok, said.err
         return [Answer(one.get("pod"), one.get("refused", "")) for one in json.loads(said.out)]
+
+
+def as_written(pod: Resource) -> Resource:
+    """The pod as an API server writes it: without empty lists, and each container has `resources`. The patch is for that."""
+    spec = _without_empty_lists(pod["spec"])
+    for place in ("initContainers", "containers"):
+        if place in spec:
+            spec[place] = [{"resources": {}} | one for one in spec[place]]
+    return pod | {"spec": spec}
+
+
+def _without_empty_lists(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _without_empty_lists(value) for key, value in part.items() if value != []}
+    return [_without_empty_lists(one) for one in part] if isinstance(part, list) else part
 
 
 @cache

@@ -167,7 +167,7 @@ def test_the_container_is_adjustable(release: Release, native: bool) -> None:
     assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
     nobody = agent(release, native, uid='"none"')["securityContext"]
     assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
-    assert "resources" not in agent(release, native, resources="dict")
+    assert not agent(release, native, resources="dict").get("resources")
     more = agent(release, native, arguments='list "--drain-timeout" "10m"')["args"]
     assert more == [*usual["args"], "--drain-timeout", "10m"]
 
@@ -221,7 +221,9 @@ def test_pods_of_root_share_nothing_if_the_option_says_so(release: Release, nati
     answers = release.inject(with_options(shareProcesses='"unless-root"'), native, asked)
     stays = [name for name, answer in zip(names, answers, strict=True) if not has_agent(answer)]
     assert stays == ([] if native else pods.load("unless-root.yaml"))
-    assert all("may run as root" in reason(one) for name, one in zip(names, answers, strict=True) if name in stays)
+    # Istio before 1.28 does not show the restart rules of two of them, and that is the reason there.
+    reasons = [reason(one) for name, one in zip(names, answers, strict=True) if name in stays]
+    assert all("may run as root" in one or "does not show the restartPolicyRules" in one for one in reasons)
 
 
 def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, native: bool) -> None:
