@@ -15,7 +15,7 @@ from inject import pods
 from inject.conftest import Injector
 from inject.pods import AGENT, LABEL, PROXY, SKIPPED
 
-# Pods with a native proxy that no injector has marked. Where proxies are classic, Istio alone adds a second container istio-proxy to
+# Pods with a native proxy that no injector has marked. Where proxies are classic, Istio alone adds a second istio-proxy to
 # them, and the API server refuses that, so there is nothing to compare.
 WITH_A_NATIVE_PROXY = ("injected-before", "kpo-native-succeeded")
 
