@@ -61,6 +61,8 @@ pub(crate) struct Script {
     pub(crate) last_ids: Vec<(u64, i32)>,
     /// How many ids the starts of containers have used up.
     pub(crate) unused_ids: Option<u32>,
+    /// How long after the event that wakes it the agent is scheduled.
+    pub(crate) scheduled_after: u64,
     /// What the filter answers, if there is one. It is the only one that answers.
     pub(crate) filter: Option<String>,
 }
@@ -192,7 +194,8 @@ impl World for Script {
     fn wait_any(&self, processes: &[&Handle], timeout: Option<Duration>) {
         let ends = processes.iter().map(|process| process.end);
         let until = timeout.map_or(u64::MAX, |timeout| self.now.get().saturating_add(milliseconds(timeout)));
-        self.pass_until(ends.chain(self.sigterm.filter(|at| *at > self.now.get())).fold(until, u64::min));
+        let woken = ends.chain(self.sigterm.filter(|at| *at > self.now.get())).min().filter(|at| *at < until);
+        self.pass_until(woken.map_or(until, |at| at + self.scheduled_after));
     }
 }
 

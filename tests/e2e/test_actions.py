@@ -73,7 +73,7 @@ def test_a_plugin_that_never_quits_keeps_a_classic_proxy_and_the_verdict_says_wh
     verdict = upload.verdict()
     assert verdict["proxy"] == "left"
     assert verdict["route"].startswith("filter ")
-    assert "quit: never" in verdict["advice"]
+    assert (verdict["limit"], "quit: never" in verdict["advice"]) == (None, True)
     check_stays(scene, upload.envoy)
 
 

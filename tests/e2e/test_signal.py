@@ -38,6 +38,14 @@ def test_one_kept_alive_connection_carries_good_and_bad_signals(make_scene: Make
     assert envoy.running
 
 
+def test_envoy_removes_the_header_with_the_clients_certificate(make_scene: MakeScene, version: str) -> None:
+    # So it cannot show the filter that a request came through another proxy.
+    scene = make_scene(version=version)
+    scene.envoy()
+    headers = SIGNAL_HEADERS | {COMPLETION_HEADER: completion(action="drain"), "x-forwarded-client-cert": "By=spiffe://x"}
+    assert scene.ask("POST", "/v1/complete", headers).status == 202
+
+
 def test_two_equal_signals_drain_once(make_scene: MakeScene, version: str) -> None:
     scene = make_scene(version=version)
     upload = finished_upload(scene, size=3 * MB, rate=2 * MB)

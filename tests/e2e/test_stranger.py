@@ -8,6 +8,7 @@ import pytest
 
 from e2e.upload import MB, watched_upload
 from harness.child import Child
+from harness.delivery import check_all_delivered
 from harness.paths import PROGRAMS, PYTHON
 from harness.pod import TASK_UID, Pod
 from harness.scene import MakeScene, Scene
@@ -63,7 +64,7 @@ def test_a_stranger_on_the_signal_port_does_not_keep_a_classic_proxy(
     scene = make_scene(pod=pod)
     scene.sidecar.injected(form, "base", "exeunt")
     with stranger(scene, pod, answer) as listener:
-        upload = watched_upload(scene, size=4 * MB, rate=2 * MB)
+        upload = watched_upload(scene, "--restart-policy", "Never", size=4 * MB, rate=2 * MB)
         upload.check_delivered()
         verdict = upload.verdict()
         assert not [report for report in listener.reports if report["event"] == "asked"]
@@ -80,7 +81,7 @@ def test_a_stranger_on_the_signal_port_does_not_make_a_native_proxy_lose_data(po
     scene = make_scene(pod=pod)
     scene.sidecar.injected("native", "base", "exeunt")
     with stranger(scene, pod, ANSWERS["it is drained and never quits"]):
-        upload = watched_upload(scene, size=4 * MB, rate=2 * MB, pilot_agent=False)
+        upload = watched_upload(scene, "--restart-policy", "Never", size=4 * MB, rate=2 * MB, pilot_agent=False)
         verdict = upload.verdict()
     (delivery,) = upload.upstream.deliveries()
     assert delivery.bytes == 4 * MB
@@ -91,16 +92,15 @@ def test_a_stranger_on_the_signal_port_does_not_make_a_native_proxy_lose_data(po
 def test_a_stranger_that_was_there_before_the_proxy_is_not_the_proxy(pod: Pod, make_scene: MakeScene) -> None:
     scene = make_scene(pod=pod)
     scene.sidecar.injected("classic", "base", "exeunt")
-    task = scene.task("idle")
+    upstream = scene.upstream(rate=2 * MB)
+    task = scene.task(size=4 * MB)
     with stranger(scene, pod, ANSWERS["it is drained and never quits"]):
-        # The agent sees the stranger's listener first.
+        # The agent sees the stranger's listener first, and must not take the stranger's sockets for those of the proxy.
         agent = scene.agent(task, "--proxy", "classic")
         envoy = scene.envoy(pilot_agent=True)
-    # The stranger has ended, and with it its listener.
-    task.begin()
-    envoy.gone(20)
-    assert agent.verdict(20)["proxy"] == "gone"
-    assert scene.pilot_agent.wait() == 0
+        task.begin()
+        check_all_delivered(upstream, envoy, 4 * MB, within=20)
+        assert agent.verdict(20)["proxy"] == "gone"
 
 
 def test_a_stranger_on_the_port_of_the_admin_interface_does_not_tell_the_form(pod: Pod, make_scene: MakeScene) -> None:

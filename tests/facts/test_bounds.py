@@ -94,7 +94,8 @@ def test_no_other_place_goes_round_the_lint() -> None:
 
 def test_each_way_without_a_bound_is_refused(tmp_path: Path) -> None:
     clippy = shutil.which("clippy-driver")
-    if clippy is None:
+    # Where rustup has no clippy, its stand-in for the program is there all the same.
+    if clippy is None or subprocess.run([clippy, "--version"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this Rust has no clippy")
     forbidden = [entry["path"] for entry in tomllib.loads((ROOT / "clippy.toml").read_text())["disallowed-methods"]]
     assert sorted(USES) == sorted(path for path in forbidden if path.startswith("std::"))

@@ -24,7 +24,7 @@ const TABLE = [
   ['two mistakes', { method: 'POST', path: COMPLETE, headers: signalHeaders('{"container":"","action":"stop"}') }, 400, /container[^]*action|action[^]*container/],
   ['a header that is too long', { method: 'POST', path: COMPLETE, headers: signalHeaders(' '.repeat(4097)) }, 413, /4096/],
   ['a body that says it is too long', { method: 'POST', path: COMPLETE, headers: { 'x-exeunt': '1', 'content-length': '5120' }, body: 'x' }, 413, /4096/],
-  ...['via', 'forwarded', 'x-envoy-attempt-count'].map((name) => [
+  ...['via', 'forwarded', 'x-envoy-attempt-count', 'x-forwarded-client-cert'].map((name) => [
     `a completion with the header ${name}`,
     { method: 'POST', path: COMPLETE, headers: { ...signalHeaders(GOOD), [name]: '1' } },
     403,

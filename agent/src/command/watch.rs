@@ -163,15 +163,35 @@ fn see_end<W: World>(
         sidecar = sidecar.seen_before(true);
     }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
-    let verdict = sequence::run(&context, sidecar);
-    // The end of a task that only SIGTERM tells is a matter of the next run, if there is one.
-    if is_final(verdict.proxy, world.terminated_at(Answer::LastAnswer).is_some()) && !containers.is_terminated() {
-        state_dir.record_done();
+    loop {
+        let verdict = sequence::run(&context, sidecar);
+        // The end of a task that only SIGTERM tells is a matter of the next run, if there is one.
+        if is_final(verdict.proxy, world.terminated_at(Answer::LastAnswer).is_some()) && !only_sigterm {
+            state_dir.record_done();
+        }
+        containers.update_exit_status();
+        verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
+        if !only_sigterm || verdict.proxy == ProxyOutcome::Gone {
+            return None;
+        }
+        match after_sigterm(world, options) {
+            AfterSigterm::Outlived => return Some(verdict.proxy),
+            AfterSigterm::Leave => return None,
+            // Its last bytes are still on the way.
+            AfterSigterm::ProxyEnded => sidecar = Sidecar::new(world, options, None).seen_before(true),
+        }
     }
-    containers.update_exit_status();
-    verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
-    let outlives = containers.is_terminated() && verdict.proxy != ProxyOutcome::Gone && outlives_sigterm(world, options);
-    outlives.then_some(verdict.proxy)
+}
+
+/// What has happened after SIGTERM to a drained proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AfterSigterm {
+    /// The pod has outlived the signal, so it was not kubelet's.
+    Outlived,
+    /// The proxy has ended: the pod is being deleted.
+    ProxyEnded,
+    /// The agent can leave at once.
+    Leave,
 }
 
 /// Whether nothing of the proxy is left to do for the next run of the agent. After SIGTERM a proxy that was not there may still start: the signal
@@ -186,20 +206,20 @@ const fn is_final(proxy: ProxyOutcome, has_sigterm: bool) -> bool {
 
 /// Waits until the pod has outlived SIGTERM, or is being deleted: then kubelet ends the proxy. A native sidecar can leave at once, because kubelet
 /// starts it again if the pod goes on.
-fn outlives_sigterm<W: World>(world: &W, options: &Options) -> bool {
+fn after_sigterm<W: World>(world: &W, options: &Options) -> AfterSigterm {
     // With the process of the proxy given, this is no pod: whoever sends SIGTERM wants the agent to leave.
     if options.is_native() || options.proxy_pid.is_some() {
-        return false;
+        return AfterSigterm::Leave;
     }
     let had_proxy = Sidecar::new(world, options, None).is_here();
     loop {
         let left = world.terminated_at(Answer::Kernel).map(|at| (at + options.grace_period).since(world.now()));
         let Some(left) = left.filter(|left| !left.is_zero()) else {
             info!("the pod has outlived SIGTERM, so it was not kubelet's");
-            return true;
+            return AfterSigterm::Outlived;
         };
         if had_proxy && !Sidecar::new(world, options, None).is_here() {
-            return false;
+            return AfterSigterm::ProxyEnded;
         }
         world.sleep(left.min(NEXT_REPORT));
     }
@@ -214,7 +234,12 @@ fn has_lost_proxy<W: World>(
     containers: &mut Containers<'_, W>,
 ) -> bool {
     let is_missing = |sidecar: &mut Sidecar<'_, W>| !sidecar.is_here() && matches!(sidecar.state(), State::NotYet);
-    if containers.were_never_named() && world.terminated_at(Answer::Kernel).is_none() && is_missing(sidecar) {
+    // A signal that the pod has outlived tells nothing.
+    let has_sigterm = || {
+        let sigterm = world.terminated_at(Answer::Kernel);
+        sigterm.is_some_and(|at| world.now().since(at) < options.grace_period)
+    };
+    if containers.were_never_named() && !has_sigterm() && is_missing(sidecar) {
         // An Envoy that names the containers was waited for already, and for longer.
         return true;
     }
@@ -231,7 +256,7 @@ fn has_lost_proxy<W: World>(
     }
     info!("{}, and no proxy has started yet; waiting for one", options.form.reason());
     let start = world.now();
-    while is_missing(sidecar) && world.terminated_at(Answer::Kernel).is_none() {
+    while is_missing(sidecar) && !has_sigterm() {
         if containers.have_lost_proxy() {
             info!("kubelet has started istio-proxy, and it does not run: it could not start, or has ended at once");
             return true;
@@ -402,9 +427,13 @@ mod tests {
             ..Script::default()
         };
         let options = options("watch --placement regular --grace-period 5s");
-        for (proxy, outlives, after) in [(2_500, false, 3_000), (u64::MAX, true, 5_000), (0, true, 5_000)] {
+        for (proxy, expected, after) in [
+            (2_500, AfterSigterm::ProxyEnded, 3_000),
+            (u64::MAX, AfterSigterm::Outlived, 5_000),
+            (0, AfterSigterm::Outlived, 5_000),
+        ] {
             let world = pod(proxy);
-            assert_eq!((outlives_sigterm(&world, &options), world.elapsed()), (outlives, after), "{proxy}");
+            assert_eq!((after_sigterm(&world, &options), world.elapsed()), (expected, after), "{proxy}");
         }
     }
 }

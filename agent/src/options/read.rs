@@ -66,7 +66,8 @@ impl Given {
                     self.read_value(option, written, value);
                 }
                 Ok(Some(Arg::Short(letter))) => self.unknown(&format!("-{letter}"), IGNORED),
-                Err(error) => self.mistake("", error.to_string(), IGNORED),
+                // It repeats the word.
+                Err(error) => self.mistake("", shown(&error.to_string()), IGNORED),
             }
         }
     }

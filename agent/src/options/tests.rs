@@ -258,6 +258,17 @@ fn an_unknown_option_with_a_value_is_one_mistake() {
 }
 
 #[test]
+fn a_warning_is_short_however_long_the_word_is() {
+    let long = "x".repeat(10_000);
+    for line in
+        [format!("-x={long}"), format!("--{long}"), format!("--pid {long}"), format!("{long} y"), format!("--proxy={long}")]
+    {
+        let warnings = options(&format!("watch {line}"), &[]).warnings;
+        assert!(!warnings.is_empty() && warnings.iter().all(|warning| warning.len() < 300), "{warnings:?}");
+    }
+}
+
+#[test]
 fn wait_has_no_option_that_is_useless_to_it() {
     let text = help(Some(Verb::Wait));
     let known: Vec<_> =

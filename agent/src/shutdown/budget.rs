@@ -49,12 +49,14 @@ impl Budget {
 
     /// The budget that `status` promises now. `None` if there is no drain.
     pub(super) fn promised<W: World>(context: &Context<'_, W>, status: &Status) -> Option<Self> {
-        let left = Duration::from_millis(status.deadline_ms?);
+        // No filter has longer limits.
+        let told = |ms: u64| Duration::from_millis(ms).min(*Limits::TIMEOUTS.end());
+        let left = told(status.deadline_ms?);
         let own = Self::without_filter(context);
         let options = context.options;
-        let timeout = |told: Option<u64>, given: Option<Duration>, own: Timeout| {
+        let timeout = |length: Option<u64>, given: Option<Duration>, own: Timeout| {
             // An older filter does not tell its limits.
-            let length = told.map_or(own.length, Duration::from_millis);
+            let length = length.map_or(own.length, told);
             Timeout { length, set_in: if given == Some(length) { Place::Agent } else { Place::Plugin } }
         };
         Some(Self {

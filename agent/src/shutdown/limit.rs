@@ -36,8 +36,8 @@ impl Limit {
         if is(Reason::DeadlinePassed) { Some(Self::DrainTimeout) } else { is(Reason::Stalled).then_some(Self::StallTimeout) }
     }
 
-    /// The limit that has ended the drain of `context` just now, with data undelivered. `left`: the decider has left the proxy running, so
-    /// there was one. Otherwise `None` if the proxy has ended by itself.
+    /// The limit that has ended the drain of `context` just now, with data undelivered. `left`: the drain has ended and the proxy runs, so there
+    /// was one. Otherwise `None` if the proxy has ended by itself.
     pub(super) fn reached<W: World>(context: &Context<'_, W>, attempts: &Attempts, left: bool) -> Option<Self> {
         if context.grace_left(Source::Kernel).is_some_and(|left| left <= SLACK) {
             return Some(Self::GracePeriod);

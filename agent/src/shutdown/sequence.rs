@@ -55,7 +55,9 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
     let Ended { attempts, outcome, is_delivered, has_crashed, .. } = ended;
     let reported = attempts.last_reported();
     let by_itself = proxy == ProxyOutcome::Gone && attempts.success().is_none();
-    let mut limit = Limit::reached(context, &attempts, proxy == ProxyOutcome::Left).filter(|_| !by_itself);
+    // A filter that never quits can have drained before the task's end, for somebody else: then no limit has passed.
+    let drained_now = proxy == ProxyOutcome::Left && action == Action::Drain;
+    let mut limit = Limit::reached(context, &attempts, drained_now).filter(|_| !by_itself);
     let at_least = proxy != ProxyOutcome::None && (has_crashed || !is_delivered);
     let loss = |held| Loss { held, at_least };
     let verdict = Verdict {

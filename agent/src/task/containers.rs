@@ -1,7 +1,7 @@
 //! The main containers, by their processes: which they are, when each starts, and when all have ended for good.
 
 use drain::time::Instant;
-use log::{info, warn};
+use log::{Level, info, log};
 use pod::pidfd::Exit;
 
 use super::main_container::{MainContainer, clause};
@@ -20,7 +20,6 @@ use crate::proxy::Sidecar;
 
 /// The main containers of the pod.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Containers<'a, W: World> {
     pub(super) world: &'a W,
     pub(super) options: &'a Options,
@@ -28,14 +27,11 @@ pub struct Containers<'a, W: World> {
     /// The name of the agent's own container.
     own: Option<String>,
     pub(super) list: Vec<MainContainer<W::Process>>,
-    /// Whether the list is complete. Until Envoy has named the regular containers, the list has what the agent has seen.
-    pub(super) is_complete: bool,
+    pub(super) listing: Listing,
     /// Whether the agent is a native sidecar that found a classic proxy when it started: it was started again.
     was_restarted: bool,
     /// Whether Envoy has told the order of the regular containers.
     knows_order: bool,
-    /// Whether it has only those that the agent has seen.
-    were_never_named: bool,
     /// When a main container that was not named as such was first seen while one that was named was missing.
     stranger: Option<Instant>,
     /// Whether the user knows of it.
@@ -51,11 +47,38 @@ pub struct Containers<'a, W: World> {
     pub(super) sigterm: Option<Sigterm>,
 }
 
+/// Whether the list of the main containers is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// It has what the agent has seen, and Envoy may still name the regular containers.
+    Unknown,
+    /// The user or Envoy has named them, or all count as ended.
+    Known,
+    /// It has what the agent has seen. An Envoy that may start had the time to name them, and has not.
+    Seen,
+}
+
 /// What was so before SIGTERM.
 #[derive(Debug)]
 pub(super) struct Sigterm {
-    was_complete: bool,
+    listing: Listing,
     evidence: Option<String>,
+}
+
+// === impl Listing ===
+
+impl Listing {
+    /// Whether nothing is missing in the list.
+    pub(super) fn are_complete(self) -> bool {
+        self != Self::Unknown
+    }
+
+    /// From now on nothing is missing in the list.
+    pub(super) fn complete(&mut self) {
+        if *self == Self::Unknown {
+            *self = Self::Known;
+        }
+    }
 }
 
 // === impl Containers ===
@@ -71,12 +94,11 @@ impl<'a, W: World> Containers<'a, W> {
             state_dir,
             own,
             list: Vec::new(),
-            is_complete: false,
+            listing: Listing::Unknown,
             was_restarted: options.is_native()
                 && options.form.form == Form::Classic
                 && Sidecar::new(world, options, None).is_here(),
             knows_order: false,
-            were_never_named: false,
             stranger: None,
             has_warned: false,
             wrong: WrongNames::default(),
@@ -89,7 +111,7 @@ impl<'a, W: World> Containers<'a, W> {
         if let Some(pid) = options.pid {
             containers.add(&options.container().map_or_else(|| format!("process {pid}"), ToOwned::to_owned));
             containers.enter(0, Phase::of_process(world, pid, None).unwrap_or(Phase::Ended(Exit::Unknown)));
-            containers.is_complete = true;
+            containers.listing = Listing::Known;
         } else if options.containers.is_empty() {
             for name in state_dir.containers() {
                 containers.add(&name);
@@ -99,7 +121,7 @@ impl<'a, W: World> Containers<'a, W> {
             for name in &options.containers {
                 containers.add(name);
             }
-            containers.is_complete = true;
+            containers.listing = Listing::Known;
         }
         containers
     }
@@ -111,7 +133,7 @@ impl<'a, W: World> Containers<'a, W> {
     }
 
     fn learn_names(&mut self, regular: &[String]) {
-        if self.is_complete || regular.is_empty() {
+        if self.listing.are_complete() || regular.is_empty() {
             return;
         }
         let names = main_containers(regular, self.own.as_deref());
@@ -121,7 +143,7 @@ impl<'a, W: World> Containers<'a, W> {
         for name in &names {
             self.add(name);
         }
-        self.is_complete = true;
+        self.listing = Listing::Known;
     }
 
     /// What is listed before the agent may have run before the agent started.
@@ -144,19 +166,19 @@ impl<'a, W: World> Containers<'a, W> {
     /// Takes the containers that were seen for all there are, because nobody names them.
     pub fn take_those_seen(&mut self) {
         info!("Envoy does not name the containers of the pod: those that were seen are the main ones");
-        (self.is_complete, self.were_never_named) = (true, true);
+        self.listing = Listing::Seen;
     }
 
     /// Whether the main containers are known.
     #[must_use]
-    pub const fn are_known(&self) -> bool {
-        self.is_complete
+    pub fn are_known(&self) -> bool {
+        self.listing.are_complete()
     }
 
     /// Whether nobody has named them although an Envoy that may start had the time for it.
     #[must_use]
-    pub const fn were_never_named(&self) -> bool {
-        self.were_never_named
+    pub fn were_never_named(&self) -> bool {
+        self.listing == Listing::Seen
     }
 
     /// Whether at least one was seen, and all that were seen have ended for good.
@@ -178,9 +200,9 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Counts those that `may_start` as ended, because SIGTERM came. Nothing is recorded of that: the signal can be somebody else's.
     pub(super) fn end_by_sigterm(&mut self, may_start: impl Fn(&MainContainer<W::Process>) -> bool, evidence: Option<&str>) {
-        let earlier = Sigterm { was_complete: self.is_complete, evidence: self.evidence.clone() };
+        let earlier = Sigterm { listing: self.listing, evidence: self.evidence.clone() };
         self.sigterm.get_or_insert(earlier);
-        self.is_complete = true;
+        self.listing.complete();
         self.evidence = evidence.map(ToOwned::to_owned).or(self.evidence.take());
         for container in self.list.iter_mut().filter(|container| may_start(container)) {
             container.end_by_sigterm();
@@ -191,7 +213,7 @@ impl<'a, W: World> Containers<'a, W> {
     /// The pod has outlived SIGTERM: what counted as ended because of that may start.
     pub fn outlive_sigterm(&mut self) {
         let Some(earlier) = self.sigterm.take() else { return };
-        (self.is_complete, self.evidence) = (earlier.was_complete, earlier.evidence);
+        (self.listing, self.evidence) = (earlier.listing, earlier.evidence);
         self.list.iter_mut().for_each(MainContainer::outlive_sigterm);
     }
 
@@ -228,7 +250,7 @@ impl<'a, W: World> Containers<'a, W> {
 
     /// Looks at each of them once.
     pub(super) fn look(&mut self) {
-        if !self.is_complete {
+        if !self.listing.are_complete() {
             for name in self.strangers() {
                 self.add(&name);
             }
@@ -318,26 +340,35 @@ impl<'a, W: World> Containers<'a, W> {
         names
     }
 
-    /// Says once what is there if a container that was named is missing while others run: its name may be wrong.
+    /// Says once what is there if a container that was named is missing while others run. Its name may be wrong, unless Envoy has told that the pod
+    /// has it.
     fn check_names(&mut self) {
-        let is_missing = self.list.iter().any(|container| matches!(container.phase, Phase::Awaited));
-        if self.options.containers.is_empty() || self.has_warned || !is_missing {
-            return;
+        if let Some((level, message)) = self.news_of_names() {
+            log!(level, "{message}");
         }
-        let strangers = self.strangers();
-        if strangers.is_empty() {
+    }
+
+    fn news_of_names(&mut self) -> Option<(Level, String)> {
+        let is_missing = |it: &&MainContainer<_>| it.phase.is_awaited() && !self.wrong.contains(&it.name);
+        let missing: Vec<_> = self.list.iter().filter(is_missing).map(|container| container.name.as_str()).collect();
+        if self.options.containers.is_empty() || self.has_warned || missing.is_empty() {
+            return None;
+        }
+        let missing = missing.join(", ");
+        let running = self.strangers().join(", ");
+        if running.is_empty() {
             self.stranger = None;
-            return;
+            return None;
         }
         let now = self.world.now();
-        if now.since(*self.stranger.get_or_insert(now)) >= times::WRONG_NAME {
-            self.has_warned = true;
-            warn!(
-                "no container called {} has started, but {} runs: is --container right? Without it all regular containers count",
-                self.missing(),
-                strangers.join(", ")
-            );
-        }
+        self.has_warned = now.since(*self.stranger.get_or_insert(now)) >= times::WRONG_NAME;
+        let question = "is --container right? Without it all regular containers count";
+        let news = if self.wrong.are_known() {
+            (Level::Info, format!("{missing} has not started yet, but {running} runs"))
+        } else {
+            (Level::Warn, format!("no container called {missing} has started, but {running} runs: {question}"))
+        };
+        Some(news).filter(|_| self.has_warned)
     }
 }
 

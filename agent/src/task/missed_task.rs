@@ -39,6 +39,8 @@ pub(super) enum Judgement {
     Unseen(&'static str),
     /// It has ended for good, by this evidence.
     Ended(String),
+    /// It counts as ended for good, by this evidence: for a long time no proxy is there that would be ended.
+    NoProxy(&'static str),
     /// Leave, for this reason: that loses nothing.
     Leave(&'static str),
 }
@@ -110,15 +112,15 @@ impl<'a, W: World> MissedTask<'a, W> {
             info!("no sign of {missing} after {waited}, but {evidence}");
             return Judgement::Unseen(evidence);
         }
+        if self.has_no_proxy(starts) {
+            info!("no sign of {missing} after {waited}, and no proxy has come that could tell the containers of the pod");
+            return Judgement::NoProxy(STARTED_WITHOUT_PROXY);
+        }
         if now < self.due {
             return Judgement::Wait;
         }
         self.due = now + self.pause;
         self.pause = (self.pause * 2).min(times::LONGEST_PAUSE);
-        if self.has_no_proxy(starts) {
-            info!("no sign of {missing} after {waited}, and no proxy has come that could tell the containers of the pod");
-            return Judgement::Ended(STARTED_WITHOUT_PROXY.to_owned());
-        }
         if let Some(why) = self.why_leave() {
             info!("no sign of {missing} after {waited}; leaving, because {why}");
             return Judgement::Leave(why);
@@ -133,7 +135,9 @@ impl<'a, W: World> MissedTask<'a, W> {
 
     /// When the next judgement makes sense, if nothing happens before.
     pub(super) fn next(&self, starts: &Starts<'_, W>) -> Duration {
-        let left = self.due.since(self.world.now());
+        let no_proxy = Some(times::NO_PROXY.saturating_sub(self.since(starts))).filter(|left| !left.is_zero());
+        let due = self.due.since(self.world.now());
+        let left = no_proxy.map_or(due, |no_proxy| no_proxy.min(due));
         let may_count = starts.creations().is_some_and(|creations| creations.count > 0) && self.since(starts) < self.longest();
         if may_count { times::WEIGHING.min(left) } else { left }
     }

@@ -6,7 +6,7 @@ use drain::time::Instant;
 use log::info;
 use pod::pidfd::Exit;
 
-use super::containers::Containers;
+use super::containers::{Containers, Listing};
 use super::main_container::MainContainer;
 use super::missed_task::{Judgement, Names};
 use super::phase::Phase;
@@ -57,7 +57,7 @@ impl<W: World> Containers<'_, W> {
         let end = limit.map(|limit| self.world.now() + limit);
         loop {
             self.look();
-            if self.is_complete && self.list.iter().all(MainContainer::has_ended) {
+            if self.listing.are_complete() && self.list.iter().all(MainContainer::has_ended) {
                 return Waited::Ended;
             }
             if !self.are_seen() && self.is_asked_to_leave() {
@@ -80,8 +80,13 @@ impl<W: World> Containers<'_, W> {
                     }
                     Judgement::Ended(evidence) => {
                         // All of them, whether they have been named or not.
-                        self.is_complete = true;
+                        self.listing.complete();
                         self.count_as_ended(evidence);
+                        continue;
+                    }
+                    Judgement::NoProxy(evidence) => {
+                        self.listing = Listing::Seen;
+                        self.count_as_ended(evidence.to_owned());
                         continue;
                     }
                     Judgement::Leave(_) => return Waited::Leave,
@@ -162,12 +167,12 @@ impl<W: World> Containers<'_, W> {
         let has_ended = |name: &str| self.list.iter().any(|known| known.name == name && known.has_ended());
         let others_run = self.starts.all_run_but(|name| name == container.name || has_ended(name));
         let is_alone = self.list.iter().all(|known| known.name == container.name || !known.may_start());
-        self.is_complete && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
+        self.listing.are_complete() && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
     }
 
     /// What to do about those that were never seen.
     fn judge(&mut self) -> Judgement {
-        if !self.is_complete
+        if !self.listing.are_complete()
             && let Some(regular) = self.missed.regular(&self.starts)
         {
             let regular = regular.to_vec();
@@ -186,7 +191,8 @@ impl<W: World> Containers<'_, W> {
     fn sleep(&mut self, limit: Option<Duration>, proxy: Option<&W::Process>) {
         log::logger().flush();
         let begin = self.world.now();
-        let awaits_start = !self.is_complete || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
+        let awaits_start =
+            !self.listing.are_complete() || self.is_any(|phase| matches!(phase, Phase::Awaited | Phase::Between { .. }));
         let is_unwatched = self.is_any(|phase| matches!(phase, Phase::Running { process, .. } if !process.wakes()));
         let awaits_status = self.list.iter().any(MainContainer::awaits_status);
         let unwatched = (is_unwatched || awaits_status).then_some(times::LOOK_WITHOUT_PIDFD);
@@ -203,12 +209,14 @@ impl<W: World> Containers<'_, W> {
         if !awaits_start {
             return self.world.wait_any(&processes, limit);
         }
+        // An agent that is hardly scheduled wakes long after the event.
+        let sigterm = self.world.terminated_at(Source::LastAnswer);
         loop {
             let now = self.world.now();
             let left = limit.map(|limit| limit.saturating_sub(now.since(begin)));
             let pause = left.map_or(self.starts.pause(), |left| left.min(self.starts.pause()));
             self.world.wait_start(&processes, Some(pause));
-            let is_woken = self.world.now().since(now) < pause;
+            let is_woken = self.world.now().since(now) < pause || self.world.terminated_at(Source::LastAnswer) != sigterm;
             if self.starts.look() || is_woken || left == Some(pause) {
                 return;
             }
@@ -230,7 +238,7 @@ impl<W: World> Containers<'_, W> {
     }
 
     fn is_missing_one(&self) -> bool {
-        let none_is_known = !self.is_complete && self.list.is_empty();
+        let none_is_known = !self.listing.are_complete() && self.list.is_empty();
         none_is_known || self.list.iter().any(|container| container.phase.is_awaited() && !self.wrong.contains(&container.name))
     }
 

@@ -26,6 +26,11 @@ pub(super) struct WrongNames {
 // === impl WrongNames ===
 
 impl WrongNames {
+    /// Whether Envoy has told the regular containers, so that it is known which names are wrong.
+    pub(super) const fn are_known(&self) -> bool {
+        self.is_known
+    }
+
     /// Whether `name` is one of them.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.names.iter().any(|wrong| wrong == name)

@@ -40,6 +40,19 @@ fn limits_that_were_given_go_to_the_filter_and_defaults_do_not() {
 }
 
 #[test]
+fn a_drain_whose_deadline_moves_for_ever_keeps_no_pod() {
+    let (proxy, task) = (Proxy::start(&["filter=endless"]), Task::start("read x"));
+    let agent = watch(&proxy, &task, &[]);
+    let began = Instant::now();
+    task.end();
+    let verdict = agent.verdict();
+    verdict.has(&["\"proxy\":\"gone\"", &format!("\"route\":\"admin 127.0.0.1:{}\"", proxy.admin())]);
+    verdict.has(&["\"outcome\":\"accepted, but the proxy still runs\""]);
+    // Twice the second that it promises, and five more.
+    assert!(began.elapsed() >= Duration::from_secs(6) && began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[test]
 fn an_older_filter_gets_the_completion_without_limits() {
     let (proxy, task) = (Proxy::start(&["filter=older"]), Task::start("read x"));
     let agent = watch(&proxy, &task, &["--drain-timeout", "10m"]);

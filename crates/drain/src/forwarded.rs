@@ -6,9 +6,10 @@ use core::net::IpAddr;
 /// The header with the addresses that a request came from. Envoy itself adds it where istiod has `PILOT_SIDECAR_USE_REMOTE_ADDRESS`, and
 /// names an address of the pod then.
 pub const FOR: &str = "x-forwarded-for";
-/// Other headers that only a proxy adds. Envoy adds the last one when it passes a request on, as Istio configures it
-/// (`include_request_attempt_count`), and so never before a filter sees it.
-pub const BY: [&str; 3] = ["via", "forwarded", "x-envoy-attempt-count"];
+/// Other headers that only a proxy adds. Envoy adds the third one when it passes a request on, as Istio configures it
+/// (`include_request_attempt_count`), and so never before a filter sees it. It removes the last one on an outbound listener, unless that is
+/// configured otherwise.
+pub const BY: [&str; 4] = ["via", "forwarded", "x-envoy-attempt-count", "x-forwarded-client-cert"];
 
 /// Whether `addresses`, the value of [`FOR`], names only addresses of the pod: loopback, and those in `own`, which are separated by commas, too.
 #[must_use]

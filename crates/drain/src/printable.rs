@@ -33,8 +33,9 @@ const fn is_hidden(character: char) -> bool {
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
         // The direction of the text: marks, embeddings, overrides and isolates.
         | '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        // Characters without a width, and the byte order mark.
-        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}'
+        // Characters without a width, other marks of formatting, and the byte order mark.
+        | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
         // The separators of lines and paragraphs.
         | '\u{2028}' | '\u{2029}'
         // Tags, which no terminal shows.
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(printable("\x1b[2J\r\n\0"), "\\u001b[2J\\u000d\\u000a\\u0000");
         assert_eq!(printable("\x7f\u{85}\u{9b}"), "\\u007f\\u0085\\u009b");
         assert_eq!(printable("a\u{202e}b\u{2066}c\u{200b}\u{feff}\u{2028}"), "a\\u202eb\\u2066c\\u200b\\ufeff\\u2028");
-        assert_eq!(printable("\u{e0041}"), "\\udb40\\udc41");
+        assert_eq!(printable("\u{e0041}\u{ad}\u{206a}\u{fff9}"), "\\udb40\\udc41\\u00ad\\u206a\\ufff9");
     }
 
     proptest! {

@@ -50,8 +50,8 @@ impl World for Machine {
         world::pass(time);
     }
 
-    fn terminated_at(&self, _: Source) -> Option<Instant> {
-        world::with(world::World::terminated_at)
+    fn terminated_at(&self, source: Source) -> Option<Instant> {
+        world::with(|world| world.terminated_at(source))
     }
 
     fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Line> {
@@ -137,6 +137,8 @@ impl World for Machine {
 fn wait(processes: &[&Handle], timeout: Option<Duration>, creations: Option<Creations>) {
     let processes: &[i32] = &processes.iter().map(|process| process.0).collect::<Vec<_>>();
     world::pass_until(timeout.unwrap_or(Duration::MAX), Until::SomethingHappens { processes, creations });
+    // SIGTERM has perhaps ended the sleep.
+    world::with(|world| world.terminated_at(Source::Kernel));
 }
 
 // === impl Line ===

@@ -3,8 +3,8 @@
 usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
        servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
-       servers.py impostor TEXT     answers every request on the port of the signal with this text, to be taken for the filter;
-                                    it makes the file /scratch/ready
+       servers.py impostor N TEXT   answers every request on the port of the signal with status N and this text, as if it were the
+                                    filter; it makes the file /scratch/ready
        servers.py sink PORT         says who has asked it
 
 Each writes lines of JSON to stdout.
@@ -71,6 +71,21 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_CONNECT = answer  # noqa: N815
 
 
+class Impostor(Handler):
+    """Names itself as the filter does."""
+
+    status = 200
+
+    def respond(self) -> tuple[int, bytes]:
+        """What it was told to answer."""
+        return self.status, self.reply
+
+    def end_headers(self) -> None:
+        """Adds the name."""
+        self.send_header("x-exeunt", "0.1.0")
+        super().end_headers()
+
+
 class App(Handler):
     """An application of a pod."""
 
@@ -132,13 +147,13 @@ _APPLICATIONS = {"app": App, "open-proxy": OpenProxy, "honest-proxy": HonestProx
 
 def main() -> int:
     """Serves until it is told to end, or for ever."""
-    what, word = sys.argv[1:]
+    what, word, *text = sys.argv[1:]
     if what in _APPLICATIONS:
         threading.Thread(target=say_states, daemon=True).start()
         server = ThreadingHTTPServer(("", int(word)), _APPLICATIONS[what])
     elif what == "impostor":
-        Handler.reply = word.encode()
-        server = ThreadingHTTPServer(_SIGNAL, Handler)
+        Impostor.status, Impostor.reply = int(word), text[0].encode()
+        server = ThreadingHTTPServer(_SIGNAL, Impostor)
         _READY.touch()
     else:
         server = ThreadingHTTPServer(("", int(word)), Handler)

@@ -136,6 +136,14 @@ def test_an_application_answers_and_ends_when_it_is_told_to(capsys: pytest.Captu
     assert events(capsys, "state") == [{"state": "serving"}]
 
 
+def test_an_impostor_names_itself_as_the_filter_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers.Impostor, "status", 403)
+    with serving(servers.Impostor) as address:
+        answer = prober.ask(address, b"GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n", tls=False)
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert prober.is_the_filters(answer)
+
+
 def test_where_nothing_answers_there_is_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "_SIGNAL", ("127.0.0.1", 1))
     assert servers.state().startswith("ConnectionRefusedError")

@@ -64,8 +64,8 @@ def test_a_script_stops_at_the_step_that_fails_and_is_the_last_one_itself() -> N
 
 
 def test_an_endless_step_is_in_the_background() -> None:
-    *_, text = attack.until_the_proxy_ends("servers.py impostor '{}'")
-    assert text.endswith("servers.py impostor '{}' & exec python3 /e2e/task.py helper")
+    *_, text = attack.until_the_proxy_ends("servers.py impostor 202 '{}'")
+    assert text.endswith("servers.py impostor 202 '{}' & exec python3 /e2e/task.py helper")
 
 
 def test_what_follows_the_helper_waits_for_its_file() -> None:

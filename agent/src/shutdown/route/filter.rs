@@ -44,6 +44,8 @@ struct Session<'c, W: World> {
     eager_pause: Duration,
     /// When the session fails.
     give_up: Instant,
+    /// The latest time of that, once a drain was promised.
+    latest: Option<Instant>,
     /// Whether the filter has told Envoy to quit. While Envoy ends, its connections vanish from the table. That is no delivery, and no
     /// movement either, so it is not reported.
     quits: bool,
@@ -121,6 +123,7 @@ impl<'c, W: World> Session<'c, W> {
             eager_pause: times::EAGER_CHECK,
             // Until the filter says how much time it takes.
             give_up: (deadline + times::FILTER_QUIT).max(now + 2 * times::FILTER_QUIT),
+            latest: None,
             quits: false,
             takes_no_limits: false,
             dying_since: None,
@@ -235,6 +238,7 @@ impl<'c, W: World> Session<'c, W> {
         self.ended_at = now;
         self.lost = true;
         self.report_from = now;
+        self.latest = None;
     }
 
     /// Takes over the limits of the filter. The agent waits as long as the filter does, and then as long as it may need to end Envoy.
@@ -250,8 +254,16 @@ impl<'c, W: World> Session<'c, W> {
             }
             // A filter that does not end its drain must not keep the agent.
             (_, Duration::ZERO) => self.give_up.min(now + times::FILTER_QUIT),
-            (_, left) => now + left + times::FILTER_QUIT,
+            (_, left) => (now + left + times::FILTER_QUIT).min(self.latest(&budget, now)),
         };
+    }
+
+    /// How long the agent follows deadlines that move. That of a filter moves if its virtual machine is replaced, or if Envoy was suspended. What
+    /// answers may be no filter, and would keep the pod for ever.
+    fn latest(&mut self, budget: &Budget, now: Instant) -> Instant {
+        let given = self.context.options.drain_timeout.filter(|_| !self.takes_no_limits);
+        let drain_timeout = given.unwrap_or(budget.drain_timeout());
+        *self.latest.get_or_insert(now + 2 * drain_timeout + times::FILTER_QUIT)
     }
 
     /// Whether an Envoy that does not respond is about to end: by what the filter knows, it has told Envoy to quit. Envoy closes its

@@ -384,3 +384,32 @@ fn an_agent_that_keeps_a_pod_without_a_proxy_for_a_container_that_nobody_saw_doe
     }
     assert_eq!(wait(&world(5_000), "watch --proxy classic --placement native").0, Waited::TimeUp, "it keeps no pod");
 }
+
+#[test]
+fn an_agent_that_is_hardly_scheduled_sees_the_sigterm_that_woke_it() {
+    let world = Script { sigterm: Some(1_003), creations: Some(Vec::new()), scheduled_after: 6_000, ..pod(&[]) };
+    let (options, state_dir) = (options("watch --container main"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), containers.is_terminated(), world.elapsed()), (Waited::Ended, true, 7_003));
+}
+
+#[test]
+fn a_name_that_the_pod_has_is_not_doubted() {
+    for (regular, doubted) in [(&[][..], true), (&["main", "late"], false)] {
+        let world = pod(&[("main", "11", 0..60_000, OK)]);
+        let regular = regular.iter().map(|name| (*name).to_owned()).collect();
+        let options = Options { regular, ..options("watch --container late") };
+        let state_dir = StateDir::new(None);
+        let mut containers = Containers::new(&world, &options, &state_dir);
+        assert_eq!(containers.wait(Some(Duration::from_secs(3))), Waited::TimeUp);
+        assert_eq!(containers.news_of_names(), None, "kubelet starts one after the other");
+        world.pass_until(6_000);
+        let (_, news) = containers.news_of_names().unwrap();
+        assert_eq!(
+            (news.contains("late"), news.contains("main runs"), news.contains("--container")),
+            (true, true, doubted),
+            "{news}"
+        );
+        assert_eq!(containers.news_of_names(), None, "once");
+    }
+}

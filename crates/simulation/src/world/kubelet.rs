@@ -7,7 +7,7 @@
 
 use core::time::Duration;
 
-use agent::os::world::Creations;
+use agent::os::world::{Creations, Source as Answer};
 use agent::task::Source;
 use drain::time::Instant;
 
@@ -83,7 +83,6 @@ enum Agent {
 }
 
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Kubelet {
     pub(super) phase: Phase,
     pub(super) mains: Vec<MainState>,
@@ -107,8 +106,8 @@ pub(super) struct Kubelet {
     pub(super) init: Option<(i32, u64)>,
     /// When the running agent last got SIGTERM.
     terminated: Option<u64>,
-    /// Whether the agent knows of it.
-    is_terminated: bool,
+    /// What the agent knows of it.
+    known_sigterm: Option<u64>,
     /// Whether it was kubelet's.
     has_told: bool,
     /// When kubelet kills the agent.
@@ -141,7 +140,7 @@ impl Kubelet {
             watches_since: 0,
             init: None,
             terminated: None,
-            is_terminated: false,
+            known_sigterm: None,
             has_told: false,
             kills_agent: None,
             proxy_comes: true,
@@ -180,8 +179,8 @@ impl Kubelet {
     }
 
     /// Whether the running agent has got a SIGTERM that it does not know.
-    pub(super) const fn has_new_sigterm(&self) -> bool {
-        self.terminated.is_some() && !self.is_terminated
+    pub(super) fn has_new_sigterm(&self) -> bool {
+        self.terminated != self.known_sigterm
     }
 
     pub(super) const fn has_told(&self) -> bool {
@@ -228,10 +227,12 @@ impl Kubelet {
 // === impl World ===
 
 impl World {
-    /// When SIGTERM last came to the agent that runs, which knows it now.
-    pub(crate) fn terminated_at(&mut self) -> Option<Instant> {
-        self.kubelet.is_terminated = self.kubelet.terminated.is_some();
-        self.kubelet.terminated.map(|at| Instant::at(Duration::from_micros(at)))
+    /// When SIGTERM last came to the agent that runs, as far as it knows, or else as it knows now.
+    pub(crate) fn terminated_at(&mut self, source: Answer) -> Option<Instant> {
+        if source == Answer::Kernel {
+            self.kubelet.known_sigterm = self.kubelet.terminated;
+        }
+        self.kubelet.known_sigterm.map(|at| Instant::at(Duration::from_micros(at)))
     }
 
     /// When the task ended for good.
@@ -273,8 +274,7 @@ impl World {
         self.note(&format!("the agent ends ({interruption:?})"));
         self.check_agent_end(interruption);
         let had_told = core::mem::take(&mut self.kubelet.has_told);
-        (self.kubelet.terminated, self.kubelet.kills_agent) = (None, None);
-        self.kubelet.is_terminated = false;
+        (self.kubelet.terminated, self.kubelet.known_sigterm, self.kubelet.kills_agent) = (None, None, None);
         let native = self.plan.kubelet.agent_native;
         let pause = match interruption {
             Some(Interruption::Killed(pause)) if self.plan.kubelet.restarts_agent() => Some(micros(pause)),
@@ -340,9 +340,6 @@ impl World {
             }
             Step::StartsProxy if self.proxy.is_down() && self.kubelet.starts_containers() => {
                 self.kubelet.proxy_comes = false;
-                if !self.kubelet.runs_agent() {
-                    self.ledger.no_agent();
-                }
                 self.start_pilot_agent();
                 let listens = Step::EnvoyListens(self.proxy.number());
                 self.schedule(self.plan.kubelet.proxy_starts * MILLISECOND, Happening::Kubelet(listens));
@@ -499,7 +496,7 @@ impl World {
         if self.kubelet.terminated.is_none() && self.plan.source == Source::Kubelet {
             self.ledger.begin(self.now);
         }
-        (self.kubelet.terminated, self.kubelet.is_terminated) = (Some(self.now), false);
+        self.kubelet.terminated = Some(self.now);
     }
 
     fn tell_proxy(&mut self) {

@@ -156,7 +156,11 @@ impl World {
         } else if !plan.shows_starts {
             Some("a task passed unseen, and no creation of a container can be seen")
         } else if missed().any(|state| state.since < self.kubelet.watches_since) {
-            Some("a task passed before the agent began to watch")
+            Some(match (self.kubelet.was_agent_restarted(), missed().any(|state| state.since < self.kubelet.agent_since)) {
+                (true, _) => "a task passed while no agent ran",
+                (false, true) => "a task passed that is listed before the agent",
+                (false, false) => "a task passed in the first moments of the agent, before it began to watch",
+            })
         } else if self.kubelet.has_uncounted() {
             Some("a task passed unseen, and the agent does not know how many containers were created before it began to watch")
         } else if plan.mains.len() > 1 && plan.may_restart() {
@@ -173,7 +177,8 @@ impl World {
     /// Why the agent cannot know that a main container is started again, and so ends the proxy before (decision 14).
     pub(super) fn misses_a_restart(&self) -> Option<&'static str> {
         let plan = &self.plan.kubelet;
-        if !self.kubelet.mains.iter().any(|state| state.state == State::Waits && state.missed_one) {
+        if !self.kubelet.mains.iter().any(|state| state.state == State::Waits && (state.missed_one || state.opened != state.pid))
+        {
             None
         } else if !plan.shows_starts {
             Some("an instance passed unseen before the next one, and no creation of a container can be seen")

@@ -20,13 +20,29 @@ _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"
 # Longer than an agent that takes the process for the proxy, or for an end, would need to act.
 _WORK_S = 5
 
+# As long as an agent waits for a filter that it takes for a real one.
+_LIMIT_S = 20
 # What a listener on the signal port answers, to be taken for the filter that has drained the proxy and leaves it to kubelet.
+_STATUS = {
+    "state": "drained",
+    "container": "base",
+    "action": "quit",
+    "inFlight": None,
+    "unsent": None,
+    "sinceMs": 0,
+    "deadlineMs": _LIMIT_S * 1000,
+    "drainTimeoutMs": _LIMIT_S * 1000,
+    "stallTimeoutMs": _LIMIT_S * 1000,
+    "limit": None,
+    "version": "0.1.0",
+}
 _ANSWERS = {
     "drained": {"state": "drained"},
-    "quit": {"state": "drained", "action": "quit"},
-    "never": {"state": "drained", "action": "quit", "quits": False},
-    "quitting": {"state": "quitting", "action": "quit", "sinceMs": 0},
+    "quit": _STATUS,
+    "never": _STATUS | {"quits": False},
+    "quitting": _STATUS | {"state": "quitting"},
 }
+_ACCEPTED, _FORBIDDEN = 202, 403
 # A line that looks like a verdict, behind what moves the cursor, colours the terminal, and turns the direction of the text.
 _FORGED_LINE = '{"version":"0.1.0","proxy":"gone","forged":true}'
 _INJECTED = f"\x1b[2J\x1b[31mdrained\x07\r\n{_FORGED_LINE}\n\x7f\x9b1m\u202e\u2066\u200b\ufeff"
@@ -52,10 +68,10 @@ def _drained_before(agent: Agent, run: ScenarioRun) -> None:
     run.check(signalled == [202], f"the filter has answered the task's own signal with {signalled}, so this has tested nothing")
 
 
-def _with_impostor(agent: Agent, answer: str, uid: int) -> Shape:
-    server = until_the_proxy_ends(f"servers.py impostor {shlex.quote(answer)}")
+def _with_impostor(agent: Agent, answer: str, uid: int, status: int = _ACCEPTED) -> Shape:
+    server = until_the_proxy_ends(f"servers.py impostor {status} {shlex.quote(answer)}")
     tasks = (Task(command=after_the_helper(_UPLOAD)), Task(name="helper", command=server, main=False, uid=uid))
-    return Shape(agent=agent, listener=False, drain="", tasks=tasks)
+    return Shape(agent=agent, listener=False, drain="", tasks=tasks, agent_words=("--drain-timeout", f"{_LIMIT_S}s"))
 
 
 def _unheard(run: ScenarioRun, shape: Shape) -> None:
@@ -86,13 +102,16 @@ def _logged(run: ScenarioRun, shape: Shape) -> None:
 
 
 def _injected(run: ScenarioRun) -> None:
+    fields = ("state", "container", "action", "limit", "version")
     answers = {
-        "state": json.dumps({"state": _INJECTED}),
-        "fields": json.dumps({"state": "drained", _INJECTED: _INJECTED, "container": _INJECTED, "action": _INJECTED}),
-        "text": _INJECTED,
+        "state": (_ACCEPTED, json.dumps(_STATUS | {"state": _INJECTED})),
+        "fields": (_ACCEPTED, json.dumps(_STATUS | dict.fromkeys(fields, _INJECTED))),
+        "text": (_ACCEPTED, _INJECTED),
+        "refused": (_FORBIDDEN, _INJECTED),
     }
-    # The agent believes a process with the proxy's user, which only root can give itself.
-    each(run, [(key, _with_impostor("native", answer, _PROXY_UID)) for key, answer in answers.items()], _logged)
+    # The agent asks a process with the proxy's user, which only root can give itself.
+    shapes = [(key, _with_impostor("native", text, _PROXY_UID, status)) for key, (status, text) in answers.items()]
+    each(run, shapes, _logged)
 
 
 def _done(agent: Agent, run: ScenarioRun) -> None:
