@@ -243,10 +243,11 @@ impl<'c, W: World> Session<'c, W> {
 
     /// Takes over the limits of the filter. The agent waits as long as the filter does, and then as long as it may need to end Envoy.
     fn follow(&mut self, attempts: &mut Attempts, status: &Status) {
-        let now = self.context.world.now();
         self.quits = State::named(&status.state) == Some(State::Quitting);
         let Some(budget) = Budget::promised(self.context, status) else { return };
         attempts.promised = Some(budget);
+        // After the budget has read the clock: a deadline that is over leaves exactly no time.
+        let now = self.context.world.now();
         self.give_up = match (State::named(&status.state), budget.left(now)) {
             (Some(State::Quitting), _) => {
                 let since = Duration::from_millis(status.since_ms);
