@@ -83,7 +83,6 @@ enum Agent {
 }
 
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Kubelet {
     pub(super) phase: Phase,
     pub(super) mains: Vec<MainState>,
