@@ -90,11 +90,11 @@ def _without_empty_lists(part: Any) -> Any:
 
 @cache
 def chart_of(line: str) -> Path:
-    """The folder of istiod's chart in the release's source."""
-    module = ("-modfile", str(LINES[line])) if line != NEWEST else ()
-    listed = run("go", "list", "-C", JUDGE, *module, "-m", "-f", "{{.Dir}}", "istio.io/istio", GOFLAGS="-mod=readonly")
-    assert listed.ok, listed.err
-    return Path(listed.out.strip()) / "manifests" / "charts" / "istio-control" / "istio-discovery"
+    """The folder of istiod's chart in the release's source, which is downloaded if the programs were built another day."""
+    module = f"-modfile={LINES[line]}"
+    fetched = run("go", "mod", "download", "-C", JUDGE, module, "-json", "istio.io/istio", GOFLAGS="-modcacherw")
+    assert fetched.ok, fetched.out + fetched.err
+    return Path(json.loads(fetched.out)["Dir"]) / "manifests" / "charts" / "istio-control" / "istio-discovery"
 
 
 @cache
