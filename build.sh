@@ -41,6 +41,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/licenses.sh
 . build/tiers/fuzz.sh
 . build/tiers/chart.sh
+. build/tiers/inject.sh
 . build/tiers/image.sh
 . build/tiers/containers.sh
 . build/tiers/airflow.sh

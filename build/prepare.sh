@@ -10,9 +10,9 @@ declare -A PREPARING=()
 prepare() {
     local of=" $* "
     (($# > 1)) || return 0
-    if [[ $of == *" chart "* || $of == *" image "* ]] && use_go; then
+    if [[ $of == *" chart "* || $of == *" inject "* || $of == *" image "* ]] && use_go; then
         use_requirements || return 0
-        in_background go prepare_go
+        in_background go prepare_go "$of"
     fi
     if [[ $of == *" airflow "* ]]; then
         use_venv
@@ -22,7 +22,8 @@ prepare() {
 
 prepare_go() {
     use_chart_tools
-    build_istio_judge
+    [[ $1 != *" inject "* ]] || build_injectors
+    [[ $1 != *" image "* ]] || build_istio_judge
 }
 
 prepare_airflow() {
@@ -40,7 +41,7 @@ in_background() {
         trap interrupted INT TERM
         PREPARING=()
         renice -n "$(($(nice) + 10))" -p "$BASHPID" >/dev/null
-        "$2"
+        "${@:2}"
     ) >"$LOGS/prepare-$name.log" 2>&1 </dev/null &
     PREPARING[$name]=$!
 }

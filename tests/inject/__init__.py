@@ -1,0 +1,1 @@
+"""The injection template, rendered by Istio's own injector."""

@@ -1,0 +1,111 @@
+"""The releases of Istio whose injector judges the template. build/tiers/inject.sh builds a program of each.
+
+The Go module proxy has no other release of these lines, and none of 1.30; judge/go.mod is the newest Istio that it has.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chart.programs import Resource, helm, run
+from harness.paths import ROOT, Missing
+
+HERE = ROOT / "tests" / "inject"
+JUDGE = HERE / "judge"
+NEWEST = "1.31"
+# Each line, with the module file that pins its code.
+LINES = {path.stem: path for path in sorted((JUDGE / "lines").glob("*.mod"))} | {NEWEST: JUDGE / "go.mod"}
+
+# What istiod's variable says: whether proxies are native sidecars.
+NATIVE = {True: "true", False: "false"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the injector has answered: the pod as the API server has it afterwards, or why it was refused."""
+
+    pod: Resource | None
+    refused: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """The injector of one release."""
+
+    line: str
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The line as numbers."""
+        return tuple(map(int, self.line.split(".")))
+
+    @property
+    def program(self) -> Path:
+        """Its program. EXEUNT_INJECTORS names a folder with others."""
+        return Path(os.environ.get("EXEUNT_INJECTORS") or ROOT / ".cache" / "tools" / "inject") / self.line
+
+    def inject(
+        self, template: str | None, native: bool, pods: list[Resource], variables: dict[str, dict[str, str]] | None = None
+    ) -> list[Answer]:
+        """Sends the pods to the injector, with this injection template beside Istio's own ones, or without any.
+
+        `variables` are those that a ProxyConfig sets for all pods of a namespace.
+        """
+        if not self.program.is_file():
+            raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
+        asked = json.dumps({"variables": variables or {}, "pods": [as_written(pod) for pod in pods]})
+        data = configuration(self.line)
+        config = yaml.safe_load(data["config"])
+        if template is not None:
+            config |= {"defaultTemplates": ["sidecar", "exeunt"], "templates": config["templates"] | {"exeunt": template}}
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ("config", "values", "mesh")]
+            for file, text in zip(files, (yaml.safe_dump(config), data["values"], data["mesh"]), strict=True):
+                file.write_text(text)
+            said = run(self.program, *files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
+        assert said.ok, said.err
+        return [Answer(one.get("pod"), one.get("refused", "")) for one in json.loads(said.out)]
+
+
+def as_written(pod: Resource) -> Resource:
+    """The pod as an API server writes it: without empty lists, and each container has `resources`. The patch is for that."""
+    spec = _without_empty_lists(pod["spec"])
+    for place in ("initContainers", "containers"):
+        if place in spec:
+            spec[place] = [{"resources": {}} | one for one in spec[place]]
+    return pod | {"spec": spec}
+
+
+def _without_empty_lists(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _without_empty_lists(value) for key, value in part.items() if value != []}
+    return [_without_empty_lists(one) for one in part] if isinstance(part, list) else part
+
+
+@cache
+def chart_of(line: str) -> Path:
+    """The folder of istiod's chart in the release's source, which is downloaded if the programs were built another day."""
+    module = f"-modfile={LINES[line]}"
+    fetched = run("go", "mod", "download", "-C", JUDGE, module, "-json", "istio.io/istio", GOFLAGS="-modcacherw")
+    assert fetched.ok, fetched.out + fetched.err
+    return Path(json.loads(fetched.out)["Dir"]) / "manifests" / "charts" / "istio-control" / "istio-discovery"
+
+
+@cache
+def configuration(line: str, values: Path | None = None) -> dict[str, str]:
+    """What istiod's own chart writes into the ConfigMaps of the injector (config, values) and of the mesh, with these values."""
+    more = ("--values", str(values)) if values else ()
+    said = helm("template", "istiod", chart_of(line), "--namespace", "istio-system", *more)
+    maps = {one["metadata"]["name"]: one["data"] for one in said.documents if one["kind"] == "ConfigMap"}
+    return maps["istio-sidecar-injector"] | {"mesh": maps["istio"]["mesh"]}
+
+
+def built() -> list[str]:
+    """The lines whose programs are there, the oldest first."""
+    return [line for line in LINES if Release(line).program.is_file()]

@@ -1,0 +1,232 @@
+"""Who gets the agent, and what the options of the template change."""
+
+from typing import Any
+
+import pytest
+
+from chart.programs import Resource
+from inject import pods
+from inject.pods import AGENT, LABEL, SKIPPED
+from inject.releases import Answer, Release
+from inject.template import with_options
+
+NAMESPACE = "airflow"
+
+
+@pytest.fixture(params=[True, False], ids=["native", "classic"])
+def native(request: pytest.FixtureRequest) -> bool:
+    """Whether the proxies are native sidecars."""
+    return bool(request.param)
+
+
+def labelled(value: str, pod: Resource) -> Resource:
+    """The pod with exeunt's label."""
+    pod["metadata"].setdefault("labels", {})[LABEL] = value
+    return pod
+
+
+def plain() -> Resource:
+    """An ordinary pod, of nobody."""
+    pod: Resource = pods.load("kpo-plain.in.yaml")
+    return pod
+
+
+def job() -> Resource:
+    """The pod of a Job."""
+    return pods.of_job(plain())
+
+
+def has_agent(answer: Answer) -> bool:
+    """Whether the pod has an agent."""
+    assert answer.pod is not None, answer.refused
+    return any(AGENT in pods.names(answer.pod, place) for place in pods.LISTS)
+
+
+def always(pod: Resource) -> Resource:
+    """The pod with a restart policy with which it never ends."""
+    pod["spec"]["restartPolicy"] = "Always"
+    return pod
+
+
+def of_cron_job() -> Resource:
+    """The pod of a CronJob, whose Job has the minute in its name."""
+    pod = plain()
+    pod["metadata"]["name"] = "report-29400000"
+    return pods.of_job(pod)
+
+
+WHO = {
+    "a Job's pod": (job, True, False),
+    "a CronJob's pod": (of_cron_job, True, False),
+    "a Job's pod with off": (lambda: labelled("off", job()), False, False),
+    "a Job's pod with on": (lambda: labelled("on", job()), True, True),
+    "a pod of nobody": (plain, False, False),
+    "a pod of nobody with on": (lambda: labelled("on", plain()), True, True),
+    "a Deployment's pod": (lambda: always(pods.of_job(plain(), "apps/v1", "ReplicaSet")), False, False),
+    "a Job of another kind": (lambda: pods.of_job(plain(), "batch.volcano.sh/v1alpha1", "Job"), False, False),
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_the_pods_of_jobs_and_labelled_pods_get_the_agent(who: str, release: Release, native: bool) -> None:
+    make, of_jobs, only_labelled = WHO[who]
+    (by_default,) = release.inject(with_options(), native, [make()])
+    (by_label,) = release.inject(with_options(select='"labelled"'), native, [make()])
+    assert (has_agent(by_default), has_agent(by_label)) == (of_jobs, only_labelled)
+
+
+@pytest.mark.parametrize(
+    ("said", "select", "label", "expected"),
+    [
+        ("off", "jobs", None, False),
+        ("on", "labelled", None, True),
+        # The label of the pod comes before the word of its namespace.
+        ("off", "jobs", "on", True),
+        ("on", "labelled", "off", False),
+    ],
+)
+def test_a_namespace_says_on_or_off_for_its_jobs_by_a_proxy_config(
+    said: str, select: str, label: str | None, expected: bool, release: Release, native: bool
+) -> None:
+    pod = labelled(label, job()) if label else job()
+    values = with_options(select=f'"{select}"')
+    (answer,) = release.inject(values, native, [pod], {NAMESPACE: {"EXEUNT_DRAIN": said}})
+    (elsewhere,) = release.inject(values, native, [pod], {"other": {"EXEUNT_DRAIN": said}})
+    assert has_agent(answer) is expected
+    assert has_agent(elsewhere) is ((label or {"jobs": "on", "labelled": "off"}[select]) == "on")
+
+
+def test_a_pod_that_asks_for_another_form_of_proxy_gets_the_agent_for_it(release: Release, native: bool) -> None:
+    pod = job()
+    pod["metadata"]["annotations"] = {"sidecar.istio.io/nativeSidecar": "false" if native else "true"}
+    (answer,) = release.inject(with_options(), native, [pod])
+    assert answer.pod is not None, answer.refused
+    assert ("istio-proxy" in pods.names(answer.pod, "initContainers")) is not native
+    assert answer.pod["spec"].get("shareProcessNamespace", False) is native
+
+
+def reason(answer: Answer) -> str:
+    """Why a pod has no agent."""
+    assert answer.pod is not None, answer.refused
+    return str(answer.pod["metadata"]["annotations"].get(SKIPPED, ""))
+
+
+def changed(**spec: Any) -> Resource:
+    """A Job's pod with other fields in its spec."""
+    pod = job()
+    pod["spec"] |= spec
+    return pod
+
+
+def argo() -> Resource:
+    """A pod of an Argo workflow, which asks for the agent."""
+    pod = labelled("on", plain())
+    pod["metadata"]["labels"]["workflows.argoproj.io/workflow"] = "report"
+    return pod
+
+
+REASONS = {
+    "restartPolicy is Always": (lambda: changed(restartPolicy="Always"), True),
+    'exeunt.dev/drain is "yes"': (lambda: labelled("yes", job()), True),
+    "shareProcessNamespace is false": (lambda: changed(shareProcessNamespace=False), False),
+    "the process namespace of its node": (lambda: changed(hostPID=True), False),
+    "a volume named exeunt": (lambda: changed(volumes=[{"name": AGENT, "emptyDir": {}}]), False),
+    "Argo": (argo, False),
+}
+
+
+@pytest.mark.parametrize("why", REASONS)
+def test_a_pod_that_cannot_have_the_agent_says_why(why: str, release: Release, native: bool) -> None:
+    make, in_both_forms = REASONS[why]
+    (answer,) = release.inject(with_options(), native, [make()])
+    if native and not in_both_forms:
+        assert (has_agent(answer), reason(answer)) == (True, "")
+    else:
+        assert not has_agent(answer)
+        assert why in reason(answer)
+
+
+def test_a_mistake_in_select_breaks_no_pod(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(select='"all"'), native, [job()])
+    assert not has_agent(answer)
+    assert reason(answer) == 'the option select of the injection template is "all": must be jobs or labelled'
+
+
+def agent(release: Release, native: bool, pod: Resource | None = None, **options: str) -> Resource:
+    """The agent's container that these options make."""
+    (answer,) = release.inject(with_options(**options), native, [pod or job()])
+    assert answer.pod is not None, answer.refused
+    return pods.agent_of(answer.pod)[1]
+
+
+def test_the_container_is_adjustable(release: Release, native: bool) -> None:
+    usual = agent(release, native)
+    assert "imagePullPolicy" not in usual
+    assert agent(release, native, pullPolicy='"Always"')["imagePullPolicy"] == "Always"
+    other = agent(release, native, uid='"4242"')["securityContext"]
+    assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
+    nobody = agent(release, native, uid='"none"')["securityContext"]
+    assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
+    assert not agent(release, native, resources="dict").get("resources")
+    more = agent(release, native, arguments='list "--drain-timeout" "10m"')["args"]
+    assert more == [*usual["args"], "--drain-timeout", "10m"]
+
+
+def test_without_the_plugin_the_proxy_gets_no_listener(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(signalPort='""'), native, [job()])
+    assert answer.pod is not None, answer.refused
+    assert has_agent(answer)
+    told = pods.variables(pods.proxy_of(answer.pod))
+    assert "ISTIO_META_HTTP_PROXY_PORT" not in told
+    assert ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in told) is not native
+
+
+def test_another_port_is_told_to_both(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(signalPort='"16000"'), native, [job()])
+    assert answer.pod is not None, answer.refused
+    assert pods.variables(pods.proxy_of(answer.pod))["ISTIO_META_HTTP_PROXY_PORT"] == "16000"
+    assert pods.agent_of(answer.pod)[1]["args"][-2:] == ["--signal-port", "16000"]
+
+
+def test_an_annotation_names_the_main_containers(release: Release) -> None:
+    pod = job()
+    pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
+    pod["metadata"]["annotations"] = {"exeunt.dev/container": "base"}
+    told = agent(release, False, pod)["args"]
+    assert told[:4] == ["watch", "--container", "base", "--placement"]
+
+
+def test_another_helper_is_no_main_container(release: Release) -> None:
+    pod = job()
+    pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
+    told = agent(release, False, pod, helpers='list "log-shipper"')["args"]
+    assert told[:4] == ["watch", "--container", "base", "--placement"]
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, 300), (60, 300), (600, 600)])
+def test_a_grace_period_is_raised_beside_a_native_proxy(own: int | None, expected: int, release: Release, native: bool) -> None:
+    pod = job() if own is None else changed(terminationGracePeriodSeconds=own)
+    (answer,) = release.inject(with_options(gracePeriod='"300"'), native, [pod])
+    assert answer.pod is not None, answer.refused
+    wanted = expected if native else own
+    assert answer.pod["spec"].get("terminationGracePeriodSeconds") == wanted
+    told = pods.agent_of(answer.pod)[1]["args"]
+    assert (f"{wanted}s" in told) is (wanted is not None)
+
+
+def test_pods_of_root_share_nothing_if_the_option_says_so(release: Release, native: bool) -> None:
+    form = "native" if native else "classic"
+    names = [name for name in pods.NAMES if pods.expected(name, form)]
+    asked = [pods.vector(name) for name in names]
+    answers = release.inject(with_options(shareProcesses='"unless-root"'), native, asked)
+    stays = [name for name, answer in zip(names, answers, strict=True) if not has_agent(answer)]
+    assert stays == ([] if native else pods.load("unless-root.yaml"))
+    # Istio before 1.28 does not show the restart rules of two of them, and that is the reason there.
+    reasons = [reason(one) for name, one in zip(names, answers, strict=True) if name in stays]
+    assert all("may run as root" in one or "does not show the restartPolicyRules" in one for one in reasons)
+
+
+def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, native: bool) -> None:
+    (answer,) = release.inject(with_options(shareProcesses='"never"'), native, [job()])
+    assert has_agent(answer) is native
+    assert native or "shareProcesses is never" in reason(answer)
