@@ -28,7 +28,7 @@ const ENDLESS: u64 = 48 << 20;
 /// What the readers may hold at most. The largest holds a response of 1 MiB, in a buffer that has grown to twice as much.
 const MOST: u64 = 4 << 20;
 /// What the largest lists may take together. With the 1.5 MiB that an agent has at its start, it stays below its limit of 16 MiB.
-const MOST_LISTS: u64 = 14 << 20;
+const MOST_LISTS: u64 = 12 << 20;
 
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
@@ -98,7 +98,10 @@ fn reset_peak() {
 
 #[test]
 fn nothing_endless_fills_the_memory_of_the_agent() {
-    let folder = Folder(std::env::temp_dir().join(format!("exeunt-endless-{}", std::process::id())));
+    // In memory, where it exists: the processes alone are 33,000 folders.
+    let memory = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
+    let place = memory.unwrap_or_else(std::env::temp_dir);
+    let folder = Folder(place.join(format!("exeunt-endless-{}", std::process::id())));
     for file in ["31/stat", "31/status", "31/cmdline", "31/mountinfo", "31/task/31/mountinfo", "loadavg", "net/tcp", "net/tcp6"] {
         endless(&folder.0.join("proc").join(file));
     }

@@ -11,5 +11,5 @@ tier_containers() {
         skip "real containers: tests/requirements.txt could not be installed"
         return
     fi
-    run_pytest containers "real containers" --numprocesses 2 "$@" tests/containers
+    run_pytest containers "real containers" --numprocesses 4 "$@" tests/containers
 }

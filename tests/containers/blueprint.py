@@ -109,7 +109,7 @@ class Blueprint:
             return
         regular = [*self.main_containers, *(helper.name for helper in self.helpers)]
         if self.mode == "watch" and self.placement == "regular":
-            regular.append("exeunt")
+            regular.insert(0, "exeunt")
         sidecar.injected("native" if self.form == "native" else "classic", *regular)
 
     def spec(

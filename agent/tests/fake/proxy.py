@@ -1,7 +1,7 @@
 """A proxy as the agent sees it: listeners, a filter, an admin interface and a pilot-agent, all in one process that may end.
 
-Usage: proxy.py [filter=ok|foreign|drained|hostile|endless|stalled|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
-An older filter takes no limits. An endless one always has another second. A hostile one answers with what steers a terminal and forges a verdict. A stalled one gives up a second after its start, and its proxy closes its connections then. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
+Usage: proxy.py [filter=ok|foreign|drained|hostile|endless|over|stalled|older|none] [admin=yes|no] [pilot=yes|no] [front=SECONDS] [end=SECONDS] [limit=NAME]
+An older filter takes no limits. An endless one always has another second, and of one that is over the time is over. A hostile one answers with what steers a terminal and forges a verdict. A stalled one gives up a second after its start, and its proxy closes its connections then. The front listener reads nothing for its seconds, and the end takes its seconds: until then no listener
 answers but pilot-agent's. A drained filter names the limit that has ended its drain. Says on stdout where it listens, then what it was
 asked, then how many bytes its front listener was sent.
 """
@@ -86,7 +86,7 @@ def filter_listener(connection, request, headers, body):
         return answer(connection, 503, [], "no healthy upstream")
     if ROLES.get("filter") == "hostile":
         return answer(connection, 400, ["x-exeunt: 9.9.9"], '\x1b[2J\x9b31m\u202e{"proxy":"gone"}\r{"proxy":"gone"}\n{"proxy":"gone"}')
-    states = {"endless": "a state of its own", "drained": "drained"}
+    states = {"endless": "a state of its own", "over": "a state of its own", "drained": "drained"}
     state = states.get(ROLES.get("filter"), "quitting" if GAVE_UP.is_set() else "draining")
     if request == "POST /v1/complete":
         SIGNALLED.set()
@@ -100,7 +100,8 @@ def filter_listener(connection, request, headers, body):
     status = {"state": state, "sinceMs": 1, "version": "9.9.9"}
     if ROLES.get("filter") != "older":
         timeout = 1_000 if ROLES.get("filter") == "endless" else 10_000
-        status |= {"deadlineMs": timeout, "drainTimeoutMs": timeout, "stallTimeoutMs": 7_000, "limit": ROLES.get("limit")}
+        left = 0 if ROLES.get("filter") == "over" else timeout
+        status |= {"deadlineMs": left, "drainTimeoutMs": timeout, "stallTimeoutMs": 7_000, "limit": ROLES.get("limit")}
     answer(connection, 202, ["x-exeunt: 9.9.9"], json.dumps(status))
     if QUIET == 2 and state == "draining":
         end_slowly()

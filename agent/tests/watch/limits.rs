@@ -53,6 +53,17 @@ fn a_drain_whose_deadline_moves_for_ever_keeps_no_pod() {
 }
 
 #[test]
+fn a_filter_that_does_not_end_when_its_time_is_over_keeps_the_agent_for_five_seconds() {
+    let (proxy, task) = (Proxy::start(&["filter=over"]), Task::start("read x"));
+    let agent = watch(&proxy, &task, &[]);
+    let began = Instant::now();
+    task.end();
+    agent.verdict().has(&["\"proxy\":\"gone\"", "\"outcome\":\"accepted, but the proxy still runs\""]);
+    // Without that limit it would be twice the ten seconds that the filter tells, and five more.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
 fn an_older_filter_gets_the_completion_without_limits() {
     let (proxy, task) = (Proxy::start(&["filter=older"]), Task::start("read x"));
     let agent = watch(&proxy, &task, &["--drain-timeout", "10m"]);

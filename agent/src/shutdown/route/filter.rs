@@ -247,14 +247,15 @@ impl<'c, W: World> Session<'c, W> {
         self.quits = State::named(&status.state) == Some(State::Quitting);
         let Some(budget) = Budget::promised(self.context, status) else { return };
         attempts.promised = Some(budget);
-        self.give_up = match (State::named(&status.state), budget.left(now)) {
-            (Some(State::Quitting), _) => {
+        let is_over = status.deadline_ms == Some(0);
+        self.give_up = match State::named(&status.state) {
+            Some(State::Quitting) => {
                 let since = Duration::from_millis(status.since_ms);
                 self.give_up.min(now + times::QUIT.saturating_sub(since))
             }
             // A filter that does not end its drain must not keep the agent.
-            (_, Duration::ZERO) => self.give_up.min(now + times::FILTER_QUIT),
-            (_, left) => (now + left + times::FILTER_QUIT).min(self.latest(&budget, now)),
+            _ if is_over => self.give_up.min(now + times::FILTER_QUIT),
+            _ => (budget.deadline + times::FILTER_QUIT).min(self.latest(&budget, now)),
         };
     }
 

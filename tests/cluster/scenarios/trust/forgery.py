@@ -30,6 +30,7 @@ _STATUS = {
     "inFlight": None,
     "unsent": None,
     "sinceMs": 0,
+    # Whenever it is asked: this deadline moves for ever.
     "deadlineMs": _LIMIT_S * 1000,
     "drainTimeoutMs": _LIMIT_S * 1000,
     "stallTimeoutMs": _LIMIT_S * 1000,
