@@ -166,28 +166,7 @@ spec:
   - name: exeunt
     emptyDir: {sizeLimit: 1Mi}
   {{- end }}
-  {{- /* In front of all others. The injector then moves a native proxy in front of the agent. */}}
-  {{- if $regular }}
-  $setElementOrder/containers:
-  - name: exeunt
-  {{- range $containers }}
-  {{- if ne .name "istio-proxy" }}
-  - name: {{ .name }}
-  {{- end }}
-  {{- end }}
-  - name: istio-proxy
-  {{- else }}
-  $setElementOrder/initContainers:
-  - name: exeunt
-  {{- if $native }}
-  - name: istio-proxy
-  {{- end }}
-  {{- range $initContainers }}
-  {{- if ne .name "istio-proxy" }}
-  - name: {{ .name }}
-  {{- end }}
-  {{- end }}
-  {{- end }}
+  {{- /* The merge puts a new container in front of all others. The injector then moves a native proxy in front of the agent. */}}
   {{ ternary "containers" "initContainers" $regular }}:
   - name: exeunt
     image: {{ $image | quote }}
