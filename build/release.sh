@@ -91,6 +91,7 @@ release_check() {
     fi
     names_version CHANGELOG.md "^## \[?${version}\]?( |\$)" "a section of that version" || failed=1
     names_version wasmplugin.yaml "^  url: oci://.*:$version(@|\$)" "an image of that version" || failed=1
+    names_version deploy/istio/template.tpl "exeunt-agent:$version\"" "an image of that version" || failed=1
     names_version deploy/chart/Chart.yaml "^version: ${version}\$" "that version" || failed=1
     names_version deploy/chart/Chart.yaml "^appVersion: [\"']?${version}[\"']?\$" "that appVersion" || failed=1
     names_version airflow/src/exeunt_airflow/version.py "^VERSION = \"$version\"\$" "that version" || failed=1
