@@ -128,9 +128,14 @@ fn is_seen(facts: &Facts<'_>, name: &str) -> bool {
 /// creations.
 fn can_be_anothers(facts: &Facts<'_>) -> bool {
     let may_restart = |name: &str| facts.restarts.may_restart(name);
+    // Its process can be hidden.
+    let is_proxys = facts.form == Form::Classic && !is_seen(facts, PROXY) && facts.restarts.may_restart_others();
     let is_of_others = facts.regular.iter().any(|name| is_other(facts, name) && may_restart(name));
     let is_of_missing = facts.missing.len() > 1 && facts.missing.iter().any(|name| may_restart(name));
-    is_of_others || is_of_missing || facts.seen.iter().any(|seen| seen.container.name != PROXY && is_twice(facts, seen))
+    is_proxys
+        || is_of_others
+        || is_of_missing
+        || facts.seen.iter().any(|seen| seen.container.name != PROXY && is_twice(facts, seen))
 }
 
 /// Whether kubelet has restarted a container that was seen.
@@ -298,11 +303,13 @@ mod tests {
 
     #[test]
     fn a_proxy_that_was_not_seen_has_been_created_too() {
-        let mut pod = Pod::regular(1);
+        let mut pod = Pod { policy: "Never", ..Pod::regular(1) };
         pod.seen.clear();
         assert_eq!(pod.weigh(), Evidence::Nothing);
         pod.created = 2;
         assert_eq!(pod.weigh(), Evidence::Created);
+        let restarts = Pod { policy: "OnFailure", seen: Vec::new(), jumps: vec![8, 14], ..Pod::regular(2) };
+        assert_eq!(restarts.weigh(), Evidence::Nothing, "both creations can be the proxy's, whose process is hidden");
         let held_back = Pod { seen: vec![seen("istio-proxy", 3, 0)], ..Pod::regular(1) };
         assert_eq!(held_back.weigh(), Evidence::Created, "a proxy that ran before the agent is none of the creations");
         let native = Pod { form: Form::Native, seen: Vec::new(), ..Pod::regular(1) };

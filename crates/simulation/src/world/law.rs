@@ -148,7 +148,9 @@ impl World {
             Source::Kubelet => !self.kubelet.works() && !self.kubelet.restarts_all(),
             Source::Processes => !matches!(interruption, Some(Interruption::Killed(_))) || self.kubelet.is_deleted(),
         };
-        if matches!(interruption, Some(Interruption::Killed(_))) && (pod_ends || !self.plan.kubelet.restarts_agent()) {
+        // Kubelet does not start it again, or not while it ends the pod.
+        let is_lost = pod_ends || !self.plan.kubelet.restarts_agent() || !self.kubelet.starts_containers();
+        if matches!(interruption, Some(Interruption::Killed(_))) && is_lost {
             self.ledger.agent_was_away = true;
         }
         if pod_ends {
