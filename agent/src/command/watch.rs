@@ -313,9 +313,10 @@ fn attach<W: World>(
             // Only an Envoy names the containers.
             let has_none = matches!(sidecar.state(), State::Gone | State::Ztunnel);
             let is_proxy_to_come = !has_none && readiness::has_proxy(world, sidecar, options);
-            let is_asked_to_leave = world.terminated_at(Answer::Kernel).is_some();
-            if !is_proxy_to_come || is_asked_to_leave || world.now().since(at) >= options.late_start.max(NAMELESS) {
+            if !is_proxy_to_come || world.now().since(at) >= options.late_start.max(NAMELESS) {
                 containers.take_those_seen();
+            } else if containers.is_asked_to_leave() {
+                containers.await_no_other();
             }
         }
     }

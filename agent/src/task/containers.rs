@@ -198,6 +198,11 @@ impl<'a, W: World> Containers<'a, W> {
         self.end_by_sigterm(MainContainer::is_between, None);
     }
 
+    /// Takes the containers that were seen for all there are: SIGTERM has come, and kubelet starts nothing any more.
+    pub fn await_no_other(&mut self) {
+        self.end_by_sigterm(|_| false, None);
+    }
+
     /// Counts those that `may_start` as ended, because SIGTERM came. Nothing is recorded of that: the signal can be somebody else's.
     pub(super) fn end_by_sigterm(&mut self, may_start: impl Fn(&MainContainer<W::Process>) -> bool, evidence: Option<&str>) {
         let earlier = Sigterm { listing: self.listing, evidence: self.evidence.clone() };
@@ -254,6 +259,10 @@ impl<'a, W: World> Containers<'a, W> {
             for name in self.strangers() {
                 self.add(&name);
             }
+        }
+        if self.list.iter().any(|container| container.starts_after_sigterm(self.world)) {
+            info!("a container has started after SIGTERM, so that was not kubelet's");
+            self.outlive_sigterm();
         }
         for place in 0..self.list.len() {
             let Some(container) = self.list.get_mut(place) else { return };

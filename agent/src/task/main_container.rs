@@ -103,6 +103,11 @@ impl<P: Process> MainContainer<P> {
         self.before_sigterm = Some(core::mem::replace(&mut self.phase, Phase::Ended(exit)));
     }
 
+    /// Whether it runs although it counts as ended because SIGTERM has come.
+    pub(super) fn starts_after_sigterm<W: World<Process = P>>(&self, world: &W) -> bool {
+        self.before_sigterm.is_some() && world.instance_of(&self.name, self.ended.as_deref()).is_some()
+    }
+
     /// The pod has outlived SIGTERM, so that was no end.
     pub(super) fn outlive_sigterm(&mut self) {
         if let Some(phase) = self.before_sigterm.take() {

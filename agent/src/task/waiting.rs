@@ -134,7 +134,7 @@ impl<W: World> Containers<'_, W> {
 
     /// Whether SIGTERM has come and can be kubelet's. A signal that the pod outlives was no deletion. A native sidecar gets kubelet's after the
     /// end of all regular containers.
-    fn is_asked_to_leave(&self) -> bool {
+    pub fn is_asked_to_leave(&self) -> bool {
         let Some(sigterm) = self.world.terminated_at(Source::Kernel) else { return false };
         let is_recent = self.world.now().since(sigterm) < self.options.grace_period;
         is_recent && !(self.options.is_native() && self.does_regular_run())

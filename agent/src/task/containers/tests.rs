@@ -413,3 +413,24 @@ fn a_name_that_the_pod_has_is_not_doubted() {
         assert_eq!(containers.news_of_names(), None, "once");
     }
 }
+
+#[test]
+fn a_container_that_starts_after_sigterm_shows_that_it_was_not_kubelets() {
+    let world =
+        Script { sigterm: Some(500), ..pod(&[("main", "11", 0..1_000, Exit::Unknown), ("second", "12", 2_000..3_000, OK)]) };
+    let (options, state_dir) = (options("watch --container main --container second"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!((containers.wait(None), containers.is_terminated()), (Waited::Ended, false));
+}
+
+#[test]
+fn without_the_names_the_end_of_those_seen_is_known_by_sigterm_only() {
+    let world = pod(&[("main", "11", 0..1_000, OK)]);
+    let (options, state_dir) = (options("watch"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    assert_eq!(containers.wait(Some(Duration::from_secs(2))), Waited::TimeUp);
+    containers.await_no_other();
+    assert_eq!((containers.wait(None), containers.is_terminated()), (Waited::Ended, true));
+    containers.outlive_sigterm();
+    assert!(!containers.are_known());
+}

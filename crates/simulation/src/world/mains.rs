@@ -177,7 +177,7 @@ impl World {
     /// Why the agent cannot know that a main container is started again, and so ends the proxy before (decision 14).
     pub(super) fn misses_a_restart(&self) -> Option<&'static str> {
         let plan = &self.plan.kubelet;
-        if !self.kubelet.mains.iter().any(|state| state.state == State::Waits && (state.missed_one || state.opened != state.pid))
+        if !self.kubelet.mains.iter().any(|state| state.state != State::Ended && (state.missed_one || state.opened != state.pid))
         {
             None
         } else if !plan.shows_starts {
