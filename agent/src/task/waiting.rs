@@ -134,6 +134,7 @@ impl<W: World> Containers<'_, W> {
 
     /// Whether SIGTERM has come and can be kubelet's. A signal that the pod outlives was no deletion. A native sidecar gets kubelet's after the
     /// end of all regular containers.
+    #[must_use]
     pub fn is_asked_to_leave(&self) -> bool {
         let Some(sigterm) = self.world.terminated_at(Source::Kernel) else { return false };
         let is_recent = self.world.now().since(sigterm) < self.options.grace_period;
