@@ -12,7 +12,7 @@ use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::{Known, Sidecar, State, readiness, recognition};
-use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, report_running, sequence, verdict};
+use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, Verdict, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 
 /// The first pause between two looks for the proxy. The pauses double.
@@ -163,8 +163,13 @@ fn see_end<W: World>(
         sidecar = sidecar.seen_before(true);
     }
     let context = Context { world, options, task: &task, patience: Patience::Endless, grace: None };
+    let mut earlier: Option<Verdict> = None;
     loop {
         let verdict = sequence::run(&context, sidecar);
+        let verdict = match earlier.take() {
+            Some(earlier) => earlier.followed_by(verdict),
+            None => verdict,
+        };
         // The end of a task that only SIGTERM tells is a matter of the next run, if there is one.
         if is_final(verdict.proxy, world.terminated_at(Answer::LastAnswer).is_some()) && !only_sigterm {
             state_dir.record_done();
@@ -178,7 +183,10 @@ fn see_end<W: World>(
             AfterSigterm::Outlived => return Some(verdict.proxy),
             AfterSigterm::Leave => return None,
             // Its last bytes are still on the way.
-            AfterSigterm::ProxyEnded => sidecar = Sidecar::new(world, options, None).seen_before(true),
+            AfterSigterm::ProxyEnded => {
+                earlier = Some(verdict);
+                sidecar = Sidecar::new(world, options, None).seen_before(true);
+            }
         }
     }
 }

@@ -134,6 +134,21 @@ impl Verdict {
         self.write_early(task, options);
     }
 
+    /// What became of the proxy that this verdict has left running. How it was drained stays true, and so does what a limit has cut off: the
+    /// table shows nothing of a proxy that has ended.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let undelivered = if later.undelivered.held.is_idle() { self.undelivered } else { later.undelivered };
+        Self {
+            proxy: later.proxy,
+            flush: later.flush,
+            undelivered,
+            limit: later.limit.or(self.limit),
+            advice: later.advice.or(self.advice),
+            ..self
+        }
+    }
+
     /// Writes the verdict to kubelet's file only, as far as it is known: the agent may be killed before it is complete.
     pub fn write_early(&self, task: &TaskEnd, options: &Options) {
         write_message(&self.line(task, &options.warnings), options);
@@ -239,6 +254,7 @@ fn replace(file: &mut File, line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use drain::time::Instant;
+    use pod::delivery::Held;
 
     use super::*;
     use crate::shutdown::attempts::{Failure, Outcome, Route};
@@ -267,6 +283,36 @@ mod tests {
         assert!(long.contains(r#""rungs":null,"#) && long.contains("careful") && long.len() <= MAX_MESSAGE, "{long}");
         let warned = verdict(1, &vec!["x".repeat(100); 100]);
         assert!(warned.ends_with("\"warnings\":[]}\n") && warned.len() <= MAX_MESSAGE, "{warned}");
+    }
+
+    #[test]
+    fn a_drain_stays_true_when_the_proxy_that_it_left_has_ended() {
+        let verdict = |proxy, drain, bytes, limit| {
+            let mut attempts = Attempts::default();
+            if proxy == ProxyOutcome::Left {
+                attempts.record(Route::Filter(([127, 0, 0, 1], 15190).into()), Outcome::Left);
+            }
+            let held = Held { connections: u32::from(bytes > 0), bytes, ..Held::default() };
+            Verdict {
+                proxy,
+                action: Action::Drain,
+                decided: format!("{proxy:?}"),
+                attempts,
+                drain,
+                flush: Duration::from_millis(u64::from(proxy == ProxyOutcome::Gone)),
+                undelivered: Loss { held, at_least: bytes > 0 },
+                limit,
+                advice: None,
+            }
+        };
+        let gone = |bytes| verdict(ProxyOutcome::Gone, None, bytes, None);
+        for (left, lost_later, expected) in [(0, 0, 0), (5_000, 0, 5_000), (5_000, 3_000, 3_000), (0, 7, 7)] {
+            let limit = (left > 0).then_some(Limit::GracePeriod);
+            let all = verdict(ProxyOutcome::Left, Some(Duration::from_secs(1)), left, limit).followed_by(gone(lost_later));
+            assert_eq!((all.proxy, all.drain, all.flush.as_millis()), (ProxyOutcome::Gone, Some(Duration::from_secs(1)), 1));
+            assert_eq!((all.undelivered.held.bytes, all.limit), (expected, limit));
+            assert!(all.attempts.success().is_some() && all.decided == "Left");
+        }
     }
 
     #[test]

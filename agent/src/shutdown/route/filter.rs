@@ -178,7 +178,9 @@ impl<'c, W: World> Session<'c, W> {
                     self.accepted(sidecar, attempts, held);
                 }
                 let only_drains = self.context.action(sidecar) == Action::Drain;
-                if State::named(&status.state) == Some(State::Drained) && only_drains && is_new_data(before, held) {
+                let is_drained = State::named(&status.state) == Some(State::Drained);
+                // The reading above may be old, if the agent was not scheduled meanwhile.
+                if is_drained && only_drains && is_new_data(before, sidecar.fresh()) {
                     self.begin_again(now);
                     return None;
                 }
