@@ -27,6 +27,8 @@ pub(super) fn is_missing(world: &Linux, options: &Options) -> bool {
             return false;
         }
         if world.terminated_at(Source::Kernel).is_some() {
+            // After this the agent ends with 0, and then only a native sidecar is started again: that one need not wait.
+            mark::record_native();
             return false;
         }
         let left = options.late_start.saturating_sub(world.now().since(start));
