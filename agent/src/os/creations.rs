@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::SystemTime;
 
 use pod::bounded;
@@ -24,6 +25,9 @@ pub(super) const HOSTS: &str = "/etc/hosts";
 const KUBELETS: &[u8] = b"# Kubernetes-managed hosts file";
 /// A process tells its start in hundredths of a second, and the file its last change in ticks of the kernel.
 const RESOLUTION: Duration = Duration::from_millis(10);
+/// How often, and how far apart, the agent reads a file that is empty.
+const READINGS: u32 = 100;
+const BETWEEN_READINGS: Duration = Duration::from_millis(1);
 
 /// The watch on that file.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ impl HostsFile {
         // Two equal events in a row become one; with MODIFY between them they stay two.
         add_watch(&inotify, path, WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE).ok()?;
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let text = bounded::whole(path, Input::Hosts).filter(|text| text.starts_with(KUBELETS))?;
+        let text = written_text(path).filter(|text| text.starts_with(KUBELETS))?;
         let is_new = SystemTime::now().duration_since(written).is_ok_and(|since| since + RESOLUTION < age);
         let creations = Creations { count: is_new.into(), is_exact: !is_new };
         Some(Self { path: path.to_owned(), inotify, text, creations: Cell::new(creations), is_spoilt: Cell::new(false) })
@@ -85,6 +89,20 @@ impl HostsFile {
         }
         writes
     }
+}
+
+/// What is in the file at `path`. Kubelet empties it before it writes it, which it may do just now for the next container: an empty file is
+/// read again, at most for a tenth of a second.
+fn written_text(path: &Path) -> Option<Vec<u8>> {
+    let mut text = bounded::whole(path, Input::Hosts)?;
+    for _ in 1..READINGS {
+        if !text.is_empty() {
+            break;
+        }
+        sleep(BETWEEN_READINGS);
+        text = bounded::whole(path, Input::Hosts)?;
+    }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -133,6 +151,22 @@ mod tests {
         let (_folder, file) = hosts("before");
         let watched = HostsFile::watch(&file, 60 * SECOND).unwrap();
         assert_eq!(watched.creations(), Some(Creations { count: 1, is_exact: false }));
+    }
+
+    #[test]
+    fn a_file_that_kubelet_is_writing_just_now_is_kubelets() {
+        let (_folder, file) = hosts("writing");
+        fs::write(&file, "").unwrap();
+        let kubelet = std::thread::spawn({
+            let file = file.clone();
+            move || {
+                sleep(Duration::from_millis(20));
+                fs::write(file, TEXT).unwrap();
+            }
+        });
+        let watched = HostsFile::watch(&file, Duration::ZERO).expect("kubelet's file");
+        kubelet.join().unwrap();
+        assert_eq!(watched.creations().map(|creations| creations.count), Some(1));
     }
 
     #[test]
