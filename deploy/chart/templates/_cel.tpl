@@ -2,7 +2,10 @@
 What a policy does to a pod, as CEL: which pods, the variables, and the patch. The MutatingAdmissionPolicy (policy.yaml) and Kyverno's
 MutatingPolicy (kyverno.yaml) contain the same expressions, and make the same pod as the injection template of deploy/istio.
 
-Each takes the chart's root. Some rules for whoever changes an expression:
+Each takes the chart's root. Kyverno's webhook comes after Istio's, because the API server calls them in the order of their names. So Kyverno
+adds `injected` to the root: istio-proxy is in the pod, and the patch changes its container instead of the annotations that Istio reads.
+
+Some rules for whoever changes an expression:
 
   A variable has no types of Kubernetes (Object.spec…), so containers are maps. A map with values of several types needs dyn().
   A list of Object.…{} as the value of a JSONPatch makes kube-apiserver 1.36 panic. Maps do not.
@@ -21,6 +24,12 @@ Each takes the chart's root. Some rules for whoever changes an expression:
 - name: no-agent-yet
   expression: |-
     !(object.spec.containers + object.spec.?initContainers.orValue([])).exists(container, container.name == 'exeunt')
+{{- if .injected }}
+# Without a proxy there is nothing to end.
+- name: injected
+  expression: |-
+    (object.spec.containers + object.spec.?initContainers.orValue([])).exists(container, container.name == 'istio-proxy')
+{{- else }}
 # Istio injects no other pods. It reads the label first, and the annotation only if there is no label.
 - name: injected
   expression: |-
@@ -28,6 +37,7 @@ Each takes the chart's root. Some rules for whoever changes an expression:
     !(object.metadata.?labels[?'sidecar.istio.io/inject'].orValue(
         object.metadata.?annotations[?'sidecar.istio.io/inject'].orValue('true')
       ) in ['false', 'False', 'FALSE', 'f', 'F', '0', 'n', 'no', 'off'])
+{{- end }}
 - name: linux
   expression: |-
     object.spec.?os.?name.orValue(object.spec.?nodeSelector[?'kubernetes.io/os'].orValue('linux')) == 'linux'
@@ -42,11 +52,16 @@ Each takes the chart's root. Some rules for whoever changes an expression:
 - name: initContainers
   expression: object.spec.?initContainers.orValue([])
 # Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the main containers.
+{{- if .injected }}
+- name: native
+  expression: variables.initContainers.exists(container, container.name == 'istio-proxy')
+{{- else }}
 - name: native
   expression: |-
     variables.annotations[?'sidecar.istio.io/nativeSidecar'].orValue(
       {{ if eq $pods.proxy "native" }}object.spec.containers.exists(container, container.name == 'istio-proxy') ? 'false' : 'true'{{ else }}'false'{{ end }}
     ) == 'true'
+{{- end }}
 - name: main
   expression: |-
     'exeunt.dev/container' in variables.annotations
@@ -63,11 +78,28 @@ Each takes the chart's root. Some rules for whoever changes an expression:
         container.?securityContext.?runAsUser.orValue(object.spec.?securityContext.?runAsUser.orValue(0)) == 0)
       .map(container, string(container.name))
 {{- end }}
+{{- if .injected }}
+# Where istio-proxy is: the list, the place in it, and the container.
+- name: proxies
+  expression: "variables.native ? variables.initContainers : object.spec.containers"
+- name: proxyPath
+  expression: |-
+    (variables.native ? '/spec/initContainers/' : '/spec/containers/') +
+      string(variables.proxies.map(container, string(container.name)).indexOf('istio-proxy'))
+- name: proxy
+  expression: variables.proxies.filter(container, container.name == 'istio-proxy')[0]
+# The port that the pod gives to the signal listener.
+- name: ownPort
+  expression: |-
+    variables.proxy.?env.orValue([]).filter(variable, variable.name == 'ISTIO_META_HTTP_PROXY_PORT')
+      .map(variable, string(variable.?value.orValue(''))).join(' ')
+{{- else }}
 # The pod's own configuration of its proxy, and the port that it gives to the signal listener.
 - name: ownConfig
   expression: string(variables.annotations[?'proxy.istio.io/config'].orValue(''))
 - name: ownPort
   expression: variables.ownConfig.find('ISTIO_META_HTTP_PROXY_PORT[^0-9A-Za-z]+[0-9]+').find('[0-9]+$')
+{{- end }}
 # Why a pod cannot have the agent. Such a pod gets nothing but this sentence, as an annotation.
 - name: skipped
   expression: |-
@@ -130,6 +162,15 @@ Each takes the chart's root. Some rules for whoever changes an expression:
       {{- if ne $port 15190 }} + '\n--signal-port\n{{ $port }}'{{ end }}
     ).split('\n')
     {{- with .Values.agent.arguments }} + {{ include "exeunt.cel.strings" . }}{{ end }}
+{{- if .injected }}
+# Variables to add to istio-proxy: the signal listener's port, and for a classic proxy to wait for open connections when the pod is deleted.
+- name: environment
+  expression: |-
+    (
+      [{{ if eq .Values.route "annotation" }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
+      (variables.native ? [] : [['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', 'true']])
+    ).filter(pair, !variables.proxy.?env.orValue([]).exists(variable, variable.name == pair[0]))
+{{- else }}
 # What the proxy is told: the signal listener's port, and for a classic proxy to wait for open connections when the pod is deleted.
 - name: proxyMetadata
   expression: |-
@@ -153,11 +194,16 @@ Each takes the chart's root. Some rules for whoever changes an expression:
     variables.proxyMetadata == [] || variables.ownConfig.trim() != ''
       ? variables.ownConfig
       : '{"proxyMetadata": {' + variables.proxyMetadata.join(', ') + '}}'
+{{- end }}
 # Annotations to add: each a name, as a path has it, and its value.
 - name: annotate
   expression: |-
+    {{- if .injected }}
+    []
+    {{- else }}
     (variables.config == variables.ownConfig ? [] : [['proxy.istio.io~1config', variables.config]])
-    {{- if eq $pods.proxy "native" }}
+    {{- end }}
+    {{- if and (eq $pods.proxy "native") (not .injected) }}
     + (variables.native && !('sidecar.istio.io/nativeSidecar' in variables.annotations) ? [['sidecar.istio.io~1nativeSidecar', 'true']] : [])
     {{- end }}
     {{- if eq $pods.placement "regular" }}
@@ -167,7 +213,7 @@ Each takes the chart's root. Some rules for whoever changes an expression:
 # In front of everything, but behind a proxy that is there already: kubelet ends native sidecars from the last one to the first one.
 - name: place
   expression: |-
-    {{ if eq $pods.placement "regular" }}!variables.native ? '/spec/containers/0' : {{ end }}'/spec/initContainers/' +
+    {{ if eq $pods.placement "regular" }}!variables.native ? {{ if .injected }}(object.spec.containers[0].name == 'istio-proxy' ? '/spec/containers/1' : '/spec/containers/0'){{ else }}'/spec/containers/0'{{ end }} : {{ end }}'/spec/initContainers/' +
       string(variables.initContainers.map(container, string(container.name)).indexOf('istio-proxy') + 1)
 {{- end }}
 
@@ -196,6 +242,10 @@ variables.skipped != ''
     [JSONPatch{op: 'add', path: '/spec/shareProcessNamespace', value: true}] +
     (has(object.spec.volumes) ? [] : [JSONPatch{op: 'add', path: '/spec/volumes', value: []}]) +
     [JSONPatch{op: 'add', path: '/spec/volumes/-', value: {{ include "exeunt.cel.value" (include "exeunt.agentVolume" . | fromYamlArray | first) }}}]) +
+  {{- if .injected }}
+  (has(variables.proxy.env) ? [] : [JSONPatch{op: 'add', path: variables.proxyPath + '/env', value: []}]) +
+  variables.environment.map(pair, JSONPatch{op: 'add', path: variables.proxyPath + '/env/-', value: {'name': pair[0], 'value': pair[1]}}) +
+  {{- end }}
   (has(object.spec.initContainers) ? [] : [JSONPatch{op: 'add', path: '/spec/initContainers', value: []}]) +
   [
     JSONPatch{op: 'add', path: variables.place, value: variables.native
