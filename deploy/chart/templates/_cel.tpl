@@ -18,9 +18,11 @@ Each takes the chart's root. Some rules for whoever changes an expression:
       ? object.metadata.labels['exeunt.dev/drain'] != 'off'
       : {{ if eq .Values.pods.select "labelled" }}false{{ else }}object.metadata.?ownerReferences.orValue([]).exists(owner,
           owner.kind == 'Job' && owner.apiVersion.startsWith('batch/') && owner.?controller.orValue(false)){{ end }}
+# An agent of another name is one too.
 - name: no-agent-yet
   expression: |-
-    !(object.spec.containers + object.spec.?initContainers.orValue([])).exists(container, container.name == 'exeunt')
+    !(object.spec.containers + object.spec.?initContainers.orValue([])).exists(container,
+      container.name == 'exeunt' || container.?image.orValue('').matches('(^|/)exeunt-agent([:@]|$)'))
 # Istio injects no other pods. It reads the label first, and the annotation only if there is no label.
 - name: injected
   expression: |-
@@ -68,6 +70,11 @@ Each takes the chart's root. Some rules for whoever changes an expression:
   expression: string(variables.annotations[?'proxy.istio.io/config'].orValue(''))
 - name: ownPort
   expression: variables.ownConfig.find('ISTIO_META_HTTP_PROXY_PORT[^0-9A-Za-z]+[0-9]+').find('[0-9]+$')
+# Its proxyMetadata up to the first entry: as {…, or as a block of lines.
+- name: ownMapping
+  expression: "variables.ownConfig.contains('#') ? '' : variables.ownConfig.find(r'\"?proxyMetadata\"?\\s*:\\s*\\{')"
+- name: ownBlock
+  expression: variables.ownConfig.find(r'(?m)^proxyMetadata:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*[ ]+["A-Za-z_]')
 # Why a pod cannot have the agent. Such a pod gets nothing but this sentence, as an annotation.
 - name: skipped
   expression: |-
@@ -105,16 +112,12 @@ Each takes the chart's root. Some rules for whoever changes an expression:
 - name: seconds
   expression: |-
     variables.native && {{ int64 $pods.gracePeriod }} > variables.ownSeconds ? {{ int64 $pods.gracePeriod }} : variables.ownSeconds
-# The restart rules of a container as JSON.
+# CEL cannot join lists of lists, so the words are lines of one text first. The agent reads restart rules as JSON.
 - name: arguments
   expression: |-
     (
       'watch' +
-      {{- if eq $pods.placement "regular" }}
       (variables.native ? '\n--placement\nnative' :
-      {{- else }}
-      (variables.native ? '\n--placement\nnative' :
-      {{- end }}
         variables.main.map(name, '\n--container\n' + name).join('') +
         '\n--placement\n{{ $pods.placement }}\n--restart-policy\n' + string(object.spec.restartPolicy) +
         object.spec.containers.filter(container, container.name in variables.main).map(container,
@@ -147,18 +150,51 @@ Each takes the chart's root. Some rules for whoever changes an expression:
       []
       {{- end -}}
     )
-# CEL reads no YAML. A configuration of the pod's own stays as it is, but for an empty one.
+# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or as a
+# proxyMetadata of its own. Any other text stays as it is; without the signal listener the agent drains such a pod by Envoy's admin interface.
 - name: config
   expression: |-
-    variables.proxyMetadata == [] || variables.ownConfig.trim() != ''
+    variables.proxyMetadata == []
       ? variables.ownConfig
-      : '{"proxyMetadata": {' + variables.proxyMetadata.join(', ') + '}}'
+    : variables.ownConfig.trim() in ['', '{}']
+      ? '{"proxyMetadata": {' + variables.proxyMetadata.join(', ') + '}}'
+    : !variables.ownConfig.contains('proxyMetadata')
+      ? (
+        variables.ownConfig.trim().startsWith('{') && !variables.ownConfig.contains('#')
+          ? '{"proxyMetadata": {' + variables.proxyMetadata.join(', ') + '}, ' + variables.ownConfig.trim().substring(1)
+        : variables.ownConfig.matches(r'\A([ \t]*(#.*)?\n)*[A-Za-z]\w*:(\s|\z)') && !variables.ownConfig.matches(r'(?m)^(---|\.\.\.|%)')
+          ? variables.ownConfig + (variables.ownConfig.endsWith('\n') ? '' : '\n') + 'proxyMetadata:\n' +
+            variables.proxyMetadata.map(entry, '  ' + entry + '\n').join('')
+        : variables.ownConfig
+      )
+    : variables.ownConfig.split('proxyMetadata').size() != 2
+      ? variables.ownConfig
+    : variables.ownMapping != ''
+      ? variables.ownConfig.replace(variables.ownMapping, variables.ownMapping + variables.proxyMetadata.join(', ') + ', ')
+    : variables.ownBlock != ''
+      ? variables.ownConfig.replace(variables.ownBlock, variables.ownBlock.substring(0, variables.ownBlock.size() - 1) +
+          variables.proxyMetadata.map(entry, entry + '\n' + variables.ownBlock.find(r'[ ]+\S\z').find('^ +')).join('') +
+          variables.ownBlock.find(r'\S\z'))
+    : variables.ownConfig
+{{- if ne .Values.plugin.source "oci" }}
+# Whether the module can be mounted into istio-proxy: by Istio's annotations, which are JSON, in front of what is there already.
+- name: mounts
+  expression: |-
+    !object.spec.?volumes.orValue([]).exists(volume, volume.name == 'exeunt-module') &&
+    ['sidecar.istio.io/userVolume', 'sidecar.istio.io/userVolumeMount'].all(name,
+      variables.annotations[?name].orValue('{').trim().startsWith('{') &&
+      !variables.annotations[?name].orValue('').matches('exeunt-module|/etc/exeunt'))
+{{- end }}
 # Annotations to add: each a name, as a path has it, and its value.
 - name: annotate
   expression: |-
     (variables.config == variables.ownConfig ? [] : [['proxy.istio.io~1config', variables.config]])
     {{- if eq $pods.proxy "native" }}
     + (variables.native && !('sidecar.istio.io/nativeSidecar' in variables.annotations) ? [['sidecar.istio.io~1nativeSidecar', 'true']] : [])
+    {{- end }}
+    {{- range $name, $value := include "exeunt.cel.module" . | fromYaml }}
+    + (!variables.mounts ? [] : [['{{ $name | replace "/" "~1" }}', '{' + {{ $value | squote }} +
+        [variables.annotations[?{{ $name | squote }}].orValue('{}').trim().substring(1).trim()].map(rest, rest == '}' ? rest : ', ' + rest)[0]]])
     {{- end }}
     {{- if eq $pods.placement "regular" }}
     + (variables.native || 'kubectl.kubernetes.io/default-container' in variables.annotations
@@ -203,7 +239,41 @@ variables.skipped != ''
       : {{ include "exeunt.cel.container" (dict "root" . "proxy" "classic") }}},
     JSONPatch{op: 'add', path: variables.place + '/args', value: variables.arguments}
   ]
+  {{- with include "exeunt.cel.resources" . | fromYaml }} +
+  // Beside resources of the whole pod, which the API server wants to be enough for all containers, the agent has none of its own.
+  (object.spec.?resources.?requests.orValue({}).size() + object.spec.?resources.?limits.orValue({}).size() > 0 ? [] :
+    [JSONPatch{op: 'add', path: variables.place + '/resources', value: {{ include "exeunt.cel.value" . }}}])
+  {{- end }}
 )
+{{- end }}
+
+{{/* The agent's requests and limits, without those that are null. */}}
+{{- define "exeunt.cel.resources" -}}
+{{- $found := dict }}
+{{- range $kind, $amounts := .Values.agent.resources | default dict }}
+{{- $own := dict }}
+{{- range $name, $amount := $amounts | default dict }}
+{{- if ne $amount nil }}{{ $_ := set $own $name (toString $amount) }}{{ end }}
+{{- end }}
+{{- if $own }}{{ $_ := set $found $kind $own }}{{ end }}
+{{- end }}
+{{- toYaml $found }}
+{{- end }}
+
+{{/* The annotations that mount the module into istio-proxy, each without its braces. */}}
+{{- define "exeunt.cel.module" -}}
+{{- $source := "" }}
+{{- if eq .Values.plugin.source "configMap" }}
+{{- $source = dict "configMap" (dict "name" "exeunt-module" "optional" true) }}
+{{- else if eq .Values.plugin.source "imageVolume" }}
+{{- $image := dict "reference" (include "exeunt.image" .Values.agent.image) }}
+{{- with .Values.agent.image.pullPolicy }}{{ $_ := set $image "pullPolicy" . }}{{ end }}
+{{- $source = dict "image" $image }}
+{{- end }}
+{{- if $source }}
+sidecar.istio.io/userVolume: {{ dict "exeunt-module" $source | toJson | trimPrefix "{" | trimSuffix "}" | squote }}
+sidecar.istio.io/userVolumeMount: {{ `"exeunt-module":{"mountPath":"/etc/exeunt","readOnly":true}` | squote }}
+{{- end }}
 {{- end }}
 
 {{/* The agent's container without its arguments, beside a proxy of that form. */}}
@@ -212,13 +282,6 @@ variables.skipped != ''
 {{- $placement := ternary "native" .root.Values.pods.placement (eq .proxy "native") }}
 {{- $told := dict "proxy" .proxy "placement" $placement "image" $agent.image "uid" $agent.uid }}
 {{- $container := omit (include "exeunt.agentContainer" $told | fromYamlArray | first) "args" "resources" }}
-{{- $resources := dict }}
-{{- range $kind, $amounts := $agent.resources | default dict }}
-{{- range $name, $amount := $amounts | default dict }}
-{{- if ne $amount nil }}{{ $_ := set $resources $kind (get $resources $kind | default dict | merge (dict $name (toString $amount))) }}{{ end }}
-{{- end }}
-{{- end }}
-{{- if $resources }}{{ $_ := set $container "resources" $resources }}{{ end }}
 {{- include "exeunt.cel.value" (merge $container ($agent.probes | default dict)) }}
 {{- end }}
 
