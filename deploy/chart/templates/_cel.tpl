@@ -104,7 +104,8 @@ Some rules for whoever changes an expression:
         variables.main.map(name, '\n--container\n' + name).join('') +
         '\n--placement\n{{ $pods.placement }}\n--restart-policy\n' + string(object.spec.restartPolicy) +
         object.spec.containers.filter(container, container.name in variables.main).map(container,
-          (has(container.restartPolicy) ? '\n--restart-policy\n' + string(container.name) + '=' + string(container.restartPolicy) : '') +
+          (has(container.restartPolicy)
+            ? '\n--restart-policy\n' + string(container.name) + '=' + string(container.restartPolicy) : '') +
           (has(container.restartPolicyRules) ? '\n--restart-rules\n' + string(container.name) + '=[' +
             container.restartPolicyRules.map(rule, '{"action":"' + string(rule.action) + '"' +
               (has(rule.exitCodes) ? ',"exitCodes":{"operator":"' + string(rule.exitCodes.operator) + '","values":[' +
@@ -127,7 +128,12 @@ Some rules for whoever changes an expression:
 
 {{/* The operations of the JSON patch. */}}
 {{- define "exeunt.cel.patch" -}}
-{{- $pods := .Values.pods -}}
+{{- $pods := .Values.pods }}
+{{- /* The agent beside a classic proxy. Beside a native one it has no variable and no mount. */}}
+{{- $told := dict "proxy" "classic" "placement" $pods.placement "image" .Values.agent.image "uid" .Values.agent.uid }}
+{{- $watching := include "exeunt.agentContainer" $told | fromYamlArray | first }}
+{{- $agent := merge (omit $watching "args" "resources" "env" "volumeMounts") (.Values.agent.probes | default dict) }}
+{{- $volume := include "exeunt.agentVolume" . | fromYamlArray | first -}}
 (has(object.metadata.annotations) ? [] : [JSONPatch{op: 'add', path: '/metadata/annotations', value: {}}]) +
 (variables.skipped != '' ? [JSONPatch{op: 'add', path: '/metadata/annotations/exeunt.dev~1skipped', value: variables.skipped}] :
   (has(object.metadata.labels) ? [] : [JSONPatch{op: 'add', path: '/metadata/labels', value: {}}]) +
@@ -145,33 +151,29 @@ Some rules for whoever changes an expression:
   (variables.seconds == variables.ownSeconds ? [] :
     [JSONPatch{op: 'add', path: '/spec/terminationGracePeriodSeconds', value: variables.seconds}]) +
   {{- end }}
-  (variables.native ? [] :
-    [JSONPatch{op: 'add', path: '/spec/shareProcessNamespace', value: true}] +
-    (has(object.spec.volumes) ? [] : [JSONPatch{op: 'add', path: '/spec/volumes', value: []}]) +
-    [JSONPatch{op: 'add', path: '/spec/volumes/-', value: {{ include "exeunt.cel.value" (include "exeunt.agentVolume" . | fromYamlArray | first) }}}]) +
   {{- include (printf "exeunt.cel.%s.patch" .way) . | nindent 2 }} +
   (has(object.spec.initContainers) ? [] : [JSONPatch{op: 'add', path: '/spec/initContainers', value: []}]) +
   [
-    JSONPatch{op: 'add', path: variables.place, value: variables.native
-      ? {{ include "exeunt.cel.container" (dict "root" . "proxy" "native") }}
-      : {{ include "exeunt.cel.container" (dict "root" . "proxy" "classic") }}},
+    JSONPatch{op: 'add', path: variables.place, value: {{ include "exeunt.cel.value" $agent | indent 4 | trim }}},
     JSONPatch{op: 'add', path: variables.place + '/args', value: variables.arguments}
-  ]
-  {{- with include "exeunt.cel.resources" . | fromYaml }} +
+  ] +
+  {{- if eq $pods.placement "regular" }}
+  (!variables.native ? [] : [JSONPatch{op: 'add', path: variables.place + '/restartPolicy', value: 'Always'}]) +
+  {{- end }}
+  {{- with include "exeunt.cel.resources" . | fromYaml }}
   // Beside resources of the whole pod, which must be enough for all its containers, the agent has none of its own.
   (object.spec.?resources.?requests.orValue({}).size() + object.spec.?resources.?limits.orValue({}).size() > 0 ? [] :
-    [JSONPatch{op: 'add', path: variables.place + '/resources', value: {{ include "exeunt.cel.value" . }}}])
+    [JSONPatch{op: 'add', path: variables.place + '/resources', value: {{ include "exeunt.cel.value" . | indent 4 | trim }}}]) +
   {{- end }}
+  (variables.native ? [] :
+    (has(object.spec.volumes) ? [] : [JSONPatch{op: 'add', path: '/spec/volumes', value: []}]) +
+    [
+      JSONPatch{op: 'add', path: '/spec/volumes/-', value: {{ $volume | include "exeunt.cel.value" | indent 6 | trim }}},
+      JSONPatch{op: 'add', path: '/spec/shareProcessNamespace', value: true},
+      JSONPatch{op: 'add', path: variables.place + '/env', value: {{ include "exeunt.cel.value" $watching.env | indent 6 | trim }}},
+      JSONPatch{op: 'add', path: variables.place + '/volumeMounts', value: {{ include "exeunt.cel.value" $watching.volumeMounts }}}
+    ])
 )
-{{- end }}
-
-{{/* The agent's container without its arguments and resources, beside a proxy of that form. */}}
-{{- define "exeunt.cel.container" -}}
-{{- $agent := .root.Values.agent }}
-{{- $placement := ternary "native" .root.Values.pods.placement (eq .proxy "native") }}
-{{- $told := dict "proxy" .proxy "placement" $placement "image" $agent.image "uid" $agent.uid }}
-{{- $container := omit (include "exeunt.agentContainer" $told | fromYamlArray | first) "args" "resources" }}
-{{- include "exeunt.cel.value" (merge $container ($agent.probes | default dict)) }}
 {{- end }}
 
 {{/* The agent's requests and limits, without those that are null. */}}
@@ -187,10 +189,20 @@ Some rules for whoever changes an expression:
 {{- toYaml $found }}
 {{- end }}
 
-{{/* A value as CEL writes it. CEL wants maps and lists of one type, and dyn() makes each value of that one. */}}
+{{/* A value as CEL writes it. The values of a map, or of a list, must have one type: dyn() gives them one where they are not all texts. */}}
 {{- define "exeunt.cel.value" -}}
-{{- if kindIs "map" . -}}
-{ {{- range $index, $key := keys . | sortAlpha }}{{ if $index }}, {{ end }}{{ $key | squote }}: dyn({{ include "exeunt.cel.value" (get $ $key) }}){{ end -}} }
+{{- if kindIs "map" . }}
+{{- $texts := true }}
+{{- range . }}{{ $texts = and $texts (kindIs "string" .) }}{{ end }}
+{{- if $texts -}}
+{ {{- range $index, $key := keys . | sortAlpha }}{{ if $index }}, {{ end }}{{ toJson $key }}: {{ get $ $key | toJson }}{{ end -}} }
+{{- else -}}
+{
+{{- range $index, $key := keys . | sortAlpha }}{{ if $index }},{{ end }}
+  {{ toJson $key }}: dyn({{ include "exeunt.cel.value" (get $ $key) | indent 2 | trim }})
+{{- end }}
+}
+{{- end }}
 {{- else if kindIs "slice" . -}}
 [{{ range $index, $one := . }}{{ if $index }}, {{ end }}dyn({{ include "exeunt.cel.value" $one }}){{ end }}]
 {{- else -}}

@@ -15,7 +15,7 @@ proxy must know.
 
 {{- define "exeunt.cel.before.variables" -}}
 {{- $port := int64 .Values.plugin.config.signal.port -}}
-# Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the main containers.
+# Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the task.
 - name: native
   expression: |-
     variables.annotations[?'sidecar.istio.io/nativeSidecar'].orValue(
@@ -45,10 +45,11 @@ proxy must know.
     []
     {{- end }}
     {{- if ne .Values.route "proxyConfig" }} +
-    (variables.native || variables.ownConfig.contains('EXIT_ON_ZERO_ACTIVE_CONNECTIONS') ? [] : ['"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"'])
+    (variables.native || variables.ownConfig.contains('EXIT_ON_ZERO_ACTIVE_CONNECTIONS')
+      ? [] : ['"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"'])
     {{- end }}
-# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or as a
-# proxyMetadata of its own. Any other text stays as it is; without the signal listener the agent drains such a pod by Envoy's admin interface.
+# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or as
+# a proxyMetadata of its own. Any other text stays as it is. Without a signal listener the agent drains by Envoy's admin interface.
 - name: config
   expression: |-
     variables.proxyMetadata == []
