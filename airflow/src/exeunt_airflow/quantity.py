@@ -1,7 +1,7 @@
 """Quantities of Kubernetes: processor time and memory, as the settings give them.
 
-Kubernetes has one grammar for both and takes `4Mi` of processor time, or `400m` of memory, which is less than a byte. Nobody means
-that, so each of the two has its own units here.
+Kubernetes has one grammar for both, and takes `4Mi` of processor time, or `400m` of memory, which is less than a byte. Nobody
+means that, so each of the two has its own units here.
 """
 
 import re
@@ -20,7 +20,7 @@ def cpu(text: str) -> str | None:
     if text == "none":
         return None
     match = _CPU.fullmatch(text)
-    if not match or match[2] and "." in match[1] or not cores(text) or cores(text) * 1000 % 1:
+    if not match or (match[2] and "." in match[1]) or not cores(text) or cores(text) * 1000 % 1:
         raise ValueError("must be none or processor time such as 10m or 0.5, and at least 1m")
     return text
 
