@@ -8,7 +8,7 @@ exeunt.cel.before.… and exeunt.cel.after.… say how that way knows the form o
 Some rules for whoever changes an expression:
 
   A variable has no types of Kubernetes (Object.spec…), so containers are maps. A map with values of several types needs dyn().
-  A list of Object.…{} as the value of a JSONPatch makes kube-apiserver 1.36 panic. Maps do not.
+  A list of Object.…{} as the value of a JSONPatch makes an API server before 1.37 panic. Maps do not.
   A patch that no pod can be read from is refused for every pod, whatever failurePolicy says. So the schema checks what users write.
 */}}
 
