@@ -17,7 +17,6 @@ import (
 	"os"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	meshconfig "istio.io/api/mesh/v1alpha1"
 	networking "istio.io/api/networking/v1beta1"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pkg/config"
@@ -92,7 +91,7 @@ func start(config, values, meshFile string, variables map[string]map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	environment := &model.Environment{Watcher: fixed{config: meshConfig}, ConfigStore: store}
+	environment := &model.Environment{Watcher: fixed(meshConfig), ConfigStore: store}
 	environment.SetPushContext(&model.PushContext{ProxyConfigs: model.GetProxyConfigs(store, meshConfig)})
 	watcher, err := inject.NewFileWatcher(config, values)
 	if err != nil {
@@ -152,18 +151,4 @@ func ask(webhook http.Handler, pod json.RawMessage) (answer, error) {
 	}
 	patched, err := patch.Apply(pod)
 	return answer{Pod: patched}, err
-}
-
-// fixed is a mesh configuration that does not change. The interface has more methods, and others in each release; the webhook calls none.
-type fixed struct {
-	mesh.Watcher
-	config *meshconfig.MeshConfig
-}
-
-func (f fixed) Mesh() *meshconfig.MeshConfig {
-	return f.config
-}
-
-func (f fixed) AddMeshHandler(func()) *mesh.WatcherHandlerRegistration {
-	return nil
 }
