@@ -189,6 +189,19 @@ Some rules for whoever changes an expression:
 {{- toYaml $found }}
 {{- end }}
 
+{{/* What kind of volume the module is in, if the proxy does not pull it by itself. */}}
+{{- define "exeunt.cel.moduleVolume" -}}
+{{- if eq .Values.plugin.source "configMap" -}}
+configMap: {name: exeunt-module, optional: true}
+{{- else if eq .Values.plugin.source "imageVolume" -}}
+image:
+  reference: {{ include "exeunt.image" .Values.agent.image | quote }}
+  {{- with .Values.agent.image.pullPolicy }}
+  pullPolicy: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A value as CEL writes it. The values of a map, or of a list, must have one type: dyn() gives them one where they are not all texts. */}}
 {{- define "exeunt.cel.value" -}}
 {{- if kindIs "map" . }}

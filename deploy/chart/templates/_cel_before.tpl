@@ -100,14 +100,8 @@ proxy must know.
 
 {{/* The annotations that mount the module into istio-proxy, each as an entry of a JSON object. */}}
 {{- define "exeunt.cel.before.module" -}}
-{{- if ne .Values.plugin.source "oci" }}
-{{- $source := dict "configMap" (dict "name" "exeunt-module" "optional" true) }}
-{{- if eq .Values.plugin.source "imageVolume" }}
-{{- $image := dict "reference" (include "exeunt.image" .Values.agent.image) }}
-{{- with .Values.agent.image.pullPolicy }}{{ $_ := set $image "pullPolicy" . }}{{ end }}
-{{- $source = dict "image" $image }}
-{{- end }}
-sidecar.istio.io/userVolume: {{ printf "\"exeunt-module\": %s" (toJson $source) | squote }}
+{{- with include "exeunt.cel.moduleVolume" . | fromYaml }}
+sidecar.istio.io/userVolume: {{ printf "\"exeunt-module\": %s" (toJson .) | squote }}
 sidecar.istio.io/userVolumeMount: {{ printf "\"exeunt-module\": %s" (dict "mountPath" "/etc/exeunt" "readOnly" true | toJson) | squote }}
 {{- end }}
 {{- end }}

@@ -15,9 +15,9 @@ import (
 
 	admission "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 )
 
 type asked struct {
@@ -32,9 +32,9 @@ type asked struct {
 
 // request is what somebody asks the API server for.
 type request struct {
-	Operation admission.Operation `json:"operation"`
-	Object    json.RawMessage     `json:"object"`
-	OldObject json.RawMessage     `json:"oldObject"`
+	Operation admission.Operation       `json:"operation"`
+	Object    unstructured.Unstructured `json:"object"`
+	OldObject unstructured.Unstructured `json:"oldObject"`
 }
 
 // answer is what becomes of a request.
@@ -59,20 +59,13 @@ func run(in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&all); err != nil {
 		return err
 	}
-	engines, err := load(all.Policies, all.Existing, func(name string) *corev1.Namespace {
-		for index := range all.Namespaces {
-			if all.Namespaces[index].Name == name {
-				return &all.Namespaces[index]
-			}
-		}
-		return nil
-	})
+	engines, err := load(all.Policies, all.Existing)
 	if err != nil {
 		return err
 	}
 	answers := make([]answer, 0, len(all.Requests))
 	for _, one := range all.Requests {
-		given, err := engines.admit(one)
+		given, err := engines.admit(&one.Object, &one.OldObject, one.Operation, all.namespace(one.Object.GetNamespace()))
 		if err != nil {
 			return err
 		}
@@ -81,24 +74,21 @@ func run(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(answers)
 }
 
-// review is the request as the API server sends it to a webhook.
-func (r request) review() (admission.AdmissionRequest, error) {
-	var head metav1.PartialObjectMetadata
-	if err := json.Unmarshal(r.Object, &head); err != nil {
-		return admission.AdmissionRequest{}, err
+// namespace is the one of that name, or nil.
+func (a asked) namespace(name string) *corev1.Namespace {
+	for index := range a.Namespaces {
+		if a.Namespaces[index].Name == name {
+			return &a.Namespaces[index]
+		}
 	}
-	kind := head.GroupVersionKind()
-	resource := resourceOf(kind)
-	return admission.AdmissionRequest{
-		UID:       "1",
-		Kind:      metav1.GroupVersionKind(kind),
-		Resource:  metav1.GroupVersionResource(resource),
-		Name:      head.Name,
-		Namespace: head.Namespace,
-		Operation: r.Operation,
-		Object:    runtime.RawExtension{Raw: r.Object},
-		OldObject: runtime.RawExtension{Raw: r.OldObject},
-	}, nil
+	return nil
+}
+
+// noTypes knows no types: nothing here is an ApplyConfiguration, which merges by them.
+type noTypes struct{}
+
+func (noTypes) GetTypeConverter(schema.GroupVersionKind) managedfields.TypeConverter {
+	return nil
 }
 
 // plural is the name of a kind in paths. The kinds that policies here match have a regular one.

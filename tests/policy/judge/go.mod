@@ -1,6 +1,5 @@
-// The programs that check the chart and the manifests, in one module, so they share one set of dependencies, which go.sum pins.
-// To update them: go get -C tests/chart/tools helm.sh/helm/v4@latest sigs.k8s.io/kustomize/kustomize/v5@latest, with k8s.io/kubernetes and
-// the replacements at the version of k8s.io that Helm needs, then go mod tidy -C tests/chart/tools.
+// The newest Kubernetes, whose API server judges the policy. Its versions are those of tests/chart/tools, so that Go builds them once.
+// To update it: go get -C tests/policy/judge k8s.io/kubernetes@VERSION, with the replacements, then go mod tidy -C tests/policy/judge.
 module exeunt.dev/tests/policy/judge
 
 go 1.26.0
