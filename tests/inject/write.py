@@ -49,6 +49,8 @@ def main() -> None:
     """Writes all of them."""
     for name in FILES:
         (FOLDER / name).write_text(text_of(name))
+    # The chart has a copy, because Helm reads no file outside of it.
+    (FOLDER.parent / "chart" / "injection-template.tpl").write_text(TEMPLATE.read_text())
 
 
 if __name__ == "__main__":
