@@ -102,19 +102,21 @@ class Site:
         self.where = Where(self.where.task_image, self.where.agent_image, f"{host}:{PORT}")
         self.wait_pod("receiver", "the receiver to start", lambda pod: observed.is_running(pod, "receiver"))
 
-    def make_programs(self) -> None:
-        """Creates the ConfigMap with the programs, or adds the agent's binary to it once it is known."""
+    def make_programs(self, namespace: str = "") -> None:
+        """Creates the ConfigMap with the programs, in the run's namespace or in another one."""
         body: Json = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": PROGRAMS},
             "data": {path.name: path.read_text() for path in _PROGRAMS.glob("[a-z]*.py")},
         }
-        if self.agent_gz:
-            packed = base64.b64encode(self.agent_gz).decode()
-            self.kube.patch("ConfigMap", self.namespace, PROGRAMS, {"binaryData": {"agent.gz": packed}})
-        else:
-            self.kube.create(self.namespace, body)
+        self.kube.create(namespace or self.namespace, body)
+
+    def add_agent(self, packed: bytes) -> None:
+        """Adds the agent's binary to the programs."""
+        self.agent_gz = packed
+        data = {"agent.gz": base64.b64encode(packed).decode()}
+        self.kube.patch("ConfigMap", self.namespace, PROGRAMS, {"binaryData": data})
 
     def wait_pod(
         self, label: str, what: str, holds: Callable[[Json], bool], within: float = START_S, *, patient: bool = False
