@@ -81,19 +81,19 @@ class ScenarioRun(Checks):
     def start(self, shape: Shape, *, bare: bool = False) -> None:
         """Starts the pod, in a Job or bare."""
         self._expect(shape, in_job=not bare)
-        self._create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
+        self.create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
 
     def start_behind_agent(self, shape: Shape) -> None:
         """Starts a bare pod whose proxy is listed behind the agent, as after a policy that ran later than the injector."""
         self._expect(shape, in_job=False)
         body = pods.pod(self.name, shape, self.site.where)
-        self._create(pods.behind_agent(self.site.kube.create(self.namespace, body, dry_run=True)))
+        self.create(pods.behind_agent(self.site.kube.create(self.namespace, body, dry_run=True)))
 
     def start_secretly_held(self, shape: Shape) -> None:
         """Starts a bare pod whose proxy is held and where nothing says so, as with Istio's own setting for all pods."""
         self._expect(shape, in_job=False)
         body = pods.pod(self.name, shape, self.site.where)
-        self._create(pods.told_nothing_of_hold(self.site.kube.create(self.namespace, body, dry_run=True)))
+        self.create(pods.told_nothing_of_hold(self.site.kube.create(self.namespace, body, dry_run=True)))
 
     def start_resource(self, kind: str, body: Json, main: str) -> None:
         """Creates an object of a workflow engine, which creates the pod; `main` is the pod's main container."""
@@ -118,7 +118,8 @@ class ScenarioRun(Checks):
     def patch_image(self, container: str, image: str) -> None:
         """Gives a container another image: the only part of a running pod's containers that may change."""
         pod = self._pod()
-        body = {"spec": {"containers": [{"name": container, "image": image}]}}
+        init = [one["name"] for one in pod["spec"].get("initContainers", [])]
+        body = {"spec": {"initContainers" if container in init else "containers": [{"name": container, "image": image}]}}
         self.site.kube.patch("Pod", self.namespace, pod["metadata"]["name"], body)
 
     def delete_pod(self, *, grace_s: int | None = None) -> None:
@@ -129,8 +130,8 @@ class ScenarioRun(Checks):
         """Waits for the end of the pod, and of its Job."""
         pod = self.wait("the pod to end", observed.has_ended, within)
         if self.in_job:
-            self.wait_until("the Job to end", lambda: bool(self._job_end()), _SHORT_S)
-            self.facts.job = self._job_end()
+            self.wait_until("the Job to end", lambda: bool(self.job_end()), _SHORT_S)
+            self.facts.job = self.job_end()
         return pod
 
     def wait_main_ended(self) -> None:
@@ -218,7 +219,8 @@ class ScenarioRun(Checks):
         self.main_containers = [task.name for task in shape.tasks if task.main]
         self.in_job, self.by_kubelet = in_job, shape.by_kubelet
 
-    def _create(self, body: Json) -> None:
+    def create(self, body: Json) -> None:
+        """Creates the object that has the pod, or the pod; `clean_up` deletes it."""
         self._kind = body["kind"]
         self.site.kube.create(self.namespace, body)
 
@@ -248,8 +250,9 @@ class ScenarioRun(Checks):
         pod = self.watched.pod(self.name)
         return observed.summary(pod) if pod else "there is no such pod"
 
-    def _job_end(self) -> str:
-        job = self.site.kube.read("Job", self.namespace, self.name)
+    def job_end(self, name: str = "") -> str:
+        """`Complete` or `Failed`, of the scenario's own Job or of another one; empty while it runs."""
+        job = self.site.kube.read("Job", self.namespace, name or self.name)
         return observed.job_end(job) if job else ""
 
     def _ends(self, name: str) -> list[int]:

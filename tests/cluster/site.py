@@ -16,6 +16,7 @@ from .shape import PROGRAMS, Where
 from .watched_pods import WatchedPods
 
 if TYPE_CHECKING:
+    from .injection.way import Way
     from .kube import Kube
 
 Json = dict[str, Any]
@@ -49,8 +50,12 @@ class Site:
         self.restricted = ""
         self.agent_gz = b""
         self.versions: dict[str, str] = {}
+        # What adds the agent to ordinary pods; `None` without --inject.
+        self.way: Way | None = None
         self._say = say
         self._created: list[str] = []
+        self._further: dict[str, WatchedPods] = {}
+        self._creating = threading.Lock()
 
     def __enter__(self) -> "Site":
         try:
@@ -89,6 +94,17 @@ class Site:
         self._created.append(name)
         # The API server admits no pod before the service account exists.
         self._until(f"namespace {name} to have its service account", lambda: self._admits(name))
+
+    def further_namespace(self, name: str) -> tuple[WatchedPods, bool]:
+        """Who watches a further namespace, which has the programs; and whether it is new."""
+        with self._creating:
+            new = name not in self._further
+            if new:
+                self.make_namespace(name, self.way.labels if self.way else {})
+                self.make_programs(name)
+                self._further[name] = WatchedPods(self.stop)
+                self._further[name].watch(self.kube, name)
+            return self._further[name], new
 
     def install(self) -> None:
         """Installs exeunt as a user does, then the programs and the receiver."""

@@ -1,0 +1,81 @@
+"""Broken and half-done installations: no plugin, no ConfigMap with the filter, an agent's image that cannot be pulled."""
+
+from functools import partial
+
+from .. import install, messages, observed
+from ..errors import Skip
+from ..scenario import Scenario
+from ..scenario_run import ScenarioRun
+from ..scenarios.common import FORM, SIZE, upload_task
+from ..shape import AGENT, MAIN, Istio
+from .objects import ordinary
+from .ordinary_run import check_injected, start
+from .way import NO_IMAGE_NAMESPACE
+
+_FORMS: tuple[Istio, ...] = ("classic", "native")
+# Long enough for kubelet to try the image more than once.
+_STAYS_S = 20.0
+_PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff")
+
+
+def _no_plugin(istio: Istio, run: ScenarioRun) -> None:
+    """The template or the policy is there, but nobody has installed the plugin in this namespace."""
+    _elsewhere(run, "bare")
+    _arrives_without_filter(istio, run)
+
+
+def _no_module(istio: Istio, run: ScenarioRun) -> None:
+    """The plugin names the filter's file, but the ConfigMap with it stands in another namespace."""
+    if run.site.options.source != "configMap":
+        raise Skip("the filter comes from no ConfigMap; it does with --source configMap")
+    if _elsewhere(run, "no-module"):
+        run.site.kube.create(run.namespace, install.manifest("wasmplugin.yaml", run.site.options.plugin_url))
+    _arrives_without_filter(istio, run)
+
+
+def _arrives_without_filter(istio: Istio, run: ScenarioRun) -> None:
+    start(run, ordinary(istio, tasks=upload_task()))
+    run.wait_ended()
+    run.wait_received()
+    check_injected(run, istio, route=messages.BY_SOCKETS if istio == "native" else messages.BY_ADMIN)
+    run.check_delivered(SIZE)
+
+
+def _no_image(istio: Istio, run: ScenarioRun) -> None:
+    """Kubelet starts a pod only when it has the images of its init containers: so this pod waits, and says for what."""
+    run.patient = True
+    _elsewhere(run, NO_IMAGE_NAMESPACE)
+    start(run, ordinary(istio, tasks=upload_task()))
+    run.wait("the agent's image to be missing", lambda pod: observed.waiting_reason(pod, AGENT) in _PULL_FAILURES)
+    run.site.stop.wait(_STAYS_S)
+    pod = run.wait("the pod's state", lambda _pod: True)
+    run.check(observed.phase(pod) == "Pending", f"the pod is {observed.phase(pod)}, though the agent's image is missing")
+    run.check(not observed.has_started(pod, MAIN), "the task has started, so this scenario has tested nothing")
+    run.note(f"the pod waits: {observed.why_it_cannot_start(pod) or observed.waiting_message(pod, AGENT)}")
+    run.patch_image(AGENT, run.site.where.agent_image)
+    run.wait_ended()
+    run.wait_received()
+    check_injected(run, istio, route="")
+    run.check_delivered(SIZE)
+
+
+def _elsewhere(run: ScenarioRun, suffix: str) -> bool:
+    """Lets the pod be in another namespace, with the programs; whether that one is new."""
+    site, name = run.site, f"{run.site.namespace}-{suffix}"
+    watched, new = site.further_namespace(name)
+    run.move(name, watched)
+    return new
+
+
+def _of_each_form(name: str, sentence: str, steps: object) -> tuple[Scenario, ...]:
+    return tuple(
+        Scenario(f"inject-{name}-{istio}", f"{sentence}, beside {FORM[istio]}", partial(steps, istio), injected=True)  # type: ignore[call-overload]
+        for istio in _FORMS
+    )
+
+
+SCENARIOS = (
+    *_of_each_form("no-plugin", "without a plugin in the namespace a slow upload arrives completely", _no_plugin),
+    *_of_each_form("no-module", "without the ConfigMap in one namespace a slow upload arrives completely", _no_module),
+    *_of_each_form("no-image", "without the agent's image a pod waits and says so, and runs when the image is there", _no_image),
+)
