@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import install, observed, pods
 from .errors import Refused, RunError
 from .options import Options
-from .shape import PROGRAMS, Where
+from .shape import LABEL, PROGRAMS, Where
 from .watched_pods import WatchedPods
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Site:
             )
             raise RunError(f"--namespace {name} is not allowed: must be a namespace that does not exist ({why})")
         injection = {"istio.io/rev": self.options.revision} if self.options.revision else {"istio-injection": "enabled"}
-        metadata = {"name": name, "labels": {OWNER: OURS, **injection, **(labels or {})}}
+        metadata = {"name": name, "labels": {OWNER: OURS, LABEL: self.namespace, **injection, **(labels or {})}}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         self.kube.create("", body)
         self._created.append(name)

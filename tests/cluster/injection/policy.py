@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ..errors import RunError
 from ..install import image_values
+from ..shape import LABEL
 from .way import Way
 
 Json = dict[str, Any]
@@ -40,14 +41,16 @@ class Policy(Way):
     def _objects(self) -> list[Json]:
         """In the order in which they are created."""
         options, run = self.site.options, self.site.namespace
-        others = {"operator": "NotIn", "values": list(self.images)}
-        objects = for_run(rendered(options.agent_image, options.source), run, {"operator": "Exists"}, others)
+        ours = {"key": LABEL, "operator": "In", "values": [run]}
+        others = {"key": _NAME_LABEL, "operator": "NotIn", "values": list(self.images)}
+        objects = bound(rendered(options.agent_image, options.source), run, ours, others)
         for namespace, image in self.images.items():
-            objects += for_run(rendered(image, options.source), namespace, {"operator": "In", "values": [namespace]})
+            only = {"key": _NAME_LABEL, "operator": "In", "values": [namespace]}
+            objects += bound(rendered(image, options.source), namespace, only)
         return objects
 
 
-def for_run(objects: list[Json], name: str, *namespaces: Json) -> list[Json]:
+def bound(objects: list[Json], name: str, *expressions: Json) -> list[Json]:
     """The policy and its binding with another name, bound to fewer namespaces."""
     found = []
     for body in copy.deepcopy(objects):
@@ -55,10 +58,7 @@ def for_run(objects: list[Json], name: str, *namespaces: Json) -> list[Json]:
         if body["kind"] == _BINDING:
             body["spec"]["policyName"] += f"-{name}"
             selector = body["spec"]["matchResources"].setdefault("namespaceSelector", {})
-            selector["matchExpressions"] = [
-                *selector.get("matchExpressions", []),
-                *({"key": _NAME_LABEL, **expression} for expression in namespaces),
-            ]
+            selector["matchExpressions"] = [*selector.get("matchExpressions", []), *expressions]
         found.append(body)
     return found
 
