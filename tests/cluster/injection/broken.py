@@ -1,18 +1,15 @@
 """Broken and half-done installations: no plugin, no ConfigMap with the filter, an agent's image that cannot be pulled."""
 
-from functools import partial
-
 from .. import install, messages, observed
 from ..errors import Skip
-from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import FORM, SIZE, upload_task
+from ..scenarios.common import SIZE, upload_task
 from ..shape import AGENT, MAIN, Istio
+from .forms import of_each_form
 from .objects import ordinary
 from .ordinary_run import check_injected, start
 from .way import NO_IMAGE_NAMESPACE
 
-_FORMS: tuple[Istio, ...] = ("classic", "native")
 # Long enough for kubelet to try the image more than once.
 _STAYS_S = 20.0
 _PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff")
@@ -67,15 +64,8 @@ def _elsewhere(run: ScenarioRun, suffix: str) -> bool:
     return new
 
 
-def _of_each_form(name: str, sentence: str, steps: object) -> tuple[Scenario, ...]:
-    return tuple(
-        Scenario(f"inject-{name}-{istio}", f"{sentence}, beside {FORM[istio]}", partial(steps, istio), injected=True)  # type: ignore[call-overload]
-        for istio in _FORMS
-    )
-
-
 SCENARIOS = (
-    *_of_each_form("no-plugin", "without a plugin in the namespace a slow upload arrives completely", _no_plugin),
-    *_of_each_form("no-module", "without the ConfigMap in one namespace a slow upload arrives completely", _no_module),
-    *_of_each_form("no-image", "without the agent's image a pod waits and says so, and runs when the image is there", _no_image),
+    *of_each_form("no-plugin", "without a plugin in the namespace a slow upload arrives completely", _no_plugin),
+    *of_each_form("no-module", "without the ConfigMap in one namespace a slow upload arrives completely", _no_module),
+    *of_each_form("no-image", "without the agent's image a pod waits and says so, and runs when the image is there", _no_image),
 )

@@ -1,17 +1,15 @@
 """Ordinary Jobs, and those whose own labels opt out or that cannot have the agent; then broken and removed installations."""
 
-from functools import partial
-
 from .. import observed, pods
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import FORM, SIZE, SMALL, upload, upload_task
+from ..scenarios.common import SIZE, SMALL, upload, upload_task
 from ..shape import MAIN, PROXY, Istio, Task
 from . import broken, hook, several_pods, uninstall
+from .forms import of_each_form
 from .objects import ordinary, plain_job
 from .ordinary_run import CONTROL, check_as_before, check_given, check_injected, start, start_body
 
-_FORMS: tuple[Istio, ...] = ("classic", "native")
 _CODE = 3
 _SKIPPED = "exeunt.dev/skipped"
 
@@ -106,19 +104,12 @@ def _always(run: ScenarioRun) -> None:
     run.delete_pod(grace_s=0)
 
 
-def _of_each_form(name: str, sentence: str, steps: object) -> tuple[Scenario, ...]:
-    return tuple(
-        Scenario(f"{name}-{istio}", f"{sentence}, beside {FORM[istio]}", partial(steps, istio), injected=True)  # type: ignore[call-overload]
-        for istio in _FORMS
-    )
-
-
 SCENARIOS = (
     *several_pods.SCENARIOS,
-    *_of_each_form("inject-success", "a slow upload of an ordinary Job arrives completely", _success),
-    *_of_each_form("inject-failure", "the same of a Job that fails, with its own exit code", _failure),
-    *_of_each_form("inject-on-failure", "the same of a task that fails twice under OnFailure", _on_failure),
-    *_of_each_form("inject-two", "the same of a Job with two containers", _two),
+    *of_each_form("success", "a slow upload of an ordinary Job arrives completely", _success),
+    *of_each_form("failure", "the same of a Job that fails, with its own exit code", _failure),
+    *of_each_form("on-failure", "the same of a task that fails twice under OnFailure", _on_failure),
+    *of_each_form("two", "the same of a Job with two containers", _two),
     *(
         Scenario(f"inject-{name}", sentence, steps, injected=True)
         for name, sentence, steps in (
@@ -129,7 +120,7 @@ SCENARIOS = (
             ("always", "a pod with the label that never ends runs, and says why it has no agent", _always),
         )
     ),
-    *_of_each_form("inject-off", "a Job whose pods opt out by the label is as before (control)", _off),
+    *of_each_form("off", "a Job whose pods opt out by the label is as before (control)", _off),
     *hook.SCENARIOS,
     *broken.SCENARIOS,
     *uninstall.SCENARIOS,

@@ -1,19 +1,17 @@
 """A Job with twenty pods at once, and a CronJob."""
 
 import time
-from functools import partial
 
 from .. import observed
-from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import FORM, RATE, SIZE, upload_task
-from ..shape import AGENT, LABEL, MAIN, Istio, Task
+from ..scenarios.common import RATE, SIZE, upload_task
+from ..shape import AGENT, LABEL, MAIN, PROXY, Istio, Task
 from . import objects
+from .forms import of_each_form
 from .objects import ordinary
 from .ordinary_run import check_given, check_injected, start_body
 
 _PODS = 20
-_FORMS: tuple[Istio, ...] = ("classic", "native")
 # The next minute, and the start of a pod.
 _DUE_S = 120.0
 # Twenty pods start at once on one node.
@@ -46,11 +44,11 @@ def _span(made: list[observed.Json]) -> str:
     """How long it took from the creation of the first pod to the first and the last start of a task, and to the last end."""
     created = min(observed.created_at(pod) for pod in made)
     starts = [start for pod in made if (start := observed.started_at(pod, MAIN))]
-    ends = [end for pod in made for name in (MAIN, AGENT) if (end := observed.finished_at(pod, name))]
+    ends = [end for pod in made for name in (MAIN, AGENT, PROXY) if (end := observed.finished_at(pod, name))]
     if not starts or not ends:
         return "no task has started"
-    first, last, end = (round((one - created).total_seconds()) for one in (min(starts), max(starts), max(ends)))
-    return f"the tasks started {first} to {last} s after the creation of the Job's pods, and the last one ended after {end} s"
+    first, last, over = (round((one - created).total_seconds()) for one in (min(starts), max(starts), max(ends)))
+    return f"the tasks started {first} to {last} s after the creation of the Job's pods, and the last pod ended after {over} s"
 
 
 def _cron_job(istio: Istio, run: ScenarioRun) -> None:
@@ -70,22 +68,6 @@ def _cron_job(istio: Istio, run: ScenarioRun) -> None:
 
 
 SCENARIOS = (
-    *(
-        Scenario(
-            f"inject-cron-job-{istio}",
-            f"a slow upload of an ordinary CronJob arrives completely, beside {FORM[istio]}",
-            partial(_cron_job, istio),
-            injected=True,
-        )
-        for istio in _FORMS
-    ),
-    *(
-        Scenario(
-            f"inject-indexed-{istio}",
-            f"the slow uploads of {_PODS} pods of an Indexed Job arrive completely, all at once, beside {FORM[istio]}",
-            partial(_indexed, istio),
-            injected=True,
-        )
-        for istio in _FORMS
-    ),
+    *of_each_form("cron-job", "a slow upload of an ordinary CronJob arrives completely", _cron_job),
+    *of_each_form("indexed", f"the slow uploads of {_PODS} pods of an Indexed Job arrive completely, all at once", _indexed),
 )

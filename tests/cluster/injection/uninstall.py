@@ -5,11 +5,11 @@ from ..errors import RunError
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import SIZE, upload
-from ..shape import MAIN, Istio, Task
+from ..shape import MAIN, Task
+from .forms import FORMS
 from .objects import ordinary
 from .ordinary_run import CONTROL, check_as_before, check_injected, start
 
-_FORMS: tuple[Istio, ...] = ("classic", "native")
 # Longer than the removal takes, in most cases.
 _WORK_S = 20
 
@@ -18,14 +18,14 @@ def _uninstall(run: ScenarioRun) -> None:
     way = run.site.way
     if way is None:
         raise RunError("nothing adds the agent, so this scenario has tested nothing")
-    running = {istio: ScenarioRun(run.site, f"{run.name}-running-{istio}") for istio in _FORMS}
+    running = {istio: ScenarioRun(run.site, f"{run.name}-running-{istio}") for istio in FORMS}
     for istio, one in running.items():
         start(one, ordinary(istio, tasks=(Task(upload("--before", str(_WORK_S))),)))
     for one in running.values():
         one.wait("the task to run", lambda pod: observed.is_running(pod, MAIN))
     way.remove()
     way.wait_removed()
-    after = {istio: ScenarioRun(run.site, f"{run.name}-{istio}") for istio in _FORMS}
+    after = {istio: ScenarioRun(run.site, f"{run.name}-{istio}") for istio in FORMS}
     for istio, one in after.items():
         start(one, ordinary(istio, tasks=CONTROL))
     for istio, one in running.items():
