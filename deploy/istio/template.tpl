@@ -28,7 +28,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $shareProcesses := "always" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
-{{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}
+{{- $resources := dict "requests" (dict "cpu" "10m" "memory" "16Mi") "limits" (dict "memory" "16Mi") }}
 
 {{- /* Pods beside native proxies get a grace period of at least so many seconds. Empty: they keep their own. */}}
 {{- $gracePeriod := "" }}

@@ -56,8 +56,8 @@ class Settings:
     # Empty: the plugin's or the agent's own, and no longer than the pod's grace period allows.
     drain_timeout: str = ""
     # The agent sleeps in poll(2). It has never used more than 2 MiB.
-    cpu_request: str = "1m"
-    memory_request: str = "4Mi"
+    cpu_request: str = "10m"
+    memory_request: str = "16Mi"
     memory_limit: str = "16Mi"
 
     @property

@@ -108,8 +108,8 @@ needs exeunt.podSharing in its spec and the volume, and the dict has more fields
       type: RuntimeDefault
   resources:
     requests:
-      cpu: 1m
-      memory: 4Mi
+      cpu: 10m
+      memory: 16Mi
     limits:
       memory: 16Mi
 {{- end }}
