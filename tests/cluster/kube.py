@@ -44,6 +44,7 @@ _PATHS = {
     "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
     "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
+    "ProxyConfig": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/proxyconfigs",
     "Sidecar": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/sidecars",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",

@@ -106,6 +106,12 @@ class Site:
                 self._further[name].watch(self.kube, name)
             return self._further[name], new
 
+    def need_way(self) -> "Way":
+        """What adds the agent to ordinary pods; a scenario that needs it tests nothing without it."""
+        if self.way is None:
+            raise RunError("nothing adds the agent to the pods of Jobs: this scenario needs --inject")
+        return self.way
+
     def install(self) -> None:
         """Installs exeunt as a user does, then the programs and the receiver."""
         install.exeunt(self.kube, self.options)

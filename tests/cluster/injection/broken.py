@@ -3,8 +3,8 @@
 from .. import install, messages, observed
 from ..errors import Skip
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import SIZE, upload_task
-from ..shape import AGENT, MAIN, Istio
+from ..scenarios.common import SIZE, upload, upload_task
+from ..shape import AGENT, MAIN, Istio, Task
 from .forms import of_each_form
 from .objects import ordinary
 from .ordinary_run import check_injected, start
@@ -12,6 +12,8 @@ from .way import NO_IMAGE_NAMESPACE
 
 # Long enough for kubelet to try the image more than once.
 _STAYS_S = 20.0
+# Long enough for the proxy to start with the plugin, and to lose it.
+_WORK_S = 15
 _PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff")
 
 
@@ -32,6 +34,20 @@ def _no_module(istio: Istio, run: ScenarioRun) -> None:
 
 def _arrives_without_filter(istio: Istio, run: ScenarioRun) -> None:
     start(run, ordinary(istio, tasks=upload_task()))
+    run.wait_ended()
+    run.wait_received()
+    check_injected(run, istio, route=messages.BY_SOCKETS if istio == "native" else messages.BY_ADMIN)
+    run.check_delivered(SIZE)
+
+
+def _plugin_removed(istio: Istio, run: ScenarioRun) -> None:
+    """Half of an uninstallation: the plugin goes while a Job runs, and what adds the agent stays."""
+    _elsewhere(run, f"removed-{istio}")
+    plugin = install.manifest("wasmplugin.yaml", run.site.options.plugin_url)
+    run.site.kube.create(run.namespace, plugin)
+    start(run, ordinary(istio, tasks=(Task(upload("--before", str(_WORK_S))),)))
+    run.wait("the task to run", lambda pod: observed.is_running(pod, MAIN))
+    run.site.kube.delete(plugin["kind"], run.namespace, plugin["metadata"]["name"])
     run.wait_ended()
     run.wait_received()
     check_injected(run, istio, route=messages.BY_SOCKETS if istio == "native" else messages.BY_ADMIN)
@@ -67,5 +83,10 @@ def _elsewhere(run: ScenarioRun, suffix: str) -> bool:
 SCENARIOS = (
     *of_each_form("no-plugin", "without a plugin in the namespace a slow upload arrives completely", _no_plugin),
     *of_each_form("no-module", "without the ConfigMap in one namespace a slow upload arrives completely", _no_module),
+    *of_each_form(
+        "plugin-removed",
+        "a plugin that is removed while a Job runs is missed by nobody: its slow upload arrives",
+        _plugin_removed,
+    ),
     *of_each_form("no-image", "without the agent's image a pod waits and says so, and runs when the image is there", _no_image),
 )

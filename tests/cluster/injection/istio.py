@@ -46,6 +46,16 @@ class Injector(Way):
                 return
         raise RunError(f"the template {AGENT} is still in ConfigMap {_NAMESPACE}/{self._name}; please remove it")
 
+    def opt_out(self, namespace: str) -> None:
+        """A ProxyConfig, which the owner of a namespace may create."""
+        body = {
+            "apiVersion": "networking.istio.io/v1beta1",
+            "kind": "ProxyConfig",
+            "metadata": {"name": AGENT},
+            "spec": {"environmentVariables": {"EXEUNT_DRAIN": "off"}},
+        }
+        self.site.kube.create(namespace, body)
+
     @property
     def _name(self) -> str:
         revision = self.site.options.revision

@@ -38,6 +38,10 @@ class Policy(Way):
         for body in reversed(self._objects()):
             self.site.kube.delete(body["kind"], "", body["metadata"]["name"])
 
+    def opt_out(self, namespace: str) -> None:
+        """The namespace's label."""
+        self.site.kube.merge("Namespace", "", namespace, {"metadata": {"labels": {"exeunt.dev/drain": "off"}}})
+
     def _objects(self) -> list[Json]:
         """In the order in which they are created."""
         options, run = self.site.options, self.site.namespace

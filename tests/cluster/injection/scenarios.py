@@ -9,8 +9,11 @@ from . import broken, hook, several_pods, uninstall
 from .forms import of_each_form
 from .objects import ordinary, plain_job
 from .ordinary_run import CONTROL, check_as_before, check_given, check_injected, start, start_body
+from .way import has_agent, pod_of_job
 
 _CODE = 3
+# Istiod and the API server see a change of the namespace.
+_OPTS_OUT_S = 30.0
 _SKIPPED = "exeunt.dev/skipped"
 
 
@@ -81,6 +84,20 @@ def _off(istio: Istio, run: ScenarioRun) -> None:
     check_as_before(run, istio)
 
 
+def _namespace_off(run: ScenarioRun) -> None:
+    """What is decided at admission shows in a dry run: the other scenarios show how such pods run."""
+    site, namespace = run.site, f"{run.namespace}-off"
+    site.further_namespace(namespace)
+    before = site.kube.create(namespace, pod_of_job(site.where.task_image), dry_run=True)
+    run.check(has_agent(before), "the pods of the namespace have no agent before its owner opts out, so this tests nothing")
+    site.need_way().opt_out(namespace)
+
+    def is_out() -> bool:
+        return not has_agent(site.kube.create(namespace, pod_of_job(site.where.task_image), dry_run=True))
+
+    run.wait_until("the pods of the namespace to have no agent", is_out, _OPTS_OUT_S)
+
+
 def _unshared(run: ScenarioRun) -> None:
     body = pods.job(run.name, ordinary("classic", tasks=CONTROL), run.site.where)
     body["spec"]["template"]["spec"]["shareProcessNamespace"] = False
@@ -117,6 +134,7 @@ SCENARIOS = (
             ("labelled", "the same of a bare pod whose only line is its label", _labelled),
             ("bare", "a bare pod without the label is as before (control)", _bare),
             ("unshared", "a pod that does not share its processes beside a classic proxy is as before, and says why", _unshared),
+            ("namespace-off", "the pods of a namespace whose owner opts out get no agent", _namespace_off),
             ("always", "a pod with the label that never ends runs, and says why it has no agent", _always),
         )
     ),

@@ -1,7 +1,6 @@
 """The end: what adds the agent is taken away while a Job runs. It runs alone, after all other scenarios."""
 
 from .. import observed
-from ..errors import RunError
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import SIZE, upload
@@ -15,9 +14,7 @@ _WORK_S = 20
 
 
 def _uninstall(run: ScenarioRun) -> None:
-    way = run.site.way
-    if way is None:
-        raise RunError("nothing adds the agent, so this scenario has tested nothing")
+    way = run.site.need_way()
     running = {istio: ScenarioRun(run.site, f"{run.name}-running-{istio}") for istio in FORMS}
     for istio, one in running.items():
         start(one, ordinary(istio, tasks=(Task(upload("--before", str(_WORK_S))),)))

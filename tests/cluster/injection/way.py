@@ -59,6 +59,10 @@ class Way(ABC):
     def take_away(self) -> None:
         """The opposite."""
 
+    @abstractmethod
+    def opt_out(self, namespace: str) -> None:
+        """Does what the owner of a namespace does whose Jobs must not get the agent."""
+
     def remove(self) -> None:
         """Takes it away; a second call does nothing."""
         if self._is_there:

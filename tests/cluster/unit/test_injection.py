@@ -177,6 +177,9 @@ class Answering(Way):
     def install(self) -> None:
         """Nothing is needed."""
 
+    def opt_out(self, namespace: str) -> None:
+        """Nobody does."""
+
     def take_away(self) -> None:
         """Counts."""
         self.taken += 1
