@@ -95,16 +95,15 @@ class Site:
         # The API server admits no pod before the service account exists.
         self._until(f"namespace {name} to have its service account", lambda: self._admits(name))
 
-    def further_namespace(self, name: str) -> tuple[WatchedPods, bool]:
-        """Who watches a further namespace, which has the programs; and whether it is new."""
+    def further_namespace(self, name: str) -> WatchedPods:
+        """Who watches a further namespace, which has the programs."""
         with self._creating:
-            new = name not in self._further
-            if new:
+            if name not in self._further:
                 self.make_namespace(name, self.way.labels if self.way else {})
                 self.make_programs(name)
                 self._further[name] = WatchedPods(self.stop)
                 self._further[name].watch(self.kube, name)
-            return self._further[name], new
+            return self._further[name]
 
     def need_way(self) -> "Way":
         """What adds the agent to ordinary pods; a scenario that needs it tests nothing without it."""

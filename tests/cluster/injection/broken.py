@@ -5,6 +5,7 @@ from ..errors import Skip
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import SIZE, upload, upload_task
 from ..shape import AGENT, MAIN, Istio, Task
+from . import module
 from .forms import of_each_form
 from .objects import ordinary
 from .ordinary_run import check_injected, start
@@ -27,8 +28,8 @@ def _no_module(istio: Istio, run: ScenarioRun) -> None:
     """The plugin names the filter's file, but the ConfigMap with it stands in another namespace."""
     if run.site.options.source != "configMap":
         raise Skip("the filter comes from no ConfigMap; it does with --source configMap")
-    if _elsewhere(run, "no-module"):
-        run.site.kube.create(run.namespace, install.manifest("wasmplugin.yaml", run.site.options.plugin_url))
+    _elsewhere(run, f"no-module-{istio}")
+    run.site.kube.create(run.namespace, install.manifest("wasmplugin.yaml", run.site.options.plugin_url))
     _arrives_without_filter(istio, run)
 
 
@@ -45,6 +46,7 @@ def _plugin_removed(istio: Istio, run: ScenarioRun) -> None:
     _elsewhere(run, f"removed-{istio}")
     plugin = install.manifest("wasmplugin.yaml", run.site.options.plugin_url)
     run.site.kube.create(run.namespace, plugin)
+    module.install(run.site, run.namespace)
     start(run, ordinary(istio, tasks=(Task(upload("--before", str(_WORK_S))),)))
     run.wait("the task to run", lambda pod: observed.is_running(pod, MAIN))
     run.site.kube.delete(plugin["kind"], run.namespace, plugin["metadata"]["name"])
@@ -72,21 +74,15 @@ def _no_image(istio: Istio, run: ScenarioRun) -> None:
     run.check_delivered(SIZE)
 
 
-def _elsewhere(run: ScenarioRun, suffix: str) -> bool:
-    """Lets the pod be in another namespace, with the programs; whether that one is new."""
-    site, name = run.site, f"{run.site.namespace}-{suffix}"
-    watched, new = site.further_namespace(name)
-    run.move(name, watched)
-    return new
+def _elsewhere(run: ScenarioRun, suffix: str) -> None:
+    """Lets the pod be in another namespace, with the programs."""
+    name = f"{run.site.namespace}-{suffix}"
+    run.move(name, run.site.further_namespace(name))
 
 
 SCENARIOS = (
     *of_each_form("no-plugin", "without a plugin in the namespace a slow upload arrives completely", _no_plugin),
     *of_each_form("no-module", "without the ConfigMap in one namespace a slow upload arrives completely", _no_module),
-    *of_each_form(
-        "plugin-removed",
-        "a plugin that is removed while a Job runs is missed by nobody: its slow upload arrives",
-        _plugin_removed,
-    ),
+    *of_each_form("plugin-removed", "after the plugin is removed while a Job runs its slow upload arrives", _plugin_removed),
     *of_each_form("no-image", "without the agent's image a pod waits and says so, and runs when the image is there", _no_image),
 )

@@ -43,9 +43,8 @@ def _ends(istio: Istio, run: ScenarioRun) -> None:
 def _hangs(run: ScenarioRun) -> None:
     done = _install(run, "classic", {DRAIN: "off"}, _HANGS_S)
     run.check(done.returncode != 0, "helm install has ended without exeunt, so the other scenarios prove nothing")
-    run.check(
-        any(words in done.stderr for words in _GIVES_UP), f"helm install has failed for another reason: {done.stderr.strip()}"
-    )
+    said = done.stderr.strip()
+    run.check(any(words in said for words in _GIVES_UP), f"helm install has failed for another reason: {said}")
     run.wait_received(_CHECK)
     run.main_containers = [_CHECK]
     run.observe()

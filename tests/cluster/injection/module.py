@@ -4,7 +4,15 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from ..site import Site
+
 Json = dict[str, Any]
+
+
+def install(site: Site, namespace: str) -> None:
+    """Creates the ConfigMap, if proxies have the filter from there."""
+    if site.options.module is not None:
+        site.kube.create(namespace, config_map(site.options.module))
 
 
 def config_map(module: Path) -> Json:

@@ -18,7 +18,6 @@ def chosen(site: Site, say: Callable[[str], None]) -> Iterator[None]:
     if not options.inject:
         yield
         return
-    if options.module is not None:
-        site.kube.create(site.namespace, module.config_map(options.module))
+    module.install(site, site.namespace)
     with _WAYS[options.inject](site, say) as site.way:
         yield
