@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .options import ALL, ENGINES, MAX_LOAD, MAX_PARALLEL, MODULE_URL, SOURCES, WAYS, Options
+from .options import ALL, ENGINES, INJECTED, MAX_LOAD, MAX_PARALLEL, MODULE_URL, SOURCES, WAYS, Options
 
 _KINDS = {option.flag: option.kind for option in ALL}
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints the value"
@@ -33,6 +33,8 @@ def read(words: list[str], scenarios: list[str], environment: dict[str, str]) ->
     options = Options()
     options.keep, options.listing, options.help = ("--keep" in given, "--list" in given, "--help" in given)
     asked, options.render = given.get("--only", []), given.get("--render", [])
+    # Ordinary Jobs have scenarios of their own.
+    scenarios = [name for name in scenarios if name.startswith(INJECTED) == ("--inject" in given)]
     options.only = [name for pattern in asked for name in fnmatch.filter(scenarios, pattern)]
     options.engines = given.get("--engines", [])
     for flag, values in given.items():
@@ -136,34 +138,41 @@ def _missing(options: Options, given: dict[str, list[str]], environment: dict[st
     lines = []
     if "--kubeconfig" not in given:
         lines += _kubeconfig_from(environment.get("KUBECONFIG", ""), options)
-    lines += _wrong_source(options, given) if options.source != "oci" else []
-    if "--plugin-url" not in given and options.source == "oci":
-        lines.append(f"--plugin-url is missing: the address from which the cluster's proxies load the filter. {_PUSH}")
+    lines += _wrong_source(options, given)
     if options.inject and options.engines:
         lines.append("--inject and --engines are not allowed together: each has scenarios of its own")
-    if options.install == "chart" and options.plugin_url and not options.plugin_url.startswith("oci://"):
-        lines.append(f"--plugin-url {options.plugin_url} is not allowed with --install chart: must be oci://REGISTRY/NAME…")
     if "--agent-image" not in given:
         lines.append(f"--agent-image is missing: the agent's image, as the cluster's nodes pull it. {_PUSH}")
     return lines
 
 
 def _wrong_source(options: Options, given: dict[str, list[str]]) -> list[str]:
-    """What a filter without a registry needs and does not have. Proxies load it from a file, so the options name that one."""
-    lines, what = [], f"--source {options.source}"
+    """What is wrong with where proxies have the filter from; one that is mounted gets the address of its file."""
+    what = f"--source {options.source}"
+    lines = []
+    if options.source == "configMap" and options.module is None:
+        lines.append("--module is missing: the filter's file, such as target/exeunt.wasm")
+    if options.source != "configMap" and options.module is not None:
+        lines.append(f"--module is not allowed with {what}: only a ConfigMap is made of it")
+    if options.source != "oci":
+        options.plugin_url = MODULE_URL
+        return [*lines, *_wrong_file(options, given, what)]
+    if "--plugin-url" not in given:
+        lines.append(f"--plugin-url is missing: the address from which the cluster's proxies load the filter. {_PUSH}")
+    if options.install == "chart" and options.plugin_url and not options.plugin_url.startswith("oci://"):
+        lines.append(f"--plugin-url {options.plugin_url} is not allowed with --install chart: must be oci://REGISTRY/NAME…")
+    return lines
+
+
+def _wrong_file(options: Options, given: dict[str, list[str]], what: str) -> list[str]:
+    """What cannot be together with a filter that proxies load from a file."""
+    lines = []
     if not options.inject:
         lines.append(f"{what} is not allowed without --inject: only injected Jobs get the filter's file")
     if options.install == "chart":
         lines.append(f"{what} is not allowed with --install chart: must be oci")
     if "--plugin-url" in given:
         lines.append(f"--plugin-url is not allowed with {what}: proxies load the filter from a file")
-    if (options.module is None) == (options.source == "configMap"):
-        lines.append(
-            "--module is missing: the filter's file, such as target/exeunt.wasm"
-            if options.source == "configMap"
-            else f"--module is not allowed with {what}: the filter is in the agent's image"
-        )
-    options.plugin_url = MODULE_URL
     return lines
 
 

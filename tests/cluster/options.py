@@ -8,6 +8,8 @@ DEFAULT_TASK_IMAGE = "docker.io/library/python:3.13-alpine"
 MAX_PARALLEL = 32
 MAX_LOAD = 1000
 ENGINES = ("argo", "tekton")
+# How the names of the scenarios of ordinary Jobs begin.
+INJECTED = "inject-"
 WAYS = ("istio", "policy")
 # Where istio-proxy has the filter that is mounted into it.
 MODULE_URL = "file:///etc/exeunt/plugin.wasm"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from ..options import INJECTED
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import FORM
@@ -12,8 +13,8 @@ FORMS: tuple[Istio, ...] = ("classic", "native")
 
 
 def of_each_form(name: str, sentence: str, steps: Callable[[Istio, ScenarioRun], None]) -> tuple[Scenario, ...]:
-    """The scenarios `inject-name-classic` and `inject-name-native`."""
+    """One scenario beside a classic proxy, and one beside a native one."""
     return tuple(
-        Scenario(f"inject-{name}-{istio}", f"{sentence}, beside {FORM[istio]}", partial(steps, istio), injected=True)
+        Scenario(f"{INJECTED}{name}-{istio}", f"{sentence}, beside {FORM[istio]}", partial(steps, istio), injected=True)
         for istio in FORMS
     )
