@@ -25,7 +25,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Sent:
-    """What istiod has sent so far: pushes and bytes, by group and type of resource."""
+    """What istiod has sent so far: pushes, bytes and resources, by group and type of resource."""
 
     counts: dict[str, dict[str, dict[str, int]]]
 

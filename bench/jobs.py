@@ -98,7 +98,7 @@ class Place:
         if kinds.has_agent(seen.pod) != (self.kind != "without"):
             return [f"{name} has {'no' if self.kind != 'without' else 'an'} agent"]
         route = seen.verdict().get("route")
-        if self.kind in kinds.WITH_PLUGIN and route != "filter":
+        if (str(route).startswith("filter")) != (self.kind in kinds.WITH_PLUGIN):
             return [f"{name} was drained by {route} and not by the plugin"]
         return []
 

@@ -40,7 +40,7 @@ const (
 	atOnce = 50
 	// The signal listener of a proxy that takes part.
 	signalPort = "15190"
-	// A name of an extension that the filter's own listener has; Envoy asks for it by this type.
+	// The type of what a listener's `config_discovery` names.
 	extensionType = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 )
 
@@ -56,8 +56,9 @@ type group struct {
 
 // count is what istiod has sent of one type.
 type count struct {
-	Pushes int `json:"pushes"`
-	Bytes  int `json:"bytes"`
+	Pushes    int `json:"pushes"`
+	Bytes     int `json:"bytes"`
+	Resources int `json:"resources"`
 }
 
 // The time of the last message to any proxy, in nanoseconds of Unix time.
@@ -160,7 +161,9 @@ func (g *group) client(address, release, name, ip string) *adsc.Client {
 	}
 	config := adsc.Config{
 		ClientName: name, Namespace: g.namespace, Workload: name, IP: ip, Meta: meta,
-		GrpcOpts: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(g)},
+		GrpcOpts: []grpc.DialOption{
+			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(g), grpc.WithStreamInterceptor(asEnvoy),
+		},
 	}
 	return adsc.NewDelta(address, &adsc.DeltaADSConfig{Config: config},
 		adsc.Register(func(ctx adsc.HandlerContext, name, _ string, found *cluster.Cluster, _ adsc.Event) {
@@ -175,6 +178,26 @@ func (g *group) client(address, release, name, ip string) *adsc.Client {
 		adsc.Watch[*cluster.Cluster]("*"),
 		adsc.Watch[*listener.Listener]("*"),
 	)
+}
+
+// asEnvoy makes the client's stream subscribe as Envoy does.
+func asEnvoy(
+	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, method, options...)
+	return subscriber{stream}, err
+}
+
+// subscriber sends a new subscription without a nonce. Istio's client sends that of another type's response, and istiod then takes the
+// request for an old one and does not answer.
+type subscriber struct{ grpc.ClientStream }
+
+// SendMsg sends a request.
+func (s subscriber) SendMsg(message any) error {
+	if request, ok := message.(*discovery.DeltaDiscoveryRequest); ok && len(request.ResourceNamesSubscribe) > 0 {
+		request.ResponseNonce = ""
+	}
+	return s.ClientStream.SendMsg(message)
 }
 
 // follow subscribes to the routes and extensions that a listener names.
@@ -234,6 +257,7 @@ func (g *group) HandleRPC(_ context.Context, event stats.RPCStats) {
 	}
 	g.counts[kind].Pushes++
 	g.counts[kind].Bytes += received.WireLength
+	g.counts[kind].Resources += len(response.Resources)
 }
 
 // TagRPC, TagConn and HandleConn complete the interface stats.Handler.
