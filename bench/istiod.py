@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures what the plugin costs istiod: what istiod sends to each proxy, and the processor time that it needs for it.
 
-Istio's own xDS client connects as many proxies; there are no pods. Some of the proxies take part (they have the label and the
-signal listener), some are in the same namespace without the label, and the others are in another namespace. Then the plugin is
+A client that subscribes as Envoy does connects as many proxies; there are no pods. Some of the proxies take part (they have the
+label and the signal listener), some are in the same namespace without the label, and the others are in another namespace. Then the plugin is
 created, changed and deleted, in the namespace and for the whole mesh, and so is the ServiceEntry of the other route. Choose an
 istiod that has nothing else to do: what others change meanwhile is counted, too.
 
@@ -138,6 +138,7 @@ def measure(bench: Bench) -> None:
         bench.change("ServiceEntry created", proxies, lambda: bench.kube.create(home, entry))
         bench.change("ServiceEntry deleted", proxies, lambda: bench.kube.delete("ServiceEntry", home, name))
     bench.plugin(home)
+    time.sleep(_LONGEST_DEBOUNCE_S)
     with bench.connect("connect, with the plugin"):
         pass
 

@@ -44,7 +44,7 @@ TEXT
     esac
 }
 
-# Istio's own xDS client as many proxies; go.sum pins its sources.
+# The xDS client that is many proxies.
 build_proxies() {
     local source=bench/proxies built=$CACHE/tools/bench/proxies stamp=$CACHE/tools/bench/proxies.txt
     use_go || missing "Go 1.$GO_MINOR or newer, which builds the proxies," "https://go.dev/dl"

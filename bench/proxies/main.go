@@ -1,9 +1,6 @@
 // Command proxies connects to istiod as many sidecar proxies, and counts what istiod sends them.
 //
-// The client is Istio's own, pkg/adsc, with delta xDS as every proxy has it. Each proxy subscribes to what Envoy would: all clusters and
-// listeners, and the endpoints, routes and extensions that these name. Its labels stand in its own metadata, as no pod is behind it.
-//
-// It prints a line of JSON when all are connected, and one for each line that it reads; at the end of its input it ends.
+// It prints a line of JSON when all are connected, and one for each line that it reads. At the end of its input it ends.
 package main
 
 import (
@@ -19,29 +16,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/stats"
-	"google.golang.org/protobuf/types/known/structpb"
 
-	"istio.io/istio/pkg/adsc"
-	"istio.io/istio/pkg/log"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 )
 
 const (
 	// Istiod admits a limited number of new proxies in a second, and the others wait.
 	atOnce = 50
-	// The signal listener of a proxy that takes part.
-	signalPort = "15190"
-	// The type of what a listener's `config_discovery` names.
-	extensionType = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+	within = time.Minute
 )
 
 // group is a kind of proxies, and what they were sent.
@@ -73,10 +56,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: proxies --address HOST:PORT --istio RELEASE NAME:NAMESPACE:on|off:COUNT...", err)
 		os.Exit(64)
 	}
-	quiet()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := connect(ctx, *address, *release, groups); err != nil {
+	if err := connect(*address, *release, groups); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -105,18 +85,8 @@ func read(words []string) ([]*group, error) {
 	return groups, nil
 }
 
-// quiet turns off the client's messages about every response.
-func quiet() {
-	options := log.DefaultOptions()
-	options.OutputPaths = []string{"stderr"}
-	options.SetDefaultOutputLevel("all", log.ErrorLevel)
-	if err := log.Configure(options); err != nil {
-		panic(err)
-	}
-}
-
-// connect starts all proxies and waits until each has its clusters and listeners.
-func connect(ctx context.Context, address, release string, groups []*group) error {
+// connect starts all proxies and waits until each has its listeners, and what they name.
+func connect(address, release string, groups []*group) error {
 	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
 	late := atomic.Int64{}
@@ -124,15 +94,15 @@ func connect(ctx context.Context, address, release string, groups []*group) erro
 	for _, group := range groups {
 		for number := range group.proxies {
 			ip = ip.Next()
-			client := group.client(address, release, fmt.Sprintf("%s-%d", group.name, number), ip.String())
+			one := newProxy(group, fmt.Sprintf("%s-%d", strings.ReplaceAll(group.name, " ", "-"), number), ip.String(), release)
 			places <- struct{}{}
 			all.Add(1)
-			go client.Run(ctx)
+			go one.run(address)
 			go func() {
 				defer func() { <-places; all.Done() }()
 				select {
-				case <-client.Synced():
-				case <-time.After(time.Minute):
+				case <-one.ready:
+				case <-time.After(within):
 					late.Add(1)
 				}
 			}()
@@ -140,88 +110,9 @@ func connect(ctx context.Context, address, release string, groups []*group) erro
 	}
 	all.Wait()
 	if late.Load() > 0 {
-		return fmt.Errorf("%d proxies have not got their configuration within a minute", late.Load())
+		return fmt.Errorf("%d proxies have not got their configuration within %s", late.Load(), within)
 	}
 	return nil
-}
-
-// client makes one proxy.
-func (g *group) client(address, release, name, ip string) *adsc.Client {
-	labels := map[string]any{"app": name}
-	metadata := map[string]any{
-		"CLUSTER_ID": "Kubernetes", "NAMESPACE": g.namespace, "ISTIO_VERSION": release, "LABELS": labels, "MESH_ID": "cluster.local",
-	}
-	if g.takesPart {
-		labels["exeunt.dev/drain"] = "on"
-		metadata["HTTP_PROXY_PORT"] = signalPort
-	}
-	meta, err := structpb.NewStruct(metadata)
-	if err != nil {
-		panic(err)
-	}
-	config := adsc.Config{
-		ClientName: name, Namespace: g.namespace, Workload: name, IP: ip, Meta: meta,
-		GrpcOpts: []grpc.DialOption{
-			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(g), grpc.WithStreamInterceptor(asEnvoy),
-		},
-	}
-	return adsc.NewDelta(address, &adsc.DeltaADSConfig{Config: config},
-		adsc.Register(func(ctx adsc.HandlerContext, name, _ string, found *cluster.Cluster, _ adsc.Event) {
-			if found.GetType() == cluster.Cluster_EDS {
-				ctx.RegisterDependency("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", name)
-			}
-		}),
-		adsc.Register(func(ctx adsc.HandlerContext, _, _ string, found *listener.Listener, _ adsc.Event) { follow(ctx, found) }),
-		adsc.Register(func(adsc.HandlerContext, string, string, *endpoint.ClusterLoadAssignment, adsc.Event) {}),
-		adsc.Register(func(adsc.HandlerContext, string, string, *route.RouteConfiguration, adsc.Event) {}),
-		adsc.Register(func(adsc.HandlerContext, string, string, *core.TypedExtensionConfig, adsc.Event) {}),
-		adsc.Watch[*cluster.Cluster]("*"),
-		adsc.Watch[*listener.Listener]("*"),
-	)
-}
-
-// asEnvoy makes the client's stream subscribe as Envoy does.
-func asEnvoy(
-	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption,
-) (grpc.ClientStream, error) {
-	stream, err := open(ctx, desc, conn, method, options...)
-	return subscriber{stream}, err
-}
-
-// subscriber sends a new subscription without a nonce. Istio's client sends that of another type's response, and istiod then takes the
-// request for an old one and does not answer.
-type subscriber struct{ grpc.ClientStream }
-
-// SendMsg sends a request.
-func (s subscriber) SendMsg(message any) error {
-	if request, ok := message.(*discovery.DeltaDiscoveryRequest); ok && len(request.ResourceNamesSubscribe) > 0 {
-		request.ResponseNonce = ""
-	}
-	return s.ClientStream.SendMsg(message)
-}
-
-// follow subscribes to the routes and extensions that a listener names.
-func follow(ctx adsc.HandlerContext, found *listener.Listener) {
-	chains := found.GetFilterChains()
-	if last := found.GetDefaultFilterChain(); last != nil {
-		chains = append(chains, last)
-	}
-	for _, chain := range chains {
-		for _, filter := range chain.GetFilters() {
-			manager := &hcm.HttpConnectionManager{}
-			if filter.GetTypedConfig().UnmarshalTo(manager) != nil {
-				continue
-			}
-			if name := manager.GetRds().GetRouteConfigName(); name != "" {
-				ctx.RegisterDependency("type.googleapis.com/envoy.config.route.v3.RouteConfiguration", name)
-			}
-			for _, http := range manager.GetHttpFilters() {
-				if http.GetConfigDiscovery() != nil {
-					ctx.RegisterDependency(extensionType, http.GetName())
-				}
-			}
-		}
-	}
 }
 
 // report prints what every group was sent so far, and how long ago the last message was.
