@@ -2,9 +2,9 @@
 """Measures what the plugin costs istiod: what istiod sends to each proxy, and the processor time that it needs for it.
 
 A client that subscribes as Envoy does connects as many proxies; there are no pods. Some of the proxies take part (they have the
-label and the signal listener), some are in the same namespace without the label, and the others are in another namespace. Then the plugin is
-created, changed and deleted, in the namespace and for the whole mesh, and so is the ServiceEntry of the other route. Choose an
-istiod that has nothing else to do: what others change meanwhile is counted, too.
+label and the signal listener), some are in the same namespace without the label, and the others are in another namespace. Then
+the plugin is created, changed and deleted, in the namespace and for the whole mesh, and so is the ServiceEntry of the other route.
+Choose an istiod that has nothing else to do: what others change meanwhile is counted, too.
 
 It creates two namespaces, and a WasmPlugin in the root namespace. At its end it deletes them.
 """

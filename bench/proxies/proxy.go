@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
+	"math/rand/v2"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -77,35 +82,42 @@ func newProxy(of *group, name, ip, release string) *proxy {
 
 // run connects, and follows what istiod sends until the program ends. A proxy that loses its stream makes every figure wrong.
 func (p *proxy) run(address string) {
-	if err := p.follow(address); err != nil {
-		fmt.Fprintln(os.Stderr, p.node.Id, err)
-		os.Exit(1)
-	}
-}
-
-func (p *proxy) follow(address string) error {
 	connection, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(p.group),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.follow(discovery.NewAggregatedDiscoveryServiceClient(connection))
 	}
-	client := discovery.NewAggregatedDiscoveryServiceClient(connection)
+	fmt.Fprintln(os.Stderr, p.node.Id, err)
+	os.Exit(1)
+}
+
+// follow reads what istiod sends. A stream that istiod refuses because it has admitted enough in this second is opened again.
+func (p *proxy) follow(client discovery.AggregatedDiscoveryServiceClient) error {
+	response, err := p.open(client)
+	for status.Code(err) == codes.ResourceExhausted {
+		time.Sleep(time.Second/2 + rand.N(time.Second/2))
+		response, err = p.open(client)
+	}
+	for err == nil {
+		if err = p.take(response); err == nil {
+			response, err = p.stream.Recv()
+		}
+	}
+	return err
+}
+
+// open opens a stream and returns the first response.
+func (p *proxy) open(client discovery.AggregatedDiscoveryServiceClient) (*discovery.DeltaDiscoveryResponse, error) {
+	var err error
 	if p.stream, err = client.DeltaAggregatedResources(context.Background(), grpc.WaitForReady(true)); err != nil {
-		return err
+		return nil, err
 	}
-	if err := p.stream.Send(&discovery.DeltaDiscoveryRequest{Node: p.node, TypeUrl: clusters}); err != nil {
-		return err
+	// A stream that is closed says why when it is read.
+	if err = p.stream.Send(&discovery.DeltaDiscoveryRequest{Node: p.node, TypeUrl: clusters}); err != nil && err != io.EOF {
+		return nil, err
 	}
-	for {
-		response, err := p.stream.Recv()
-		if err != nil {
-			return err
-		}
-		if err := p.take(response); err != nil {
-			return err
-		}
-	}
+	return p.stream.Recv()
 }
 
 // take acknowledges a response, and subscribes to what its resources name.
