@@ -63,6 +63,30 @@ def of_job(pod: Resource, owner: str = "batch/v1", kind: str = "Job") -> Resourc
     return pod
 
 
+def plain() -> Resource:
+    """An ordinary pod, of nobody."""
+    pod: Resource = load("kpo-plain.in.yaml")
+    return pod
+
+
+def job() -> Resource:
+    """The pod of a Job."""
+    return of_job(plain())
+
+
+def changed(**spec: Any) -> Resource:
+    """A Job's pod with other fields in its spec."""
+    pod = job()
+    pod["spec"] |= spec
+    return pod
+
+
+def labelled(value: str, pod: Resource) -> Resource:
+    """The pod with exeunt's label."""
+    pod["metadata"].setdefault("labels", {})[LABEL] = value
+    return pod
+
+
 def agent_of(pod: Resource) -> tuple[str, Resource]:
     """The list in which the agent is, and its container."""
     (found,) = [(place, one) for place in LISTS for one in pod["spec"].get(place) or [] if one["name"] == AGENT]

@@ -36,9 +36,25 @@ container.
       [{{ if eq .Values.route "annotation" }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
       (variables.native ? [] : [['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', 'true']])
     ).filter(pair, !variables.proxy.?env.orValue([]).exists(variable, variable.name == pair[0]))
+{{- if ne .Values.plugin.source "oci" }}
+# Whether the module can be mounted into istio-proxy, which Istio gives volumes of its own: nobody has put something else into its place.
+- name: mounts
+  expression: |-
+    has(object.spec.volumes) && !object.spec.volumes.exists(volume, volume.name == 'exeunt-module') &&
+    has(variables.proxy.volumeMounts) && !variables.proxy.volumeMounts.exists(mount, mount.mountPath == '/etc/exeunt')
+{{- end }}
 {{- end }}
 
 {{- define "exeunt.cel.after.patch" -}}
 (has(variables.proxy.env) ? [] : [JSONPatch{op: 'add', path: variables.proxyPath + '/env', value: []}]) +
 variables.environment.map(pair, JSONPatch{op: 'add', path: variables.proxyPath + '/env/-', value: {'name': pair[0], 'value': pair[1]}})
+{{- with include "exeunt.moduleVolume" (dict "module" (include "exeunt.moduleOption" .) "image" .Values.agent.image) | fromYaml }}
+{{- $volume := merge (dict "name" "exeunt-module") (get . "exeunt-module") }}
+{{- $mount := dict "name" "exeunt-module" "mountPath" "/etc/exeunt" "readOnly" true }} +
+(!variables.mounts ? [] :
+  [
+    JSONPatch{op: 'add', path: '/spec/volumes/-', value: {{ include "exeunt.cel.value" $volume | indent 4 | trim }}},
+    JSONPatch{op: 'add', path: variables.proxyPath + '/volumeMounts/-', value: {{ include "exeunt.cel.value" $mount | indent 4 | trim }}}
+  ])
+{{- end }}
 {{- end }}
