@@ -80,7 +80,7 @@ def has_two_proxies(name: str, injector: Injector) -> bool:
 
 
 def container(found: Resource) -> Resource:
-    """The agent's container as an API server writes it, with the JSON of its arguments read: with spaces or without is the same."""
+    """The agent's container as an API server writes it, with the JSON of its arguments read: its spaces do not count."""
     found = {"resources": {}} | copy.deepcopy(found)
     found["args"] = [read(word) for word in found.get("args") or []]
     return found
