@@ -8,7 +8,7 @@ exeunt.cel.before.… and exeunt.cel.after.… say how that way knows the form o
 Some rules for whoever changes an expression:
 
   A variable has no types of Kubernetes (Object.spec…), so containers are maps. A map with values of several types needs dyn().
-  A list of Object.…{} as the value of a JSONPatch makes kube-apiserver 1.36 panic. Maps do not.
+  A list of Object.…{} as the value of a JSONPatch makes an API server before 1.37 panic. Maps do not.
   A patch that no pod can be read from is refused for every pod, whatever failurePolicy says. So the schema checks what users write.
 */}}
 
@@ -41,13 +41,16 @@ Some rules for whoever changes an expression:
 - name: initContainers
   expression: object.spec.?initContainers.orValue([])
 {{ include (printf "exeunt.cel.%s.variables" .way) . }}
-# The main containers, whose end is the end of the task.
+# The main containers, whose end is the end of the task: those that the pod names, or all but the proxy and the helpers.
+- name: names
+  expression: object.spec.containers.map(container, string(container.name))
+- name: named
+  expression: |-
+    string(variables.annotations[?'exeunt.dev/container'].orValue('')).split(',').map(name, name.trim()).filter(name, name != '')
 - name: main
   expression: |-
-    'exeunt.dev/container' in variables.annotations
-      ? string(variables.annotations['exeunt.dev/container']).split(',').map(name, name.trim())
-      : object.spec.containers.map(container, string(container.name)).filter(name,
-          !(name in {{ include "exeunt.cel.strings" (append $pods.helpers "istio-proxy") }}))
+    variables.named != [] ? variables.named
+      : variables.names.filter(name, !(name in {{ include "exeunt.cel.strings" (append $pods.helpers "istio-proxy") }}))
 {{- if eq $pods.shareProcesses "unless-root" }}
 # The containers that run beside the task and that kubelet may start as root: nothing in the pod says that it may not.
 - name: root
@@ -86,6 +89,8 @@ Some rules for whoever changes an expression:
     : variables.root != []
       ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: make the proxy native'
     {{- end }}
+    : !variables.named.all(name, name in variables.names)
+      ? 'exeunt.dev/container names "' + variables.named.filter(name, !(name in variables.names))[0] + '": the pod has no such container'
     : variables.main == []
       ? 'it has no main container, whose end is the end of the task'
     : ''
@@ -130,9 +135,10 @@ Some rules for whoever changes an expression:
 {{- define "exeunt.cel.patch" -}}
 {{- $pods := .Values.pods }}
 {{- /* The agent beside a classic proxy. Beside a native one it has no variable and no mount. */}}
-{{- $told := dict "proxy" "classic" "placement" $pods.placement "image" .Values.agent.image "uid" .Values.agent.uid }}
-{{- $watching := include "exeunt.agentContainer" $told | fromYamlArray | first }}
-{{- $agent := merge (omit $watching "args" "resources" "env" "volumeMounts") (.Values.agent.probes | default dict) }}
+{{- $resources := .Values.agent.resources | default dict }}
+{{- $told := dict "proxy" "classic" "placement" $pods.placement "resources" $resources }}
+{{- $watching := merge $told (omit .Values.agent "arguments") | include "exeunt.agentContainer" | fromYamlArray | first }}
+{{- $agent := omit $watching "args" "resources" "env" "volumeMounts" }}
 {{- $volume := include "exeunt.agentVolume" . | fromYamlArray | first -}}
 (has(object.metadata.annotations) ? [] : [JSONPatch{op: 'add', path: '/metadata/annotations', value: {}}]) +
 (variables.skipped != '' ? [JSONPatch{op: 'add', path: '/metadata/annotations/exeunt.dev~1skipped', value: variables.skipped}] :
@@ -160,7 +166,7 @@ Some rules for whoever changes an expression:
   {{- if eq $pods.placement "regular" }}
   (!variables.native ? [] : [JSONPatch{op: 'add', path: variables.place + '/restartPolicy', value: 'Always'}]) +
   {{- end }}
-  {{- with include "exeunt.cel.resources" . | fromYaml }}
+  {{- with $watching.resources }}
   // Beside resources of the whole pod, which must be enough for all its containers, the agent has none of its own.
   (object.spec.?resources.?requests.orValue({}).size() + object.spec.?resources.?limits.orValue({}).size() > 0 ? [] :
     [JSONPatch{op: 'add', path: variables.place + '/resources', value: {{ include "exeunt.cel.value" . | indent 4 | trim }}}]) +
@@ -174,32 +180,6 @@ Some rules for whoever changes an expression:
       JSONPatch{op: 'add', path: variables.place + '/volumeMounts', value: {{ include "exeunt.cel.value" $watching.volumeMounts }}}
     ])
 )
-{{- end }}
-
-{{/* The agent's requests and limits, without those that are null. */}}
-{{- define "exeunt.cel.resources" -}}
-{{- $found := dict }}
-{{- range $kind, $amounts := .Values.agent.resources | default dict }}
-{{- $own := dict }}
-{{- range $name, $amount := $amounts | default dict }}
-{{- if ne $amount nil }}{{ $_ := set $own $name (toString $amount) }}{{ end }}
-{{- end }}
-{{- if $own }}{{ $_ := set $found $kind $own }}{{ end }}
-{{- end }}
-{{- toYaml $found }}
-{{- end }}
-
-{{/* What kind of volume the module is in, if the proxy does not pull it by itself. */}}
-{{- define "exeunt.cel.moduleVolume" -}}
-{{- if eq .Values.plugin.source "configMap" -}}
-configMap: {name: exeunt-module, optional: true}
-{{- else if eq .Values.plugin.source "imageVolume" -}}
-image:
-  reference: {{ include "exeunt.image" .Values.agent.image | quote }}
-  {{- with .Values.agent.image.pullPolicy }}
-  pullPolicy: {{ . }}
-  {{- end }}
-{{- end }}
 {{- end }}
 
 {{/* A value as CEL writes it. The values of a map, or of a list, must have one type: dyn() gives them one where they are not all texts. */}}

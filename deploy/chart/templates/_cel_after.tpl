@@ -36,7 +36,7 @@ container.
       [{{ if eq .Values.route "annotation" }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
       (variables.native ? [] : [['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', 'true']])
     ).filter(pair, !variables.proxy.?env.orValue([]).exists(variable, variable.name == pair[0]))
-{{- if include "exeunt.cel.moduleVolume" . }}
+{{- if ne .Values.plugin.source "oci" }}
 # Whether the module can be mounted into istio-proxy, which Istio gives volumes of its own: nobody has put something else into its place.
 - name: mounts
   expression: |-
@@ -48,8 +48,8 @@ container.
 {{- define "exeunt.cel.after.patch" -}}
 (has(variables.proxy.env) ? [] : [JSONPatch{op: 'add', path: variables.proxyPath + '/env', value: []}]) +
 variables.environment.map(pair, JSONPatch{op: 'add', path: variables.proxyPath + '/env/-', value: {'name': pair[0], 'value': pair[1]}})
-{{- with include "exeunt.cel.moduleVolume" . | fromYaml }}
-{{- $volume := merge (dict "name" "exeunt-module") . }}
+{{- with include "exeunt.moduleVolume" (dict "module" (include "exeunt.moduleOption" .) "image" .Values.agent.image) | fromYaml }}
+{{- $volume := merge (dict "name" "exeunt-module") (get . "exeunt-module") }}
 {{- $mount := dict "name" "exeunt-module" "mountPath" "/etc/exeunt" "readOnly" true }} +
 (!variables.mounts ? [] :
   [

@@ -91,17 +91,13 @@ proxy must know.
 {{- if eq .Values.pods.proxy "native" }} +
 (variables.native ? [JSONPatch{op: 'add', path: '/metadata/annotations/sidecar.istio.io~1nativeSidecar', value: 'true'}] : [])
 {{- end }}
-{{- range $name, $entry := include "exeunt.cel.before.module" . | fromYaml }} +
+{{- with include "exeunt.moduleVolume" (dict "module" (include "exeunt.moduleOption" .) "image" .Values.agent.image) }}
+{{- $entries := dict "userVolume" . "userVolumeMount" `{"exeunt-module":{"mountPath":"/etc/exeunt","readOnly":true}}` }}
+{{- range $name, $entry := $entries }} +
 (!variables.mounts ? [] :
-  [JSONPatch{op: 'add', path: '/metadata/annotations/{{ $name | replace "/" "~1" }}', value: '{' + {{ $entry | squote }} +
-    [variables.annotations[?{{ $name | squote }}].orValue('{}').trim().substring(1).trim()].map(rest, rest == '}' ? rest : ', ' + rest)[0]}])
+  [JSONPatch{op: 'add', path: '/metadata/annotations/sidecar.istio.io~1{{ $name }}', value: {{ $entry | trimSuffix "}" | squote }} +
+    [variables.annotations[?'sidecar.istio.io/{{ $name }}'].orValue('{}').trim().substring(1).trim()]
+      .map(rest, rest == '}' ? rest : ', ' + rest)[0]}])
 {{- end }}
-{{- end }}
-
-{{/* The annotations that mount the module into istio-proxy, each as an entry of a JSON object. */}}
-{{- define "exeunt.cel.before.module" -}}
-{{- with include "exeunt.cel.moduleVolume" . | fromYaml }}
-sidecar.istio.io/userVolume: {{ printf "\"exeunt-module\": %s" (toJson .) | squote }}
-sidecar.istio.io/userVolumeMount: {{ printf "\"exeunt-module\": %s" (dict "mountPath" "/etc/exeunt" "readOnly" true | toJson) | squote }}
 {{- end }}
 {{- end }}
