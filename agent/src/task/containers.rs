@@ -256,7 +256,9 @@ impl<'a, W: World> Containers<'a, W> {
     /// Looks at each of them once.
     pub(super) fn look(&mut self) {
         if !self.listing.are_complete() {
-            for name in self.strangers() {
+            // Also those that have ended between two looks.
+            let seen: Vec<_> = self.starts.held().map(ToOwned::to_owned).chain(self.strangers()).collect();
+            for name in seen {
                 self.add(&name);
             }
         }

@@ -160,6 +160,11 @@ impl<'a, W: World> Starts<'a, W> {
         Some(newest).filter(|(container, _)| Some(container.instance.as_str()) != ended)
     }
 
+    /// The names of the containers of which it has a handle that nobody has taken.
+    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
+        self.handles.iter().map(|(container, _)| container.name.as_str())
+    }
+
     /// The agent's own process.
     pub(super) const fn own_pid(&self) -> i32 {
         self.own_pid

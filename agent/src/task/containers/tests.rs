@@ -57,6 +57,20 @@ fn the_end_of_those_seen_is_no_end_before_envoy_has_named_all() {
 }
 
 #[test]
+fn a_task_that_ends_before_envoy_has_named_it_was_seen_all_the_same() {
+    let world = pod(&[("main", "11", 0..5, Exit::Code(3))]);
+    let (options, state_dir) = (options("watch --restart-policy Never"), StateDir::new(None));
+    let mut containers = Containers::new(&world, &options, &state_dir);
+    world.pass_until(10);
+    assert_eq!(containers.wait(Some(Duration::from_secs(1))), Waited::TimeUp);
+    assert!(containers.have_all_seen_ended());
+    assert_eq!(containers.primary(), (Some("main"), Exit::Code(3)));
+    containers.learn(&["main".to_owned()]);
+    assert_eq!(containers.wait(None), Waited::Ended);
+    assert_eq!(world.elapsed(), 1_010);
+}
+
+#[test]
 fn without_a_policy_a_failure_is_the_end_after_the_time_of_a_restart() {
     for exit in [Exit::Code(1), Exit::Signal(9), Exit::Unknown] {
         let world = pod(&[("main", "11", 0..1_000, exit)]);

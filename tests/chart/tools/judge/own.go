@@ -14,12 +14,15 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
 	"k8s.io/kubernetes/pkg/registry/batch/cronjob"
 	"k8s.io/kubernetes/pkg/registry/batch/job"
+	"k8s.io/kubernetes/pkg/registry/core/configmap"
 	"k8s.io/kubernetes/pkg/registry/core/pod"
 )
 
 // strategyOf returns the API server's way to create one of Kubernetes' own kinds; nil for the kinds that no manifest here has.
 func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 	switch kind.String() {
+	case "/v1, Kind=ConfigMap":
+		return configmap.Strategy
 	case "/v1, Kind=Pod":
 		return pod.Strategy
 	case "batch/v1, Kind=Job":
