@@ -20,6 +20,7 @@ WHERE = Where("python:3", "registry.example/exeunt-agent:1", "10.0.0.1:9000")
 CONFIG = yaml.safe_dump(
     {"policy": "enabled", "defaultTemplates": ["sidecar", "own"], "templates": {"sidecar": "a: 1", "own": "b"}}
 )
+COMMENTED = f"# As somebody has written it.\n{CONFIG}"
 TEXT = template.for_namespaces("run", {}, {"image": "x"})
 
 
@@ -73,6 +74,7 @@ class Cluster:
     def __init__(self, config: str, namespaces: tuple[str, ...] = ()) -> None:
         self.config = config
         self.version = 1
+        self.owners = ["Helm"]
         self.namespaces = namespaces
         # Before so many requests somebody else changes the ConfigMap.
         self.disturbed = 0
@@ -81,9 +83,10 @@ class Cluster:
         """The ConfigMap, or a namespace."""
         if kind == "Namespace":
             return {} if name in self.namespaces else None
-        return {"metadata": {"resourceVersion": str(self.version)}, "data": {"config": self.config}}
+        metadata = {"resourceVersion": str(self.version), "managedFields": self.owners}
+        return {"metadata": metadata, "data": {"config": self.config}}
 
-    def merge(self, _kind: str, _namespace: str, name: str, body: Json) -> None:
+    def merge(self, _kind: str, _namespace: str, name: str, body: Json) -> Json:
         """A change, which is refused if the object is not the one that was read."""
         assert name == "istio-sidecar-injector-1-30"
         if self.disturbed:
@@ -91,7 +94,9 @@ class Cluster:
             self.version += 1
         if body["metadata"]["resourceVersion"] != str(self.version):
             raise Refused(409, "the object has been modified")
-        self.config, self.version = body["data"]["config"], self.version + 1
+        self.config, self.version = body.get("data", {}).get("config", self.config), self.version + 1
+        self.owners = body["metadata"].get("managedFields", ["this run"])
+        return {"metadata": {"resourceVersion": str(self.version)}}
 
 
 def injector(cluster: Cluster, namespace: str = "run") -> istio.Injector:
@@ -107,16 +112,27 @@ def injector(cluster: Cluster, namespace: str = "run") -> istio.Injector:
 
 
 def test_the_injectors_configmap_is_as_before_at_the_end() -> None:
-    cluster = Cluster(CONFIG)
+    cluster = Cluster(COMMENTED)
     way = injector(cluster)
     way.install()
     assert istio.owner_of(cluster.config) == "run"
+    assert cluster.owners == ["this run"]
     cluster.disturbed = 1
     way.take_away()
-    assert yaml.safe_load(cluster.config) == yaml.safe_load(CONFIG)
-    # A second time, and with the template of another run, nothing is changed.
+    assert (cluster.config, cluster.owners) == (COMMENTED, ["Helm"])
+    # A second time nothing is changed.
+    version = cluster.version
     way.take_away()
-    assert cluster.version == 4
+    assert cluster.version == version
+
+
+def test_what_others_change_meanwhile_stays() -> None:
+    cluster = Cluster(COMMENTED)
+    way = injector(cluster)
+    way.install()
+    cluster.config = yaml.safe_dump(yaml.safe_load(cluster.config) | {"policy": "disabled"})
+    way.take_away()
+    assert yaml.safe_load(cluster.config) == yaml.safe_load(CONFIG) | {"policy": "disabled"}
 
 
 def test_the_template_of_a_run_that_was_killed_is_replaced_and_that_of_another_run_is_not() -> None:
