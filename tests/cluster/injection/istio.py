@@ -21,6 +21,8 @@ class Injector(Way):
     """The injector of the cluster's Istio, or of the revision that the options name."""
 
     title = "Istio's injector"
+    rights = (("get", "", "configmaps"), ("patch", "", "configmaps"))
+    rights_in = _NAMESPACE
     # The ConfigMap as it was found, and the configuration that this run has made of it.
     _before: Json | None = None
     _ours = ""

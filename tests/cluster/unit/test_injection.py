@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cluster.errors import Refused, RunError
-from cluster.injection import istio, module, objects, policy, template
+from cluster.injection import istio, module, objects, policy, template, ways
 from cluster.injection.scenarios import SCENARIOS
 from cluster.injection.way import Way, has_agent, pod_of_job
 from cluster.options import Options
@@ -224,6 +224,32 @@ def test_the_dry_pod_is_a_jobs_and_has_no_agent() -> None:
     made = pod_of_job("python:3")
     assert made["metadata"]["ownerReferences"][0]["kind"] == "Job"
     assert not has_agent(made)
+
+
+class Reviews:
+    """An API server that denies some rights."""
+
+    def __init__(self, *denied: str) -> None:
+        self.denied = denied
+
+    def create(self, _namespace: str, body: Json) -> Json:
+        """The answer to a review of rights."""
+        return {"status": {"allowed": body["spec"]["resourceAttributes"]["resource"] not in self.denied}}
+
+
+def test_the_rights_of_each_way_are_asked_for_where_it_needs_them() -> None:
+    def lines(inject: str, *denied: str) -> tuple[str, ...]:
+        kube: Any = Reviews(*denied)
+        with pytest.raises(RunError) as raised:
+            ways.check(kube, "run", inject)
+        return raised.value.lines
+
+    configmaps = tuple(f"no right to {verb} configmaps in namespace istio-system" for verb in ("get", "patch"))
+    assert lines("istio", "configmaps", "namespaces") == configmaps
+    assert lines("policy", "configmaps", "namespaces", "cronjobs")[0] == "no right to create cronjobs.batch in namespace run"
+    assert lines("policy", "namespaces") == ("no right to patch namespaces",)
+    nothing: Any = None
+    ways.check(nothing, "run", "")
 
 
 POLICY: list[Json] = [
