@@ -124,7 +124,7 @@ class Bench:
         print(f"\n{form} proxies, one pod after the other, {self.options.runs} of each kind; medians in ms")
         print(f"{'':14}{'create to start':>16}{'later':>8}{'task to pod end':>17}{'pulls of proxies':>18}")
         for place in self.places:
-            self._note(form, place.kind, 1, results[place.kind])
+            self.note(form, place.kind, 1, results[place.kind])
 
     def at_once(self, form: str, pods: int) -> None:
         """Many pods at once, kind after kind."""
@@ -135,9 +135,10 @@ class Bench:
         print(f"\n{form} proxies, {pods} pods at once; medians in ms, and the last of the starts")
         print(f"{'':14}{'create to start':>16}{'last':>8}{'task to pod end':>17}{'pulls of proxies':>18}")
         for place in self.places:
-            self._note(form, place.kind, pods, [results[place.kind]])
+            self.note(form, place.kind, pods, [results[place.kind]])
 
-    def _note(self, form: str, kind: str, pods: int, results: list[Json]) -> None:
+    def note(self, form: str, kind: str, pods: int, results: list[Json]) -> None:
+        """Adds a row for a kind, and prints it."""
         started = [time for result in results for time in result["started"]]
         left = [time for result in results for time in result["left"]]
         row = {"form": form, "kind": kind, "pods": pods, "start_ms": median(started), "last_start_ms": max(started)}
