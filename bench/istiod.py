@@ -193,10 +193,11 @@ def services(kube: "Kube", namespace: str, count: int) -> None:
 
 def main() -> int:
     """Measures and prints. Exits 0 only if what was measured is what was meant."""
+    options = arguments()
+    # Only a run needs the Kubernetes client, and not the help.
     from cluster.errors import Refused, RunError
     from cluster.kube import Kube
 
-    options = arguments()
     # A shell starts background jobs with SIGINT ignored. Both end the run and delete what it has created.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(130))

@@ -163,10 +163,11 @@ class Bench:
 
 def main() -> int:
     """Measures and prints. Exits 0 only if the pods were what they stand for, and no task started later than it may."""
+    options = arguments()
+    # Only a run needs the Kubernetes client, and not the help.
     from cluster.errors import Refused, RunError
     from cluster.kube import Kube
 
-    options = arguments()
     # A shell starts background jobs with SIGINT ignored. Both signals end the run, which then deletes what it has created.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(130))
