@@ -43,6 +43,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/fuzz.sh
 . build/tiers/chart.sh
 . build/tiers/inject.sh
+. build/tiers/policy.sh
 . build/tiers/image.sh
 . build/tiers/containers.sh
 . build/tiers/airflow.sh

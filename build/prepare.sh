@@ -10,7 +10,7 @@ declare -A PREPARING=()
 prepare() {
     local of=" $* "
     (($# > 1)) || return 0
-    if [[ $of == *" chart "* || $of == *" inject "* || $of == *" image "* ]] && use_go; then
+    if [[ $of == *" chart "* || $of == *" inject "* || $of == *" policy "* || $of == *" image "* ]] && use_go; then
         use_requirements || return 0
         in_background go prepare_go "$of"
     fi
@@ -23,6 +23,7 @@ prepare() {
 prepare_go() {
     use_chart_tools
     [[ $1 != *" inject "* ]] || build_injectors
+    [[ $1 != *" policy "* ]] || build_api_servers
     [[ $1 != *" image "* ]] || build_istio_judge
 }
 

@@ -53,7 +53,7 @@ def main() -> int:
 
 def _make(options: Options, project: Project) -> None:
     plugin, agents = _read(options)
-    images = [plugin_image(project, plugin.data), agent_image(project, agents)]
+    images = [plugin_image(project, plugin.data), agent_image(project, agents, plugin.data)]
     files: dict[str, bytes] = {}
     for image in images:
         files |= {f"{image.name}/{path}": data for path, data in layout_files(image, options.tag).items()}

@@ -20,7 +20,7 @@ def docker_archive(single: Single, name: str) -> bytes:
     saved = {
         "Config": blob_path(single.config.digest),
         "RepoTags": [name],
-        "Layers": [blob_path(single.layer.blob.digest)],
+        "Layers": [blob_path(layer.blob.digest) for layer in single.layers],
     }
     files = {
         "oci-layout": LAYOUT,

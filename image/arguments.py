@@ -17,7 +17,7 @@ _DESCRIPTION = """
 Makes the two OCI images of exeunt without a Docker daemon, byte for byte the same every time:
 
   exeunt        the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
-  exeunt-agent  the agent that kubelet pulls: one static binary for each --platform
+  exeunt-agent  the agent that kubelet pulls: one static binary for each --platform, and plugin.wasm for image volumes
 
 into a folder: each image as an OCI layout, and for each platform an archive for docker load, the binary, and its bill of
 materials (CycloneDX); with SHA256SUMS, and images.json, which has every name and digest. With --push it also pushes them

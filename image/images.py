@@ -26,12 +26,12 @@ class Single:
     platform: str
     manifest: Blob
     config: Blob
-    layer: Layer
+    layers: list[Layer]
 
     @property
     def blobs(self) -> list[Blob]:
         """All of its blobs, the manifest last: a registry only takes it after the others."""
-        return [self.layer.blob, self.config, self.manifest]
+        return [*(layer.blob for layer in self.layers), self.config, self.manifest]
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,23 @@ def plugin_image(project: Project, wasm: bytes) -> Image:
     Istio compares the digest in `url: oci://…@sha256:…` with that of the manifest that it takes in the end, so the digest of an
     index would not match. It looks for plugin.wasm in the last layer, and for this platform on every node, on arm64 too.
     """
-    layer = layer_of("plugin.wasm", wasm, 0o644)
-    single = _single(project, PLUGIN, _PLUGIN_DESCRIPTION, PLUGIN_PLATFORM, layer, {})
+    single = _single(project, PLUGIN, _PLUGIN_DESCRIPTION, PLUGIN_PLATFORM, [_module(wasm)], {})
     return Image(PLUGIN, single.manifest, [single])
 
 
-def agent_image(project: Project, binaries: list[Binary]) -> Image:
-    """The agent: only a static binary. For several platforms it is an index, from which the node chooses."""
+def agent_image(project: Project, binaries: list[Binary], wasm: bytes) -> Image:
+    """The agent: a static binary, and the plugin's module. For several platforms it is an index, from which the node chooses.
+
+    The agent does not read the module. Kubelet mounts this image into istio-proxy as an image volume, and the proxy finds the
+    module there: one image to mirror and to sign, which the node has already. The module's layer is first, so that Istio, which
+    looks into the last one, does not take the agent's image for the plugin's.
+    """
     singles = []
     for binary in sorted(binaries, key=lambda binary: binary.platform):
         # There is no shell. The command line must not contain "sh": Airflow ends its XCom sidecar with `pgrep -f sh`.
         runs = {"Entrypoint": ["/exeunt-agent"], "User": AGENT_USER, "WorkingDir": "/"}
-        layer = layer_of("exeunt-agent", binary.data, 0o755)
-        singles.append(_single(project, AGENT, _AGENT_DESCRIPTION, binary.platform, layer, runs))
+        layers = [_module(wasm), layer_of("exeunt-agent", binary.data, 0o755)]
+        singles.append(_single(project, AGENT, _AGENT_DESCRIPTION, binary.platform, layers, runs))
     if len(singles) == 1:
         return Image(AGENT, singles[0].manifest, singles)
     index = {
@@ -84,7 +88,11 @@ def agent_image(project: Project, binaries: list[Binary]) -> Image:
     return Image(AGENT, json_blob(OCI_INDEX, index), singles)
 
 
-def _single(project: Project, name: str, description: str, platform: str, layer: Layer, runs: Json) -> Single:
+def _module(wasm: bytes) -> Layer:
+    return layer_of("plugin.wasm", wasm, 0o644)
+
+
+def _single(project: Project, name: str, description: str, platform: str, layers: list[Layer], runs: Json) -> Single:
     annotations = project.annotations(name, description)
     config = json_blob(
         OCI_CONFIG,
@@ -93,8 +101,8 @@ def _single(project: Project, name: str, description: str, platform: str, layer:
             **_platform(platform),
             # The annotations are also labels, because some registries and tools read only labels.
             "config": runs | {"Labels": annotations},
-            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
-            "history": [{"created": project.created, "created_by": "./build.sh image", "comment": description}],
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+            "history": [{"created": project.created, "created_by": "./build.sh image", "comment": description} for _ in layers],
         },
     )
     manifest = json_blob(
@@ -103,11 +111,11 @@ def _single(project: Project, name: str, description: str, platform: str, layer:
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
             "config": config.descriptor(),
-            "layers": [layer.blob.descriptor()],
+            "layers": [layer.blob.descriptor() for layer in layers],
             "annotations": annotations,
         },
     )
-    return Single(platform, manifest, config, layer)
+    return Single(platform, manifest, config, layers)
 
 
 def _platform(text: str) -> Json:

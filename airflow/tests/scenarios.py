@@ -23,8 +23,8 @@ _CALLBACK: dict[str, Any] = {"callbacks": ExeuntCallback}
 COLUMNS = {
     "without exeunt": Settings(enabled=False),
     "native": Settings(proxy="native"),
-    "classic, agent native": Settings(proxy="classic", placement="native"),
-    "classic, agent regular": Settings(proxy="classic", placement="regular"),
+    "classic, agent native": Settings(proxy="keep", placement="native"),
+    "classic, agent regular": Settings(proxy="keep", placement="regular"),
 }
 
 SCENARIOS = {

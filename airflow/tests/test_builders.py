@@ -33,8 +33,8 @@ from real_airflow.worker_pod import worker_pod
 # For each form: the settings that choose it, and the list in the pod's spec that the agent is in.
 FORMS = {
     "native": (Settings(proxy="native"), "initContainers"),
-    "classic": (Settings(proxy="classic", placement="native"), "initContainers"),
-    "regular": (Settings(proxy="classic", placement="regular"), "containers"),
+    "classic": (Settings(proxy="keep", placement="native"), "initContainers"),
+    "regular": (Settings(proxy="keep", placement="regular"), "containers"),
 }
 # The hook adds no agent to a pod with XCom that shares its processes on the provider of Airflow 2.8.
 XCOM_WORKS = not VERSION.startswith("2.")

@@ -69,9 +69,9 @@ def test_auto_is_native_if_no_node_and_no_istio_can_be_too_old(version: Any, exp
         ("native", "auto", "classic regular", "native native", "native native", "native native"),
         ("native", "native", "classic regular", "native native", "native native", "native native"),
         ("native", "regular", "classic regular", "native regular", "native regular", "native regular"),
-        ("classic", "auto", "classic regular", "classic regular", "classic regular", "classic native"),
-        ("classic", "native", "classic native", "classic native", "classic native", "classic native"),
-        ("classic", "regular", "classic regular", "classic regular", "classic regular", "classic regular"),
+        ("keep", "auto", "classic regular", "classic regular", "classic regular", "classic native"),
+        ("keep", "native", "classic native", "classic native", "classic native", "classic native"),
+        ("keep", "regular", "classic regular", "classic regular", "classic regular", "classic regular"),
     ],
 )
 def test_the_form_for_each_setting_and_each_cluster(
@@ -107,7 +107,7 @@ def test_kubelet_restarts_a_regular_agent_that_was_killed_where_a_container_can_
 @pytest.mark.parametrize("placement", ["native", "regular"])
 def test_a_configured_form_needs_no_request_if_every_cluster_can_have_it(placement: Any) -> None:
     cluster = Cluster((1, 20))
-    assert form(cluster, proxy="classic", placement=placement) == f"classic {placement}"
+    assert form(cluster, proxy="keep", placement=placement) == f"classic {placement}"
     assert cluster.requests == []
 
 
@@ -123,7 +123,7 @@ def test_a_cluster_without_native_sidecars_gets_the_classic_form_with_one_warnin
     ("annotation", "expected"), [("true", "native native"), ("false", "classic native"), ("True", "classic native")]
 )
 def test_what_the_pod_says_about_its_proxy_counts_more_than_the_setting(annotation: str, expected: str) -> None:
-    for proxy in ("auto", "native", "classic"):
+    for proxy in ("auto", "native", "keep"):
         assert form(Cluster((1, 33)), annotation=annotation, proxy=proxy) == expected
 
 

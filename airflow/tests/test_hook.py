@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec
+from kubernetes.client import V1ObjectMeta, V1Pod, V1PodSpec, V1ResourceRequirements
 
 import vectors
 from exeunt_airflow import agent_container, log, pod_mutation_hook
@@ -22,7 +22,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "airflow.md"
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_settings(monkeypatch, Settings(proxy="classic", placement="native"))
+    use_settings(monkeypatch, Settings(proxy="keep", placement="native"))
 
 
 class UnexpectedError(Exception):
@@ -123,6 +123,60 @@ def test_the_agent_gets_the_settings() -> None:
     assert pod["spec"]["imagePullSecrets"] == [{"name": "mirror"}]
     config = vectors.comparable(pod)["metadata"]["annotations"]["proxy.istio.io/config"]
     assert config["proxyMetadata"]["ISTIO_META_HTTP_PROXY_PORT"] == "15999"
+
+
+PROBE = {"exec": {"command": ["/exeunt-agent", "--version"]}, "periodSeconds": 60}
+
+
+def test_the_agents_container_is_fully_adjustable() -> None:
+    given = {
+        "uid": None,
+        "seccomp": "none",
+        "cpu_limit": "100m",
+        "labels": (("team", "data"), ("dag_id", "other")),
+        "arguments": ("--stall-timeout", "30s"),
+        "probes": (("liveness_probe", PROBE),),
+    }
+    before, pod = vectors.plain(vectors.pod("kpo-plain")), changed("kpo-plain", vectors.NATIVE, **given)
+    (agent,) = pod["spec"]["initContainers"]
+    assert agent["args"][-2:] == ["--stall-timeout", "30s"]
+    assert agent["livenessProbe"] == PROBE
+    assert agent["resources"]["limits"] == {"cpu": "100m", "memory": "16Mi"}
+    assert agent["securityContext"] == {
+        "runAsNonRoot": True,
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    # The pod's own label counts first.
+    added = {"team": "data", "exeunt.dev/drain": "on"}
+    assert pod["metadata"]["labels"].items() >= (before["metadata"]["labels"] | added).items()
+
+
+NONE = {"cpu_request": None, "cpu_limit": None, "memory_request": None, "memory_limit": None}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, None),
+        ({"cpu_request": "5m"}, {"requests": {"cpu": "5m"}}),
+        ({"memory_limit": "32Mi"}, {"limits": {"memory": "32Mi"}}),
+    ],
+)
+def test_each_request_and_limit_can_be_none(told: dict[str, str], expected: Any) -> None:
+    (agent,) = changed("kpo-plain", vectors.NATIVE, **(NONE | told))["spec"]["initContainers"]
+    assert agent.get("resources") == expected
+
+
+@pytest.mark.parametrize(("whole", "own"), [({}, True), ({"limits": {}}, True), ({"requests": {"cpu": "1"}}, False)])
+def test_an_agent_in_a_pod_with_resources_of_its_own_has_none(whole: dict[str, Any], own: bool) -> None:
+    pod = vectors.pod("kpo-plain")
+    if "resources" not in pod.spec.openapi_types:
+        pytest.skip("this Kubernetes client has dropped them before the hook gets the pod")
+    pod.spec.resources = V1ResourceRequirements(**whole)
+    mutation_of(pod, Settings(), lambda _: vectors.NATIVE).apply(pod)
+    assert (pod.spec.init_containers[0].resources is not None) is own
 
 
 def test_the_agent_gets_the_settings_also_if_kubelet_tells_the_end_of_the_task() -> None:

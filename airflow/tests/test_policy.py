@@ -60,7 +60,7 @@ class Run:
 
 
 def test_it_is_enough_to_install_the_package(tmp_path: Path) -> None:
-    run = Run(tmp_path, proxy="classic", placement="regular")
+    run = Run(tmp_path, proxy="keep", placement="regular")
     expected = vectors.load("kpo-plain.regular.out.yaml")
     run.pod["spec"]["containers"][0]["image"] = vectors.SETTINGS.image
     assert vectors.comparable(run.pod) == vectors.comparable(expected)
@@ -69,7 +69,7 @@ def test_it_is_enough_to_install_the_package(tmp_path: Path) -> None:
 def test_local_settings_and_the_package_together_add_one_agent(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
-    assert Run(tmp_path, proxy="classic", placement="regular").agents == 1
+    assert Run(tmp_path, proxy="keep", placement="regular").agents == 1
 
 
 def test_settings_are_read_from_airflow_cfg_too(tmp_path: Path) -> None:
@@ -78,18 +78,33 @@ def test_settings_are_read_from_airflow_cfg_too(tmp_path: Path) -> None:
     assert run.pod["spec"]["initContainers"][0]["image"] == "mirror/agent:1"
 
 
-def test_each_mistake_is_logged_once_and_pods_stay_unchanged(tmp_path: Path) -> None:
-    (tmp_path / "airflow.cfg").write_text("[exeunt]\nplacment = native\n")
+def test_each_mistake_is_logged_once_and_what_can_be_kept_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "airflow.cfg").write_text("[exeunt]\nplacment = native\nproxy = native\n")
     run = Run(tmp_path, signal_port="0", times=3)
-    assert run.output.count("[exeunt] placment is not known: must be one of enabled,") == 1
+    assert run.output.count("[exeunt] placment is not known: did you mean placement?") == 1
     assert run.output.count("[exeunt] signal_port is '0': must be a port, 1 to 65535") == 1
+    assert run.output.count("exeunt is on: ") == 1
+    assert run.agents == 1
+
+
+def test_pods_stay_unchanged_after_a_mistake_that_cannot_be_ignored(tmp_path: Path) -> None:
+    (tmp_path / "airflow.cfg").write_text("[exeunt]\nimage_cmd = cat /etc/image\n")
+    run = Run(tmp_path, memory_limit="1Mi", times=3)
+    assert run.output.count("[exeunt] image_cmd has no effect") == 1
+    assert run.output.count("[exeunt] memory_limit is '1Mi': must be ") == 1
     assert run.output.count("exeunt is off until") == 1
     assert run.pod == vectors.plain(vectors.pod("kpo-plain"))
 
 
+def test_a_command_in_the_environment_is_told(tmp_path: Path) -> None:
+    run = Run(tmp_path, image_cmd="cat /etc/image")
+    assert run.output.count("[exeunt] image_cmd has no effect") == 1
+    assert run.agents == 0
+
+
 def test_pods_that_need_no_agent_cause_no_message(tmp_path: Path) -> None:
     names = ("host-network", "opted-out", "no-injection-label")
-    run = Run(tmp_path, *names, proxy="classic", placement="regular")
+    run = Run(tmp_path, *names, proxy="keep", placement="regular")
     assert run.pods == [vectors.plain(vectors.pod(name)) for name in names]
     assert "exeunt" not in run.output
 

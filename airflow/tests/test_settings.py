@@ -6,15 +6,27 @@ from typing import Any
 
 import pytest
 
-from exeunt_airflow.settings import DRAIN_TIMEOUT, NAMES, InvalidSettings, Settings, read
+from exeunt_airflow.settings import DRAIN_TIMEOUT, FORGIVEN, NAMES, InvalidSettings, Settings, read
 from exeunt_airflow.version import VERSION
 from harness import agent_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+IMAGES = [
+    "agent",
+    "library/agent:1",
+    "registry.example:5000/a/agent@sha256:" + "0" * 64,
+    "Registry.example/team_a/my-agent:v1.0-A@sha256:" + "a" * 64,
+    "localhost/agent",
+    "[::1]:5000/agent:1",
+]
+LABELS = (("team", "data"), ("example.com/cost-center", "42"), ("empty", ""))
+PROBES = (("liveness_probe", {"exec": {"command": ["/exeunt-agent", "--version"]}}),)
+
+
 def test_an_empty_section_means_the_defaults() -> None:
-    assert read({}) == Settings()
+    assert read({}) == (Settings(), [])
 
 
 @pytest.mark.parametrize(
@@ -25,11 +37,11 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("mode", "opt-in", "opt-in"),
         ("namespaces", "jobs, reports,", ("jobs", "reports")),
         ("namespaces", "", ()),
-        ("image", "registry.example:5000/a/agent@sha256:00", "registry.example:5000/a/agent@sha256:00"),
+        *(("image", image, image) for image in IMAGES),
         ("image_pull_policy", "Never", "Never"),
         ("image_pull_policy", "", ""),
         ("image_pull_secrets", "mirror.example", ("mirror.example",)),
-        ("proxy", "classic", "classic"),
+        ("proxy", "keep", "keep"),
         ("placement", "regular", "regular"),
         ("share_processes", "unless-root", "unless-root"),
         ("uid", "20001", 20001),
@@ -44,23 +56,36 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("drain_timeout", "1ms", "1ms"),
         ("drain_timeout", "24h", "24h"),
         ("drain_timeout", "", ""),
+        ("seccomp", "none", "none"),
         ("cpu_request", "0.5", "0.5"),
+        ("cpu_request", "none", None),
+        ("cpu_limit", "200m", "200m"),
+        ("cpu_limit", "none", None),
         ("memory_request", "8Mi", "8Mi"),
+        ("memory_request", "none", None),
         ("memory_limit", "1Gi", "1Gi"),
+        ("memory_limit", "none", None),
+        ("labels", "team=data, example.com/cost-center = 42,empty=", LABELS),
+        ("labels", "", ()),
+        ("arguments", "--stall-timeout 30s --log 'info'", ("--stall-timeout", "30s", "--log", "info")),
+        ("arguments", "", ()),
+        ("probes", '{"livenessProbe": {"exec": {"command": ["/exeunt-agent", "--version"]}}}', PROBES),
+        ("probes", "", ()),
     ],
 )
 def test_a_valid_value(name: str, text: str, value: Any) -> None:
-    assert getattr(read({name: text}), name) == value
+    settings, mistakes = read({name: text})
+    assert (getattr(settings, name), mistakes) == (value, [])
 
 
 WRONG = {
     "enabled": "maybe",
     "mode": "sometimes",
     "namespaces": "jobs,Reports",
-    "image": "an image",
+    "image": "registry.example/Team/agent:1",
     "image_pull_policy": "always",
     "image_pull_secrets": "Not_A_Secret",
-    "proxy": "sidecar",
+    "proxy": "classic",
     "placement": "sidecar",
     "share_processes": "sometimes",
     "uid": "root",
@@ -68,43 +93,120 @@ WRONG = {
     "signal_route": "loopback",
     "signal_port": "70000",
     "drain_timeout": "5 minutes",
+    "seccomp": "Localhost",
     "cpu_request": "a little",
+    "cpu_limit": "0",
     "memory_request": "4MB",
     "memory_limit": "-1",
+    "labels": "team",
+    "arguments": "30s",
+    "probes": "{",
 }
+
+
+def mistakes_of(texts: dict[str, str]) -> tuple[list[str], bool]:
+    """All mistakes, and whether the hook can go on."""
+    try:
+        return read(texts)[1], True
+    except InvalidSettings as invalid:
+        return invalid.mistakes, False
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) -> None:
-    with pytest.raises(InvalidSettings) as caught:
-        read({name: WRONG[name]})
-    (mistake,) = caught.value.mistakes
+    (mistake,), _ = mistakes_of({name: WRONG[name]})
     assert mistake.startswith(f"[exeunt] {name} is {WRONG[name]!r}: must be ")
 
 
-@pytest.mark.parametrize("text", ["0", "1337", "-1", "2147483648", "", "0x10"])
-def test_a_user_that_the_agent_cannot_have_is_a_mistake(text: str) -> None:
-    with pytest.raises(InvalidSettings, match="must be none or a user id, 1 to 2147483647, but not 1337"):
-        read({"uid": text})
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("uid", text) for text in ("0", "1337", "-1", "2147483648", "", "0x10")),
+        *(("drain_timeout", text) for text in ("0", "0s", "24h1s", "90 s", "-1s", "1d", "0.0001s")),
+        *(
+            ("image", text)
+            for text in (
+                "",
+                "an image",
+                "Agent:1",
+                "a/Agent",
+                "agent:",
+                "agent:a b",
+                "agent@sha256:00",
+                "a//b",
+                "/a",
+                "https://a.b/c",
+            )
+        ),
+        # Kubernetes takes the first two, for less than a byte and for millions of processors.
+        *(("memory_request", text) for text in ("400m", "0", "1e6", "16mi", "16 Mi", "16MiB", "1Ti")),
+        *(("cpu_request", text) for text in ("16Mi", "0", "0m", "0.0001", "1.5m", "1k", "100u")),
+        *(("cpu_limit", text) for text in ("0", "1Gi")),
+        *(("memory_limit", text) for text in ("0", "4Mi", "12M", "16", "16m")),
+        *(
+            ("labels", text)
+            for text in ("a", "=b", "a=b c", "a=" + "x" * 64, "a b=c", "-a=b", "a/b/c=d", "A/b=c", "exeunt.dev/drain=off")
+        ),
+        *(
+            ("arguments", text)
+            for text in ("--log 'info", "watch", "--container base", "--placement=native", "--log ssh", "--restart-policy Never")
+        ),
+        *(("probes", text) for text in ("[]", '{"livenessProbe": 1}', '{"liveness_probe": {}}', '{"lifecycle": {}}')),
+    ],
+)
+def test_a_value_that_cannot_work_is_a_mistake(name: str, text: str) -> None:
+    (mistake,), _ = mistakes_of({name: text})
+    assert mistake.startswith(f"[exeunt] {name} is {text!r}: must be ")
 
 
-@pytest.mark.parametrize("text", ["0", "0s", "24h1s", "90 s", "-1s", "1d", "0.0001s"])
-def test_a_drain_timeout_that_the_agent_would_not_take_is_a_mistake(text: str) -> None:
-    with pytest.raises(InvalidSettings, match="must be a duration such as 90s or 5m, from 1ms to 24h"):
-        read({"drain_timeout": text})
+@pytest.mark.parametrize(
+    ("texts", "mistake"),
+    [
+        ({"memory_limit": "15Mi"}, "memory_request is '16Mi': must be at most memory_limit, which is '15Mi'"),
+        ({"memory_request": "17M"}, "memory_request is '17M': must be at most memory_limit, which is '16Mi'"),
+        ({"cpu_request": "0.2", "cpu_limit": "199m"}, "cpu_request is '0.2': must be at most cpu_limit, which is '199m'"),
+        ({"memory_request": "16777216", "memory_limit": "16Mi"}, None),
+        ({"cpu_request": "0.2", "cpu_limit": "200m"}, None),
+        ({"memory_limit": "12Mi", "memory_request": "none"}, None),
+        ({"memory_request": "1Gi", "memory_limit": "none"}, None),
+    ],
+)
+def test_a_request_above_its_limit_is_a_mistake(texts: dict[str, str], mistake: str | None) -> None:
+    assert mistakes_of(texts) == (([], True) if mistake is None else ([f"[exeunt] {mistake}"], False))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_leaves_the_hook_on_only_where_the_default_does_no_harm(name: str) -> None:
+    texts = {"uid": "20001", name: WRONG[name]}
+    assert mistakes_of(texts)[1] is (name in FORGIVEN)
+    if name in FORGIVEN:
+        assert read(texts)[0] == Settings(uid=20001)
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake", "goes_on"),
+    [
+        ("plug", f"is not known: must be one of {', '.join(NAMES)}", True),
+        ("placment", "is not known: did you mean placement?", True),
+        # It would be meant to spare pods.
+        ("namespace", "is not known: did you mean namespaces?", False),
+        ("image_cmd", "has no effect, because Airflow does so for its own secrets only: give image itself", False),
+        ("labels_secret", "has no effect, because Airflow does so for its own secrets only: give labels itself", True),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_one_that_was_meant(name: str, mistake: str, goes_on: bool) -> None:
+    assert mistakes_of({name: "x"}) == ([f"[exeunt] {name} {mistake}"], goes_on)
 
 
 def test_every_setting_is_checked_and_all_mistakes_are_reported_at_once() -> None:
     assert set(WRONG) == set(NAMES)
-    with pytest.raises(InvalidSettings) as caught:
-        read(WRONG | {"imagee": "x"})
-    assert len(caught.value.mistakes) == len(WRONG) + 1
-    assert caught.value.mistakes[0].startswith("[exeunt] imagee is not known: must be one of enabled, ")
+    mistakes, _ = mistakes_of(WRONG | {"imagee": "x"})
+    assert len(mistakes) == len(WRONG) + 1
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5m", 300), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), (".5s", 0.5)])
 def test_a_duration_in_seconds(text: str, seconds: float) -> None:
-    assert read({"drain_timeout": text}).drain_seconds == seconds
+    assert read({"drain_timeout": text})[0].drain_seconds == seconds
 
 
 def test_the_defaults_are_the_agents_own() -> None:
@@ -125,5 +227,5 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
     assert tuple(rows) == NAMES
     for name, documented in rows.items():
         default = getattr(Settings(), name)
-        expected = ("" if default == () else str(default)).replace(VERSION, "VERSION")
+        expected = {(): "", None: "none"}.get(default, str(default)).replace(VERSION, "VERSION")
         assert documented.strip(" `") == expected, name

@@ -22,7 +22,7 @@ TASKS = 64
     [
         (Settings(enabled=False), 0, SLOTS),
         (Settings(proxy="native"), TASKS, 0),
-        (Settings(proxy="classic", placement="regular"), TASKS, 0),
+        (Settings(proxy="keep", placement="regular"), TASKS, 0),
     ],
     ids=["without exeunt", "native", "classic"],
 )

@@ -28,10 +28,19 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $shareProcesses := "always" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
-{{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}
+{{- $resources := dict "requests" (dict "cpu" "10m" "memory" "16Mi") "limits" (dict "memory" "16Mi") }}
 
 {{- /* Pods beside native proxies get a grace period of at least so many seconds. Empty: they keep their own. */}}
 {{- $gracePeriod := "" }}
+
+{{- /* More labels for the pods that get the agent. A label that a pod has already stays as it is. */}}
+{{- $labels := dict }}
+
+{{- /* The agent's startupProbe, livenessProbe and readinessProbe, as Kubernetes writes them. Empty, dict: none. */}}
+{{- $probes := dict }}
+
+{{- /* The plugin's module as a file of istio-proxy: "configMap", "image" (the agent's image as a volume) or "none". */}}
+{{- $module := "none" }}
 
 {{- /* More arguments for every agent, such as "--drain-timeout" "10m". */}}
 {{- $arguments := list }}
@@ -53,7 +62,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- end }}
 {{- $isThere := false }}
 {{- range concat $initContainers $containers }}
-{{- $isThere = or $isThere (eq .name "exeunt") }}
+{{- $isThere = or $isThere (eq .name "exeunt") (regexMatch "(^|/)exeunt-agent([:@]|$)" (.image | default "")) }}
 {{- end }}
 {{- $nodes := $spec.nodeSelector | default dict }}
 {{- $system := ($spec.os | default dict).name | default (index $nodes "kubernetes.io/os") | default "linux" }}
@@ -76,11 +85,13 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $names := list }}
 {{- range $containers }}{{ $names = append $names .name }}{{ end }}
 {{- $main := list }}
-{{- if isset $annotations "exeunt.dev/container" }}
+{{- $unknown := "" }}
 {{- range splitList "," (index $annotations "exeunt.dev/container") }}
-{{- $main = append $main (trim .) }}
+{{- $name := trim . }}
+{{- if $name }}{{ $main = append $main $name }}{{ end }}
+{{- if not (has $name (append $names "")) }}{{ $unknown = $unknown | default $name }}{{ end }}
 {{- end }}
-{{- else }}
+{{- if not $main }}
 {{- range $containers }}
 {{- if not (has .name (append $helpers "istio-proxy")) }}{{ $main = append $main .name }}{{ end }}
 {{- end }}
@@ -109,12 +120,63 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- if and $beside (ne .name "istio-proxy") (not $nonRoot) (not $runAs) }}{{ $root = append $root .name }}{{ end }}
 {{- end }}
 
-{{- /* 4. Why this pod cannot have the agent. It stays as Istio makes it, and gets the reason as an annotation. */}}
+{{- /* 4. The plugin's module. A pod that mounts another thing in its place keeps that. */}}
+{{- $isImage := eq $module "image" }}
+{{- $kind := ternary "image" "configMap" $isImage }}
+{{- $source := ternary (dict "reference" $image) (dict "name" "exeunt-module" "optional" true) $isImage }}
+{{- if and $isImage $pullPolicy }}{{ $source = set $source "pullPolicy" $pullPolicy }}{{ end }}
+{{- $mounts := ne $module "none" }}
+{{- range list "sidecar.istio.io/userVolume" "sidecar.istio.io/userVolumeMount" }}
+{{- if regexMatch "exeunt-module|/etc/exeunt" (index $annotations .) }}{{ $mounts = false }}{{ end }}
+{{- end }}
+{{- range $spec.volumes | default list }}
+{{- if eq .name "exeunt-module" }}
+{{- $found := index . $kind | default dict }}
+{{- /* The API server has added its defaults if the pod is injected a second time. */}}
+{{- range $key, $value := $source }}
+{{- $mounts = and $mounts (eq (toJson (index $found $key)) (toJson $value)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* 5. A mistake in an option would keep every pod from being created. */}}
+{{- $mistake := "" }}
+{{- range $option, $one := dict
+    "image" (list $image "([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9/._-]+(:[A-Za-z0-9_.-]+)?(@sha256:[0-9a-f]{64})?" "an image")
+    "pullPolicy" (list $pullPolicy "|Always|IfNotPresent|Never" "Always, IfNotPresent, Never or empty")
+    "select" (list $select "jobs|labelled" "jobs or labelled")
+    "signalPort" (list $signalPort "|[1-9][0-9]{0,4}" "a port or empty")
+    "placement" (list $placement "native|regular" "native or regular")
+    "uid" (list $uid "none|[1-9][0-9]{0,9}" "a number or none")
+    "shareProcesses" (list $shareProcesses "always|unless-root|never" "always, unless-root or never")
+    "gracePeriod" (list $gracePeriod "|[0-9]{1,9}" "a number of seconds or empty")
+    "module" (list $module "none|configMap|image" "none, configMap or image") }}
+{{- $value := first $one | toString }}
+{{- if not (regexMatch (printf "^(%s)$" (index $one 1)) $value) }}
+{{- $mistake = printf "the option %s of the injection template is %q: must be %s" $option $value (last $one) }}
+{{- end }}
+{{- end }}
+{{- $word := "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?" }}
+{{- range $name, $value := $labels }}
+{{- $label := printf "%s=%s" $name (toString $value) }}
+{{- if not (regexMatch (printf "^([a-z0-9.-]+/)?%s=(%s)?$" $word $word) $label) }}
+{{- $mistake = printf "the option labels of the injection template has %q: must be a label" $label }}
+{{- end }}
+{{- end }}
+{{- range $set, $quantities := $resources }}
+{{- range $name, $value := $quantities }}
+{{- if not (regexMatch "^[0-9]+([.][0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$" (toString $value)) }}
+{{- $mistake = printf "the option resources of the injection template has %s %s=%v: must be a quantity" $set $name $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* 6. Why this pod cannot have the agent. It stays as Istio makes it, and gets the reason as an annotation. */}}
 {{- $restartPolicy := $spec.restartPolicy | default "Always" }}
 {{- $port := index $proxyMetadata "ISTIO_META_HTTP_PROXY_PORT" }}
 {{- $skipped := "" }}
-{{- if not (has $select (list "jobs" "labelled")) }}
-{{- $skipped = printf "the option select of the injection template is %q: must be jobs or labelled" $select }}
+{{- if $mistake }}
+{{- $skipped = $mistake }}
 {{- else if not $known }}
 {{- $skipped = "this Istio does not tell the form of the proxy" }}
 {{- else if ne $drain "on" }}
@@ -138,12 +200,14 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = "shareProcesses is never, and the agent must see the task: make the proxy native" }}
 {{- else if and (ne $shareProcesses "always") $root }}
 {{- $skipped = printf "shareProcesses is %s, and %s may run as root: make the proxy native" $shareProcesses (join ", " $root) }}
+{{- else if $unknown }}
+{{- $skipped = printf "exeunt.dev/container names %q: the pod has no such container" $unknown }}
 {{- else if not $main }}
 {{- $skipped = "it has no main container, whose end is the end of the task" }}
 {{- end }}
 {{- end }}
 
-{{- /* 5. The grace period: kubelet sends SIGTERM to the agent at its beginning, and SIGKILL at its end. */}}
+{{- /* 7. The grace period: kubelet sends SIGTERM to the agent at its beginning, and SIGKILL at its end. */}}
 {{- $seconds := ternary $spec.terminationGracePeriodSeconds 30 (hasKey $spec "terminationGracePeriodSeconds") | int }}
 {{- $raised := and $native $gracePeriod (gt (int $gracePeriod) $seconds) }}
 {{- if $raised }}{{ $seconds = int $gracePeriod }}{{ end }}
@@ -156,15 +220,26 @@ metadata:
 metadata:
   labels:
     exeunt.dev/drain: "on"
+    {{- range $name, $value := $labels }}
+    {{- if not (or (eq $name "exeunt.dev/drain") (isset $.ObjectMeta.Labels $name)) }}
+    {{ $name | quote }}: {{ $value | toString | quote }}
+    {{- end }}
+    {{- end }}
 spec:
   {{- if $raised }}
   terminationGracePeriodSeconds: {{ $seconds }}
   {{- end }}
   {{- if $watches }}
   shareProcessNamespace: true
+  {{- end }}
+  {{- if or $watches $mounts }}
   volumes:
-  - name: exeunt
-    emptyDir: {sizeLimit: 1Mi}
+  {{- if $watches }}
+  - {{ toJson $volume }}
+  {{- end }}
+  {{- if $mounts }}
+  - {{ dict "name" "exeunt-module" $kind $source | toJson }}
+  {{- end }}
   {{- end }}
   {{- /* The merge puts a new container in front of all others. The injector then moves a native proxy in front of the agent. */}}
   {{ ternary "containers" "initContainers" $regular }}:
@@ -236,18 +311,26 @@ spec:
       allowPrivilegeEscalation: false
       capabilities: {drop: [ALL]}
       seccompProfile: {type: RuntimeDefault}
-    {{- with $resources }}
-    resources: {{ toJson . }}
+    {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+    {{- with index $probes $probe }}
+    {{ $probe }}: {{ toJson . }}
+    {{- end }}
+    {{- end }}
+    {{- /* A pod can have resources as a whole. Its containers together may not ask for more, so the agent asks for nothing. */}}
+    {{- if and $resources (not $spec.resources) }}
+    resources: {{ toJson $resources }}
     {{- end }}
   {{- /* The proxy's own container, in the list where Istio has put it. In the other list it would be a second container. */}}
-  {{- if or $signalPort $watches }}
+  {{- if or $signalPort $watches $mounts }}
   {{- if $native }}
   {{- /* The list was begun above. */}}
   {{- else if not $regular }}
   containers:
   {{- end }}
   - name: istio-proxy
+    {{- if or $signalPort $watches }}
     env:
+    {{- end }}
     {{- if $signalPort }}
     - name: ISTIO_META_HTTP_PROXY_PORT
       value: {{ $signalPort | quote }}
@@ -255,6 +338,12 @@ spec:
     {{- if and $watches (not (isset $proxyMetadata "EXIT_ON_ZERO_ACTIVE_CONNECTIONS")) }}
     - name: EXIT_ON_ZERO_ACTIVE_CONNECTIONS
       value: "true"
+    {{- end }}
+    {{- if $mounts }}
+    volumeMounts:
+    - name: exeunt-module
+      mountPath: /etc/exeunt
+      readOnly: true
     {{- end }}
   {{- end }}
 {{- end }}

@@ -33,7 +33,7 @@ def agent(shape: Shape, where: Where) -> Json:
         "env": [istio_status(), *({"name": name, "value": value} for name, value in shape.agent_env)],
         "volumeMounts": [{"name": AGENT, "mountPath": _STATE}],
         "securityContext": {**RESTRICTED, "runAsUser": AGENT_UID, "runAsGroup": AGENT_UID, "readOnlyRootFilesystem": True},
-        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
     }
 
 

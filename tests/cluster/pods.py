@@ -49,14 +49,11 @@ def template(name: str, shape: Shape, where: Where) -> Json:
         "terminationGracePeriodSeconds": shape.grace_s,
         "initContainers": init,
         "containers": containers,
-        "volumes": [
-            {"name": AGENT, "emptyDir": {"sizeLimit": "1Mi"}},
-            {"name": "scratch", "emptyDir": {}},
-            {"name": "programs", "configMap": {"name": PROGRAMS}},
-        ],
+        "volumes": [{"name": "scratch", "emptyDir": {}}, {"name": "programs", "configMap": {"name": PROGRAMS}}],
     }
     if shape.shares:
         spec["shareProcessNamespace"] = True
+        spec["volumes"].append({"name": AGENT, "emptyDir": {"sizeLimit": "1Mi"}})
     if shape.host_network:
         spec["hostNetwork"] = True
     return {"metadata": _metadata(name, shape), "spec": spec}
@@ -78,7 +75,7 @@ def _metadata(name: str, shape: Shape) -> Json:
         labels["istio.io/dataplane-mode"] = "ambient"
     annotations = {
         "sidecar.istio.io/nativeSidecar": "true" if shape.istio == "native" else "false",
-        "proxy.istio.io/config": json.dumps(proxy),
+        **({"proxy.istio.io/config": json.dumps(proxy)} if proxy else {}),
         "kubectl.kubernetes.io/default-container": MAIN,
     }
     return {"labels": labels, "annotations": annotations | dict(shape.annotations)}

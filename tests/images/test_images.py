@@ -34,7 +34,7 @@ def test_the_plugins_last_layer_has_plugin_wasm_at_its_root_and_it_is_the_shippe
     assert {name: data for name, (_, data) in files.items()} == {"plugin.wasm": wasm().read_bytes()}
 
 
-def test_the_agents_image_has_nothing_but_the_binary_and_runs_it_as_its_own_user(made: Made) -> None:
+def test_the_agents_image_has_its_binary_and_the_module_and_runs_the_binary_as_its_own_user(made: Made) -> None:
     top = made.document("exeunt-agent", made.digest("exeunt-agent"))
     platforms = made.record["images"]["exeunt-agent"]["platforms"]
     manifest = made.document("exeunt-agent", platforms[_OWN])
@@ -42,20 +42,31 @@ def test_the_agents_image_has_nothing_but_the_binary_and_runs_it_as_its_own_user
     assert config["config"]["Entrypoint"] == ["/exeunt-agent"]
     assert config["config"]["User"] == "15190:15190"
     assert "Cmd" not in config["config"]
-    member, data = members(made.blob("exeunt-agent", manifest["layers"][0]["digest"]))["exeunt-agent"]
-    assert data == agent().read_bytes()
-    assert (member.mode, member.uid, member.gid) == (0o755, 0, 0)
+    module, binary = [members(made.blob("exeunt-agent", layer["digest"])) for layer in manifest["layers"]]
+    assert {name: data for name, (_, data) in module.items()} == {"plugin.wasm": wasm().read_bytes()}
+    assert {name: data for name, (_, data) in binary.items()} == {"exeunt-agent": agent().read_bytes()}
+    # Istio's proxy, which has another user, reads the module in an image volume.
+    modes = [(member.mode, member.uid, member.gid) for member, _ in (module["plugin.wasm"], binary["exeunt-agent"])]
+    assert modes == [(0o644, 0, 0), (0o755, 0, 0)]
     if len(platforms) > 1:
         assert {f"{d['platform']['os']}/{d['platform']['architecture']}": d["digest"] for d in top["manifests"]} == platforms
 
 
-def test_a_config_names_the_digest_of_the_unpacked_layer(made: Made) -> None:
+def test_the_module_s_layer_is_one_and_the_same_in_both_images_and_on_all_platforms(made: Made) -> None:
+    (plugin,) = made.document("exeunt", made.digest("exeunt"))["layers"]
+    for digest in made.record["images"]["exeunt-agent"]["platforms"].values():
+        assert made.document("exeunt-agent", digest)["layers"][0] == plugin
+
+
+def test_a_config_names_the_digest_of_each_unpacked_layer(made: Made) -> None:
     for name, image in made.record["images"].items():
         for digest in image["platforms"].values():
             manifest = made.document(name, digest)
-            unpacked = gzip.decompress(made.blob(name, manifest["layers"][0]["digest"]))
+            unpacked = [gzip.decompress(made.blob(name, layer["digest"])) for layer in manifest["layers"]]
             config = made.document(name, manifest["config"]["digest"])
-            assert config["rootfs"]["diff_ids"] == [digest_of(unpacked)]
+            assert config["rootfs"]["diff_ids"] == [digest_of(layer) for layer in unpacked]
+            # A tool that shows an image's history counts on an entry for each layer.
+            assert len(config["history"]) == len(unpacked)
 
 
 def test_an_image_says_what_it_is(made: Made) -> None:

@@ -69,3 +69,9 @@ def injector(release: Release, form: str) -> Injector:
     """That release with proxies of that form, and the template for it."""
     placement = '"regular"' if form == "regular" else '"native"'
     return Injector(release, form, with_options(placement=placement))
+
+
+@pytest.fixture(params=[True, False], ids=["native", "classic"])
+def native(request: pytest.FixtureRequest) -> bool:
+    """Whether the proxies are native sidecars."""
+    return bool(request.param)

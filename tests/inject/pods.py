@@ -15,6 +15,7 @@ REAL = Path(__file__).resolve().parent / "pods"
 
 NAMES = sorted(path.name.removesuffix(".in.yaml") for path in VECTORS.glob("*.in.yaml"))
 REAL_NAMES = sorted(path.stem for path in REAL.glob("*.json"))
+ALL = [*NAMES, *REAL_NAMES]
 SUFFIXES = {"native": ".out.yaml", "classic": ".classic.out.yaml", "regular": ".regular.out.yaml"}
 AGENT, PROXY = "exeunt", "istio-proxy"
 LABEL, SKIPPED = "exeunt.dev/drain", "exeunt.dev/skipped"
@@ -24,6 +25,11 @@ LISTS = ("initContainers", "containers")
 def vector(name: str) -> Resource:
     """The pod of a vector, as the pod of a Job."""
     return of_job(load(f"{name}.in.yaml"))
+
+
+def any_of(name: str) -> Resource:
+    """A vector or a real pod."""
+    return vector(name) if name in NAMES else real(name)
 
 
 def load(file: str) -> Any:
@@ -54,6 +60,30 @@ def of_job(pod: Resource, owner: str = "batch/v1", kind: str = "Job") -> Resourc
     name = metadata.pop("name", "pod")
     metadata["generateName"] = f"{name}-"
     metadata["ownerReferences"] = [{"apiVersion": owner, "kind": kind, "name": name, "uid": "1", "controller": True}]
+    return pod
+
+
+def plain() -> Resource:
+    """An ordinary pod, of nobody."""
+    pod: Resource = load("kpo-plain.in.yaml")
+    return pod
+
+
+def job() -> Resource:
+    """The pod of a Job."""
+    return of_job(plain())
+
+
+def changed(**spec: Any) -> Resource:
+    """A Job's pod with other fields in its spec."""
+    pod = job()
+    pod["spec"] |= spec
+    return pod
+
+
+def labelled(value: str, pod: Resource) -> Resource:
+    """The pod with exeunt's label."""
+    pod["metadata"].setdefault("labels", {})[LABEL] = value
     return pod
 
 

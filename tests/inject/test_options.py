@@ -1,45 +1,17 @@
 """Who gets the agent, and what the options of the template change."""
 
-from typing import Any
+from itertools import pairwise
 
 import pytest
 
 from chart.programs import Resource
 from inject import pods
-from inject.pods import AGENT, LABEL, SKIPPED
-from inject.releases import Answer, Release
+from inject.answers import agent, has_agent, injected, reason
+from inject.pods import AGENT, changed, job, labelled, plain
+from inject.releases import Release
 from inject.template import with_options
 
 NAMESPACE = "airflow"
-
-
-@pytest.fixture(params=[True, False], ids=["native", "classic"])
-def native(request: pytest.FixtureRequest) -> bool:
-    """Whether the proxies are native sidecars."""
-    return bool(request.param)
-
-
-def labelled(value: str, pod: Resource) -> Resource:
-    """The pod with exeunt's label."""
-    pod["metadata"].setdefault("labels", {})[LABEL] = value
-    return pod
-
-
-def plain() -> Resource:
-    """An ordinary pod, of nobody."""
-    pod: Resource = pods.load("kpo-plain.in.yaml")
-    return pod
-
-
-def job() -> Resource:
-    """The pod of a Job."""
-    return pods.of_job(plain())
-
-
-def has_agent(answer: Answer) -> bool:
-    """Whether the pod has an agent."""
-    assert answer.pod is not None, answer.refused
-    return any(AGENT in pods.names(answer.pod, place) for place in pods.LISTS)
 
 
 def always(pod: Resource) -> Resource:
@@ -99,23 +71,9 @@ def test_a_namespace_says_on_or_off_for_its_jobs_by_a_proxy_config(
 def test_a_pod_that_asks_for_another_form_of_proxy_gets_the_agent_for_it(release: Release, native: bool) -> None:
     pod = job()
     pod["metadata"]["annotations"] = {"sidecar.istio.io/nativeSidecar": "false" if native else "true"}
-    (answer,) = release.inject(with_options(), native, [pod])
-    assert answer.pod is not None, answer.refused
-    assert ("istio-proxy" in pods.names(answer.pod, "initContainers")) is not native
-    assert answer.pod["spec"].get("shareProcessNamespace", False) is native
-
-
-def reason(answer: Answer) -> str:
-    """Why a pod has no agent."""
-    assert answer.pod is not None, answer.refused
-    return str(answer.pod["metadata"]["annotations"].get(SKIPPED, ""))
-
-
-def changed(**spec: Any) -> Resource:
-    """A Job's pod with other fields in its spec."""
-    pod = job()
-    pod["spec"] |= spec
-    return pod
+    having = injected(release, native, pod)
+    assert ("istio-proxy" in pods.names(having, "initContainers")) is not native
+    assert having["spec"].get("shareProcessNamespace", False) is native
 
 
 def argo() -> Resource:
@@ -146,46 +104,18 @@ def test_a_pod_that_cannot_have_the_agent_says_why(why: str, release: Release, n
         assert why in reason(answer)
 
 
-def test_a_mistake_in_select_breaks_no_pod(release: Release, native: bool) -> None:
-    (answer,) = release.inject(with_options(select='"all"'), native, [job()])
-    assert not has_agent(answer)
-    assert reason(answer) == 'the option select of the injection template is "all": must be jobs or labelled'
-
-
-def agent(release: Release, native: bool, pod: Resource | None = None, **options: str) -> Resource:
-    """The agent's container that these options make."""
-    (answer,) = release.inject(with_options(**options), native, [pod or job()])
-    assert answer.pod is not None, answer.refused
-    return pods.agent_of(answer.pod)[1]
-
-
-def test_the_container_is_adjustable(release: Release, native: bool) -> None:
-    usual = agent(release, native)
-    assert "imagePullPolicy" not in usual
-    assert agent(release, native, pullPolicy='"Always"')["imagePullPolicy"] == "Always"
-    other = agent(release, native, uid='"4242"')["securityContext"]
-    assert (other["runAsUser"], other["runAsGroup"]) == (4242, 4242)
-    nobody = agent(release, native, uid='"none"')["securityContext"]
-    assert nobody == {key: value for key, value in other.items() if key not in ("runAsUser", "runAsGroup")}
-    assert not agent(release, native, resources="dict").get("resources")
-    more = agent(release, native, arguments='list "--drain-timeout" "10m"')["args"]
-    assert more == [*usual["args"], "--drain-timeout", "10m"]
-
-
 def test_without_the_plugin_the_proxy_gets_no_listener(release: Release, native: bool) -> None:
-    (answer,) = release.inject(with_options(signalPort='""'), native, [job()])
-    assert answer.pod is not None, answer.refused
-    assert has_agent(answer)
-    told = pods.variables(pods.proxy_of(answer.pod))
+    pod = injected(release, native, signalPort='""')
+    assert pods.agent_of(pod)
+    told = pods.variables(pods.proxy_of(pod))
     assert "ISTIO_META_HTTP_PROXY_PORT" not in told
     assert ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in told) is not native
 
 
 def test_another_port_is_told_to_both(release: Release, native: bool) -> None:
-    (answer,) = release.inject(with_options(signalPort='"16000"'), native, [job()])
-    assert answer.pod is not None, answer.refused
-    assert pods.variables(pods.proxy_of(answer.pod))["ISTIO_META_HTTP_PROXY_PORT"] == "16000"
-    assert pods.agent_of(answer.pod)[1]["args"][-2:] == ["--signal-port", "16000"]
+    pod = injected(release, native, signalPort='"16000"')
+    assert pods.variables(pods.proxy_of(pod))["ISTIO_META_HTTP_PROXY_PORT"] == "16000"
+    assert pods.agent_of(pod)[1]["args"][-2:] == ["--signal-port", "16000"]
 
 
 def test_an_annotation_names_the_main_containers(release: Release) -> None:
@@ -194,6 +124,23 @@ def test_an_annotation_names_the_main_containers(release: Release) -> None:
     pod["metadata"]["annotations"] = {"exeunt.dev/container": "base"}
     told = agent(release, False, pod)["args"]
     assert told[:4] == ["watch", "--container", "base", "--placement"]
+
+
+@pytest.mark.parametrize(("said", "expected"), [("", ["base", "log-shipper"]), (" log-shipper ,", ["log-shipper"])])
+def test_empty_names_are_no_containers(said: str, expected: list[str], release: Release) -> None:
+    pod = job()
+    pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
+    pod["metadata"]["annotations"] = {"exeunt.dev/container": said}
+    told = agent(release, False, pod)["args"]
+    assert [after for before, after in pairwise(told) if before == "--container"] == expected
+
+
+def test_a_name_that_no_container_has_is_a_mistake_where_it_counts(release: Release, native: bool) -> None:
+    pod = job()
+    pod["metadata"]["annotations"] = {"exeunt.dev/container": "base,bass,istio"}
+    (answer,) = release.inject(with_options(), native, [pod])
+    assert has_agent(answer) is native
+    assert reason(answer) == ("" if native else 'exeunt.dev/container names "bass": the pod has no such container')
 
 
 def test_another_helper_is_no_main_container(release: Release) -> None:
@@ -206,11 +153,10 @@ def test_another_helper_is_no_main_container(release: Release) -> None:
 @pytest.mark.parametrize(("own", "expected"), [(None, 300), (60, 300), (600, 600)])
 def test_a_grace_period_is_raised_beside_a_native_proxy(own: int | None, expected: int, release: Release, native: bool) -> None:
     pod = job() if own is None else changed(terminationGracePeriodSeconds=own)
-    (answer,) = release.inject(with_options(gracePeriod='"300"'), native, [pod])
-    assert answer.pod is not None, answer.refused
+    having = injected(release, native, pod, gracePeriod='"300"')
     wanted = expected if native else own
-    assert answer.pod["spec"].get("terminationGracePeriodSeconds") == wanted
-    told = pods.agent_of(answer.pod)[1]["args"]
+    assert having["spec"].get("terminationGracePeriodSeconds") == wanted
+    told = pods.agent_of(having)[1]["args"]
     assert (f"{wanted}s" in told) is (wanted is not None)
 
 
@@ -230,3 +176,18 @@ def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, nat
     (answer,) = release.inject(with_options(shareProcesses='"never"'), native, [job()])
     assert has_agent(answer) is native
     assert native or "shareProcesses is never" in reason(answer)
+
+
+def test_a_pod_can_choose_the_template_where_it_is_no_default(release: Release, native: bool) -> None:
+    pod = job()
+    (without,) = release.inject(with_options(), native, [pod], defaults=["sidecar"])
+    assert not has_agent(without)
+    pod["metadata"]["annotations"] = {"inject.istio.io/templates": "sidecar,exeunt"}
+    (having,) = release.inject(with_options(), native, [pod], defaults=["sidecar"])
+    assert has_agent(having)
+
+
+def test_istio_refuses_every_pod_if_a_default_template_is_missing(release: Release, native: bool) -> None:
+    """So the page says: remove both in one command."""
+    (answer,) = release.inject(with_options(), native, [pods.plain()], defaults=["sidecar", "exeunt", "gone"])
+    assert 'requested template "gone" not found' in answer.refused

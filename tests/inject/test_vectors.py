@@ -77,7 +77,7 @@ def has_two_proxies(name: str, injector: Injector) -> bool:
 def container(found: Resource) -> Resource:
     """The agent's container, with the JSON of its arguments read: it may be written with spaces or without."""
     found = copy.deepcopy(found)
-    found["args"] = [read(word) for word in found["args"]]
+    found["args"] = [read(word) for word in found.get("args") or []]
     return found
 
 

@@ -10,7 +10,7 @@ _HEAD = {
     "values.yaml": """\
 # Values for istiod's chart: the injection template of exeunt. README.md beside this file says how to apply it.
 #
-#   helm upgrade istiod istio/istiod --namespace istio-system --reuse-values --values deploy/istio/values.yaml
+#   helm upgrade istiod istio/istiod --version ISTIO-VERSION -n istio-system --reuse-values --values deploy/istio/values.yaml
 #
 # The text of the template is that of template.tpl: tests/inject/write.py copies it. Its options are the first lines.
 """,
@@ -49,6 +49,8 @@ def main() -> None:
     """Writes all of them."""
     for name in FILES:
         (FOLDER / name).write_text(text_of(name))
+    # The chart has a copy, because Helm reads no file outside of it.
+    (FOLDER.parent / "chart" / "injection-template.tpl").write_text(TEMPLATE.read_text())
 
 
 if __name__ == "__main__":

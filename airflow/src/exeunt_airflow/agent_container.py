@@ -20,7 +20,7 @@ from kubernetes.client import (
     V1VolumeMount,
 )
 
-from exeunt_airflow import grace_period
+from exeunt_airflow import grace_period, resources
 from exeunt_airflow.container_names import AGENT
 from exeunt_airflow.settings import Settings
 
@@ -52,7 +52,7 @@ def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", 
     # A limit that is told counts instead of the plugin's, also if it is the agent's own default.
     if settings.drain_timeout:
         words += ["--drain-timeout", settings.drain_timeout]
-    return words
+    return [*words, *settings.arguments]
 
 
 def container(
@@ -64,12 +64,10 @@ def container(
         image=settings.image,
         image_pull_policy=settings.image_pull_policy or None,
         args=arguments(spec, main, form, settings),
-        resources=V1ResourceRequirements(
-            requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
-            limits={"memory": settings.memory_limit},
-            local_vars_configuration=client,
-        ),
+        resources=_resources(spec, settings, client),
         security_context=_security(settings, client),
+        # The client sends a mapping as it is.
+        **dict(settings.probes),
         local_vars_configuration=client,
     )
     if main:
@@ -108,7 +106,18 @@ def _istio_status(client: "Configuration") -> V1EnvVar:
     return V1EnvVar(name="EXEUNT_ISTIO_STATUS", value_from=source, local_vars_configuration=client)
 
 
+def _resources(spec: "V1PodSpec", settings: Settings, client: "Configuration") -> V1ResourceRequirements | None:
+    amounts = resources.of(settings, spec)
+    if amounts is None:
+        return None
+    requests, limits = amounts
+    return V1ResourceRequirements(requests=requests or None, limits=limits or None, local_vars_configuration=client)
+
+
 def _security(settings: Settings, client: "Configuration") -> V1SecurityContext:
+    seccomp = None
+    if settings.seccomp != "none":
+        seccomp = V1SeccompProfile(type=settings.seccomp, local_vars_configuration=client)
     return V1SecurityContext(
         run_as_user=settings.uid,
         run_as_group=settings.uid,
@@ -116,6 +125,6 @@ def _security(settings: Settings, client: "Configuration") -> V1SecurityContext:
         read_only_root_filesystem=True,
         allow_privilege_escalation=False,
         capabilities=V1Capabilities(drop=["ALL"], local_vars_configuration=client),
-        seccomp_profile=V1SeccompProfile(type="RuntimeDefault", local_vars_configuration=client),
+        seccomp_profile=seccomp,
         local_vars_configuration=client,
     )

@@ -77,7 +77,8 @@ def _configured_proxy(pod: "V1Pod", settings: Settings) -> Literal["auto", "nati
     """What the pod says itself, else the setting."""
     value = (pod.metadata.annotations or {}).get(NATIVE_PROXY)
     if value is None:
-        return settings.proxy
+        # A proxy that the hook leaves as it is may be a classic one.
+        return "classic" if settings.proxy == "keep" else settings.proxy
     return "native" if value == "true" else "classic"
 
 

@@ -27,16 +27,25 @@ def pod_mutation_hook(pod: "V1Pod") -> None:
 
 @functools.cache
 def settings_or_none() -> Settings | None:
-    """The settings, read once in a process. `None` if they have mistakes, each of which is then logged."""
+    """The settings, read once in a process, and each mistake in them logged. `None` if no pod may be changed with them."""
     try:
-        return read(source())
+        settings, mistakes = read(source())
     except InvalidSettings as invalid:
-        for mistake in invalid.mistakes:
-            log.error("%s", mistake)
+        _log_each(invalid.mistakes)
         log.error("exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged")
     except Exception:  # noqa: BLE001 - Airflow must start anyway
         log.error("exeunt is off: its settings could not be read", exc_info=True)
+    else:
+        _log_each(mistakes)
+        if mistakes and settings.enabled:
+            log.error("exeunt is on: it ignores the mistakes in [exeunt], and uses its defaults there")
+        return settings
     return None
+
+
+def _log_each(mistakes: list[str]) -> None:
+    for mistake in mistakes:
+        log.error("%s", mistake)
 
 
 def _add_agent(pod: "V1Pod", settings: Settings) -> None:

@@ -69,6 +69,8 @@ def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Fo
     name = workload_name.missing(labels, annotations)
     if name is not None:
         labels[workload_name.LABEL] = name
+    # The pod's own labels count first.
+    labels = dict(settings.labels) | labels
     config = proxy_config.merged(annotations.get(proxy_config.ANNOTATION), form, settings)
     if config is not None:
         annotations[proxy_config.ANNOTATION] = config

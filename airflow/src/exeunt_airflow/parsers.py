@@ -9,8 +9,6 @@ Parser = Callable[[str], Any]
 # RFC 1123 as Kubernetes uses it: a label for the names of containers and namespaces, a subdomain for the names of secrets.
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
-# The forms of a Kubernetes quantity without an exponent, which nobody uses for a limit.
-_QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?"
 # As the agent reads a duration: Go's time.ParseDuration, without signs and without units below a millisecond.
 _DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -18,7 +16,6 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_S, _LONGEST_S = 0.001, 86_400.0
 # Kubernetes allows a runAsUser up to here. Istio does not capture the traffic of its own user.
 _LARGEST_UID, _ISTIO_UID = 2**31 - 1, 1337
-_IMAGE = r"[a-z0-9][^\s]{0,510}"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -86,8 +83,6 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 
 name = _matching(_LABEL, "a name of lower-case letters, digits and '-', at most 63 long")
 secret = _matching(_SUBDOMAIN, "the names of secrets, with commas between them")
-image = _matching(_IMAGE, "the reference of an image, without spaces")
-quantity = _matching(_QUANTITY, "a Kubernetes quantity such as 16Mi or 1m")
 
 
 def seconds(duration: str) -> float:

@@ -3,13 +3,18 @@
 `source` reads the texts from Airflow's configuration. `read` turns any mapping of texts into valid settings.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from exeunt_airflow import parsers
+from exeunt_airflow import parsers, quantity, resources
+from exeunt_airflow.image_reference import image
+from exeunt_airflow.more_arguments import arguments
 from exeunt_airflow.parsers import Parser
+from exeunt_airflow.pod_labels import labels
+from exeunt_airflow.probes import probes
 from exeunt_airflow.version import VERSION
 
 SECTION = "exeunt"
@@ -18,7 +23,7 @@ DRAIN_TIMEOUT = "5m"
 
 
 class InvalidSettings(ValueError):
-    """Every mistake in the settings, one sentence for each."""
+    """Mistakes with which the hook must leave every pod as it is, one sentence for each, and all others."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("; ".join(mistakes))
@@ -38,9 +43,9 @@ class Settings:
     # Empty: kubelet's own default.
     image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
     image_pull_secrets: tuple[str, ...] = ()
-    # native: the hook makes the proxy a native sidecar. classic: it leaves the proxy as Istio makes it. auto: native where every
+    # native: the hook makes the proxy a native sidecar. keep: it leaves the proxy as Istio makes it. auto: native where every
     # node and every supported Istio can.
-    proxy: Literal["auto", "native", "classic"] = "auto"
+    proxy: Literal["auto", "native", "keep"] = "auto"
     placement: Literal["auto", "native", "regular"] = "auto"
     # Which pods may share their processes, where the agent must see those of the task: always; unless-root: those of which every
     # container surely has another user; never. A pod that may not share them stays unchanged.
@@ -48,6 +53,8 @@ class Settings:
     # The agent's user, which no other container should have: with it a task could end the agent, and Airflow ends its XCom helper
     # with `pgrep -u`, which must never find it. None: the user of the image, or the one that the cluster assigns.
     uid: int | None = 15190
+    # none: no profile of the agent's own, for clusters that allow none or give one by themselves.
+    seccomp: Literal["RuntimeDefault", "none"] = "RuntimeDefault"
     # Containers that never end by themselves, besides those that exeunt knows.
     endless_helpers: tuple[str, ...] = ()
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
@@ -55,10 +62,17 @@ class Settings:
     signal_port: int = 15190
     # Empty: the plugin's or the agent's own, and no longer than the pod's grace period allows.
     drain_timeout: str = ""
-    # The agent sleeps in poll(2). It has never used more than 2 MiB.
-    cpu_request: str = "1m"
-    memory_request: str = "4Mi"
-    memory_limit: str = "16Mi"
+    # The agent sleeps in poll(2), and has never used more than 2 MiB. None: no such request or limit.
+    cpu_request: str | None = "10m"
+    cpu_limit: str | None = None
+    memory_request: str | None = "16Mi"
+    memory_limit: str | None = "16Mi"
+    # More labels for the pod; those that it has count first.
+    labels: tuple[tuple[str, str], ...] = ()
+    # More arguments for the agent.
+    arguments: tuple[str, ...] = ()
+    # Probes of the agent's container: fields of the Kubernetes client and what they hold.
+    probes: tuple[tuple[str, Any], ...] = ()
 
     @property
     def drain_seconds(self) -> float:
@@ -70,37 +84,86 @@ _PARSERS: dict[str, Parser] = {
     "enabled": parsers.boolean,
     "mode": parsers.one_of("opt-out", "opt-in"),
     "namespaces": parsers.list_of(parsers.name),
-    "image": parsers.image,
+    "image": image,
     "image_pull_policy": parsers.one_of("", "Always", "IfNotPresent", "Never"),
     "image_pull_secrets": parsers.list_of(parsers.secret),
-    "proxy": parsers.one_of("auto", "native", "classic"),
+    "proxy": parsers.one_of("auto", "native", "keep"),
     "placement": parsers.one_of("auto", "native", "regular"),
     "share_processes": parsers.one_of("always", "unless-root", "never"),
     "uid": parsers.uid,
+    "seccomp": parsers.one_of("RuntimeDefault", "none"),
     "endless_helpers": parsers.list_of(parsers.name),
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,
     "drain_timeout": parsers.optional(parsers.duration),
-    "cpu_request": parsers.quantity,
-    "memory_request": parsers.quantity,
-    "memory_limit": parsers.quantity,
+    "cpu_request": quantity.cpu,
+    "cpu_limit": quantity.cpu,
+    "memory_request": quantity.memory,
+    "memory_limit": quantity.memory_limit,
+    "labels": labels,
+    "arguments": arguments,
+    "probes": probes,
 }
 NAMES = tuple(field.name for field in fields(Settings))
 
 
-def read(texts: Mapping[str, str]) -> Settings:
-    """The settings that `texts` describes, or `InvalidSettings` with every mistake."""
-    mistakes = [f"[{SECTION}] {name} is not known: must be one of {', '.join(NAMES)}" for name in texts if name not in _PARSERS]
-    values: dict[str, Any] = {}
+# A mistake in one of these leaves it at its default, and everything else in force. In any other setting a default could give pods
+# an agent that the user did not want, or one that the cluster refuses together with its pod.
+FORGIVEN = (
+    "image_pull_policy",
+    "proxy",
+    "placement",
+    "endless_helpers",
+    "signal_route",
+    "signal_port",
+    "drain_timeout",
+    "labels",
+    "arguments",
+)
+# Airflow's ways to get a value from a command or from a store of secrets.
+_INDIRECT = ("_cmd", "_secret")
+
+
+def read(texts: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """The settings that `texts` describes, and the mistakes that leave a default in force.
+
+    `InvalidSettings` if there is any other mistake.
+    """
+    mistakes, values, is_off = [], {}, False
+    for name in texts:
+        if name not in _PARSERS:
+            meant, mistake = _unknown(name)
+            mistakes.append(mistake)
+            is_off |= meant is not None and meant not in FORGIVEN
     for name, parse in _PARSERS.items():
         if name in texts:
             try:
                 values[name] = parse(texts[name].strip())
             except ValueError as problem:
                 mistakes.append(f"[{SECTION}] {name} is {texts[name]!r}: {problem}")
-    if mistakes:
+                is_off |= name not in FORGIVEN
+    settings = Settings(**values)
+    if not is_off:
+        contradictions = resources.contradictions(settings)
+        mistakes += [f"[{SECTION}] {one}" for one in contradictions]
+        is_off = bool(contradictions)
+    if is_off:
         raise InvalidSettings(mistakes)
-    return Settings(**values)
+    return settings, mistakes
+
+
+def _unknown(name: str) -> tuple[str | None, str]:
+    """The setting that was probably meant by an unknown name, and the sentence about it."""
+    for suffix in _INDIRECT:
+        meant = name.removesuffix(suffix)
+        if meant != name and meant in NAMES:
+            return (
+                meant,
+                f"[{SECTION}] {name} has no effect, because Airflow does so for its own secrets only: give {meant} itself",
+            )
+    meant = next(iter(difflib.get_close_matches(name, NAMES, 1)), None)
+    question = f"did you mean {meant}?" if meant else f"must be one of {', '.join(NAMES)}"
+    return meant, f"[{SECTION}] {name} is not known: {question}"
 
 
 def source() -> dict[str, str]:
@@ -111,7 +174,6 @@ def source() -> dict[str, str]:
     # Airflow lists the names of a section only if the file has it. Names that are only in the environment must be found there.
     prefix = f"AIRFLOW__{SECTION.upper()}__"
     names = {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
-    # A name may end in _cmd or _secret; `get` takes the name without it.
-    names = {name.removesuffix("_cmd").removesuffix("_secret") for name in names | set(conf.getsection(SECTION) or {})}
+    names |= set(conf.getsection(SECTION) or {})
     texts = {name: conf.get(SECTION, name, fallback=None) for name in sorted(names)}
     return {name: text for name, text in texts.items() if text is not None}

@@ -26,3 +26,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- define "exeunt.image" -}}
 {{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default (include "exeunt.version" .) }}{{ end }}
 {{- end }}
+
+{{/* The option `module`, as all ways that add the agent call it, for where the module comes from. */}}
+{{- define "exeunt.moduleOption" -}}
+{{ get (dict "oci" "none" "configMap" "configMap" "imageVolume" "image") .Values.plugin.source }}
+{{- end }}
+
+{{/* Where the chart puts the module's ConfigMap, as a JSON list. A policy of Kyverno's copies it from the release's namespace. */}}
+{{- define "exeunt.moduleNamespaces" -}}
+{{ eq .Values.inject "kyverno" | ternary (list .Release.Namespace | toJson) (include "exeunt.namespaces" .) }}
+{{- end }}

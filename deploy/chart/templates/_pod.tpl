@@ -8,6 +8,11 @@ The parts of a pod with exeunt, for a chart that has this one as a dependency. E
   port           the signal listener's port, if it is not 15190
   uid            the agent's user, if it is not 15190: one that no other container has; or none: that of the image, or the one that the
                  cluster assigns
+  resources      the agent's requests and limits, if they are not the usual ones; an empty dict: none
+  arguments      more arguments for the agent, such as (list "--drain-timeout" "10m")
+  probes         its startupProbe, livenessProbe and readinessProbe, as in a container
+  route          as in the values. With another one than annotation the pod gets no signal listener by an annotation
+  module         of the plugin, as a file of istio-proxy: configMap, image (the agent's image as a volume), or none (the default)
 
 If both are native, kubelet tells the agent when the task has ended. Otherwise the agent watches the processes of the main containers: the pod
 needs exeunt.podSharing in its spec and the volume, and the dict has more fields:
@@ -22,7 +27,7 @@ needs exeunt.podSharing in its spec and the volume, and the dict has more fields
   defaultContainer  regular placement: the container that kubectl uses without -c. Without it the first of `container`
 */}}
 {{- define "exeunt.agentContainer" -}}
-{{- $image := .image | default (dict "repository" "ghcr.io/exeunt-dev/exeunt-agent") }}
+{{- $image := include "exeunt.agentImage" . | fromYaml }}
 {{- $placement := .placement | default "native" }}
 {{- if not (has $placement (list "native" "regular")) }}
 {{- fail (printf "exeunt.agentContainer: placement: %q is not allowed: must be native or regular" $placement) }}
@@ -50,7 +55,7 @@ needs exeunt.podSharing in its spec and the volume, and the dict has more fields
   {{- if eq $placement "native" }}
   restartPolicy: Always
   {{- end }}
-  {{- if or $watches .gracePeriod .port }}
+  {{- if or $watches .gracePeriod .port .arguments }}
   args:
     - watch
     {{- if $watches }}
@@ -83,6 +88,9 @@ needs exeunt.podSharing in its spec and the volume, and the dict has more fields
     - --signal-port
     - {{ . | quote }}
     {{- end }}
+    {{- range .arguments }}
+    - {{ . | quote }}
+    {{- end }}
   {{- end }}
   {{- if $watches }}
   env:
@@ -106,12 +114,24 @@ needs exeunt.podSharing in its spec and the volume, and the dict has more fields
       drop: [ALL]
     seccompProfile:
       type: RuntimeDefault
+  {{- if not (hasKey . "resources") }}
   resources:
     requests:
-      cpu: 1m
-      memory: 4Mi
+      cpu: 10m
+      memory: 16Mi
     limits:
       memory: 16Mi
+  {{- else if .resources }}
+  resources:
+    {{- toYaml .resources | nindent 4 }}
+  {{- end }}
+  {{- range $name, $probe := .probes }}
+  {{- if not (has $name (list "startupProbe" "livenessProbe" "readinessProbe")) }}
+  {{- fail (printf "exeunt.agentContainer: probes: %q is not allowed: must be startupProbe, livenessProbe or readinessProbe" $name) }}
+  {{- end }}
+  {{ $name }}:
+    {{- toYaml $probe | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{/* An entry of the pod's volumes, for an agent that watches processes. */}}
@@ -135,17 +155,27 @@ securityContext:
 {{- end }}
 {{- end }}
 
-{{/* The pod template's annotations: the form of the proxy, and the signal listener. */}}
+{{/* The pod template's annotations: the form of the proxy, the signal listener, and the plugin's module. */}}
 {{- define "exeunt.podAnnotations" -}}
+{{ include "exeunt.annotationLines" . | trim }}
+{{- end }}
+
+{{- define "exeunt.annotationLines" }}
 {{- $watches := include "exeunt.watches" . -}}
-{{- if not $watches -}}
+{{- if not $watches }}
 sidecar.istio.io/nativeSidecar: "true"
-{{ end -}}
+{{- end }}
+{{- if eq (.route | default "annotation") "annotation" }}
 proxy.istio.io/config: |
   proxyMetadata:
     ISTIO_META_HTTP_PROXY_PORT: {{ .port | default 15190 | toString | quote }}
 {{- if $watches }}
     EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"
+{{- end }}
+{{- end }}
+{{- with include "exeunt.moduleVolume" . }}
+sidecar.istio.io/userVolume: {{ squote . }}
+sidecar.istio.io/userVolumeMount: '{"exeunt-module":{"mountPath":"/etc/exeunt","readOnly":true}}'
 {{- end }}
 {{- if eq (.placement | default "native") "regular" }}
 {{- $default := .defaultContainer | default (fromJsonArray (include "exeunt.mainContainers" .) | first) }}
@@ -176,4 +206,25 @@ kubectl.kubernetes.io/default-container: {{ $default | quote }}
 {{/* `container` as a JSON list: it is one name, a list of them, or absent. */}}
 {{- define "exeunt.mainContainers" -}}
 {{- kindIs "slice" .container | ternary .container (list .container) | compact | toJson }}
+{{- end }}
+
+{{/* The annotation sidecar.istio.io/userVolume, from which istio-proxy has the module; nothing if it has none. */}}
+{{- define "exeunt.moduleVolume" -}}
+{{- $module := .module | default "none" }}
+{{- if not (has $module (list "none" "configMap" "image")) }}
+{{- fail (printf "exeunt.podAnnotations: module: %q is not allowed: must be none, configMap or image" $module) }}
+{{- end }}
+{{- if eq $module "configMap" -}}
+{"exeunt-module":{"configMap":{"name":"exeunt-module","optional":true}}}
+{{- else if eq $module "image" -}}
+{{- $image := include "exeunt.agentImage" . | fromYaml }}
+{{- $volume := dict "reference" (include "exeunt.image" $image) }}
+{{- with $image.pullPolicy }}{{ $_ := set $volume "pullPolicy" . }}{{ end }}
+{{- dict "exeunt-module" (dict "image" $volume) | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* The agent's image: that of the dict, or the published one. */}}
+{{- define "exeunt.agentImage" -}}
+{{ .image | default (dict "repository" "ghcr.io/exeunt-dev/exeunt-agent") | toYaml }}
 {{- end }}

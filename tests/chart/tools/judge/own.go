@@ -14,12 +14,15 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
 	"k8s.io/kubernetes/pkg/registry/batch/cronjob"
 	"k8s.io/kubernetes/pkg/registry/batch/job"
+	"k8s.io/kubernetes/pkg/registry/core/configmap"
 	"k8s.io/kubernetes/pkg/registry/core/pod"
 )
 
 // strategyOf returns the API server's way to create one of Kubernetes' own kinds; nil for the kinds that no manifest here has.
 func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 	switch kind.String() {
+	case "/v1, Kind=ConfigMap":
+		return configmap.Strategy
 	case "/v1, Kind=Pod":
 		return pod.Strategy
 	case "batch/v1, Kind=Job":
@@ -30,8 +33,8 @@ func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 	return nil
 }
 
-// judgeOwn decodes as with fieldValidation=Strict, sets defaults, and validates for creation.
-func judgeOwn(text []byte, kind schema.GroupVersionKind) []error {
+// judgeOwn decodes as with fieldValidation=Strict, sets defaults, validates for creation, and asks the rules of the namespace.
+func judgeOwn(text []byte, kind schema.GroupVersionKind, namespace *rules) []error {
 	scheme := legacyscheme.Scheme
 	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
 	versioned, _, err := decoder.Decode(text, nil, nil)
@@ -59,5 +62,5 @@ func judgeOwn(text []byte, kind schema.GroupVersionKind) []error {
 	if err := rest.BeforeCreate(strategyOf(kind), ctx, internal); err != nil {
 		return []error{err}
 	}
-	return nil
+	return namespace.judge(internal)
 }

@@ -1,0 +1,1 @@
+"""The policies for Kyverno, judged by Kyverno's own engines."""

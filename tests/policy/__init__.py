@@ -1,0 +1,1 @@
+"""The MutatingAdmissionPolicy, in the API server's own admission plugin."""

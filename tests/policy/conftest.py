@@ -1,0 +1,71 @@
+"""Fixtures of the policy tier."""
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from chart.programs import Resource
+from inject import pods
+from policy.server import Created, Server, built
+
+# The values of the chart that make each form of the vectors.
+FORMS = {
+    "native": {"pods": {"proxy": "native"}},
+    "classic": {"pods": {"proxy": "keep"}},
+    "regular": {"pods": {"proxy": "keep", "placement": "regular"}},
+}
+
+
+@dataclass
+class Cluster:
+    """One API server with the policy for one form. Every pod is created without the policy, with it, and then once more."""
+
+    server: Server
+    form: str
+    _created: dict[str, tuple[Created, Created, Created]] = field(default_factory=dict)
+
+    def created(self, name: str) -> tuple[Created, Created, Created]:
+        """What becomes of a vector or of a real pod."""
+        if not self._created:
+            names = [*pods.NAMES, *pods.REAL_NAMES]
+            asked = [*map(vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
+            policies = self.server.policies(**FORMS[self.form])
+            without, having = self.server.create([], asked), self.server.create(policies, asked)
+            again = self.server.create(policies, [one.pod or pod for one, pod in zip(having, asked, strict=True)])
+            self._created = dict(zip(names, zip(without, having, again, strict=True), strict=True))
+        return self._created[name]
+
+    def expected(self, name: str) -> Resource | None:
+        """The pod of a vector with its agent, as the API server stores it, or `None` if it gets none in this form."""
+        found = pods.expected(name, self.form)
+        return self.server.create([], [named(pods.of_job(found))])[0].stored if found else None
+
+
+def vector(name: str) -> Resource:
+    """The pod of a vector, as the pod of a Job."""
+    return named(pods.vector(name))
+
+
+def named(pod: Resource) -> Resource:
+    """The pod with names that the API server takes: in the worker of Airflow's chart that of the release is a placeholder."""
+    found: Resource = json.loads(json.dumps(pod).replace("RELEASE-NAME", "release"))
+    return found
+
+
+@pytest.fixture(scope="session", params=built())
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each API server whose program is built."""
+    return Server(str(request.param))
+
+
+@pytest.fixture(scope="session", params=list(FORMS))
+def form(request: pytest.FixtureRequest) -> str:
+    """Each form that the vectors know."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def cluster(server: Server, form: str) -> Cluster:
+    """That API server with the policy for that form."""
+    return Cluster(server, form)

@@ -1,0 +1,97 @@
+"""The API servers that judge the policy. build/tiers/policy.sh builds a program of each."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chart.programs import CHART, Resource, helm, run
+from harness.paths import ROOT, Missing
+
+JUDGE = ROOT / "tests" / "policy" / "judge"
+NEWEST = "1.37"
+# Each line of Kubernetes, with the module file that pins its code.
+LINES = {path.stem: path for path in sorted((JUDGE / "lines").glob("*.mod"))} | {NEWEST: JUDGE / "go.mod"}
+# Before it the policies are v1beta1, and the API server's administrator has to switch them on.
+FIRST_WITH_V1 = (1, 36)
+
+IMAGE = {"repository": "registry.example/exeunt-agent", "tag": "test", "pullPolicy": ""}
+BOUND = {"exeunt.dev/drain": "on"}
+
+
+@dataclass(frozen=True)
+class Created:
+    """What has become of a pod: as it is stored, or why it is refused, or with what the API server has panicked."""
+
+    pod: Resource | None
+    refused: str
+    panic: str
+
+    @property
+    def stored(self) -> Resource:
+        """The pod, which must have been created."""
+        assert self.pod is not None, self.refused or self.panic
+        return self.pod
+
+
+@dataclass(frozen=True)
+class Server:
+    """One API server."""
+
+    line: str
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The line as numbers."""
+        return tuple(map(int, self.line.split(".")))
+
+    @property
+    def program(self) -> Path:
+        """Its program. EXEUNT_API_SERVERS names a folder with others."""
+        return Path(os.environ.get("EXEUNT_API_SERVERS") or ROOT / ".cache" / "tools" / "policy") / self.line
+
+    def create(
+        self, policies: list[Resource], pods: list[Resource], namespaces: dict[str, dict[str, str]] | None = None
+    ) -> list[Created]:
+        """Creates the pods in a cluster with these policies. Without `namespaces` every namespace of a pod is bound."""
+        if not self.program.is_file():
+            raise Missing(f"{self.program} does not exist: run ./build.sh test policy, which needs Go")
+        named = {pod["metadata"].setdefault("namespace", "default"): BOUND for pod in pods} | (namespaces or {})
+        said = run(self.program, text=json.dumps({"policies": policies, "namespaces": named, "pods": pods}))
+        assert said.ok, said.err
+        return [Created(one.get("pod"), one.get("refused", ""), one.get("panic", "")) for one in json.loads(said.out)]
+
+    def policies(self, **values: Any) -> list[Resource]:
+        """The policy and its bindings, as the chart renders them with these values for this server.
+
+        An expression that fails is an error here, and no reason to ignore the policy.
+        """
+        said = rendered(self.line, json.dumps(values))
+        policies = [one for one in yaml.safe_load_all(said) if one and one["kind"].startswith("MutatingAdmissionPolicy")]
+        for one in policies:
+            if one["kind"] == "MutatingAdmissionPolicy":
+                assert one["spec"]["failurePolicy"] == "Ignore"
+                one["spec"]["failurePolicy"] = "Fail"
+        return policies
+
+
+@cache
+def rendered(line: str, values: str) -> str:
+    """What the chart renders for this line of Kubernetes. `values` is JSON; the image is that of the vectors."""
+    told = json.loads(values)
+    agent = {"image": IMAGE} | told.pop("agent", {})
+    beta = ("--api-versions", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy")
+    words = ("--kube-version", f"{line}.0", *(() if tuple(map(int, line.split("."))) >= FIRST_WITH_V1 else beta))
+    text = json.dumps({"inject": "policy", "agent": agent} | told)
+    said = helm("template", "exeunt", CHART, "--namespace", "jobs", "--values", "-", *words, text=text)
+    assert said.ok, said.err
+    return said.out
+
+
+def built() -> list[str]:
+    """The lines whose programs are there, the oldest first."""
+    return [line for line in LINES if Server(line).program.is_file()]

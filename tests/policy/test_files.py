@@ -1,0 +1,41 @@
+"""The file that an administrator applies without the chart, and what the page says of it."""
+
+import re
+
+from chart.programs import CHART, helm, template
+from harness.paths import ROOT
+from policy.server import Server
+from policy.write import FILE, text_of
+
+TEMPLATE = ROOT / "deploy" / "istio" / "template.tpl"
+CEL = (CHART / "templates" / "_cel.tpl").read_text()
+
+
+def test_the_file_is_what_the_chart_renders() -> None:
+    assert FILE.read_text() == text_of()
+
+
+def test_the_reasons_are_those_of_the_injection_template() -> None:
+    """Each sentence of the policy stands in the template; a variable part is a star."""
+    sentences = re.findall(r'\$skipped = (?:printf )?"([^"]+)"', TEMPLATE.read_text())
+    known = {re.sub(r'"?%[sqd]"?', "*", one) for one in sentences}
+    said = re.findall(r"(?m)^ +\? ('.+)$", CEL.partition("- name: skipped\n")[2].partition("\n# Kubelet")[0])
+    parts = [re.sub(r"' \+ .+? \+ '", "*", one).strip("'").replace('"*"', "*").replace("{{ $port }}", "*") for one in said]
+    found = [re.sub(r"' \+ .+", "*", one) for one in parts]
+    assert len(found) == 9
+    assert [one for one in found if one not in {re.sub("shareProcesses is .+?,", "shareProcesses is *,", k) for k in known} | known] == []
+
+
+def test_a_cluster_without_such_policies_is_refused_with_the_way_out() -> None:
+    said = helm("template", "exeunt", CHART, "--set", "inject=policy", "--kube-version", "1.35.0")
+    assert not said.ok
+    assert "needs Kubernetes 1.36 or newer, and this is v1.35.0" in said.err
+
+
+def test_a_cluster_with_the_beta_gets_it(server: Server) -> None:
+    version = {one["apiVersion"].rpartition("/")[2] for one in server.policies()}
+    assert version == ({"v1"} if server.version >= (1, 36) else {"v1beta1"})
+
+
+def test_without_the_option_there_is_no_policy() -> None:
+    assert "MutatingAdmissionPolicy" not in template().out
