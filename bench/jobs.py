@@ -215,7 +215,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", metavar="FILE", type=Path, required=True, help="the cluster's address and credentials")
     parser.add_argument("--agent-image", metavar="IMAGE", required=True, help="the agent's image, as the nodes pull it")
     parser.add_argument("--plugin-url", metavar="URL", required=True, help="oci://…: where the proxies pull the plugin")
-    parser.add_argument("--module-image", metavar="IMAGE", help="the image of the image volume (that of --plugin-url)")
+    parser.add_argument("--module-image", metavar="IMAGE", help="the image of the image volume (the one of --agent-image)")
     parser.add_argument(
         "--task-image",
         metavar="IMAGE",
@@ -233,7 +233,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.plugin_url.startswith("oci://"):
         parser.error("--plugin-url must begin with oci://: the proxies' pulls are counted")
-    options.module_image = options.module_image or options.plugin_url.removeprefix("oci://")
+    options.module_image = options.module_image or options.agent_image
     return options
 
 
