@@ -28,6 +28,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/image.sh
 . build/release.sh
 . build/cluster.sh
+. build/bench.sh
 . build/tiers.sh
 . build/prepare.sh
 . build/tiers/lint.sh
@@ -67,7 +68,7 @@ main() {
     is_verb "$verb" || wrong "there is no verb $verb: ./build.sh lists the verbs"
     shift
     if asks_for_help "$@"; then
-        help_of "$verb"
+        help_of "$verb" "$@"
     else
         "verb_$verb" "$@"
     fi
@@ -78,14 +79,6 @@ verb_demo() {
     use_venv
     cd "$CALLER"
     exec "$PYTHON" "$ROOT/demo/demo.py" "$@"
-}
-
-verb_bench() {
-    build_both
-    build_reading || exit 1
-    use_venv
-    cd "$CALLER"
-    exec "$PYTHON" "$ROOT/bench/drain.py" "$@"
 }
 
 verb_wasm() {

@@ -18,6 +18,7 @@ from statistics import median
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
+from command_line import between  # noqa: E402
 from figures import Figure, report  # noqa: E402
 from harness import paths, pod, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
@@ -177,20 +178,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file as JSON")
     return parser.parse_args()
-
-
-class between:  # noqa: N801 (argparse shows the name)
-    """Reads a whole number in a range."""
-
-    def __init__(self, least: int, most: int) -> None:
-        self.least, self.most = least, most
-
-    def __call__(self, text: str) -> int:
-        """The number, or the error that argparse prints."""
-        number = int(text) if text.isascii() and text.isdigit() else -1
-        if not self.least <= number <= self.most:
-            raise argparse.ArgumentTypeError(f"{text} is not allowed: must be a whole number from {self.least} to {self.most}")
-        return number
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ VERBS=(
     "agent        build the static agent: target/exeunt-agent"
     "image        make the OCI images of both, push them, or check what Istio will say about one"
     "e2e          run the scenarios on a real cluster that has Istio"
-    "bench        measure what exeunt costs, beside its limits"
+    "bench        measure what exeunt costs: a drain, and on a cluster a Job and istiod"
     "release      make everything that a release publishes, or check that one can be made"
     "requirements write the lists of Python packages again, with the hash of every file"
     "clean        remove everything that was built or downloaded here"
@@ -50,7 +50,7 @@ help_of() {
     local line
     case $1 in
     demo) help_by_python "$1" "$ROOT/demo/demo.py" --help ;;
-    bench) help_by_python "$1" "$ROOT/bench/drain.py" --help ;;
+    bench) help_of_bench "${@:2}" ;;
     e2e) help_by_python "$1" -P -m cluster --help ;;
     image) help_by_python "$1" -P -c 'import sys; from image.arguments import read; read(["--help"], sys.argv[1])' "$(version)" ;;
     test) help_of_test ;;

@@ -67,9 +67,9 @@ def plugin_image(project: Project, wasm: bytes) -> Image:
 def agent_image(project: Project, binaries: list[Binary], wasm: bytes) -> Image:
     """The agent: a static binary, and the plugin's module. For several platforms it is an index, from which the node chooses.
 
-    The agent does not read the module. Kubelet mounts this image into istio-proxy as an image volume, and the proxy finds the module
-    there: one image to mirror and to sign, which the node has already. The module's layer is first, so that Istio, which looks into the
-    last one, does not take the agent's image for the plugin's.
+    The agent does not read the module. Kubelet mounts this image into istio-proxy as an image volume, and the proxy finds the
+    module there: one image to mirror and to sign, which the node has already. The module's layer is first, so that Istio, which
+    looks into the last one, does not take the agent's image for the plugin's.
     """
     singles = []
     for binary in sorted(binaries, key=lambda binary: binary.platform):

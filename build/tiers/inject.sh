@@ -37,11 +37,11 @@ build_injectors() {
     for line in "${lines[@]}"; do
         module=$source/lines/$line.mod
         [[ -e $module ]] || module=$source/go.mod
-        if [[ -x $tools/$line ]] && cat "$module" "${module%.mod}.sum" "$source/main.go" | cmp --silent - "$tools/$line.txt"; then
+        if [[ -x $tools/$line ]] && cat "$module" "${module%.mod}.sum" "$source"/*.go | cmp --silent - "$tools/$line.txt"; then
             continue
         fi
         step "inject-$line" "building the injector of Istio $line" go build -C "$source" "${GO_BUILD[@]}" -mod=readonly \
-            "-modfile=$ROOT/$module" -o "$tools/$line" . || return
-        cat "$module" "${module%.mod}.sum" "$source/main.go" >"$tools/$line.txt"
+            "-modfile=$ROOT/$module" -tags "istio${line/./_}" -o "$tools/$line" . || return
+        cat "$module" "${module%.mod}.sum" "$source"/*.go >"$tools/$line.txt"
     done
 }

@@ -28,7 +28,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $shareProcesses := "always" }}
 
 {{- /* Its requests and limits. Empty, dict: none. */}}
-{{- $resources := dict "requests" (dict "cpu" "1m" "memory" "4Mi") "limits" (dict "memory" "16Mi") }}
+{{- $resources := dict "requests" (dict "cpu" "10m" "memory" "16Mi") "limits" (dict "memory" "16Mi") }}
 
 {{- /* Pods beside native proxies get a grace period of at least so many seconds. Empty: they keep their own. */}}
 {{- $gracePeriod := "" }}
@@ -85,11 +85,13 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $names := list }}
 {{- range $containers }}{{ $names = append $names .name }}{{ end }}
 {{- $main := list }}
-{{- if isset $annotations "exeunt.dev/container" }}
+{{- $unknown := "" }}
 {{- range splitList "," (index $annotations "exeunt.dev/container") }}
-{{- $main = append $main (trim .) }}
+{{- $name := trim . }}
+{{- if $name }}{{ $main = append $main $name }}{{ end }}
+{{- if not (has $name (append $names "")) }}{{ $unknown = $unknown | default $name }}{{ end }}
 {{- end }}
-{{- else }}
+{{- if not $main }}
 {{- range $containers }}
 {{- if not (has .name (append $helpers "istio-proxy")) }}{{ $main = append $main .name }}{{ end }}
 {{- end }}
@@ -118,12 +120,12 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- if and $beside (ne .name "istio-proxy") (not $nonRoot) (not $runAs) }}{{ $root = append $root .name }}{{ end }}
 {{- end }}
 
-{{- /* 4. The plugin's module, where the proxy has a signal listener. A pod that mounts another thing there keeps that. */}}
+{{- /* 4. The plugin's module. A pod that mounts another thing in its place keeps that. */}}
 {{- $isImage := eq $module "image" }}
 {{- $kind := ternary "image" "configMap" $isImage }}
 {{- $source := ternary (dict "reference" $image) (dict "name" "exeunt-module" "optional" true) $isImage }}
 {{- if and $isImage $pullPolicy }}{{ $source = set $source "pullPolicy" $pullPolicy }}{{ end }}
-{{- $mounts := and $signalPort (ne $module "none") }}
+{{- $mounts := ne $module "none" }}
 {{- range list "sidecar.istio.io/userVolume" "sidecar.istio.io/userVolumeMount" }}
 {{- if regexMatch "exeunt-module|/etc/exeunt" (index $annotations .) }}{{ $mounts = false }}{{ end }}
 {{- end }}
@@ -198,6 +200,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = "shareProcesses is never, and the agent must see the task: make the proxy native" }}
 {{- else if and (ne $shareProcesses "always") $root }}
 {{- $skipped = printf "shareProcesses is %s, and %s may run as root: make the proxy native" $shareProcesses (join ", " $root) }}
+{{- else if $unknown }}
+{{- $skipped = printf "exeunt.dev/container names %q: the pod has no such container" $unknown }}
 {{- else if not $main }}
 {{- $skipped = "it has no main container, whose end is the end of the task" }}
 {{- end }}
@@ -317,14 +321,16 @@ spec:
     resources: {{ toJson $resources }}
     {{- end }}
   {{- /* The proxy's own container, in the list where Istio has put it. In the other list it would be a second container. */}}
-  {{- if or $signalPort $watches }}
+  {{- if or $signalPort $watches $mounts }}
   {{- if $native }}
   {{- /* The list was begun above. */}}
   {{- else if not $regular }}
   containers:
   {{- end }}
   - name: istio-proxy
+    {{- if or $signalPort $watches }}
     env:
+    {{- end }}
     {{- if $signalPort }}
     - name: ISTIO_META_HTTP_PROXY_PORT
       value: {{ $signalPort | quote }}

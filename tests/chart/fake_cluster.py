@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,17 +23,38 @@ def plugin(kind: str, name: str, namespace: str, release: str = "", home: str = 
     return {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
+@dataclass(frozen=True)
+class Nodes:
+    """The version of Kubernetes, and the container runtime of each node."""
+
+    version: str = "v1.33.0"
+    runtimes: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> list[Resource]:
+        """The nodes as the API server lists them."""
+        return [
+            {"metadata": {"name": f"node-{number}"}, "status": {"nodeInfo": {"containerRuntimeVersion": runtime}}}
+            for number, runtime in enumerate(self.runtimes)
+        ]
+
+
+NONE = Nodes()
+
+
 @contextmanager
-def cluster(folder: Path, plugins: list[Resource], kinds: list[str], forbidden: str = "") -> Iterator[Path]:
+def cluster(folder: Path, plugins: list[Resource], kinds: list[str], forbidden: str = "", nodes: Nodes = NONE) -> Iterator[Path]:
     """Serves `plugins` on loopback, and returns the kubeconfig. Listing the namespace `forbidden` is not allowed."""
     own = {"namespaced": True, "verbs": ["get", "list"]}
     resources = [own | {"name": PLURALS[kind], "kind": kind, "singularName": kind.lower()} for kind in kinds]
-    version = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
+    group = {"groupVersion": f"{GROUP}/v1alpha1", "version": "v1alpha1"}
+    node = {"name": "nodes", "kind": "Node", "singularName": "node", "namespaced": False, "verbs": ["get", "list"]}
     fixed: dict[str, Resource] = {
-        "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
+        "/version": {"major": "1", "minor": nodes.version.split(".")[1], "gitVersion": nodes.version},
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
-        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
-        "/apis": {"kind": "APIGroupList", "groups": [{"name": GROUP, "versions": [version], "preferredVersion": version}]},
+        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [node]},
+        "/api/v1/nodes": {"kind": "NodeList", "apiVersion": "v1", "metadata": {}, "items": nodes.items},
+        "/apis": {"kind": "APIGroupList", "groups": [{"name": GROUP, "versions": [group], "preferredVersion": group}]},
         f"/apis/{GROUP}/v1alpha1": {"kind": "APIResourceList", "groupVersion": f"{GROUP}/v1alpha1", "resources": resources},
     }
 

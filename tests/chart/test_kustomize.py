@@ -1,5 +1,6 @@
 """The kustomize base and components, with Jobs of a user's own."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +20,13 @@ Build = Callable[..., Said]
 def build(tmp_path: Path) -> Build:
     """Builds the Jobs of the fixture with the base, components and `more` of a kustomization."""
 
-    def build(*components: str, more: str = "") -> Said:
+    def build(*components: str, more: str = "", base: str = "base") -> Said:
         # A relative path, because kustomize takes no absolute paths.
         here = Path(*[".."] * len(tmp_path.resolve().parts[1:])) / KUSTOMIZE.relative_to("/")
         (tmp_path / "jobs.yaml").write_text((HERE / "overlay" / "jobs.yaml").read_text())
         used = ", ".join(f"{here}/components/{component}" for component in components)
         (tmp_path / "kustomization.yaml").write_text(
-            f"namespace: jobs\nresources: [{here}/base, jobs.yaml]\ncomponents: [{used}]\n{more}"
+            f"namespace: jobs\nresources: [{here}/{base}, jobs.yaml]\ncomponents: [{used}]\n{more}"
         )
         return kustomize(tmp_path)
 
@@ -133,19 +134,33 @@ def test_a_pod_that_shares_its_processes_can_refuse_root(form: str, build: Build
     assert judge(said.out, newest).ok
 
 
-@pytest.mark.parametrize("uid", [20001, None])
-@pytest.mark.parametrize("kind", ["Job", "CronJob"])
-def test_the_agent_s_user_is_free_to_choose(kind: str, uid: int | None, build: Build) -> None:
-    """By the patch of the guide. Without one the agent has the user of its image, or the one that the cluster assigns."""
-    guide = (ROOT / "docs" / "install.md").read_text()
-    (patch,) = re.findall(r"^```yaml\n(patches:\n[^`]*runAsUser[^`]*)```$", guide, re.MULTILINE)
-    if kind == "CronJob":
-        patch = patch.replace("kind: Job", "kind: CronJob").replace("/spec/template/", "/spec/jobTemplate/spec/template/")
-    words = patch if uid else patch.replace("op: replace", "op: remove").replace(", value: 20001", "")
-    agent = pod(by_name(build("agent-native", more=words))[{"Job": "Job/with-init", "CronJob": "CronJob/retried"}[kind]])["spec"]
-    security = agent["initContainers"][0]["securityContext"]
-    assert (security.get("runAsUser"), security.get("runAsGroup")) == (uid, uid)
-    assert security["runAsNonRoot"] is True
+@pytest.mark.parametrize("module", ["configmap", "image"])
+def test_istio_s_proxy_has_the_module_as_a_file(module: str, build: Build) -> None:
+    built = by_name(build("annotation", "agent-native", f"module-{module}"))
+    kind, name = {"configmap": ("configMap", "name"), "image": ("image", "reference")}[module]
+    for job in ("Job/with-init", "CronJob/retried"):
+        annotations = pod(built[job])["metadata"]["annotations"]
+        volume = json.loads(annotations["sidecar.istio.io/userVolume"])["exeunt-module"][kind]
+        mount = json.loads(annotations["sidecar.istio.io/userVolumeMount"])["exeunt-module"]
+        assert f"file://{mount['mountPath']}/plugin.wasm" == built["WasmPlugin/exeunt"]["spec"]["url"]
+        assert mount["readOnly"] is True
+        agent = pod(built[job])["spec"]["initContainers"][0]["image"]
+        assert volume == {name: "exeunt-module", "optional": True} if module == "configmap" else {name: agent}
+    extension = by_name(build(f"module-{module}", base="trafficextension"))["TrafficExtension/exeunt"]
+    assert extension["spec"]["wasm"]["url"] == "file:///etc/exeunt/plugin.wasm"
+
+
+def test_the_module_s_image_follows_the_agent_s_by_the_replacement_of_the_component(build: Build) -> None:
+    """The lines in the component's own comment, with the name of a Job of the fixture."""
+    comment = (KUSTOMIZE / "components" / "module-image" / "kustomization.yaml").read_text()
+    (lines,) = re.findall(r"^#   (replacements:\n(?:#    .*\n)+)", comment, re.MULTILINE)
+    more = lines.replace("\n#   ", "\n").replace("name: upload", "name: with-init")
+    # A registry with a port, whose name has a colon.
+    more += "images: [{name: ghcr.io/exeunt-dev/exeunt-agent, newName: registry.example:5000/agent, newTag: v9}]\n"
+    template = pod(by_name(build("agent-native", "module-image", more=more))["Job/with-init"])
+    assert template["spec"]["initContainers"][0]["image"] == "registry.example:5000/agent:v9"
+    volume = json.loads(template["metadata"]["annotations"]["sidecar.istio.io/userVolume"])
+    assert volume["exeunt-module"]["image"]["reference"] == "registry.example:5000/agent:v9"
 
 
 def test_a_job_that_does_not_ask_is_left_alone(build: Build) -> None:

@@ -20,6 +20,8 @@ from .arguments import Mistakes
 from .engines import prepare as engines
 from .engines.scenarios import ALL as OF_ENGINES
 from .errors import Interrupted, Refused, RunError
+from .injection import ways
+from .injection.scenarios import SCENARIOS as OF_ORDINARY
 from .load import Load
 from .options import Options
 from .run import run_all
@@ -27,7 +29,7 @@ from .scenario import Scenario
 from .scenarios import ALL
 from .site import Site
 
-EVERY = (*ALL, *OF_ENGINES)
+EVERY = (*ALL, *OF_ENGINES, *OF_ORDINARY)
 # The names of sysexits(3).
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
@@ -97,6 +99,7 @@ def _run_on_cluster(options: Options) -> report.Run:
     scenarios = chosen(options)
     needed = sorted({scenario.engine for scenario in scenarios} - {""})
     engines.check(kube, options.namespace, needed)
+    ways.check(kube, options.namespace, options.inject)
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:
@@ -109,9 +112,10 @@ def _run_on_cluster(options: Options) -> report.Run:
                 "plugin": options.plugin_url,
                 "agent": options.agent_image,
                 "install": options.install,
+                **({"agent by": options.inject, "filter from": options.source} if options.inject else {}),
             }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
-            with Load(site, options.load, say) as load:
+            with Load(site, options.load, say) as load, ways.chosen(site, say):
                 run.results, run.interrupted = run_all(scenarios, site, options.parallel, say)
             run.load = load.measured
     except Refused as refused:
@@ -120,10 +124,11 @@ def _run_on_cluster(options: Options) -> report.Run:
 
 
 def chosen(options: Options) -> list[Scenario]:
-    """The scenarios that the command line asks for: by name, or those of the named engines, or all that need no engine."""
+    """The scenarios that the command line asks for: by name, or of ordinary Jobs, or of the named engines, or all others."""
     if options.only:
         return [scenario for scenario in EVERY if scenario.name in options.only]
-    return [scenario for scenario in EVERY if scenario.engine in (options.engines or [""])]
+    wanted = [scenario for scenario in EVERY if scenario.injected == bool(options.inject)]
+    return [scenario for scenario in wanted if scenario.engine in (options.engines or [""])]
 
 
 def _render(names: list[str]) -> int:

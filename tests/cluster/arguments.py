@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .options import ALL, ENGINES, MAX_LOAD, MAX_PARALLEL, Options
+from .options import ALL, ENGINES, INJECTED, MAX_LOAD, MAX_PARALLEL, MODULE_URL, SOURCES, WAYS, Options
 
 _KINDS = {option.flag: option.kind for option in ALL}
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints the value"
@@ -33,6 +33,8 @@ def read(words: list[str], scenarios: list[str], environment: dict[str, str]) ->
     options = Options()
     options.keep, options.listing, options.help = ("--keep" in given, "--list" in given, "--help" in given)
     asked, options.render = given.get("--only", []), given.get("--render", [])
+    # Ordinary Jobs have scenarios of their own.
+    scenarios = [name for name in scenarios if name.startswith(INJECTED) == ("--inject" in given)]
     options.only = [name for pattern in asked for name in fnmatch.filter(scenarios, pattern)]
     options.engines = given.get("--engines", [])
     for flag, values in given.items():
@@ -107,6 +109,9 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
         "at most 63 letters, digits, dots, dashes and underscores, as a label's value",
     ),
     "--install": (lambda value: value in ("manifests", "chart"), "manifests or chart"),
+    "--inject": (WAYS.__contains__, " or ".join(WAYS)),
+    "--source": (SOURCES.__contains__, "oci, configMap or imageVolume"),
+    "--module": (lambda value: Path(value).is_file(), "a file that exists"),
     "--parallel": (partial(_is_whole, MAX_PARALLEL), f"a whole number from 1 to {MAX_PARALLEL}"),
     "--load": (partial(_is_whole, MAX_LOAD), f"a whole number from 1 to {MAX_LOAD}"),
     "--report": (_is_report_folder, "a folder, or a new folder in one that exists"),
@@ -119,10 +124,8 @@ def _set(options: Options, flag: str, value: str) -> list[str]:
     if not is_allowed(value):
         return [_wrong(flag, value, allowed)]
     match flag:
-        case "--kubeconfig":
-            options.kubeconfig = Path(value)
-        case "--report":
-            options.report = Path(value)
+        case "--kubeconfig" | "--report" | "--module":
+            setattr(options, flag.removeprefix("--"), Path(value))
         case "--parallel" | "--load":
             setattr(options, flag.removeprefix("--"), int(value))
         case _:
@@ -135,12 +138,41 @@ def _missing(options: Options, given: dict[str, list[str]], environment: dict[st
     lines = []
     if "--kubeconfig" not in given:
         lines += _kubeconfig_from(environment.get("KUBECONFIG", ""), options)
+    lines += _wrong_source(options, given)
+    if options.inject and options.engines:
+        lines.append("--inject and --engines are not allowed together: each has scenarios of its own")
+    if "--agent-image" not in given:
+        lines.append(f"--agent-image is missing: the agent's image, as the cluster's nodes pull it. {_PUSH}")
+    return lines
+
+
+def _wrong_source(options: Options, given: dict[str, list[str]]) -> list[str]:
+    """What is wrong with where proxies have the filter from; one that is mounted gets the address of its file."""
+    what = f"--source {options.source}"
+    lines = []
+    if options.source == "configMap" and options.module is None:
+        lines.append("--module is missing: the filter's file, such as target/exeunt.wasm")
+    if options.source != "configMap" and options.module is not None:
+        lines.append(f"--module is not allowed with {what}: only a ConfigMap is made of it")
+    if options.source != "oci":
+        options.plugin_url = MODULE_URL
+        return [*lines, *_wrong_file(options, given, what)]
     if "--plugin-url" not in given:
         lines.append(f"--plugin-url is missing: the address from which the cluster's proxies load the filter. {_PUSH}")
     if options.install == "chart" and options.plugin_url and not options.plugin_url.startswith("oci://"):
         lines.append(f"--plugin-url {options.plugin_url} is not allowed with --install chart: must be oci://REGISTRY/NAME…")
-    if "--agent-image" not in given:
-        lines.append(f"--agent-image is missing: the agent's image, as the cluster's nodes pull it. {_PUSH}")
+    return lines
+
+
+def _wrong_file(options: Options, given: dict[str, list[str]], what: str) -> list[str]:
+    """What cannot be together with a filter that proxies load from a file."""
+    lines = []
+    if not options.inject:
+        lines.append(f"{what} is not allowed without --inject: only injected Jobs get the filter's file")
+    if options.install == "chart":
+        lines.append(f"{what} is not allowed with --install chart: must be oci")
+    if "--plugin-url" in given:
+        lines.append(f"--plugin-url is not allowed with {what}: proxies load the filter from a file")
     return lines
 
 

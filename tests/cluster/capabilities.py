@@ -83,8 +83,7 @@ def run_first_pod(site: Site) -> None:
     site.versions |= {"istio": found["istio"] or "unknown", "envoy": envoy_version(found["envoy"])}
     packed = last_json(log, "agent")
     if packed is not None:
-        site.agent_gz = base64.b64decode(packed["agent"])
-        site.make_programs()
+        site.add_agent(base64.b64decode(packed["agent"]))
 
 
 def _is_over(pod: Json) -> bool:

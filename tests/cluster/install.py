@@ -44,9 +44,9 @@ def exeunt(kube: "Kube", options: Options) -> None:
         _helm(options)
     else:
         for file in _MANIFESTS:
-            kube.create(options.namespace, _manifest(file, options.plugin_url))
+            kube.create(options.namespace, manifest(file, options.plugin_url))
     for label, (url, limits) in _VARIANTS.items():
-        plugin = _manifest("wasmplugin.yaml", url or options.plugin_url)
+        plugin = manifest("wasmplugin.yaml", url or options.plugin_url)
         plugin["metadata"]["name"] = f"exeunt-{label}"
         plugin["spec"]["selector"] = {"matchLabels": {"exeunt.dev/drain": label}}
         plugin["spec"]["pluginConfig"] |= limits
@@ -55,14 +55,20 @@ def exeunt(kube: "Kube", options: Options) -> None:
 
 def chart_values(url: str) -> list[str]:
     """The chart's values for the address of a plugin: the repository, and a tag or a digest."""
-    image, _, digest = url.removeprefix("oci://").partition("@")
+    return image_values("plugin", url.removeprefix("oci://"))
+
+
+def image_values(of: str, reference: str) -> list[str]:
+    """The chart's values for the image of the plugin or of the agent."""
+    image, _, digest = reference.partition("@")
     registry, slash, last = image.rpartition("/")
     name, _, tag = last.partition(":")
     values = {"repository": f"{registry}{slash}{name}", "tag": tag, "digest": digest}
-    return [f"plugin.image.{key}={value}" for key, value in values.items() if value]
+    return [f"{of}.image.{key}={value}" for key, value in values.items() if value]
 
 
-def _manifest(file: str, url: str) -> Json:
+def manifest(file: str, url: str) -> Json:
+    """A manifest of the repository, with the address of the plugin."""
     # The Kubernetes client brings this package. Without a cluster the program works without both.
     import yaml
 

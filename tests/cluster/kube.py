@@ -40,14 +40,18 @@ _PATHS = {
     "ConfigMap": "/api/v1/namespaces/{ns}/configmaps",
     "Event": "/api/v1/namespaces/{ns}/events",
     "DaemonSet": "/apis/apps/v1/namespaces/{ns}/daemonsets",
+    "CronJob": "/apis/batch/v1/namespaces/{ns}/cronjobs",
     "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
     "WasmPlugin": "/apis/extensions.istio.io/v1alpha1/namespaces/{ns}/wasmplugins",
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
+    "ProxyConfig": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/proxyconfigs",
     "Sidecar": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/sidecars",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
     "Workflow": "/apis/argoproj.io/v1alpha1/namespaces/{ns}/workflows",
     "TaskRun": "/apis/tekton.dev/v1/namespaces/{ns}/taskruns",
+    "MutatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
+    "MutatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
     "SelfSubjectAccessReview": "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 }
 

@@ -51,6 +51,11 @@ def started_at(pod: Json, container: str) -> datetime | None:
     return _time(end["startedAt"]) if end and end.get("startedAt") else None
 
 
+def created_at(pod: Json) -> datetime:
+    """When the pod was created, in whole seconds."""
+    return _time(pod["metadata"]["creationTimestamp"])
+
+
 def is_running(pod: Json, container: str) -> bool:
     """Whether the container runs now."""
     return "running" in containers(pod).get(container, {}).get("state", {})

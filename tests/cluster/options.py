@@ -8,6 +8,12 @@ DEFAULT_TASK_IMAGE = "docker.io/library/python:3.13-alpine"
 MAX_PARALLEL = 32
 MAX_LOAD = 1000
 ENGINES = ("argo", "tekton")
+# How the names of the scenarios of ordinary Jobs begin.
+INJECTED = "inject-"
+WAYS = ("istio", "policy")
+# Where istio-proxy has the filter that is mounted into it.
+MODULE_URL = "file:///etc/exeunt/plugin.wasm"
+SOURCES = ("oci", "configMap", "imageVolume")
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,33 @@ OPTIONAL = (
             "The cluster must have the engine with its controller",
         ),
     ),
+    Option(
+        "--inject",
+        "HOW",
+        (
+            "run the scenarios of ordinary Jobs, and no others. Their pods have no line",
+            "of exeunt's; they get the agent",
+            "istio       by Istio's injector: adds the template of deploy/istio to the",
+            "            ConfigMap of the injector, in istio-system",
+            "policy      by a MutatingAdmissionPolicy, the chart's: adds a policy and its",
+            "            binding to the cluster; needs helm",
+            "Both work in the namespaces of the run alone, and are removed at its end,",
+            "also after a failure and with --keep",
+        ),
+    ),
+    Option(
+        "--source",
+        "HOW",
+        (
+            "where proxies have the filter from (default: oci). The other two need",
+            "--inject, and no --plugin-url:",
+            "oci          from --plugin-url",
+            "configMap    from a ConfigMap in the namespace, made of --module",
+            "imageVolume  from --agent-image, which must have /plugin.wasm. Needs",
+            "             Kubernetes 1.35 and containerd 2.1, or newer",
+        ),
+    ),
+    Option("--module", "FILE", ("the filter's file, exeunt.wasm, for --source configMap",)),
     Option("--parallel", "N", (f"how many scenarios run at the same time, from 1 to {MAX_PARALLEL} (default: 4)",)),
     Option(
         "--load",
@@ -131,6 +164,9 @@ class Options:
     help: bool = False
     only: list[str] = field(default_factory=list)
     engines: list[str] = field(default_factory=list)
+    inject: str = ""
+    source: str = "oci"
+    module: Path | None = None
     render: list[str] = field(default_factory=list)
 
     @property

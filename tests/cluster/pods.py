@@ -35,8 +35,8 @@ def template(name: str, shape: Shape, where: Where) -> Json:
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
         always: Json = {} if shape.stripped else {"restartPolicy": "Always"}
-        init = [*_sidecars(name, shape.before, shape, where), agent(shape, where) | always, *init]
-        init += _sidecars(name, shape.behind, shape, where)
+        init.insert(0, agent(shape, where) | always)
+    init = [*_sidecars(name, shape.before, shape, where), *init, *_sidecars(name, shape.behind, shape, where)]
     if shape.agent == "regular":
         own: Json = {"restartPolicy": shape.agent_policy} if shape.agent_policy else {}
         containers.insert(len(containers) if shape.agent_last else 0, agent(shape, where) | own)
@@ -49,14 +49,11 @@ def template(name: str, shape: Shape, where: Where) -> Json:
         "terminationGracePeriodSeconds": shape.grace_s,
         "initContainers": init,
         "containers": containers,
-        "volumes": [
-            {"name": AGENT, "emptyDir": {"sizeLimit": "1Mi"}},
-            {"name": "scratch", "emptyDir": {}},
-            {"name": "programs", "configMap": {"name": PROGRAMS}},
-        ],
+        "volumes": [{"name": "scratch", "emptyDir": {}}, {"name": "programs", "configMap": {"name": PROGRAMS}}],
     }
     if shape.shares:
         spec["shareProcessNamespace"] = True
+        spec["volumes"].append({"name": AGENT, "emptyDir": {"sizeLimit": "1Mi"}})
     if shape.host_network:
         spec["hostNetwork"] = True
     return {"metadata": _metadata(name, shape), "spec": spec}
@@ -78,7 +75,7 @@ def _metadata(name: str, shape: Shape) -> Json:
         labels["istio.io/dataplane-mode"] = "ambient"
     annotations = {
         "sidecar.istio.io/nativeSidecar": "true" if shape.istio == "native" else "false",
-        "proxy.istio.io/config": json.dumps(proxy),
+        **({"proxy.istio.io/config": json.dumps(proxy)} if proxy else {}),
         "kubectl.kubernetes.io/default-container": MAIN,
     }
     return {"labels": labels, "annotations": annotations | dict(shape.annotations)}

@@ -10,6 +10,8 @@ from .scenario import Scenario
 from .scenario_run import ScenarioRun
 from .site import Site
 
+_Take = Callable[[Future[Result | None]], None]
+
 # How often the main thread returns from a wait, so that it can handle an interrupt.
 _POLL_S = 0.5
 
@@ -17,21 +19,35 @@ _POLL_S = 0.5
 def run_all(scenarios: list[Scenario], site: Site, parallel: int, say: Callable[[str], None]) -> tuple[list[Result], bool]:
     """Runs the scenarios; returns the results in their order, and whether the user has interrupted the run."""
     results: dict[str, Result] = {}
-    interrupted = False
+
+    def take(future: Future[Result | None]) -> None:
+        _take(future, results, len(scenarios), say)
+
+    *_, interrupted = (
+        _run_together(some, site, number, say, take)
+        for some, number in (
+            ([one for one in scenarios if not one.last], parallel),
+            ([one for one in scenarios if one.last], 1),
+        )
+    )
+    return [results[scenario.name] for scenario in scenarios if scenario.name in results], interrupted
+
+
+def _run_together(scenarios: list[Scenario], site: Site, parallel: int, say: Callable[[str], None], take: _Take) -> bool:
+    """Runs some of the scenarios; whether the user has interrupted the run, now or before."""
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         pending = {pool.submit(_run, scenario, site) for scenario in scenarios}
         try:
             while pending:
                 done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 for future in done:
-                    _take(future, results, len(scenarios), say)
+                    take(future)
         except KeyboardInterrupt:
-            interrupted = True
             say("interrupted: the running scenarios are stopped and cleaned up")
             site.stop.set()
             for future in pending:
                 future.cancel()
-    return [results[scenario.name] for scenario in scenarios if scenario.name in results], interrupted
+    return site.stop.is_set()
 
 
 def _take(future: Future[Result | None], results: dict[str, Result], number: int, say: Callable[[str], None]) -> None:

@@ -15,3 +15,7 @@ class Scenario:
     steps: Callable[[ScenarioRun], None]
     # The workflow engine that it needs; empty for all others.
     engine: str = ""
+    # Whether it is about ordinary pods, which something adds the agent to.
+    injected: bool = False
+    # Whether it runs alone, after all others.
+    last: bool = False

@@ -10,6 +10,7 @@ from .errors import Interrupted, Refused, RunError, Skip
 from .observed import last_json
 from .shape import AGENT, MAIN, Shape
 from .site import Site
+from .watched_pods import WatchedPods
 
 Json = dict[str, Any]
 
@@ -32,6 +33,8 @@ class ScenarioRun(Checks):
         super().__init__()
         self.site = site
         self.name = name
+        # Another namespace than the run's own, and who watches it.
+        self._elsewhere: tuple[str, WatchedPods] | None = None
         self.evidence: dict[str, str] = {}
         # Whether the scenario itself uses an image that cannot be pulled.
         self.patient = False
@@ -44,7 +47,21 @@ class ScenarioRun(Checks):
         """By how much this run's limits are longer, because of --load."""
         return self.site.options.slack
 
+    @property
+    def namespace(self) -> str:
+        """Where its pod is."""
+        return self._elsewhere[0] if self._elsewhere else self.site.namespace
+
+    @property
+    def watched(self) -> WatchedPods:
+        """Who watches that namespace."""
+        return self._elsewhere[1] if self._elsewhere else self.site.pods
+
     # === What a scenario does ===
+
+    def move(self, namespace: str, watched: WatchedPods) -> None:
+        """From now on the pod is in another namespace."""
+        self._elsewhere = namespace, watched
 
     def need(self, shape: Shape) -> None:
         """Skips the scenario if this cluster cannot make such a pod."""
@@ -64,29 +81,29 @@ class ScenarioRun(Checks):
     def start(self, shape: Shape, *, bare: bool = False) -> None:
         """Starts the pod, in a Job or bare."""
         self._expect(shape, in_job=not bare)
-        self._create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
+        self.create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
 
     def start_behind_agent(self, shape: Shape) -> None:
         """Starts a bare pod whose proxy is listed behind the agent, as after a policy that ran later than the injector."""
         self._expect(shape, in_job=False)
         body = pods.pod(self.name, shape, self.site.where)
-        self._create(pods.behind_agent(self.site.kube.create(self.site.namespace, body, dry_run=True)))
+        self.create(pods.behind_agent(self.site.kube.create(self.namespace, body, dry_run=True)))
 
     def start_secretly_held(self, shape: Shape) -> None:
         """Starts a bare pod whose proxy is held and where nothing says so, as with Istio's own setting for all pods."""
         self._expect(shape, in_job=False)
         body = pods.pod(self.name, shape, self.site.where)
-        self._create(pods.told_nothing_of_hold(self.site.kube.create(self.site.namespace, body, dry_run=True)))
+        self.create(pods.told_nothing_of_hold(self.site.kube.create(self.namespace, body, dry_run=True)))
 
     def start_resource(self, kind: str, body: Json, main: str) -> None:
         """Creates an object of a workflow engine, which creates the pod; `main` is the pod's main container."""
         self.main_containers = [main]
         self._kind = kind
-        self.site.kube.create(self.site.namespace, body)
+        self.site.kube.create(self.namespace, body)
 
     def wait(self, what: str, holds: Callable[[Json], bool], within: float = _END_S) -> Json:
         """Waits until `holds` is true for the pod and returns its state."""
-        return self.site.wait_pod(self.name, what, holds, within * self.slack, patient=self.patient)
+        return self.watched.wait(self.name, what, holds, within * self.slack, patient=self.patient)
 
     def wait_until(self, what: str, holds: Callable[[], bool], within: float = _END_S) -> None:
         """Waits until `holds` is true; it is called twice per second."""
@@ -101,19 +118,20 @@ class ScenarioRun(Checks):
     def patch_image(self, container: str, image: str) -> None:
         """Gives a container another image: the only part of a running pod's containers that may change."""
         pod = self._pod()
-        body = {"spec": {"containers": [{"name": container, "image": image}]}}
-        self.site.kube.patch("Pod", self.site.namespace, pod["metadata"]["name"], body)
+        init = [one["name"] for one in pod["spec"].get("initContainers", [])]
+        body = {"spec": {"initContainers" if container in init else "containers": [{"name": container, "image": image}]}}
+        self.site.kube.patch("Pod", self.namespace, pod["metadata"]["name"], body)
 
     def delete_pod(self, *, grace_s: int | None = None) -> None:
         """Deletes the pod with its own grace period, as a user or an orchestrator does, or with another one."""
-        self.site.kube.delete("Pod", self.site.namespace, self._pod()["metadata"]["name"], grace_s=grace_s)
+        self.site.kube.delete("Pod", self.namespace, self._pod()["metadata"]["name"], grace_s=grace_s)
 
     def wait_ended(self, within: float = _END_S) -> Json:
         """Waits for the end of the pod, and of its Job."""
         pod = self.wait("the pod to end", observed.has_ended, within)
         if self.in_job:
-            self.wait_until("the Job to end", lambda: bool(self._job_end()), _SHORT_S)
-            self.facts.job = self._job_end()
+            self.wait_until("the Job to end", lambda: bool(self.job_end()), _SHORT_S)
+            self.facts.job = self.job_end()
         return pod
 
     def wait_main_ended(self) -> None:
@@ -122,7 +140,7 @@ class ScenarioRun(Checks):
 
     def wait_gone(self) -> None:
         """Waits until the deleted pod is gone."""
-        self.wait_until("the deleted pod to be gone", lambda: self.site.pods.is_gone(self.name))
+        self.wait_until("the deleted pod to be gone", lambda: self.watched.is_gone(self.name))
 
     def wait_received(self, container: str = MAIN, attempts: int = 1) -> None:
         """Waits until the receiver has seen the end of each attempt's connection, and adds up the received bytes."""
@@ -135,7 +153,7 @@ class ScenarioRun(Checks):
 
     def log(self, container: str = MAIN) -> str:
         """The log of a container."""
-        return self.site.kube.log(self.site.namespace, self._pod()["metadata"]["name"], container)
+        return self.site.kube.log(self.namespace, self._pod()["metadata"]["name"], container)
 
     def note(self, text: str) -> None:
         """Adds a note to the report."""
@@ -156,7 +174,7 @@ class ScenarioRun(Checks):
         from harness.verdict import problems
 
         pod, facts = self._pod(), self.facts
-        facts.phase = "deleted" if self.site.pods.is_gone(self.name) else observed.phase(pod)
+        facts.phase = "deleted" if self.watched.is_gone(self.name) else observed.phase(pod)
         facts.exits = observed.exit_codes(pod)
         facts.restarts = {name: observed.restarts(pod, name) for name in observed.containers(pod)}
         if facts.verdict is None:
@@ -183,32 +201,33 @@ class ScenarioRun(Checks):
 
     def collect_evidence(self) -> None:
         """Collects the pod's state and the containers' logs, to explain a failure."""
-        pod = self.site.pods.pod(self.name)
+        pod = self.watched.pod(self.name)
         if pod is None:
             return
         self.evidence["pod"] = observed.summary(pod)
         for container in (name for name in observed.containers(pod) if name not in observed.BEFOREHAND):
-            log = self.site.kube.log(self.site.namespace, pod["metadata"]["name"], container)
+            log = self.site.kube.log(self.namespace, pod["metadata"]["name"], container)
             self.evidence[f"log of {container}"] = "\n".join(log.splitlines()[-40:])
 
     def clean_up(self) -> None:
         """Deletes the scenario's objects, so that a pod that does not end takes no resources from the next one."""
         if self._kind and not self.site.options.keep:
-            self.site.kube.delete(self._kind, self.site.namespace, self.name)
+            self.site.kube.delete(self._kind, self.namespace, self.name)
 
     def _expect(self, shape: Shape, *, in_job: bool) -> None:
         self.need(shape)
         self.main_containers = [task.name for task in shape.tasks if task.main]
         self.in_job, self.by_kubelet = in_job, shape.by_kubelet
 
-    def _create(self, body: Json) -> None:
+    def create(self, body: Json) -> None:
+        """Creates the object that has the pod, or the pod; `clean_up` deletes it."""
         self._kind = body["kind"]
-        self.site.kube.create(self.site.namespace, body)
+        self.site.kube.create(self.namespace, body)
 
     def _need_field(self, field: str, what: str, shape: Shape) -> None:
         """Skips the scenario if the API server refuses a field of the pod, or drops it, as an older one does."""
         try:
-            made = self.site.kube.create(self.site.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
+            made = self.site.kube.create(self.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
         except Refused as error:
             if error.status != _INVALID:
                 raise
@@ -218,7 +237,7 @@ class ScenarioRun(Checks):
 
     def _need_root(self, shape: Shape) -> None:
         try:
-            self.site.kube.create(self.site.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
+            self.site.kube.create(self.namespace, pods.pod(self.name, shape, self.site.where), dry_run=True)
         except Refused as error:
             if error.status != _FORBIDDEN:
                 raise
@@ -228,11 +247,12 @@ class ScenarioRun(Checks):
         return self.wait("the pod to be created", lambda _pod: True, _SHORT_S)
 
     def _summary(self) -> str:
-        pod = self.site.pods.pod(self.name)
+        pod = self.watched.pod(self.name)
         return observed.summary(pod) if pod else "there is no such pod"
 
-    def _job_end(self) -> str:
-        job = self.site.kube.read("Job", self.site.namespace, self.name)
+    def job_end(self, name: str = "") -> str:
+        """`Complete` or `Failed`, of the scenario's own Job or of another one; empty while it runs."""
+        job = self.site.kube.read("Job", self.namespace, name or self.name)
         return observed.job_end(job) if job else ""
 
     def _ends(self, name: str) -> list[int]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from . import install, observed, pods
 from .errors import Refused, RunError
 from .options import Options
-from .shape import PROGRAMS, Where
+from .shape import LABEL, PROGRAMS, Where
 from .watched_pods import WatchedPods
 
 if TYPE_CHECKING:
+    from .injection.way import Way
     from .kube import Kube
 
 Json = dict[str, Any]
@@ -49,8 +50,12 @@ class Site:
         self.restricted = ""
         self.agent_gz = b""
         self.versions: dict[str, str] = {}
+        # What adds the agent to ordinary pods; `None` without --inject.
+        self.way: Way | None = None
         self._say = say
         self._created: list[str] = []
+        self._further: dict[str, WatchedPods] = {}
+        self._creating = threading.Lock()
 
     def __enter__(self) -> "Site":
         try:
@@ -83,12 +88,28 @@ class Site:
             )
             raise RunError(f"--namespace {name} is not allowed: must be a namespace that does not exist ({why})")
         injection = {"istio.io/rev": self.options.revision} if self.options.revision else {"istio-injection": "enabled"}
-        metadata = {"name": name, "labels": {OWNER: OURS, **injection, **(labels or {})}}
+        metadata = {"name": name, "labels": {OWNER: OURS, LABEL: self.namespace, **injection, **(labels or {})}}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         self.kube.create("", body)
         self._created.append(name)
         # The API server admits no pod before the service account exists.
         self._until(f"namespace {name} to have its service account", lambda: self._admits(name))
+
+    def further_namespace(self, name: str) -> WatchedPods:
+        """Who watches a further namespace, which has the programs."""
+        with self._creating:
+            if name not in self._further:
+                self.make_namespace(name, self.way.labels if self.way else {})
+                self.make_programs(name)
+                self._further[name] = WatchedPods(self.stop)
+                self._further[name].watch(self.kube, name)
+            return self._further[name]
+
+    def need_way(self) -> "Way":
+        """What adds the agent to ordinary pods; a scenario that needs it tests nothing without it."""
+        if self.way is None:
+            raise RunError("nothing adds the agent to the pods of Jobs: this scenario needs --inject")
+        return self.way
 
     def install(self) -> None:
         """Installs exeunt as a user does, then the programs and the receiver."""
@@ -102,19 +123,21 @@ class Site:
         self.where = Where(self.where.task_image, self.where.agent_image, f"{host}:{PORT}")
         self.wait_pod("receiver", "the receiver to start", lambda pod: observed.is_running(pod, "receiver"))
 
-    def make_programs(self) -> None:
-        """Creates the ConfigMap with the programs, or adds the agent's binary to it once it is known."""
+    def make_programs(self, namespace: str = "") -> None:
+        """Creates the ConfigMap with the programs, in the run's namespace or in another one."""
         body: Json = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": PROGRAMS},
             "data": {path.name: path.read_text() for path in _PROGRAMS.glob("[a-z]*.py")},
         }
-        if self.agent_gz:
-            packed = base64.b64encode(self.agent_gz).decode()
-            self.kube.patch("ConfigMap", self.namespace, PROGRAMS, {"binaryData": {"agent.gz": packed}})
-        else:
-            self.kube.create(self.namespace, body)
+        self.kube.create(namespace or self.namespace, body)
+
+    def add_agent(self, packed: bytes) -> None:
+        """Adds the agent's binary to the programs."""
+        self.agent_gz = packed
+        data = {"agent.gz": base64.b64encode(packed).decode()}
+        self.kube.patch("ConfigMap", self.namespace, PROGRAMS, {"binaryData": data})
 
     def wait_pod(
         self, label: str, what: str, holds: Callable[[Json], bool], within: float = START_S, *, patient: bool = False

@@ -6,6 +6,7 @@ The Go module proxy has no other release of these lines, and none of 1.30; judge
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from chart.programs import Resource, helm, run
+from chart.programs import Resource, Said, helm, run
 from harness.paths import ROOT, Missing
 
 HERE = ROOT / "tests" / "inject"
@@ -51,26 +52,38 @@ class Release:
         return Path(os.environ.get("EXEUNT_INJECTORS") or ROOT / ".cache" / "tools" / "inject") / self.line
 
     def inject(
-        self, template: str | None, native: bool, pods: list[Resource], variables: dict[str, dict[str, str]] | None = None
+        self,
+        template: str | None,
+        native: bool,
+        pods: list[Resource],
+        variables: dict[str, dict[str, str]] | None = None,
+        defaults: Sequence[str] = ("sidecar", "exeunt"),
     ) -> list[Answer]:
-        """Sends the pods to the injector, with this injection template beside Istio's own ones, or without any.
+        """Sends the pods to the injector, with this injection template beside Istio's own ones, or as Istio is without it.
 
-        `variables` are those that a ProxyConfig sets for all pods of a namespace.
+        `variables` are those that a ProxyConfig sets for all pods of a namespace. `defaults` are the default templates beside it.
         """
-        if not self.program.is_file():
-            raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
         asked = json.dumps({"variables": variables or {}, "pods": [as_written(pod) for pod in pods]})
         data = configuration(self.line)
-        config = yaml.safe_load(data["config"])
+        config = own_configuration(self.line)
         if template is not None:
-            config |= {"defaultTemplates": ["sidecar", "exeunt"], "templates": config["templates"] | {"exeunt": template}}
+            config = config | {"defaultTemplates": list(defaults), "templates": config["templates"] | {"exeunt": template}}
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / name for name in ("config", "values", "mesh")]
-            for file, text in zip(files, (yaml.safe_dump(config), data["values"], data["mesh"]), strict=True):
+            for file, text in zip(files, (json.dumps(config), data["values"], data["mesh"]), strict=True):
                 file.write_text(text)
-            said = run(self.program, *files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
+            said = self._run(*files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
         assert said.ok, said.err
         return [Answer(one.get("pod"), one.get("refused", "")) for one in json.loads(said.out)]
+
+    def values(self, values: Resource) -> Said:
+        """Whether Istio's own type of its values has every field of these."""
+        return self._run("values", text=json.dumps(values))
+
+    def _run(self, *words: str | Path, text: str, **variables: str) -> Said:
+        if not self.program.is_file():
+            raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
+        return run(self.program, *words, text=text, **variables)
 
 
 def as_written(pod: Resource) -> Resource:
@@ -104,6 +117,13 @@ def configuration(line: str, values: Path | None = None) -> dict[str, str]:
     said = helm("template", "istiod", chart_of(line), "--namespace", "istio-system", *more)
     maps = {one["metadata"]["name"]: one["data"] for one in said.documents if one["kind"] == "ConfigMap"}
     return maps["istio-sidecar-injector"] | {"mesh": maps["istio"]["mesh"]}
+
+
+@cache
+def own_configuration(line: str) -> Resource:
+    """The injector's own configuration, which has Istio's templates. It is long, so it is read once."""
+    config: Resource = yaml.safe_load(configuration(line)["config"])
+    return config
 
 
 def built() -> list[str]:

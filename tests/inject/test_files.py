@@ -27,6 +27,14 @@ def test_every_file_says_the_same() -> None:
     assert lone(FOLDER / "sail.yaml")["spec"]["values"] == values
 
 
+def test_istio_knows_every_value(release: Release) -> None:
+    """The types of the Sail operator's resource are made from this one. The chart takes any value."""
+    assert release.values(lone(FOLDER / "values.yaml")).ok
+    refused = release.values({"sidecarInjectorWebhook": {"template": {"exeunt": ""}}})
+    assert not refused.ok
+    assert "template" in refused.err
+
+
 def test_the_chart_gives_the_injector_the_template_and_keeps_istio_s_own(release: Release) -> None:
     told = [configuration(release.line, values)["config"] for values in (None, FOLDER / "values.yaml")]
     without, having = map(yaml.safe_load, told)

@@ -176,3 +176,18 @@ def test_no_pod_shares_its_processes_if_the_option_says_so(release: Release, nat
     (answer,) = release.inject(with_options(shareProcesses='"never"'), native, [job()])
     assert has_agent(answer) is native
     assert native or "shareProcesses is never" in reason(answer)
+
+
+def test_a_pod_can_choose_the_template_where_it_is_no_default(release: Release, native: bool) -> None:
+    pod = job()
+    (without,) = release.inject(with_options(), native, [pod], defaults=["sidecar"])
+    assert not has_agent(without)
+    pod["metadata"]["annotations"] = {"inject.istio.io/templates": "sidecar,exeunt"}
+    (having,) = release.inject(with_options(), native, [pod], defaults=["sidecar"])
+    assert has_agent(having)
+
+
+def test_istio_refuses_every_pod_if_a_default_template_is_missing(release: Release, native: bool) -> None:
+    """So the page says: remove both in one command."""
+    (answer,) = release.inject(with_options(), native, [pods.plain()], defaults=["sidecar", "exeunt", "gone"])
+    assert 'requested template "gone" not found' in answer.refused

@@ -36,8 +36,11 @@ refuse nothing.
 {{- define "exeunt.guardSource" -}}
 {{- $version := .Capabilities.KubeVersion.Version }}
 {{- $used := or .Values.plugin.enabled (ne .Values.inject "none") }}
-{{- if and $used (eq .Values.plugin.source "imageVolume") (semverCompare "<1.35.0-0" $version) }}
-{{- fail (printf "\n\nplugin.source: imageVolume is not allowed with Kubernetes %s: must be oci or configMap. Kubernetes has image volumes from 1.35, with containerd 2.1 or newer on the nodes\n" $version) }}
+{{- if and $used (eq .Values.plugin.source "imageVolume") }}
+{{- if semverCompare "<1.35.0-0" $version }}
+{{- fail (printf "\n\nplugin.source: imageVolume is not allowed with Kubernetes %s: must be oci or configMap. Kubernetes has image volumes from 1.35\n" $version) }}
+{{- end }}
+{{- if .Values.guard.enabled }}{{ include "exeunt.guardNodes" . }}{{ end }}
 {{- end }}
 {{- if and .Values.plugin.enabled (eq .Values.plugin.source "configMap") .Values.plugin.configMap.create }}
 {{- if not (.Files.Get "plugin.wasm") }}
@@ -47,6 +50,18 @@ refuse nothing.
 {{- $namespaces := fromJsonArray (include "exeunt.moduleNamespaces" .) }}
 {{- if gt (len $namespaces) 6 }}
 {{- fail (printf "\n\nnamespaces: %d are not allowed with plugin.source configMap: must be at most 6, because Helm keeps all copies of the module in one Secret. Set plugin.configMap.create=false and put exeunt-module into the namespaces yourself: the chart's README has the command. Or use plugin.source imageVolume, or inject kyverno, whose policy copies it\n" (len $namespaces)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Refuses image volumes where a node cannot mount them: no container that mounts one starts there. This needs a live cluster, too. */}}
+{{- define "exeunt.guardNodes" -}}
+{{- range $node := (lookup "v1" "Node" "" "").items }}
+{{- $runtime := $node.status.nodeInfo.containerRuntimeVersion }}
+{{- /* Distributions add signs of their own, such as 1.6.20~ds1. */}}
+{{- $version := regexFind "^containerd://v?[0-9]+[.][0-9]+" $runtime | regexFind "[0-9]+[.][0-9]+$" }}
+{{- if and $version (semverCompare "<2.1" $version) }}
+{{- fail (printf "\n\nplugin.source: imageVolume is not allowed here: the node %s has containerd %s, and image volumes need 2.1 or newer. No pod of yours would start there: must be oci or configMap. If those nodes run no Job, set guard.enabled=false\n" $node.metadata.name $version) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -6,13 +6,15 @@ it, which is written anew.
 {{- $agent := .Values.agent }}
 {{- $pods := .Values.pods }}
 {{- $port := int64 .Values.plugin.config.signal.port | toString }}
-{{- /* The listener of the other routes does not come from the injector. The agent is told its port all the same. */}}
-{{- $ofAgent := has .Values.route (list "annotation" "none") | ternary list (list "--signal-port" $port) }}
+{{- /* A ProxyConfig selects the pods by the label, which a Job's pod gets only now. So the template gives it the listener. */}}
+{{- $signalPort := has .Values.route (list "annotation" "proxyConfig") | ternary $port "" }}
+{{- /* Of the address of a ServiceEntry the agent is told the port alone. */}}
+{{- $ofAgent := eq .Values.route "serviceEntry" | ternary (list "--signal-port" $port) list }}
 {{- $options := dict
   "image" (include "exeunt.image" $agent.image)
   "pullPolicy" ($agent.image.pullPolicy | default "")
   "select" $pods.select
-  "signalPort" (eq .Values.route "annotation" | ternary $port "")
+  "signalPort" $signalPort
   "placement" $pods.placement
   "uid" (kindIs "string" $agent.uid | ternary $agent.uid (int64 $agent.uid | toString))
   "shareProcesses" $pods.shareProcesses

@@ -124,3 +124,62 @@ def test_the_help_explains_every_option_with_its_value() -> None:
     for option in ALL:
         assert [line for line in lines if line.startswith(f"  {option.flag} {option.value}".rstrip())], option.flag
     assert max(len(line) for line in lines) <= 100
+
+
+def source(kubeconfig: str, *words: str) -> list[str]:
+    return ["--kubeconfig", kubeconfig, "--agent-image", NEEDED[3], *words]
+
+
+def test_a_filter_without_a_registry_comes_from_a_file_of_the_proxy(kubeconfig: str, tmp_path: Path) -> None:
+    file = tmp_path / "exeunt.wasm"
+    file.write_bytes(b"\0asm")
+    options = read(source(kubeconfig, "--inject", "istio", "--source", "configMap", "--module", str(file)), NAMES, {})
+    assert (options.inject, options.source, options.module) == ("istio", "configMap", file)
+    assert options.plugin_url == "file:///etc/exeunt/plugin.wasm"
+    options = read(source(kubeconfig, "--inject", "policy", "--source", "imageVolume"), NAMES, {})
+    assert (options.inject, options.module, options.plugin_url) == ("policy", None, "file:///etc/exeunt/plugin.wasm")
+    options = read([*source(kubeconfig, "--inject", "istio"), *NEEDED[:2]], NAMES, {})
+    assert (options.source, options.plugin_url) == ("oci", NEEDED[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--inject", "istio", "--source", "configMap"], "--module is missing: the filter's file, such as target/exeunt.wasm"),
+        (
+            ["--source", "imageVolume"],
+            "--source imageVolume is not allowed without --inject: only injected Jobs get the filter's file",
+        ),
+        (
+            ["--inject", "istio", "--source", "imageVolume", "--install", "chart"],
+            "--source imageVolume is not allowed with --install chart: must be oci",
+        ),
+        (
+            ["--inject", "istio", "--source", "imageVolume", *NEEDED[:2]],
+            "--plugin-url is not allowed with --source imageVolume: proxies load the filter from a file",
+        ),
+        (
+            ["--inject", "istio", "--source", "imageVolume", "--module", __file__],
+            "--module is not allowed with --source imageVolume: only a ConfigMap is made of it",
+        ),
+        (
+            ["--inject", "istio", *NEEDED[:2], "--module", __file__],
+            "--module is not allowed with --source oci: only a ConfigMap is made of it",
+        ),
+        (["--inject", "webhook", *NEEDED[:2]], "--inject webhook is not allowed: must be istio or policy"),
+        (
+            ["--inject", "istio", *NEEDED[:2], "--engines", "argo"],
+            "--inject and --engines are not allowed together: each has scenarios of its own",
+        ),
+    ],
+)
+def test_a_wrong_source_is_named(kubeconfig: str, words: list[str], line: str) -> None:
+    assert mistakes(source(kubeconfig, *words)) == [line]
+
+
+def test_ordinary_jobs_have_scenarios_of_their_own(kubeconfig: str) -> None:
+    words, names = ["--kubeconfig", kubeconfig, *NEEDED], [*NAMES, "inject-plain", "inject-slow"]
+    assert read([*words, "--inject", "istio", "--only", "*"], names, {}).only == ["inject-plain", "inject-slow"]
+    assert read([*words, "--only", "*slow"], names, {}).only == ["slow"]
+    with pytest.raises(Mistakes, match="--only inject-plain is not allowed: must be one of slow, short"):
+        read([*words, "--only", "inject-plain"], names, {})

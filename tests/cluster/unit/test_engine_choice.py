@@ -9,7 +9,7 @@ from cluster.engines import prepare
 from cluster.engines.kinds import ENGINES
 from cluster.errors import Refused, RunError
 from cluster.options import ENGINES as NAMES
-from cluster.options import Options
+from cluster.options import INJECTED, WAYS, Options
 
 Json = dict[str, Any]
 
@@ -68,11 +68,19 @@ def test_the_options_know_every_engine() -> None:
 def test_the_scenarios_of_the_named_engines_are_run_and_no_others(engines: list[str]) -> None:
     scenarios = chosen(Options(engines=engines))
     assert {scenario.engine for scenario in scenarios} == set(engines or [""])
-    assert scenarios == [scenario for scenario in EVERY if scenario.engine in (engines or [""])]
+    assert scenarios == [one for one in EVERY if one.engine in (engines or [""]) and not one.injected]
 
 
 def test_a_scenario_of_an_engine_can_be_named_alone() -> None:
     assert [(one.name, one.engine) for one in chosen(Options(only=["tekton-fail"]))] == [("tekton-fail", "tekton")]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ordinary_jobs_have_scenarios_of_their_own(way: str) -> None:
+    scenarios = chosen(Options(inject=way))
+    assert scenarios == [one for one in EVERY if one.injected]
+    assert {one.name.startswith(INJECTED) for one in scenarios} == {True}
+    assert not any(one.name.startswith(INJECTED) for one in EVERY if not one.injected)
 
 
 def test_no_two_scenarios_have_the_same_name() -> None:

@@ -26,10 +26,6 @@ class FakeSite(SimpleNamespace):
         pods = WatchedPods(stop)
         super().__init__(stop=stop, pods=pods, options=Options(), namespace="own")
 
-    def wait_pod(self, label: str, what: str, holds: Any, within: float, *, patient: bool) -> Any:
-        """As in `Site`."""
-        return self.pods.wait(label, what, holds, within, patient=patient)
-
 
 def run(*scenarios: Scenario, parallel: int = 2) -> tuple[list[Any], bool, list[str]]:
     said: list[str] = []

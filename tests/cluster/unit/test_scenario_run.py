@@ -156,13 +156,13 @@ def test_a_policy_that_admits_no_root_task_skips_the_scenario() -> None:
 def test_on_a_busy_node_a_limit_is_longer_and_no_wait_is_shorter() -> None:
     waited: list[float] = []
 
-    def wait_pod(_label: str, _what: str, _holds: Any, within: float, *, patient: bool) -> Json:
+    def wait(_label: str, _what: str, _holds: Any, within: float, *, patient: bool) -> Json:
         assert not patient
         waited.append(within)
         return {}
 
     def problems(load: int, seconds: float | None) -> list[str]:
-        site: Any = SimpleNamespace(options=Options(load=load), wait_pod=wait_pod)
+        site: Any = SimpleNamespace(options=Options(load=load), pods=SimpleNamespace(wait=wait))
         run = ScenarioRun(site, "x")
         run.wait("something", lambda _pod: True, within=10)
         run.check_within(seconds, 5, "it")

@@ -1,9 +1,12 @@
 // Command judge runs Istio's own injector: the webhook of istiod, with its configuration from files.
 //
 //	judge CONFIG VALUES MESH < REQUESTS > ANSWERS
+//	judge values < VALUES
 //
 // The three files are the values of the ConfigMaps istio-sidecar-injector (config, values) and istio (mesh). REQUESTS is one JSON document, as
 // the type requests below says. ANSWERS is a JSON list with an answer for each pod. ENABLE_NATIVE_SIDECARS means what it means to istiod.
+//
+// The second form fails if VALUES, in YAML, has a field that Istio's own type of its values does not have.
 package main
 
 import (
@@ -17,8 +20,8 @@ import (
 	"os"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	meshconfig "istio.io/api/mesh/v1alpha1"
 	networking "istio.io/api/networking/v1beta1"
+	"istio.io/istio/operator/pkg/apis"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
@@ -26,6 +29,7 @@ import (
 	"istio.io/istio/pkg/kube/inject"
 	"istio.io/istio/pkg/kube/multicluster"
 	"istio.io/istio/pkg/log"
+	"istio.io/istio/pkg/util/protomarshal"
 	admission "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -51,8 +55,15 @@ func main() {
 }
 
 func run(files []string, in io.Reader, out io.Writer) error {
+	if len(files) == 1 && files[0] == "values" {
+		text, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		return protomarshal.ApplyYAMLStrict(string(text), &apis.Values{})
+	}
 	if len(files) != 3 {
-		return errors.New("usage: judge CONFIG VALUES MESH < REQUESTS")
+		return errors.New("usage: judge CONFIG VALUES MESH < REQUESTS, or judge values < VALUES")
 	}
 	options := log.DefaultOptions()
 	options.OutputPaths = []string{"stderr"}
@@ -92,7 +103,7 @@ func start(config, values, meshFile string, variables map[string]map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	environment := &model.Environment{Watcher: fixed{config: meshConfig}, ConfigStore: store}
+	environment := &model.Environment{Watcher: fixed(meshConfig), ConfigStore: store}
 	environment.SetPushContext(&model.PushContext{ProxyConfigs: model.GetProxyConfigs(store, meshConfig)})
 	watcher, err := inject.NewFileWatcher(config, values)
 	if err != nil {
@@ -152,18 +163,4 @@ func ask(webhook http.Handler, pod json.RawMessage) (answer, error) {
 	}
 	patched, err := patch.Apply(pod)
 	return answer{Pod: patched}, err
-}
-
-// fixed is a mesh configuration that does not change. The interface has more methods, and others in each release; the webhook calls none.
-type fixed struct {
-	mesh.Watcher
-	config *meshconfig.MeshConfig
-}
-
-func (f fixed) Mesh() *meshconfig.MeshConfig {
-	return f.config
-}
-
-func (f fixed) AddMeshHandler(func()) *mesh.WatcherHandlerRegistration {
-	return nil
 }

@@ -3,8 +3,10 @@
 //
 //	judge [FILE OF CUSTOM RESOURCE DEFINITIONS] < MANIFESTS
 //
+// If there are LimitRanges and ResourceQuotas among the manifests, their admission plugins judge every pod and pod template, too.
+//
 // It prints a line for each mistake, and at the end the number of resources; it fails if there is a mistake. It cannot check what needs a
-// cluster: webhooks (also Istio's own), quotas, Pod Security, and references to other objects.
+// cluster: webhooks (also Istio's own), Pod Security, and references to other objects.
 package main
 
 import (
@@ -38,8 +40,20 @@ func main() {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(2)
 	}
+	namespace := &rules{}
+	var others [][]byte
 	for _, text := range documents(manifests) {
-		name, found := judge(text, definitions)
+		isRule, err := namespace.take(kindOf(text), text)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "judge:", err)
+			os.Exit(2)
+		}
+		if !isRule {
+			others = append(others, text)
+		}
+	}
+	for _, text := range others {
+		name, found := judge(text, definitions, namespace)
 		if name == "" && len(found) == 0 {
 			continue // only comments between two separators
 		}
@@ -78,8 +92,18 @@ func fieldsOf(text []byte) (map[string]any, error) {
 	return fields, json.Unmarshal(asJSON, &fields)
 }
 
+// kindOf returns the kind of a resource; that of a document that cannot be read is empty, and judge says why.
+func kindOf(text []byte) string {
+	fields, err := fieldsOf(text)
+	if err != nil || fields == nil {
+		return ""
+	}
+	resource := unstructured.Unstructured{Object: fields}
+	return resource.GroupVersionKind().String()
+}
+
 // judge returns the name of a resource and its mistakes, or nothing for an empty document.
-func judge(text []byte, definitions map[string]judges) (string, []error) {
+func judge(text []byte, definitions map[string]judges, namespace *rules) (string, []error) {
 	fields, err := fieldsOf(text)
 	if err != nil {
 		return "the document", []error{err}
@@ -94,7 +118,7 @@ func judge(text []byte, definitions map[string]judges) (string, []error) {
 		return name, own(text)
 	}
 	if strategyOf(kind) != nil {
-		return name, judgeOwn(text, kind)
+		return name, judgeOwn(text, kind, namespace)
 	}
 	return name, []error{fmt.Errorf("apiVersion %s, kind %s: unknown here", resource.GetAPIVersion(), kind.Kind)}
 }

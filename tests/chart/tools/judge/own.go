@@ -33,8 +33,8 @@ func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 	return nil
 }
 
-// judgeOwn decodes as with fieldValidation=Strict, sets defaults, and validates for creation.
-func judgeOwn(text []byte, kind schema.GroupVersionKind) []error {
+// judgeOwn decodes as with fieldValidation=Strict, sets defaults, validates for creation, and asks the rules of the namespace.
+func judgeOwn(text []byte, kind schema.GroupVersionKind, namespace *rules) []error {
 	scheme := legacyscheme.Scheme
 	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
 	versioned, _, err := decoder.Decode(text, nil, nil)
@@ -62,5 +62,5 @@ func judgeOwn(text []byte, kind schema.GroupVersionKind) []error {
 	if err := rest.BeforeCreate(strategyOf(kind), ctx, internal); err != nil {
 		return []error{err}
 	}
-	return nil
+	return namespace.judge(internal)
 }

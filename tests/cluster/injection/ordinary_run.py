@@ -1,0 +1,72 @@
+"""What the scenarios of ordinary pods do and check."""
+
+from typing import Any
+
+from .. import messages, observed, pods
+from ..scenario_run import ScenarioRun
+from ..scenarios.common import RATE, SIZE, outcome, upload_task
+from ..shape import AGENT, PROXY, Istio, Shape
+from .way import has_agent
+
+Json = dict[str, Any]
+
+DRAIN = "exeunt.dev/drain"
+# Without exeunt a native proxy ends five seconds after SIGTERM. This upload takes twelve, so that it cannot arrive in time.
+CONTROL = upload_task(rate=RATE // 2)
+# How long a proxy that nothing ends is observed.
+_OBSERVED_S = 15
+
+
+def start(run: ScenarioRun, shape: Shape, *, bare: bool = False) -> None:
+    """Starts the pod, in a Job or bare."""
+    make = pods.pod if bare else pods.job
+    run.need(shape)
+    run.main_containers = [task.name for task in shape.tasks]
+    start_body(run, make(run.name, shape, run.site.where))
+
+
+def start_body(run: ScenarioRun, body: Json) -> None:
+    """Creates the Job or the pod."""
+    run.in_job = body["kind"] == "Job"
+    run.create(body)
+
+
+def check_injected(
+    run: ScenarioRun, istio: Istio, *, phase: str = "Succeeded", main_exit: int = 0, route: str = messages.BY_FILTER
+) -> None:
+    """What must hold of an ordinary pod that got the agent, and has ended."""
+    run.by_kubelet = istio == "native"
+    run.check_end(phase=phase, main_exit=main_exit, proxy=outcome(istio), route=route)
+    pod = run.wait("the pod's state", lambda _pod: True)
+    check_given(run, pod)
+    shares = bool(pod["spec"].get("shareProcessNamespace"))
+    run.check(shares == (istio != "native"), f"shareProcessNamespace is {shares} beside a {istio} proxy")
+
+
+def check_given(run: ScenarioRun, pod: Json, *, given: bool = True) -> None:
+    """Whether the pod got the agent and its label."""
+    run.check(has_agent(pod) == given, f"the pod has {'no' if given else 'the'} container {AGENT}")
+    label = pod["metadata"]["labels"].get(DRAIN)
+    run.check(not given or label == "on", f"the label {DRAIN} is {label}, not on")
+
+
+def check_as_before(run: ScenarioRun, istio: Istio) -> None:
+    """Waits for what a pod without exeunt does at the end of its upload: a classic proxy stays, a native one loses bytes."""
+    run.wait_main_ended()
+    pod = run.wait("the pod's state", lambda _pod: True)
+    check_given(run, pod, given=False)
+    if istio == "classic":
+        run.site.stop.wait(_OBSERVED_S)
+        run.wait_received()
+        run.observe()
+        pod = run.wait("the pod's state", lambda _pod: True)
+        run.check(observed.is_running(pod, PROXY), "the proxy has ended without exeunt, so the other scenarios prove nothing")
+        run.check_delivered(SIZE)
+        run.note(f"still {run.facts.phase} {_OBSERVED_S} s after its task")
+    else:
+        run.wait_ended()
+        run.wait_received()
+        run.observe()
+        run.check_phase("Succeeded")
+        run.check_incomplete(SIZE)
+        run.note_lost()
