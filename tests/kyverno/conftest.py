@@ -7,8 +7,8 @@ import pytest
 from inject import pods
 from inject.releases import Answer, Release, built
 from inject.template import with_options
-from kyverno.engine import Kyverno, policies
 from kyverno.engine import Answer as Admitted
+from kyverno.engine import Kyverno, policies
 
 
 @dataclass

@@ -31,7 +31,7 @@ def comparable(pod: Resource) -> Resource:
 
 # What the injector of an older Istio does not know of a pod, and so does not tell the template: the vectors, and the first release that
 # knows. Kyverno sees the whole pod.
-SEEN_SINCE = {name: KNOWS_RULES for name in MAY_HAVE_RULES} | {"pod-level-resources": (1, 25)}
+SEEN_SINCE = dict.fromkeys(MAY_HAVE_RULES, KNOWS_RULES) | {"pod-level-resources": (1, 25)}
 
 
 def sees_more(name: str, both: Both) -> bool:
