@@ -20,7 +20,7 @@ class Both:
     _answers: dict[str, tuple[Answer, Answer, Admitted | None]] = field(default_factory=dict)
 
     def answers(self, name: str) -> tuple[Answer, Answer, Admitted | None]:
-        """What becomes of a vector or a real pod: by Istio alone, with the template, and with Kyverno if Istio does not refuse it."""
+        """What becomes of a vector or a real pod: by Istio alone, with the template, and with Kyverno."""
         if not self._answers:
             self._answers = dict(zip(pods.ALL, self._ask(), strict=True))
         return self._answers[name]
