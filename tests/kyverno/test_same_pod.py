@@ -29,7 +29,7 @@ def comparable(pod: Resource) -> Resource:
     return pod | {"status-of-istio": status}
 
 
-# What the injector of an older Istio does not tell the template of a pod: the vectors, and the first release that tells it. Kyverno
+# What the injector of an older Istio does not tell the template: the vectors, and the first release that tells it. Kyverno
 # sees the whole pod.
 SEEN_SINCE = dict.fromkeys(MAY_HAVE_RULES, KNOWS_RULES) | {"pod-level-resources": (1, 25)}
 
