@@ -57,7 +57,14 @@ def test_a_pod_that_cannot_have_the_agent_says_why(why: str, server: Server) -> 
 
 @pytest.mark.parametrize(
     ("said", "values", "native"),
-    [(None, {}, True), (None, KEEP, False), ("true", {}, True), ("true", KEEP, True), ("false", {}, False), ("false", KEEP, False)],
+    [
+        (None, {}, True),
+        (None, KEEP, False),
+        ("true", {}, True),
+        ("true", KEEP, True),
+        ("false", {}, False),
+        ("false", KEEP, False),
+    ],
 )
 def test_the_pod_s_own_word_on_the_proxy_comes_first(said: str | None, values: Any, native: bool, server: Server) -> None:
     pod = job()
@@ -185,7 +192,8 @@ def test_no_pod_shares_its_processes_if_the_option_says_so(server: Server) -> No
 
 
 def test_an_agent_of_another_name_is_an_agent(server: Server) -> None:
-    pod = changed(initContainers=[{"name": "drain", "image": "registry.example:5000/a/exeunt-agent@sha256:0", "restartPolicy": "Always"}])
+    drain = {"name": "drain", "image": "registry.example:5000/a/exeunt-agent@sha256:0", "restartPolicy": "Always"}
+    pod = changed(initContainers=[drain])
     assert not has_agent(one(server, pod))
 
 

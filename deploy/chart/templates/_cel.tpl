@@ -47,6 +47,8 @@ Some rules for whoever changes an expression:
 - name: named
   expression: |-
     string(variables.annotations[?'exeunt.dev/container'].orValue('')).split(',').map(name, name.trim()).filter(name, name != '')
+- name: unknown
+  expression: "variables.named.filter(name, !(name in variables.names))"
 - name: main
   expression: |-
     variables.named != [] ? variables.named
@@ -89,8 +91,8 @@ Some rules for whoever changes an expression:
     : variables.root != []
       ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: make the proxy native'
     {{- end }}
-    : !variables.named.all(name, name in variables.names)
-      ? 'exeunt.dev/container names "' + variables.named.filter(name, !(name in variables.names))[0] + '": the pod has no such container'
+    : variables.unknown != []
+      ? 'exeunt.dev/container names "' + variables.unknown[0] + '": the pod has no such container'
     : variables.main == []
       ? 'it has no main container, whose end is the end of the task'
     : ''

@@ -45,7 +45,7 @@ func create(ctx context.Context, plugin *mutating.Plugin, text []byte) (found an
 	if err != nil {
 		return answer{Refused: err.Error()}
 	}
-	complete(versioned.(*corev1.Pod))
+	setAccount(versioned.(*corev1.Pod))
 	internal := &core.Pod{}
 	if err := legacyscheme.Scheme.Convert(versioned, internal, nil); err != nil {
 		return answer{Refused: err.Error()}
@@ -60,6 +60,9 @@ func create(ctx context.Context, plugin *mutating.Plugin, text []byte) (found an
 		return answer{Refused: err.Error()}
 	}
 	stored.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	if internal.Name == "" {
+		internal.Name = internal.GenerateName + "00000"
+	}
 	rest.FillObjectMetaSystemFields(internal)
 	if err := rest.BeforeCreate(pod.Strategy, ctx, internal); err != nil {
 		return answer{Refused: err.Error()}
@@ -67,15 +70,12 @@ func create(ctx context.Context, plugin *mutating.Plugin, text []byte) (found an
 	return answer{Pod: stored}
 }
 
-// complete adds what other parts of the API server add before a pod is validated: its account, and the end of a generated name.
-func complete(pod *corev1.Pod) {
+// setAccount does what the admission plugin ServiceAccount does, without which no pod is valid.
+func setAccount(pod *corev1.Pod) {
 	if pod.Spec.ServiceAccountName == "" {
 		pod.Spec.ServiceAccountName = "default"
 	}
 	pod.Spec.DeprecatedServiceAccount = pod.Spec.ServiceAccountName
-	if pod.Name == "" {
-		pod.Name = pod.GenerateName + "00000"
-	}
 }
 
 // admit runs the plugin, again while it does not know the schema of pods yet.
