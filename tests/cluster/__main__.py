@@ -99,6 +99,7 @@ def _run_on_cluster(options: Options) -> report.Run:
     scenarios = chosen(options)
     needed = sorted({scenario.engine for scenario in scenarios} - {""})
     engines.check(kube, options.namespace, needed)
+    ways.check(kube, options.namespace, options.inject)
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:

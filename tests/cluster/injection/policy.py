@@ -16,6 +16,11 @@ Json = dict[str, Any]
 _CHART = Path(__file__).resolve().parents[3] / "deploy" / "chart"
 _POLICY = "MutatingAdmissionPolicy"
 _BINDING = "MutatingAdmissionPolicyBinding"
+_OF_POLICIES = tuple(
+    (verb, "admissionregistration.k8s.io", kind)
+    for kind in ("mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+    for verb in ("create", "delete")
+)
 _HELM_S = 60
 # The namespace's own label, which nobody can take from it.
 _NAME_LABEL = "kubernetes.io/metadata.name"
@@ -25,6 +30,7 @@ class Policy(Way):
     """The policy and its binding; a second pair for the namespace with another image of the agent."""
 
     title = "a MutatingAdmissionPolicy"
+    rights = (*_OF_POLICIES, ("patch", "", "namespaces"))
     labels: ClassVar = {"exeunt.dev/drain": "on"}
 
     def install(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..errors import Interrupted, RunError
+from ..preflight import Right
 from ..scenarios.common import NO_IMAGE
 from ..shape import AGENT, LABEL
 from ..site import Site
@@ -26,6 +27,9 @@ class Way(ABC):
 
     # What it is, for messages.
     title = ""
+    # The rights that it needs, and in which namespace; empty for the run's own.
+    rights: ClassVar[tuple[Right, ...]] = ()
+    rights_in = ""
     # The labels that it needs at a namespace.
     labels: ClassVar[dict[str, str]] = {}
 
