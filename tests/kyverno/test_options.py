@@ -99,7 +99,12 @@ def test_another_port_is_told_to_both(form: str) -> None:
     assert pods.agent_of(made)[1]["args"][-2:] == ["--signal-port", "16000"]
 
 
-@pytest.mark.parametrize("route", ["proxyConfig", "serviceEntry", "none"])
+def test_a_proxy_config_comes_too_late_for_the_pod(form: str) -> None:
+    """It selects pods by the label, which Istio's injector did not see yet."""
+    assert pods.variables(pods.proxy_of(become(FORMS[form](), route="proxyConfig")))["ISTIO_META_HTTP_PROXY_PORT"] == "15190"
+
+
+@pytest.mark.parametrize("route", ["serviceEntry", "none"])
 def test_where_the_port_comes_by_another_way_the_proxy_is_not_told(route: str, form: str) -> None:
     told = pods.variables(pods.proxy_of(become(FORMS[form](), route=route)))
     assert told == ({} if form == "native" else {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"})

@@ -10,6 +10,11 @@ container.
     (object.spec.containers + object.spec.?initContainers.orValue([])).exists(container, container.name == 'istio-proxy')
 {{- end }}
 
+{{- /* Whether the proxy is told the signal listener's port. A ProxyConfig selects pods by their label, which they do not have yet. */}}
+{{- define "exeunt.cel.after.listens" -}}
+{{- if has .Values.route (list "annotation" "proxyConfig") }}true{{ end }}
+{{- end }}
+
 {{- define "exeunt.cel.after.variables" -}}
 {{- $port := int64 .Values.plugin.config.signal.port -}}
 # Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the main containers.
@@ -33,7 +38,7 @@ container.
 - name: environment
   expression: |-
     (
-      [{{ if eq .Values.route "annotation" }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
+      [{{ if include "exeunt.cel.after.listens" . }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
       (variables.native ? [] : [['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', 'true']])
     ).filter(pair, !variables.proxy.?env.orValue([]).exists(variable, variable.name == pair[0]))
 {{- if ne .Values.plugin.source "oci" }}
