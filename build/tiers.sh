@@ -11,7 +11,7 @@ TIERS=(
     "wasm       | test | the tests of crates/drain as WebAssembly, in Node.js                                |"
     "host       | test | the shipped filter in V8, against a small host                                      |"
     "texts      | test | links, quotes and values of the documents; the rules of releases and of downloads   |"
-    "cluster    | test | the logic of ./build.sh e2e, without a cluster                                      |"
+    "cluster    | test | the logic of ./build.sh e2e and bench, without a cluster                            |"
     "licenses   | all  | the licenses and sources of all dependencies                                        |"
     "fuzz       | all  | every parser of outside data, some seconds each                                     | g++=g++"
     "chart      | all  | chart, manifests, samples and documented commands, checked by Kubernetes' own code  | skopeo=skopeo docker-registry=docker-registry openssl=openssl"

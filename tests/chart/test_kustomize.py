@@ -163,21 +163,6 @@ def test_the_module_s_image_follows_the_agent_s_by_the_replacement_of_the_compon
     assert volume["exeunt-module"]["image"]["reference"] == "registry.example:5000/agent:v9"
 
 
-@pytest.mark.parametrize("uid", [20001, None])
-@pytest.mark.parametrize("kind", ["Job", "CronJob"])
-def test_the_agent_s_user_is_free_to_choose(kind: str, uid: int | None, build: Build) -> None:
-    """By the patch of the guide. Without one the agent has the user of its image, or the one that the cluster assigns."""
-    guide = (ROOT / "docs" / "install.md").read_text()
-    (patch,) = re.findall(r"^```yaml\n(patches:\n[^`]*runAsUser[^`]*)```$", guide, re.MULTILINE)
-    if kind == "CronJob":
-        patch = patch.replace("kind: Job", "kind: CronJob").replace("/spec/template/", "/spec/jobTemplate/spec/template/")
-    words = patch if uid else patch.replace("op: replace", "op: remove").replace(", value: 20001", "")
-    agent = pod(by_name(build("agent-native", more=words))[{"Job": "Job/with-init", "CronJob": "CronJob/retried"}[kind]])["spec"]
-    security = agent["initContainers"][0]["securityContext"]
-    assert (security.get("runAsUser"), security.get("runAsGroup")) == (uid, uid)
-    assert security["runAsNonRoot"] is True
-
-
 def test_a_job_that_does_not_ask_is_left_alone(build: Build) -> None:
     built = by_name(build("annotation", "agent-native"))["Job/not-asked"]
     assert pod(built) == {

@@ -23,8 +23,8 @@ PROXY_CONFIG = "proxy.istio.io/config"
 
 # A pod that was injected before it was created: Helm and kustomize write the Job, which comes before all injection.
 LATER = ("injected-before",)
-# Neither reads the pod, so neither knows that the pod has resources as a whole. The author of the chart tells the named template that the
-# agent has none, and in kustomize a patch removes them (docs/namespaces-with-rules.md).
+# Neither reads the pod, so neither knows that the pod has resources as a whole. The chart's author tells the named template that
+# the agent has none, and in kustomize a patch removes them (docs/namespaces-with-rules.md).
 WHOLE_RESOURCES = ("pod-level-resources",)
 # The chart's author writes the annotation, and so merges a configuration of the pod's own by hand. The component replaces it.
 OWN_CONFIG = ("own-complete-config", "own-empty-config", "own-exit-on-zero", "own-proxy-config")

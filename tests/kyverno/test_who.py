@@ -194,6 +194,12 @@ def test_a_job_stays_as_it_is(which: str) -> None:
     assert become(make(), **values) == make()
 
 
+def test_jobs_are_asked_for_only_where_istio_injects_their_pods() -> None:
+    answers = Kyverno(policies(pods={"namespaces": "injected"})).create(*map(job, NAMESPACES))
+    assert {name for name, one in zip(NAMESPACES, answers, strict=True) if form_of(one.object)} == {"injected", "revision"}
+    assert [one.errors for one in answers] == [[]] * len(NAMESPACES)
+
+
 def test_the_template_of_a_job_that_is_there_cannot_change() -> None:
     (answer,) = Kyverno(policies()).ask([{"operation": "UPDATE", "object": job(), "oldObject": job()}])
     assert answer.object == job()

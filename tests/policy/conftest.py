@@ -1,6 +1,5 @@
 """Fixtures of the policy tier."""
 
-import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -29,7 +28,7 @@ class Cluster:
         """What becomes of a vector or of a real pod."""
         if not self._created:
             names = [*pods.NAMES, *pods.REAL_NAMES]
-            asked = [*map(vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
+            asked = [*map(pods.vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
             policies = self.server.policies(**FORMS[self.form])
             without, having = self.server.create([], asked), self.server.create(policies, asked)
             again = self.server.create(policies, [one.pod or pod for one, pod in zip(having, asked, strict=True)])
@@ -39,18 +38,7 @@ class Cluster:
     def expected(self, name: str) -> Resource | None:
         """The pod of a vector with its agent, as the API server stores it, or `None` if it gets none in this form."""
         found = pods.expected(name, self.form)
-        return self.server.create([], [named(pods.of_job(found))])[0].stored if found else None
-
-
-def vector(name: str) -> Resource:
-    """The pod of a vector, as the pod of a Job."""
-    return named(pods.vector(name))
-
-
-def named(pod: Resource) -> Resource:
-    """The pod with names that the API server takes: in the worker of Airflow's chart that of the release is a placeholder."""
-    found: Resource = json.loads(json.dumps(pod).replace("RELEASE-NAME", "release"))
-    return found
+        return self.server.create([], [pods.of_job(found)])[0].stored if found else None
 
 
 @pytest.fixture(scope="session", params=built())

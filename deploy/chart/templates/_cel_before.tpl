@@ -48,8 +48,8 @@ proxy must know.
     (variables.native || variables.ownConfig.contains('EXIT_ON_ZERO_ACTIVE_CONNECTIONS')
       ? [] : ['"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"'])
     {{- end }}
-# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or as
-# a proxyMetadata of its own. Any other text stays as it is. Without a signal listener the agent drains by Envoy's admin interface.
+# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or
+# as a proxyMetadata of its own. Any other text stays as it is. Without a signal listener the agent drains by Envoy's admin interface.
 - name: config
   expression: |-
     variables.proxyMetadata == []
