@@ -36,6 +36,8 @@ REFUSED = [
     ("agent.uid=root", "/agent/uid", "value must be 'none'"),
     ("agent.arguments=--x", "/agent/arguments", "got string, want array"),
     ("agent.probes.readyProbe.periodSeconds=1", "/agent/probes", "additional properties 'readyProbe' not allowed"),
+    ("agent.probes.startupProbe.exe.command=x", "/agent/probes/startupProbe", "additional properties 'exe' not allowed"),
+    ("agent.probes.startupProbe.periodSeconds=1", "/agent/probes/startupProbe", "'oneOf' failed, none matched"),
     ("agent.resources.request.cpu=1", "/agent/resources", "additional properties 'request' not allowed"),
     ("agent.resources.limits.memory=16MB", "/agent/resources/limits/memory", "'16MB' does not match pattern"),
     ("agent.resources.limits.cpu=-1", "/agent/resources/limits/cpu", "minimum: got -1, want 0"),
@@ -81,6 +83,31 @@ def test_a_service_entry_needs_its_address_among_the_signal_s() -> None:
         'plugin.config.signal.addresses: ["127.0.0.1"] is not allowed with route serviceEntry: must have "192.0.2.190"'
         in said.err
     )
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "taken"),
+    [
+        ("cpu=10m", "cpu=10m", True),
+        ("cpu=11m", "cpu=0.01", False),
+        ("cpu=1", "cpu=999m", False),
+        ("memory=16Mi", "memory=16M", False),
+        ("memory=16M", "memory=16Mi", True),
+        ("memory=1G", "memory=1e9", True),
+        ("memory=1E", "memory=1e3", False),
+        ("ephemeral-storage=2Ki", "ephemeral-storage=1Ki", False),
+        # Without a limit, and without a request.
+        ("cpu=100", "memory=16Mi", True),
+        ("cpu=null", "cpu=1m", True),
+    ],
+)
+def test_a_request_above_its_limit_is_refused(requests: str, limits: str, taken: bool) -> None:
+    """The API server takes no pod with such a container."""
+    said = template("--set", f"agent.resources.requests.{requests}", "--set", f"agent.resources.limits.{limits}")
+    assert said.ok is taken, said.err
+    (name, request), limit = requests.split("="), limits.partition("=")[2]
+    words = f"agent.resources.requests.{name}: {request} is not allowed: must be at most the limit, {limit}"
+    assert (words in said.err) is not taken
 
 
 @pytest.mark.parametrize(

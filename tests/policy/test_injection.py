@@ -11,19 +11,20 @@ from inject import pods
 from inject.pods import AGENT, PROXY
 from inject.releases import Release, built
 from inject.template import with_options
+from inject.test_vectors import KNOWS_POD_RESOURCES, KNOWS_RULES, MAY_HAVE_RULES, WITH_POD_RESOURCES
 from policy.conftest import FORMS
 from policy.server import Server
 
-# Whether the proxies are native sidecars where the template is, and the values of the policy. The policy makes them native by itself, so
-# it is tried in a mesh with classic proxies.
+# Whether the mesh of the template has native proxies. The policy makes them native by itself, so its mesh has classic ones.
 MESHES = {"native": True, "classic": False, "regular": False}
 # Pods with a native proxy that no injector has marked: where proxies are classic, Istio alone adds a second one.
 WITH_A_NATIVE_PROXY = ("injected-before",)
-# Istio before 1.28 does not show restart rules to the template, which then adds no agent beside a classic proxy. The policy sees them.
-MAY_HAVE_RULES, KNOWS_RULES = ("own-restart-policy", "own-restart-rules"), (1, 28)
 # The template says it in istio-proxy itself, the policy by annotations, of which Istio makes the same and PROXY_CONFIG.
 TOLD = ("proxy.istio.io/config", "sidecar.istio.io/nativeSidecar")
 VARIABLES = ("ISTIO_META_HTTP_PROXY_PORT", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "PROXY_CONFIG")
+# Istio names the regular containers that it finds, and so a regular agent that the policy has added. kubectl reads the annotation
+# default-container, which both have.
+FOUND = ("kubectl.kubernetes.io/default-logs-container", "ISTIO_META_APP_CONTAINERS")
 STATUS = "sidecar.istio.io/status"
 
 
@@ -33,11 +34,18 @@ def release(request: pytest.FixtureRequest) -> Release:
     return Release(str(request.param))
 
 
+def unseen_by_the_template(form: str, release: Release) -> list[str]:
+    """The vectors with fields that this Istio does not show to a template. The policy sees all that the API server knows."""
+    rules = MAY_HAVE_RULES if form != "native" and release.version < KNOWS_RULES else ()
+    resources = WITH_POD_RESOURCES if release.version < KNOWS_POD_RESOURCES else ()
+    return [*rules, *resources]
+
+
 @pytest.fixture(scope="module")
 def both(server: Server, form: str, release: Release) -> dict[str, tuple[Resource, Resource]]:
     """For each vector with an agent in this form: the pod by policy and injector, and the pod by the template."""
-    without = (*WITH_A_NATIVE_PROXY, *(MAY_HAVE_RULES if form != "native" and release.version < KNOWS_RULES else ()))
-    names = [name for name in pods.NAMES if pods.expected(name, form) and name not in without]
+    unseen = unseen_by_the_template(form, release)
+    names = [name for name in pods.NAMES if pods.expected(name, form) and name not in (*WITH_A_NATIVE_PROXY, *unseen)]
     asked = [pods.vector(name) for name in names]
     changed = [one.stored for one in server.create(server.policies(**FORMS[form]), asked)]
     placement = '"regular"' if form == "regular" else '"native"'
@@ -57,16 +65,20 @@ def common(pod: Resource) -> Resource:
     """The pod without what the two say in different ways."""
     pod = copy.deepcopy(pod)
     annotations = pod["metadata"]["annotations"]
-    for key in TOLD:
+    for key in (*TOLD, *FOUND):
         annotations.pop(key, None)
     # It lists what the injector has added, and so the agent only if the template has added it.
     status = json.loads(annotations[STATUS])
-    annotations[STATUS] = {key: [one for one in value or [] if one != AGENT] for key, value in status.items() if key != "revision"}
+    annotations[STATUS] = {
+        key: [one for one in value or [] if one != AGENT] for key, value in status.items() if key != "revision"
+    }
     # The agent's is the last one by the policy, and the first one by the template.
     pod["spec"]["volumes"].sort(key=_name)
     for place in pods.LISTS:
         for container in pod["spec"].get(place, []):
-            container["env"] = sorted((one for one in container.get("env", []) if one["name"] not in VARIABLES), key=_name)
+            container["env"] = sorted(
+                (one for one in container.get("env", []) if one["name"] not in (*VARIABLES, *FOUND)), key=_name
+            )
             if container["name"] == AGENT:
                 container["args"] = [word.replace(" ", "") for word in container["args"]]
     return pod
@@ -78,7 +90,9 @@ def _name(variable: dict[str, Any]) -> str:
 
 def test_the_proxy_gets_the_same_variables(both: dict[str, tuple[Resource, Resource]]) -> None:
     for name, (by_policy, by_template) in both.items():
-        first, second = ({key: pods.variables(pods.proxy_of(pod)).get(key) for key in VARIABLES[:2]} for pod in (by_policy, by_template))
+        first, second = (
+            {key: pods.variables(pods.proxy_of(pod)).get(key) for key in VARIABLES[:2]} for pod in (by_policy, by_template)
+        )
         assert first == second, name
 
 

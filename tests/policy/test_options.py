@@ -1,5 +1,6 @@
 """Who gets the agent, and what the options change."""
 
+import json
 from typing import Any
 
 import pytest
@@ -106,6 +107,24 @@ def test_a_probe_is_as_it_is_written(server: Server) -> None:
     probe = {"tcpSocket": {"port": 15190}, "periodSeconds": 3, "failureThreshold": 2}
     told = agent(server, agent={"probes": {"startupProbe": probe}})["startupProbe"]
     assert {key: told[key] for key in probe} == probe
+
+
+def test_a_probe_with_a_mistake_is_refused_before_it_could_keep_every_pod_from_being_created(server: Server) -> None:
+    probe = {"startupProbe": {"tcpSockets": {"port": 15190}}}
+    with pytest.raises(AssertionError, match="additional properties 'tcpSockets' not allowed"):
+        server.policies(agent={"probes": probe})
+    policies = server.policies(agent={"probes": {"startupProbe": {"tcpSocket": {"port": 15190}}}})
+    text = json.dumps(policies).replace("tcpSocket", "tcpSockets").replace('"failurePolicy": "Fail"', '"failurePolicy": "Ignore"')
+    (created,) = server.create(json.loads(text), [job()])
+    assert 'unknown field "spec.initContainers[0].startupProbe.tcpSockets"' in created.refused
+
+
+def test_a_large_pod_is_not_too_much_for_the_policy(server: Server) -> None:
+    rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [1, 2, 3]}}]
+    named = {"image": "task", "restartPolicy": "Never", "restartPolicyRules": rules}
+    pod = changed(containers=[{"name": f"task-{number}"} | named for number in range(100)])
+    pod["metadata"]["annotations"] = {"proxy.istio.io/config": f"proxyMetadata:\n  A: {'b' * 100_000}\n"}
+    assert len(agent(server, pod, **KEEP)["args"]) > 600
 
 
 def test_beside_resources_of_the_pod_the_agent_has_none(server: Server) -> None:

@@ -26,6 +26,7 @@ _PINS = {
         "tests/inject/judge/go.sum",
         "tests/kyverno/judge/go.sum",
         "tests/policy/judge/go.sum",
+        "bench/proxies/go.sum",
     ],
     "npm": ["build/npm/package-lock.json"],
     "docker-compose": [".github/registry/compose.yaml"],
