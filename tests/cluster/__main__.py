@@ -149,7 +149,7 @@ def _command() -> str:
     """The command as it was typed, but without the folders of the user's own files."""
     words = sys.argv[1:]
     shown = [
-        Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report") else word
+        Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report", "--module") else word
         for place, word in enumerate(words)
     ]
     return f"./build.sh e2e {shlex.join(shown)}"

@@ -1,5 +1,6 @@
 """Fixtures of the policy tier."""
 
+import copy
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,6 +24,7 @@ class Cluster:
     server: Server
     form: str
     _created: dict[str, tuple[Created, Created, Created]] = field(default_factory=dict)
+    _expected: dict[str, Resource] = field(default_factory=dict)
 
     def created(self, name: str) -> tuple[Created, Created, Created]:
         """What becomes of a vector or of a real pod."""
@@ -37,8 +39,11 @@ class Cluster:
 
     def expected(self, name: str) -> Resource | None:
         """The pod of a vector with its agent, as the API server stores it, or `None` if it gets none in this form."""
-        found = pods.expected(name, self.form)
-        return self.server.create([], [pods.of_job(found)])[0].stored if found else None
+        if not self._expected:
+            found = {name: pod for name in pods.NAMES if (pod := pods.expected(name, self.form))}
+            stored = self.server.create([], list(map(pods.of_job, found.values())))
+            self._expected = {name: one.stored for name, one in zip(found, stored, strict=True)}
+        return copy.deepcopy(self._expected.get(name))
 
 
 @pytest.fixture(scope="session", params=built())
