@@ -11,7 +11,7 @@ from inject.pods import SKIPPED
 from kyverno.engine import IMAGE, Kyverno, policies
 from kyverno.test_who import pod
 
-SOURCES = {
+SOURCES: dict[str, Resource] = {
     "configMap": {"configMap": {"name": "exeunt-module", "optional": True}},
     "imageVolume": {"image": {"reference": IMAGE}},
 }
