@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,9 +91,9 @@ class Bench:
         self.kube, self.istiod, self.options = kube, istiod, options
         self.home, elsewhere = names
         self.groups = [
-            Group(LABELLED, self.home, options.labelled, takes_part=True),
-            Group(UNLABELLED, self.home, options.unlabelled, takes_part=False),
-            Group(ELSEWHERE, elsewhere, options.elsewhere, takes_part=False),
+            Group(LABELLED, self.home, options.labelled, "listener"),
+            Group(UNLABELLED, self.home, options.unlabelled, "none"),
+            Group(ELSEWHERE, elsewhere, options.elsewhere, "none"),
         ]
         self.rows: list[Json] = []
         # Why the figures cannot be believed.
@@ -117,7 +117,13 @@ class Bench:
             self.change(Event("ServiceEntry deleted", at_home), fleet, partial(self.kube.delete, "ServiceEntry", self.home, name))
         self.plugin(self.home)
         time.sleep(_LONGEST_DEBOUNCE_S)
-        with self.connect(Event("connect, with the plugin", all_of_them, True)):
+        with self.connect(Event("connect, plugin", all_of_them, True)):
+            pass
+        # The other route: an address instead of a listener.
+        self.groups[0] = replace(self.groups[0], has="label")
+        self.kube.create(self.home, entry)
+        time.sleep(_LONGEST_DEBOUNCE_S)
+        with self.connect(Event("connect, plugin, ServiceEntry", all_of_them, True)):
             pass
 
     def connect(self, event: Event) -> Fleet:
@@ -155,13 +161,13 @@ class Bench:
         self.rows.append(row)
         self.wrong += why_wrong(event, groups)
         cells = "".join(f"{one['pushes']:10.2f} {one['bytes']:9,.0f}" for one in groups.values())
-        print(f"{event.name:28}{cells}{row['processor_s']:10.2f}", flush=True)
+        print(f"{event.name:30}{cells}{row['processor_s']:10.2f}", flush=True)
 
     def heading(self) -> str:
         """The head of the table."""
         kinds = "".join(f"{group.name:>20}" for group in self.groups)
         columns = "".join(f"{'pushes':>10} {'bytes':>9}" for _ in self.groups)
-        return f"{'for each proxy:':28}{kinds}{'istiod':>10}\n{'':28}{columns}{'CPU s':>10}"
+        return f"{'for each proxy:':30}{kinds}{'istiod':>10}\n{'':30}{columns}{'CPU s':>10}"
 
 
 def why_wrong(event: Event, groups: Json) -> list[str]:

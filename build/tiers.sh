@@ -17,6 +17,7 @@ TIERS=(
     "chart      | all  | chart, manifests, samples and documented commands, checked by Kubernetes' own code  | skopeo=skopeo docker-registry=docker-registry openssl=openssl"
     "inject     | all  | the injection template, rendered by Istio's own injector                             |"
     "policy     | all  | the policy of Kubernetes, in the API server's own admission plugin                   |"
+    "kyverno    | all  | the policies for Kyverno, in Kyverno's own engines                                   |"
     "image      | all  | the images, in real registries and with Istio's own fetcher                         | skopeo=skopeo docker-registry=docker-registry openssl=openssl qemu-aarch64-static=qemu-user-static"
     "e2e        | test | filter and agent with real Envoys (--all: three releases; otherwise the newest)     | iptables=iptables ip=iproute2 strace=strace"
     "containers | all  | pods of real containers                                                             | podman=podman runc=runc conmon=conmon netavark=netavark catatonit=catatonit iptables=iptables ip=iproute2"

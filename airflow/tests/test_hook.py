@@ -220,6 +220,23 @@ def test_the_grace_period_is_passed_on_and_raised_only_for_a_configured_drain_ti
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "seconds"),
+    [
+        ("kpo-plain", {"grace_period": 60}, 60),
+        ("kpo-plain", {"grace_period": 20}, None),
+        ("kpo-plain", {"grace_period": 60, "drain_timeout": "2m"}, 122),
+        ("long-grace", {"grace_period": 60}, 300),
+    ],
+)
+def test_the_grace_period_is_raised_for_pods_beside_native_proxies(
+    name: str, settings: dict[str, Any], seconds: int | None
+) -> None:
+    assert changed(name, vectors.NATIVE, **settings)["spec"].get("terminationGracePeriodSeconds") == seconds
+    before = vectors.plain(vectors.pod(name))["spec"].get("terminationGracePeriodSeconds")
+    assert changed(name, vectors.CLASSIC, **settings)["spec"].get("terminationGracePeriodSeconds") == before
+
+
 @pytest.mark.parametrize(("seconds", "argument"), [(0, "1s"), (29, "29s"), (1_000_000, "86400s")])
 def test_the_agent_gets_a_grace_period_that_it_accepts(seconds: int, argument: str) -> None:
     pod = vectors.pod("kpo-plain")
@@ -241,7 +258,7 @@ def test_a_raised_grace_period_is_logged_once_with_its_price(
             assert pod.spec.termination_grace_period_seconds == 122
         pod_mutation_hook(vectors.pod("long-grace"))
     (record,) = caplog.records
-    assert record.getMessage().startswith("[exeunt] drain_timeout raises the terminationGracePeriodSeconds of pods to 122: ")
+    assert record.getMessage().startswith("[exeunt] the settings raise the terminationGracePeriodSeconds of pods to 122: ")
     assert "a pod that is deleted while its task runs can take as long to end" in record.getMessage()
 
 

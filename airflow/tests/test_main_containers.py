@@ -22,9 +22,10 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "airflow.md"
 RULES = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
 
 
-def found(*containers: Any, more_helpers: tuple[str, ...] = ()) -> tuple[MainContainer, ...]:
-    """The main containers of a pod with these containers."""
-    return main_containers.find(V1PodSpec(containers=list(containers)), more_helpers, Configuration())
+def found(*containers: Any, more_helpers: tuple[str, ...] = (), told: str = "") -> tuple[MainContainer, ...]:
+    """The main containers of a pod with these containers, and with that annotation."""
+    names = main_containers.named({main_containers.ANNOTATION: told})
+    return main_containers.find(V1PodSpec(containers=list(containers)), names, more_helpers, Configuration())
 
 
 def named(*names: str) -> list[V1Container]:
@@ -42,6 +43,17 @@ def test_the_setting_names_more_helpers() -> None:
     pod = vectors.pod("second-container")
     mutation_of(pod, Settings(endless_helpers=("cache",)), lambda _: vectors.CLASSIC).apply(pod)
     assert pod.spec.init_containers[0].args[:4] == ["watch", "--container", "base", "--placement"]
+
+
+def test_the_pod_names_its_main_containers_itself() -> None:
+    containers = named("base", "cache", "vault-agent")
+    assert [one.name for one in found(*containers, told=" cache,vault-agent , ")] == ["cache", "vault-agent"]
+    assert [one.name for one in found(*containers, told=" , ")] == ["base", "cache"]
+
+
+def test_a_pod_that_names_a_container_it_has_not_stays_unchanged() -> None:
+    with pytest.raises(NeedsAttention, match=r"its annotation exeunt\.dev/container names 'bsae': it has no such container"):
+        found(*named("base"), told="base, bsae")
 
 
 def test_a_pod_of_helpers_only_stays_unchanged_with_the_reason() -> None:

@@ -28,7 +28,7 @@ def test_what_istiod_has_sent_since_is_the_difference() -> None:
 
 
 def test_each_proxy_has_its_share() -> None:
-    group = Group(LABELLED, "jobs", 2, takes_part=True)
+    group = Group(LABELLED, "jobs", 2, "listener")
     each = Sent({LABELLED: {"Listener": counts(2, 100, 10), PLUGIN: counts(0, 0, 0)}}).each(group)
     assert each == {"pushes": 1, "bytes": 50, "types": {"Listener": {"pushes": 1, "bytes": 50, "resources": 5}}}
     assert Sent({}).each(group) == {"pushes": 0, "bytes": 0, "types": {}}

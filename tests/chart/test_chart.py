@@ -170,6 +170,14 @@ def test_the_notes_end_with_a_command_that_shows_that_it_works(inject: str) -> N
 
 
 @pytest.mark.parametrize("inject", NEXT)
+def test_the_notes_say_that_pods_without_the_plugin_get_the_agent_too(inject: str) -> None:
+    warning = "Pods of other namespaces get the agent, too, which then drains without the plugin."
+    assert warning in notes("--set", f"inject={inject}")
+    assert warning not in notes("--set", f"inject={inject},namespaces={{istio-system}}")
+    assert warning not in notes()
+
+
+@pytest.mark.parametrize("inject", NEXT)
 def test_the_command_of_the_notes_labels_its_pod_if_only_labelled_pods_take_part(inject: str) -> None:
     text = notes("--set", f"inject={inject},pods.select=labelled,plugin.enabled=false")
     assert "create job" not in text

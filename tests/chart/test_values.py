@@ -86,6 +86,31 @@ def test_a_service_entry_needs_its_address_among_the_signal_s() -> None:
 
 
 @pytest.mark.parametrize(
+    ("requests", "limits", "taken"),
+    [
+        ("cpu=10m", "cpu=10m", True),
+        ("cpu=11m", "cpu=0.01", False),
+        ("cpu=1", "cpu=999m", False),
+        ("memory=16Mi", "memory=16M", False),
+        ("memory=16M", "memory=16Mi", True),
+        ("memory=1G", "memory=1e9", True),
+        ("memory=1E", "memory=1e3", False),
+        ("ephemeral-storage=2Ki", "ephemeral-storage=1Ki", False),
+        # Without a limit, and without a request.
+        ("cpu=100", "memory=16Mi", True),
+        ("cpu=null", "cpu=1m", True),
+    ],
+)
+def test_a_request_above_its_limit_is_refused(requests: str, limits: str, taken: bool) -> None:
+    """The API server takes no pod with such a container."""
+    said = template("--set", f"agent.resources.requests.{requests}", "--set", f"agent.resources.limits.{limits}")
+    assert said.ok is taken, said.err
+    (name, request), limit = requests.split("="), limits.partition("=")[2]
+    words = f"agent.resources.requests.{name}: {request} is not allowed: must be at most the limit, {limit}"
+    assert (words in said.err) is not taken
+
+
+@pytest.mark.parametrize(
     "right",
     [
         "plugin.config.drainTimeout=1m30s",

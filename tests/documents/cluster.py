@@ -13,10 +13,12 @@ import yaml
 
 from chart.programs import Resource, istio_definitions, judge
 from chart.versions import ISTIO, NEWEST
-from documents.discovery import answers, kinds_of
+from documents.discovery import CLUSTER_WIDE, answers, kinds_of
 from documents.pod import log_of, pod_of
 from documents.protobuf import MEDIA_TYPE, read_secret
 
+# tests/policy gives the policy to the API server's own code.
+_UNJUDGED = ("Secret", "Namespace", "ConfigMap", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
 _MERGES = ("application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml")
 
 
@@ -69,14 +71,16 @@ class Cluster:
         if request.path in self._fixed:
             return self._fixed[request.path]
         match request.path.strip("/").split("/"):
-            case ["api", "v1", "namespaces", name] if request.method == "GET":
-                return self._get("", "namespaces", name)
+            case ["api", "v1", "namespaces", *name] if len(name) < 2:
+                return self._resource(request, "v1", "", "namespaces", *name)
             case ["api", "v1", "namespaces", namespace, "pods", name, "log"]:
                 return self._log(namespace, name, request.query.get("container", ""))
             case ["api", "v1", "namespaces", namespace, plural, *name]:
                 return self._resource(request, "v1", namespace, plural, *name)
             case ["apis", group, version, "namespaces", namespace, plural, *name]:
                 return self._resource(request, f"{group}/{version}", namespace, plural, *name)
+            case ["apis", group, version, plural, *name] if plural in CLUSTER_WIDE:
+                return self._resource(request, f"{group}/{version}", "", plural, *name)
         raise Refused(404, "NotFound", "the server could not find the requested resource")
 
     def _log(self, namespace: str, pod: str, container: str) -> str:
@@ -88,7 +92,8 @@ class Cluster:
     def _resource(self, request: Request, place: str, namespace: str, plural: str, name: str = "") -> Resource:
         if plural not in self._kinds.get(place, {}):
             raise Refused(404, "NotFound", "the server could not find the requested resource")
-        self._get("", "namespaces", namespace)
+        if namespace:
+            self._get("", "namespaces", namespace)
         match request.method:
             case "GET" if name:
                 return self._get(namespace, plural, name)
@@ -131,11 +136,12 @@ class Cluster:
         name = one["metadata"].get("name") or one["metadata"]["generateName"] + "x5k2p"
         if is_new and (namespace, plural, name) in self._stored:
             raise Refused(409, "AlreadyExists", f'{plural} "{name}" already exists')
-        if one["kind"] not in ("Secret", "Namespace", "ConfigMap"):
+        if one["kind"] not in _UNJUDGED:
             said = judge(yaml.safe_dump(_as_sent(one)), self._definitions)
             if not said.ok:
                 raise Refused(422, "Invalid", said.out)
-        one["metadata"] |= {"name": name, "namespace": namespace, "resourceVersion": "1", "uid": f"{plural}-{name}"}
+        place = {"namespace": namespace} if namespace else {}
+        one["metadata"] |= {"name": name, "resourceVersion": "1", "uid": f"{plural}-{name}"} | place
         if "dryRun" not in query:
             self._stored[namespace, plural, name] = one
             if one["kind"] == "Job":

@@ -10,11 +10,19 @@ from chart.programs import Resource
 # By group and version, then by the plural name.
 Kinds = dict[str, dict[str, str]]
 
+# Those that are in no namespace.
+CLUSTER_WIDE = ("namespaces", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+
 
 def kinds_of(definitions: Path) -> Kinds:
     """The kinds that the commands of the documents need: some of Kubernetes' own, and Istio's."""
     core = {"pods": "Pod", "secrets": "Secret", "configmaps": "ConfigMap", "namespaces": "Namespace"}
-    return {"v1": core, "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"}} | _istio_kinds(definitions)
+    admission = {
+        "mutatingadmissionpolicies": "MutatingAdmissionPolicy",
+        "mutatingadmissionpolicybindings": "MutatingAdmissionPolicyBinding",
+    }
+    own = {"v1": core, "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"}, "admissionregistration.k8s.io/v1": admission}
+    return own | _istio_kinds(definitions)
 
 
 def answers(kinds: Kinds) -> dict[str, Resource]:
@@ -27,8 +35,11 @@ def answers(kinds: Kinds) -> dict[str, Resource]:
     groups: dict[str, list[Resource]] = {}
     for place, names in kinds.items():
         prefix = "/api" if "/" not in place else "/apis"
-        own = {"namespaced": True, "verbs": ["create", "delete", "get", "list", "patch", "update"]}
-        resources = [own | {"name": plural, "kind": kind, "singularName": kind.lower()} for plural, kind in names.items()]
+        verbs = {"verbs": ["create", "delete", "get", "list", "patch", "update"]}
+        resources = [
+            verbs | {"name": plural, "kind": kind, "singularName": kind.lower(), "namespaced": plural not in CLUSTER_WIDE}
+            for plural, kind in names.items()
+        ]
         fixed[f"{prefix}/{place}"] = {"kind": "APIResourceList", "groupVersion": place, "resources": resources}
         fixed["/openapi/v3"]["paths"][f"{prefix[1:]}/{place}"] = {"serverRelativeURL": f"/openapi/v3{prefix}/{place}"}
         fixed[f"/openapi/v3{prefix}/{place}"] = _openapi(prefix, place, names)
@@ -61,5 +72,6 @@ def _openapi(prefix: str, place: str, kinds: dict[str, str]) -> Resource:
             "responses": {},
             "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
         }
-        paths[f"{prefix}/{place}/namespaces/{{namespace}}/{plural}/{{name}}"] = {"patch": patch}
+        where = "" if plural in CLUSTER_WIDE else "/namespaces/{namespace}"
+        paths[f"{prefix}/{place}{where}/{plural}/{{name}}"] = {"patch": patch}
     return {"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.0"}, "paths": paths}

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 FACTS = "facts.yaml"
-# A name of ours as a label or annotation. A Go module's path, such as exeunt.dev/tests, is none.
-_NAME = re.compile(r"(?<![\w./-])exeunt\.dev/[a-z-]+(?!/|\w)")
+# A name of ours as a label or annotation. A Go module's path, such as exeunt.dev/tests, is none. With "-" behind the name, kubectl removes
+# the label.
+_NAME = re.compile(r"(?<![\w./-])exeunt\.dev/[a-z]+(?:-[a-z]+)*(?!/|\w)")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Kyverno's engines, with the policies that the chart writes. build/tiers/policy.sh builds the program."""
+"""Kyverno's engines, with the policies that the chart writes. build/tiers/kyverno.sh builds the program."""
 
 import copy
 import json

@@ -99,7 +99,12 @@ def test_another_port_is_told_to_both(form: str) -> None:
     assert pods.agent_of(made)[1]["args"][-2:] == ["--signal-port", "16000"]
 
 
-@pytest.mark.parametrize("route", ["proxyConfig", "serviceEntry", "none"])
+def test_a_proxy_config_comes_too_late_for_the_pod(form: str) -> None:
+    """It selects pods by the label, which Istio's injector did not see yet."""
+    assert pods.variables(pods.proxy_of(become(FORMS[form](), route="proxyConfig")))["ISTIO_META_HTTP_PROXY_PORT"] == "15190"
+
+
+@pytest.mark.parametrize("route", ["serviceEntry", "none"])
 def test_where_the_port_comes_by_another_way_the_proxy_is_not_told(route: str, form: str) -> None:
     told = pods.variables(pods.proxy_of(become(FORMS[form](), route=route)))
     assert told == ({} if form == "native" else {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"})
@@ -136,3 +141,22 @@ def test_a_pod_with_something_in_the_modules_place_keeps_it(what: str, form: str
     assert pods.proxy_of(made)["volumeMounts"] == pods.proxy_of(before)["volumeMounts"]
     assert [one for one in made["spec"]["volumes"] if one["name"] != "exeunt"] == before["spec"]["volumes"]
     assert pods.agent_of(made)
+
+
+@pytest.mark.parametrize(("said", "expected"), [("main", ["main"]), (" main , ", ["main"]), (",", ["main", "log-shipper"])])
+def test_an_annotation_names_the_main_containers(said: str, expected: list[str]) -> None:
+    found = pod(containers=[{"name": "main", "image": "task"}, {"name": "log-shipper", "image": "shipper"}])
+    found["metadata"]["annotations"] = {"exeunt.dev/container": said}
+    told = pods.agent_of(become(found))[1]["args"]
+    assert [told[at + 1] for at, word in enumerate(told) if word == "--container"] == expected
+
+
+def test_a_mistyped_name_is_no_main_container() -> None:
+    found = pod()
+    found["metadata"]["annotations"] = {"exeunt.dev/container": "main,mein"}
+    assert become(found)["metadata"]["annotations"][SKIPPED] == 'exeunt.dev/container names "mein": the pod has no such container'
+
+
+def test_another_helper_is_no_main_container() -> None:
+    found = pod(containers=[{"name": "main", "image": "task"}, {"name": "log-shipper", "image": "shipper"}])
+    assert agent(found, pods={"helpers": ["log-shipper"]})["args"][:4] == ["watch", "--container", "main", "--placement"]

@@ -21,14 +21,15 @@ _SHORTEST_S, _LONGEST_S = 1, 24 * 60 * 60
 
 
 def raised(spec: "V1PodSpec", form: "Form", settings: "Settings") -> int | None:
-    """The grace period that the configured drain timeout needs. `None` if the pod's own is enough or does not limit the drain.
+    """The grace period that the settings want. `None` if the pod's own is enough or does not limit the drain.
 
-    Without a configured drain timeout the grace period stays as it is: a longer one has a price, which docs/airflow.md names.
+    Without `grace_period` and `drain_timeout` it stays as it is: a longer one has a price, which docs/airflow.md names.
     """
-    if form.shares_processes or not settings.drain_timeout:
+    if form.shares_processes:
         return None
-    needed = math.ceil(settings.drain_seconds) + _MARGIN_S
-    return needed if needed > _of(spec) else None
+    needed = math.ceil(settings.drain_seconds) + _MARGIN_S if settings.drain_timeout else 0
+    wanted = max(needed, settings.grace_period)
+    return wanted if wanted > _of(spec) else None
 
 
 def arguments(spec: "V1PodSpec") -> list[str]:
@@ -42,7 +43,7 @@ def arguments(spec: "V1PodSpec") -> list[str]:
 def price(seconds: int) -> str:
     """What a user must know about a grace period that was raised to this."""
     return (
-        f"[exeunt] drain_timeout raises the terminationGracePeriodSeconds of pods to {seconds}: a pod that is deleted while its "
+        f"[exeunt] the settings raise the terminationGracePeriodSeconds of pods to {seconds}: a pod that is deleted while its "
         "task runs can take as long to end, because a task that is process 1 of its container ignores a SIGTERM without a handler"
     )
 

@@ -11,11 +11,14 @@ from exeunt_airflow.container_names import ENDLESS_HELPERS, PROXY
 from exeunt_airflow.unchanged import NeedsAttention
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from kubernetes.client import Configuration, V1PodSpec
 
     from exeunt_airflow.container_field import Container
+
+# The pod's own word on which containers are the task, with commas.
+ANNOTATION = "exeunt.dev/container"
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,26 @@ class MainContainer:
     restart_rules: str | None
 
 
-def find(spec: "V1PodSpec", more_helpers: "Collection[str]", client: "Configuration") -> tuple[MainContainer, ...]:
-    """Every regular container that is neither the proxy nor a helper which never ends, in the order of the pod."""
+def named(annotations: "Mapping[str, str]") -> tuple[str, ...]:
+    """The names that the pod itself gives to the agent."""
+    return tuple(filter(None, (name.strip() for name in annotations.get(ANNOTATION, "").split(","))))
+
+
+def find(
+    spec: "V1PodSpec", named: "Collection[str]", more_helpers: "Collection[str]", client: "Configuration"
+) -> tuple[MainContainer, ...]:
+    """Those that are named, or every regular container that is neither the proxy nor a helper which never ends."""
+    containers = {container_field.name(one): one for one in spec.containers or []}
+    for name in named:
+        if name not in containers:
+            raise NeedsAttention(f"its annotation {ANNOTATION} names {name!r}: it has no such container")
     # The proxy is in a pod that was injected before.
     others = {PROXY, *ENDLESS_HELPERS, *more_helpers}
-    containers = spec.containers or []
-    main = tuple(_of(one, client) for one in containers if container_field.name(one) not in others)
-    if not main:
-        names = ", ".join(container_field.name(one) for one in containers) or "none"
+    chosen = named or [name for name in containers if name not in others]
+    if not chosen:
+        names = ", ".join(containers) or "none"
         raise NeedsAttention(f"it has no main container, whose end is the end of the task: its containers are {names}")
-    return main
+    return tuple(_of(containers[name], client) for name in chosen)
 
 
 def _of(container: "Container", client: "Configuration") -> MainContainer:

@@ -12,6 +12,7 @@ from exeunt_airflow import (
     eligibility,
     grace_period,
     main_containers,
+    module_mount,
     proxy_config,
     sharing,
     workload_name,
@@ -58,7 +59,8 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
     if form.shares_processes:
         eligibility.check_processes(pod.spec)
         sharing.check(pod.spec, settings)
-        main = main_containers.find(pod.spec, settings.endless_helpers, client)
+        named = main_containers.named(pod.metadata.annotations or {})
+        main = main_containers.find(pod.spec, named, settings.endless_helpers, client)
     raised = grace_period.raised(pod.spec, form, settings)
     return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, form, raised, settings, client), raised)
 
@@ -76,6 +78,7 @@ def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Fo
         annotations[proxy_config.ANNOTATION] = config
     if form.proxy == "native":
         annotations[NATIVE_PROXY] = "true"
+    annotations |= module_mount.annotations(annotations, settings)
     if form.agent == "regular":
         # Istio would choose the first container, which is the agent.
         annotations.setdefault(DEFAULT_CONTAINER, main[0].name)

@@ -72,6 +72,13 @@ def duration(text: str) -> str:
     return text
 
 
+def grace_period(text: str) -> int:
+    """Seconds, or 0."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _LONGEST_S:
+        raise ValueError(f"must be seconds, 0 to {_LONGEST_S:.0f}")
+    return int(text)
+
+
 def _matching(pattern: str, what: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):

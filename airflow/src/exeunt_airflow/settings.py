@@ -60,8 +60,13 @@ class Settings:
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
     signal_route: Literal["annotation", "service-entry"] = "annotation"
     signal_port: int = 15190
+    # Where istio-proxy finds the plugin's module: none, by the plugin's own url; configMap, in the ConfigMap exeunt-module of its
+    # namespace; image, in the agent's image.
+    module: Literal["none", "configMap", "image"] = "none"
     # Empty: the plugin's or the agent's own, and no longer than the pod's grace period allows.
     drain_timeout: str = ""
+    # Pods beside native proxies get at least so many seconds. 0: they keep their own.
+    grace_period: int = 0
     # The agent sleeps in poll(2), and has never used more than 2 MiB. None: no such request or limit.
     cpu_request: str | None = "10m"
     cpu_limit: str | None = None
@@ -95,7 +100,9 @@ _PARSERS: dict[str, Parser] = {
     "endless_helpers": parsers.list_of(parsers.name),
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,
+    "module": parsers.one_of("none", "configMap", "image"),
     "drain_timeout": parsers.optional(parsers.duration),
+    "grace_period": parsers.grace_period,
     "cpu_request": quantity.cpu,
     "cpu_limit": quantity.cpu,
     "memory_request": quantity.memory,
@@ -116,7 +123,9 @@ FORGIVEN = (
     "endless_helpers",
     "signal_route",
     "signal_port",
+    "module",
     "drain_timeout",
+    "grace_period",
     "labels",
     "arguments",
 )

@@ -70,7 +70,7 @@ Some rules for whoever changes an expression:
       ? 'exeunt.dev/drain is "' + string(object.metadata.labels['exeunt.dev/drain']) + '": must be on or off'
     : !(object.spec.?restartPolicy.orValue('Always') in ['Never', 'OnFailure'])
       ? 'its restartPolicy is ' + string(object.spec.?restartPolicy.orValue('Always')) + ', so it never ends'
-    {{- if eq .Values.route "annotation" }}
+    {{- if include (printf "exeunt.cel.%s.listens" .way) . }}
     : !(variables.ownPort in ['', '{{ $port }}'])
       ? 'ISTIO_META_HTTP_PROXY_PORT is ' + variables.ownPort + ': must be {{ $port }}, or absent'
     {{- end }}

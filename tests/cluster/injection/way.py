@@ -23,7 +23,7 @@ _IN_A_ROW = 5
 
 
 class Way(ABC):
-    """One way to the agent, for the namespaces whose names begin with the run's."""
+    """One way to the agent, for the run's namespace and its further ones, whose names begin with it and a dash."""
 
     # What it is, for messages.
     title = ""

@@ -52,7 +52,7 @@ def test_the_template_is_that_of_deploy_for_the_runs_namespaces_alone() -> None:
     made = template.for_namespaces("run", {"run-other": "y"}, {"image": "x:1", "select": "labelled"})
     head, condition, *lines = made.splitlines()
     assert template.run_of(head) == "run"
-    assert condition == '{{- if hasPrefix "run" .ObjectMeta.Namespace }}'
+    assert condition == '{{- if hasPrefix "run-" (printf "%s-" .ObjectMeta.Namespace) }}'
     assert '{{- $image := (ternary "y" "x:1" (eq .ObjectMeta.Namespace "run-other")) }}' in lines
     assert '{{- $select := "labelled" }}' in lines
     file = Path(template.__file__).resolve().parents[3] / "deploy" / "istio" / "template.tpl"
