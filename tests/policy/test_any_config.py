@@ -85,7 +85,7 @@ def meaning(said: str) -> Any:
 
 
 def keys(part: Any) -> set[Any]:
-    """Every key in a part of a configuration. Istio has only one field with that name, and refuses a field that it does not know."""
+    """Every key in a part of a configuration. Istio has one field with that name, and refuses a field that it does not know."""
     if isinstance(part, dict):
         return set(part).union(*map(keys, part.values()))
     return set().union(*map(keys, part)) if isinstance(part, list) else set()
