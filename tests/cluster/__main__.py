@@ -112,7 +112,7 @@ def _run_on_cluster(options: Options) -> report.Run:
                 "plugin": options.plugin_url,
                 "agent": options.agent_image,
                 "install": options.install,
-                **({"agent by": options.inject, "filter from": options.source} if options.inject else {}),
+                **({report.AGENT_BY: options.inject, report.FILTER_FROM: options.source} if options.inject else {}),
             }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
             with Load(site, options.load, say) as load, ways.chosen(site, say):
