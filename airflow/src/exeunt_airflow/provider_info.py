@@ -14,7 +14,7 @@ _DESCRIPTIONS = {
     "image": "The agent's image.",
     "image_pull_policy": "Always, IfNotPresent or Never. Empty: kubelet's own default.",
     "image_pull_secrets": "Names of secrets, with commas, which are added to those of the pod.",
-    "proxy": "native: the proxy becomes a native sidecar. keep: it stays as Istio makes it. auto: native from Kubernetes 1.32 on.",
+    "proxy": "native: the proxy becomes native. keep: it stays as Istio makes it. auto: native from Kubernetes 1.32 on.",
     "placement": "The agent is a native sidecar (native) or a regular container (regular). auto: as the cluster can.",
     "share_processes": "Which pods may share their processes beside a classic proxy: always, unless-root or never.",
     "uid": "The agent's user, which no other container has. none: that of its image, or the one that the cluster assigns.",
