@@ -44,6 +44,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/chart.sh
 . build/tiers/inject.sh
 . build/tiers/policy.sh
+. build/tiers/kyverno.sh
 . build/tiers/image.sh
 . build/tiers/containers.sh
 . build/tiers/airflow.sh

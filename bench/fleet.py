@@ -5,7 +5,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
 
@@ -19,8 +19,8 @@ class Group:
     name: str
     namespace: str
     proxies: int
-    # Whether they have the label and the signal listener.
-    takes_part: bool
+    # For the plugin: the label and the signal listener, the label alone, or nothing.
+    has: Literal["listener", "label", "none"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Fleet:
 
     def __init__(self, address: str, release: str, groups: list[Group]) -> None:
         self.groups = groups
-        words = [f"{group.name}:{group.namespace}:{'on' if group.takes_part else 'off'}:{group.proxies}" for group in groups]
+        words = [f"{group.name}:{group.namespace}:{group.has}:{group.proxies}" for group in groups]
         # Its own clients are many: they must not take the processor from istiod, which is measured.
         command = ["nice", "-n", "10", _PROGRAM, "--address", address, "--istio", release, *words]
         self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -3,7 +3,7 @@
 
 A client that subscribes as Envoy does connects as many proxies; there are no pods. Some of the proxies take part (they have the
 label and the signal listener), some are in the same namespace without the label, and the others are in another namespace. Then
-the plugin is created, changed and deleted, in the namespace and for the whole mesh, and so is the ServiceEntry of the other route.
+the plugin is created, changed and deleted, in the namespace and for the whole mesh, and so is the other route's ServiceEntry.
 Choose an istiod that has nothing else to do: what others change meanwhile is counted, too.
 
 It creates two namespaces, and a WasmPlugin in the root namespace. At its end it deletes them.
@@ -18,7 +18,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +46,8 @@ _WITHIN_S = 300.0
 _URL = "oci://registry.example.com/exeunt/exeunt@sha256:" + 64 * "0"
 _OTHER_URL = "oci://registry.example.com/exeunt/exeunt@sha256:" + 64 * "1"
 _EXTENSION = "TypedExtensionConfig"
+# The kinds of proxies.
+LABELLED, UNLABELLED, ELSEWHERE = "with the label", "without it", "elsewhere"
 
 
 class Istiod:
@@ -68,51 +73,78 @@ class Istiod:
         return found[0] if beginning.endswith("{") else found[0].removeprefix(beginning)
 
 
+@dataclass(frozen=True)
+class Event:
+    """What happens to the mesh."""
+
+    name: str
+    # The groups of proxies that it concerns.
+    concerns: tuple[str, ...]
+    # Whether the proxies that take part are sent the plugin because of it.
+    brings_plugin: bool = False
+
+
 class Bench:
-    """One istiod, its cluster, and the proxies that are connected."""
+    """One istiod, its cluster, and what was measured."""
 
     def __init__(self, kube: "Kube", istiod: Istiod, options: argparse.Namespace, names: tuple[str, str]) -> None:
-        self.kube = kube
-        self.istiod = istiod
-        self.options = options
-        self.home, self.elsewhere = names
-        self.rows: list[Json] = []
-
-    def groups(self) -> list[Group]:
-        """The kinds of proxies."""
-        return [
-            Group("with the label", self.home, self.options.labelled, takes_part=True),
-            Group("without", self.home, self.options.unlabelled, takes_part=False),
-            Group("elsewhere", self.elsewhere, self.options.elsewhere, takes_part=False),
+        self.kube, self.istiod, self.options = kube, istiod, options
+        self.home, elsewhere = names
+        self.groups = [
+            Group(LABELLED, self.home, options.labelled, "listener"),
+            Group(UNLABELLED, self.home, options.unlabelled, "none"),
+            Group(ELSEWHERE, elsewhere, options.elsewhere, "none"),
         ]
+        self.rows: list[Json] = []
+        # Why the figures cannot be believed.
+        self.wrong: list[str] = []
 
-    def connect(self, event: str) -> Fleet:
+    def measure(self) -> None:
+        """All events, in their order."""
+        at_home, all_of_them = (LABELLED, UNLABELLED), (LABELLED, UNLABELLED, ELSEWHERE)
+        with self.connect(Event("connect, no plugin", all_of_them)) as fleet:
+            self.change(Event("nothing, for ten seconds", ()), fleet, lambda: time.sleep(10))
+            for where, namespace, concerns in (
+                ("namespace", self.home, at_home),
+                ("whole mesh", self.options.root_namespace, all_of_them),
+            ):
+                self.change(Event(f"plugin created, {where}", concerns, True), fleet, partial(self.plugin, namespace))
+                self.change(Event(f"plugin changed, {where}", concerns, True), fleet, partial(self.other_url, namespace))
+                self.change(Event(f"plugin deleted, {where}", concerns), fleet, partial(self.unplug, namespace))
+            entry = _manifest("deploy/serviceentry.yaml")
+            name = entry["metadata"]["name"]
+            self.change(Event("ServiceEntry created", at_home), fleet, partial(self.kube.create, self.home, entry))
+            self.change(Event("ServiceEntry deleted", at_home), fleet, partial(self.kube.delete, "ServiceEntry", self.home, name))
+        self.plugin(self.home)
+        time.sleep(_LONGEST_DEBOUNCE_S)
+        with self.connect(Event("connect, plugin", all_of_them, True)):
+            pass
+        # The other route: an address instead of a listener.
+        self.groups[0] = replace(self.groups[0], has="label")
+        self.kube.create(self.home, entry)
+        time.sleep(_LONGEST_DEBOUNCE_S)
+        with self.connect(Event("connect, plugin, ServiceEntry", all_of_them, True)):
+            pass
+
+    def connect(self, event: Event) -> Fleet:
         """Connects all proxies, and notes what that takes."""
         before = self.istiod.processor_seconds()
-        proxies = Fleet(f"{self.options.istiod}:{self.options.grpc_port}", self.istiod.release(), self.groups())
-        self._note(event, proxies.settled(_SILENCE_S, _WITHIN_S), before, proxies)
-        return proxies
+        fleet = Fleet(f"{self.options.istiod}:{self.options.grpc_port}", self.istiod.release(), self.groups)
+        self._note(event, fleet.settled(_SILENCE_S, _WITHIN_S), before)
+        return fleet
 
-    def change(self, event: str, proxies: Fleet, what: Any) -> None:
+    def change(self, event: Event, fleet: Fleet, what: Callable[[], object]) -> None:
         """Does something, and notes what istiod sends because of it."""
-        before, sent = self.istiod.processor_seconds(), proxies.sent()
+        before, sent = self.istiod.processor_seconds(), fleet.sent()
         what()
         # The push comes after a while, and the silence before it is not its end.
         time.sleep(1)
-        self._note(event, proxies.settled(_SILENCE_S, _WITHIN_S) - sent, before, proxies)
+        self._note(event, fleet.settled(_SILENCE_S, _WITHIN_S) - sent, before)
 
-    def _note(self, event: str, sent: Sent, processor: float, proxies: Fleet) -> None:
-        row: Json = {"event": event, "processor_s": round(self.istiod.processor_seconds() - processor, 2), "groups": {}}
-        for group in proxies.groups:
-            if group.proxies:
-                row["groups"][group.name] = sent.each(group)
-        self.rows.append(row)
-        print(_shown(row), flush=True)
-
-    def plugin(self, namespace: str, url: str = _URL) -> None:
+    def plugin(self, namespace: str) -> None:
         """Creates the plugin of wasmplugin.yaml."""
         body = _manifest("wasmplugin.yaml")
-        body["spec"]["url"] = url
+        body["spec"]["url"] = _URL
         self.kube.create(namespace, body)
 
     def other_url(self, namespace: str) -> None:
@@ -123,48 +155,31 @@ class Bench:
         """Deletes the plugin."""
         self.kube.delete("WasmPlugin", namespace, "exeunt")
 
+    def _note(self, event: Event, sent: Sent, processor: float) -> None:
+        groups = {group.name: sent.each(group) for group in self.groups}
+        row: Json = {"event": event.name, "processor_s": round(self.istiod.processor_seconds() - processor, 2), "groups": groups}
+        self.rows.append(row)
+        self.wrong += why_wrong(event, groups)
+        cells = "".join(f"{one['pushes']:10.2f} {one['bytes']:9,.0f}" for one in groups.values())
+        print(f"{event.name:30}{cells}{row['processor_s']:10.2f}", flush=True)
 
-def measure(bench: Bench) -> None:
-    """All events, in their order."""
-    home, root = bench.home, bench.options.root_namespace
-    with bench.connect("connect, no plugin") as proxies:
-        bench.change("nothing, for ten seconds", proxies, lambda: time.sleep(10))
-        for name, namespace in (("namespace", home), ("whole mesh", root)):
-            bench.change(f"plugin created, {name}", proxies, lambda at=namespace: bench.plugin(at))
-            bench.change(f"plugin changed, {name}", proxies, lambda at=namespace: bench.other_url(at))
-            bench.change(f"plugin deleted, {name}", proxies, lambda at=namespace: bench.unplug(at))
-        entry = _manifest("deploy/serviceentry.yaml")
-        name = entry["metadata"]["name"]
-        bench.change("ServiceEntry created", proxies, lambda: bench.kube.create(home, entry))
-        bench.change("ServiceEntry deleted", proxies, lambda: bench.kube.delete("ServiceEntry", home, name))
-    bench.plugin(home)
-    time.sleep(_LONGEST_DEBOUNCE_S)
-    with bench.connect("connect, with the plugin"):
-        pass
+    def heading(self) -> str:
+        """The head of the table."""
+        kinds = "".join(f"{group.name:>20}" for group in self.groups)
+        columns = "".join(f"{'pushes':>10} {'bytes':>9}" for _ in self.groups)
+        return f"{'for each proxy:':30}{kinds}{'istiod':>10}\n{'':30}{columns}{'CPU s':>10}"
 
 
-def honest(rows: list[Json]) -> list[str]:
-    """Why the figures cannot be believed; empty if they can."""
-    by_event = {row["event"]: row["groups"] for row in rows}
-    return [
-        f"{event}: the proxies with the label were not sent the plugin"
-        for event in ("plugin created, namespace", "plugin created, whole mesh", "connect, with the plugin")
-        if by_event[event]["with the label"]["types"].get(_EXTENSION, {}).get("resources", 0) < 1
+def why_wrong(event: Event, groups: Json) -> list[str]:
+    """Why what was sent to each group cannot be because of this event alone."""
+    wrong = [
+        f"{event.name}: the proxies {group} were sent something: has somebody else changed the mesh?"
+        for group, sent in groups.items()
+        if sent["pushes"] and group not in event.concerns
     ]
-
-
-def _shown(row: Json) -> str:
-    cells = [f"{one['pushes']:6.2f} {one['bytes']:10,.0f}" for one in row["groups"].values()]
-    return f"{row['event']:28}" + "".join(f"{cell:>20}" for cell in cells) + f"{row['processor_s']:10.2f}"
-
-
-def _heading(groups: list[Group]) -> str:
-    names = "".join(f"{group.name:>20}" for group in groups if group.proxies)
-    return (
-        f"{'for each proxy:':28}{names}{'istiod':>10}\n{'':28}"
-        + "".join(f"{'pushes      bytes':>20}" for group in groups if group.proxies)
-        + f"{'CPU s':>10}"
-    )
+    if event.brings_plugin and groups[LABELLED]["types"].get(_EXTENSION, {}).get("resources", 0) < 1:
+        wrong.append(f"{event.name}: the proxies {LABELLED} were not sent the plugin")
+    return wrong
 
 
 def _manifest(file: str) -> Json:
@@ -184,10 +199,11 @@ def services(kube: "Kube", namespace: str, count: int) -> None:
 
 def main() -> int:
     """Measures and prints. Exits 0 only if what was measured is what was meant."""
+    options = arguments()
+    # Only a run needs the Kubernetes client, and not the help.
     from cluster.errors import Refused, RunError
     from cluster.kube import Kube
 
-    options = arguments()
     # A shell starts background jobs with SIGINT ignored. Both end the run and delete what it has created.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(130))
@@ -198,7 +214,7 @@ def main() -> int:
         istiod = Istiod(options.istiod, options.metrics_port)
         bench = Bench(kube, istiod, options, names)
         print(f"Istio {istiod.release()}, {options.services} services of two ports, proxies:", end=" ")
-        print(", ".join(f"{group.proxies:,} {group.name}" for group in bench.groups()))
+        print(", ".join(f"{group.proxies:,} {group.name}" for group in bench.groups))
         with ExitStack() as clean_up:
             for name in names:
                 kube.create("", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -207,17 +223,16 @@ def main() -> int:
             services(kube, names[1], options.services)
             # What istiod pushes because of them would be counted as what it sends to new proxies.
             time.sleep(_LONGEST_DEBOUNCE_S)
-            print(_heading(bench.groups()))
-            measure(bench)
+            print(bench.heading())
+            bench.measure()
     except (RunError, Refused, urllib.error.URLError, OSError, TimeoutError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return EX_UNAVAILABLE
     if options.json is not None:
         options.json.write_text(json.dumps({"istio": istiod.release(), "rows": bench.rows}, indent=2) + "\n")
-    wrong = honest(bench.rows)
-    for line in wrong:
+    for line in bench.wrong:
         print(f"bench: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+    return 1 if bench.wrong else 0
 
 
 def arguments() -> argparse.Namespace:
@@ -237,13 +252,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--root-namespace", metavar="NAME", default="istio-system", help="where a plugin is for the whole mesh (istio-system)"
     )
-    for name, default, what in (
-        ("labelled", 200, "proxies that take part"),
-        ("unlabelled", 400, "proxies in the same namespace without the label"),
-        ("elsewhere", 400, "proxies in another namespace"),
-        ("services", 100, "services in the mesh"),
+    for name, default, least, what in (
+        ("labelled", 200, 1, "proxies that take part"),
+        ("unlabelled", 400, 1, "proxies in the same namespace without the label"),
+        ("elsewhere", 400, 1, "proxies in another namespace"),
+        ("services", 100, 0, "services in the mesh"),
     ):
-        parser.add_argument(f"--{name}", metavar="N", type=between(0, 10_000), default=default, help=f"{what} ({default})")
+        parser.add_argument(f"--{name}", metavar="N", type=between(least, 10_000), default=default, help=f"{what} ({default})")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file as JSON")
     return parser.parse_args()
 

@@ -124,7 +124,7 @@ class Bench:
         print(f"\n{form} proxies, one pod after the other, {self.options.runs} of each kind; medians in ms")
         print(f"{'':14}{'create to start':>16}{'later':>8}{'task to pod end':>17}{'pulls of proxies':>18}")
         for place in self.places:
-            self._note(form, place.kind, 1, results[place.kind])
+            self.note(form, place.kind, 1, results[place.kind])
 
     def at_once(self, form: str, pods: int) -> None:
         """Many pods at once, kind after kind."""
@@ -135,9 +135,10 @@ class Bench:
         print(f"\n{form} proxies, {pods} pods at once; medians in ms, and the last of the starts")
         print(f"{'':14}{'create to start':>16}{'last':>8}{'task to pod end':>17}{'pulls of proxies':>18}")
         for place in self.places:
-            self._note(form, place.kind, pods, [results[place.kind]])
+            self.note(form, place.kind, pods, [results[place.kind]])
 
-    def _note(self, form: str, kind: str, pods: int, results: list[Json]) -> None:
+    def note(self, form: str, kind: str, pods: int, results: list[Json]) -> None:
+        """Adds a row for a kind, and prints it."""
         started = [time for result in results for time in result["started"]]
         left = [time for result in results for time in result["left"]]
         row = {"form": form, "kind": kind, "pods": pods, "start_ms": median(started), "last_start_ms": max(started)}
@@ -162,10 +163,11 @@ class Bench:
 
 def main() -> int:
     """Measures and prints. Exits 0 only if the pods were what they stand for, and no task started later than it may."""
+    options = arguments()
+    # Only a run needs the Kubernetes client, and not the help.
     from cluster.errors import Refused, RunError
     from cluster.kube import Kube
 
-    options = arguments()
     # A shell starts background jobs with SIGINT ignored. Both signals end the run, which then deletes what it has created.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(130))
@@ -213,7 +215,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", metavar="FILE", type=Path, required=True, help="the cluster's address and credentials")
     parser.add_argument("--agent-image", metavar="IMAGE", required=True, help="the agent's image, as the nodes pull it")
     parser.add_argument("--plugin-url", metavar="URL", required=True, help="oci://…: where the proxies pull the plugin")
-    parser.add_argument("--module-image", metavar="IMAGE", help="the image of the image volume (that of --plugin-url)")
+    parser.add_argument("--module-image", metavar="IMAGE", help="the image of the image volume (the one of --agent-image)")
     parser.add_argument(
         "--task-image",
         metavar="IMAGE",
@@ -231,7 +233,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.plugin_url.startswith("oci://"):
         parser.error("--plugin-url must begin with oci://: the proxies' pulls are counted")
-    options.module_image = options.module_image or options.plugin_url.removeprefix("oci://")
+    options.module_image = options.module_image or options.agent_image
     return options
 
 

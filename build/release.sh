@@ -71,7 +71,20 @@ release_chart() {
         say "the chart needs Helm, and Go 1.$GO_MINOR or newer, which builds it, is missing"
         return 1
     fi
-    use_chart_tools && step chart "packaging the chart" "$CACHE/tools/chart/helm" package deploy/chart --destination "$1"
+    use_chart_tools && step chart "packaging the chart and the module's ConfigMap" pack_chart "$1/exeunt-$(version).wasm" "$1"
+}
+
+# The chart with the module in it, and the module's ConfigMap as a manifest: the module, and the folder for both.
+pack_chart() {
+    local module=$1 out=$2 tools=$CACHE/tools/chart packed code=0
+    packed=$(mktemp -d)
+    {
+        cp -R deploy/chart/. "$packed" && cp "$module" "$packed/plugin.wasm" && "$tools/helm" package "$packed" --destination "$out" &&
+            "$tools/kubectl" create configmap exeunt-module "--from-file=plugin.wasm=$module" --dry-run=client --output yaml \
+                >"$out/exeunt-module-$(version).yaml"
+    } || code=1
+    rm -r "$packed"
+    return "$code"
 }
 
 # What is published on crates.io. The filter is not, because it is useful only as the module in the image.

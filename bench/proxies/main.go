@@ -30,8 +30,9 @@ const (
 // group is a kind of proxies, and what they were sent.
 type group struct {
 	name, namespace string
-	takesPart       bool
-	proxies         int
+	// What a proxy has for the plugin: "listener" is the label and the signal listener, "label" the label alone, "none" nothing.
+	has     string
+	proxies int
 
 	mutex  sync.Mutex
 	counts map[string]*count
@@ -53,7 +54,7 @@ func main() {
 	flag.Parse()
 	groups, err := read(flag.Args())
 	if err != nil || *address == "" {
-		fmt.Fprintln(os.Stderr, "usage: proxies --address HOST:PORT --istio RELEASE NAME:NAMESPACE:on|off:COUNT...", err)
+		fmt.Fprintln(os.Stderr, "usage: proxies --address HOST:PORT --istio RELEASE NAME:NAMESPACE:listener|label|none:COUNT...", err)
 		os.Exit(64)
 	}
 	if err := connect(*address, *release, groups); err != nil {
@@ -79,7 +80,7 @@ func read(words []string) ([]*group, error) {
 			return nil, err
 		}
 		groups = append(groups, &group{
-			name: parts[0], namespace: parts[1], takesPart: parts[2] == "on", proxies: proxies, counts: map[string]*count{},
+			name: parts[0], namespace: parts[1], has: parts[2], proxies: proxies, counts: map[string]*count{},
 		})
 	}
 	return groups, nil

@@ -28,7 +28,7 @@ const (
 	listeners  = "type.googleapis.com/envoy.config.listener.v3.Listener"
 	routes     = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 	extensions = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
-	// The signal listener of a proxy that takes part.
+	// The port of the signal listener.
 	signalPort = "15190"
 )
 
@@ -59,8 +59,10 @@ func newProxy(of *group, name, ip, release string) *proxy {
 	metadata := map[string]any{
 		"CLUSTER_ID": "Kubernetes", "NAMESPACE": of.namespace, "ISTIO_VERSION": release, "LABELS": labels, "MESH_ID": "cluster.local",
 	}
-	if of.takesPart {
+	if of.has != "none" {
 		labels["exeunt.dev/drain"] = "on"
+	}
+	if of.has == "listener" {
 		metadata["HTTP_PROXY_PORT"] = signalPort
 	}
 	meta, err := structpb.NewStruct(metadata)

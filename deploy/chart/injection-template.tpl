@@ -48,6 +48,10 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- /* Helpers beside a classic proxy that never end by themselves, and that never are the task. */}}
 {{- $helpers := list "airflow-xcom-sidecar" "vault-agent" }}
 
+{{- /* A number may also be written without quotes. */}}
+{{- $signalPort = toString $signalPort }}
+{{- $uid = toString $uid }}
+
 {{- /* As the API server has it: a field that this Istio does not know is absent, instead of an error. */}}
 {{- $spec := .Spec | toJson | fromJson }}
 {{- $containers := $spec.containers | default list }}

@@ -128,6 +128,67 @@ def test_the_notes_warn_of_a_tag_and_of_the_root_namespace() -> None:
     assert "applies to the whole mesh" not in notes()
 
 
+@pytest.mark.parametrize("module", ["configMap", "imageVolume"])
+def test_the_notes_show_what_the_module_s_source_needs(module: str) -> None:
+    text = notes("--set", f"plugin.source={module},plugin.configMap.create=false")
+    shown = yaml.safe_load(re.search(r"(?ms)^  metadata:\n.*?^$", text)[0])  # type: ignore[index]
+    assert "sidecar.istio.io/userVolume" in shown["metadata"]["annotations"]
+    assert ("each namespace needs" in text, "containerd 2.1" in text) == (module == "configMap", module == "imageVolume")
+    assert "Use the digest" not in text
+
+
+def test_the_notes_show_the_container_of_the_values() -> None:
+    words = (
+        "--set",
+        "agent.resources=null",
+        "--set",
+        "agent.arguments={--drain-timeout,10m}",
+        "--set",
+        "agent.image.pullPolicy=Always",
+    )
+    shown = yaml.safe_load(re.search(r"(?ms)^  metadata:\n.*?^$", notes(*words))[0])  # type: ignore[index]
+    (agent,) = shown["spec"]["initContainers"]
+    assert "resources" not in agent
+    assert (agent["args"], agent["imagePullPolicy"]) == (["watch", "--drain-timeout", "10m"], "Always")
+
+
+NEXT = {
+    "istio": "kubectl -n jobs get configmap exeunt-istiod-values -o jsonpath=",
+    "policy": "kubectl label namespace a exeunt.dev/drain=on",
+    "kyverno": "kubectl label namespace a exeunt.dev/drain=on",
+}
+
+
+@pytest.mark.parametrize("inject", NEXT)
+def test_the_notes_end_with_a_command_that_shows_that_it_works(inject: str) -> None:
+    """The first of the namespaces that is not Istio's own: no Job runs there."""
+    text = notes("--set", f"inject={inject}", "--set", "namespaces={istio-system,a,b}")
+    assert NEXT[inject] in text
+    assert "metadata:" not in text
+    assert "kubectl -n a create job exeunt-check" in text
+    assert "kubectl -n a logs job/exeunt-check -c exeunt" in text
+
+
+@pytest.mark.parametrize("inject", NEXT)
+def test_the_notes_say_that_pods_without_the_plugin_get_the_agent_too(inject: str) -> None:
+    warning = "Pods of other namespaces get the agent, too, which then drains without the plugin."
+    assert warning in notes("--set", f"inject={inject}")
+    assert warning not in notes("--set", f"inject={inject},namespaces={{istio-system}}")
+    assert warning not in notes()
+
+
+@pytest.mark.parametrize("inject", NEXT)
+def test_the_command_of_the_notes_labels_its_pod_if_only_labelled_pods_take_part(inject: str) -> None:
+    text = notes("--set", f"inject={inject},pods.select=labelled,plugin.enabled=false")
+    assert "create job" not in text
+    assert "kubectl -n jobs run exeunt-check --image=docker.io/library/busybox:1.37 --labels=exeunt.dev/drain=on" in text
+
+
+def test_the_notes_say_how_a_namespace_opts_out_where_all_take_part() -> None:
+    text = notes("--set", "inject=policy,pods.namespaces=injected")
+    assert "kubectl label namespace jobs exeunt.dev/drain=off" in text
+
+
 @pytest.mark.parametrize(("route", "variable"), [("annotation", True), ("serviceEntry", False), ("proxyConfig", False)])
 def test_the_notes_go_by_the_route(route: str, variable: bool) -> None:
     text = notes("--set", f"route={route}")

@@ -1,11 +1,12 @@
 """The named templates, as another chart includes them."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from chart.programs import CHART, HERE, ROOT, Said, judge, lone, template
+from chart.programs import CHART, HERE, ROOT, Resource, Said, judge, lone, template
 
 SAMPLES = ROOT / "deploy" / "samples"
 
@@ -117,6 +118,56 @@ def test_the_agent_can_have_the_user_of_its_image(chart: Path) -> None:
     ]
 
 
+def lone_agent(said: Said) -> Resource:
+    """The agent in the pod of the only Job, which an API server takes."""
+    (job,) = said.documents
+    assert judge(said.out).ok
+    agent: Resource = job["spec"]["template"]["spec"]["initContainers"][0]
+    return agent
+
+
+@pytest.mark.parametrize("proxy", ["native", "classic"])
+def test_every_field_of_the_container_is_free_to_choose(chart: Path, proxy: str) -> None:
+    probe = '{"exec":{"command":["/exeunt-agent","--version"]},"periodSeconds":60}'
+    settings = [f"agent.proxy={proxy}", "agent.arguments={--drain-timeout,10m}", "agent.image.repository=registry.example/agent"]
+    settings += ["agent.image.pullPolicy=Always", "agent.resources.limits.cpu=100m"]
+    words = [word for one in settings for word in ("--set", one)]
+    agent = lone_agent(template(*words, "--set-json", f'agent.probes={{"livenessProbe":{probe}}}', chart=chart))
+    assert agent["args"][0] == "watch"
+    assert agent["args"][-2:] == ["--drain-timeout", "10m"]
+    assert (agent["image"], agent["imagePullPolicy"]) == ("registry.example/agent:0.1.0", "Always")
+    assert agent["resources"] == {"limits": {"cpu": "100m"}}
+    assert agent["livenessProbe"] == json.loads(probe)
+
+
+def test_the_agent_can_have_no_resources_at_all(chart: Path) -> None:
+    """As beside resources of the whole pod."""
+    assert "resources" not in lone_agent(template("--set-json", 'agent={"resources":{}}', chart=chart))
+
+
+@pytest.mark.parametrize("settings", [(), CLASSIC])
+def test_the_module_is_mounted_by_annotations_of_istio_s(chart: Path, settings: tuple[str, ...]) -> None:
+    image = {"reference": "registry.example/agent:v9", "pullPolicy": "Always"}
+    for module, volume in (
+        ("configMap", {"configMap": {"name": "exeunt-module", "optional": True}}),
+        ("image", {"image": image}),
+    ):
+        more = ("agent.image.repository=registry.example/agent", "agent.image.tag=v9", "agent.image.pullPolicy=Always")
+        (job,) = rendered(chart, *settings, *more, f"agent.module={module}").documents
+        annotations = job["spec"]["template"]["metadata"]["annotations"]
+        assert json.loads(annotations["sidecar.istio.io/userVolume"]) == {"exeunt-module": volume}
+        mount = {"mountPath": "/etc/exeunt", "readOnly": True}
+        assert json.loads(annotations["sidecar.istio.io/userVolumeMount"]) == {"exeunt-module": mount}
+    (job,) = rendered(chart, *settings).documents
+    assert not [name for name in job["spec"]["template"]["metadata"]["annotations"] if "userVolume" in name]
+
+
+@pytest.mark.parametrize("route", ["proxyConfig", "serviceEntry", "none"])
+def test_another_route_needs_no_annotation_of_the_listener(chart: Path, route: str) -> None:
+    (job,) = rendered(chart, f"agent.route={route}").documents
+    assert job["spec"]["template"]["metadata"]["annotations"] == {"sidecar.istio.io/nativeSidecar": "true"}
+
+
 @pytest.mark.parametrize("settings", [CLASSIC, REGULAR])
 def test_a_pod_that_shares_its_processes_can_refuse_root(chart: Path, settings: tuple[str, ...]) -> None:
     said = rendered(chart, *settings, "agent.shareProcesses=unless-root")
@@ -140,6 +191,11 @@ def test_a_pod_that_shares_nothing_refuses_nothing(chart: Path) -> None:
         ("agent.shareProcesses=sometimes", 'shareProcesses: "sometimes" is not allowed: must be always, unless-root or never'),
         ("agent.shareProcesses=never,agent.proxy=classic", "shareProcesses is never: must be always or unless-root, "),
         ("agent.shareProcesses=never,agent.placement=regular", "shareProcesses is never: must be always or unless-root"),
+        ("agent.module=file", 'module: "file" is not allowed: must be none, configMap or image'),
+        (
+            "agent.probes.readyProbe.periodSeconds=1",
+            'probes: "readyProbe" is not allowed: must be startupProbe, livenessProbe or readinessProbe',
+        ),
         ("agent.placement=first", 'placement: "first" is not allowed: must be native or regular'),
         ("agent.proxy=old", 'proxy: "old" is not allowed: must be native or classic'),
         ("agent.restartPolicy=Always", 'restartPolicy: "Always" is not allowed: must be Never or OnFailure'),

@@ -102,13 +102,11 @@ def test_each_value_reaches_its_option(tmp_path: Path) -> None:
         ("agent.uid=none", {"uid": "none"}),
         ("agent.resources=null", {"resources": {}}),
         ("plugin.source=configMap", {"module": "configMap"}),
-        ("pods.helpers={}", {"helpers": []}),
         # The injector does not make this listener. The agent is told its port all the same.
         (
             "route=serviceEntry,plugin.config.signal.port=25190,agent.arguments={--x}",
             {"signalPort": "", "arguments": ["--signal-port", "25190", "--x"]},
         ),
-        ("route=serviceEntry", {"signalPort": "", "arguments": []}),
         # Istio reads a ProxyConfig before the pod has the label that this one selects.
         ("route=proxyConfig", {"signalPort": "15190"}),
         ("route=none", {"signalPort": "", "arguments": []}),

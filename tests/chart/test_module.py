@@ -151,3 +151,9 @@ def test_no_node_may_have_a_containerd_that_cannot_mount_images(tmp_path: Path, 
         assert said.ok is taken, said.err
         assert (f"the node node-{len(runtimes) - 1} has containerd" in said.err) is not taken
         assert template(*words, "--set", "guard.enabled=false").ok
+
+
+@pytest.mark.parametrize(("inject", "source"), [("istio", "imageVolume"), ("policy", "configMap"), ("kyverno", "configMap")])
+def test_lint_is_content_with_each_way(inject: str, source: str, packed: Path) -> None:
+    said = helm("lint", "--strict", packed, "--set", f"inject={inject},plugin.source={source}")
+    assert said.ok, said.out + said.err

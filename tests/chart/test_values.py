@@ -30,11 +30,32 @@ REFUSED = [
     ("plugin.image.tag=1", "/plugin/image/tag", "got number, want string"),
     ("plugin.image.pullPolicy=Never", "/plugin/image/pullPolicy", "must be one of 'IfNotPresent', 'Always'"),
     ("plugin.image.pullSecret=My_Secret", "/plugin/image/pullSecret", "'My_Secret' does not match pattern"),
-    ("agent.image.pullPolicy=Sometimes", "/agent/image/pullPolicy", "must be one of 'IfNotPresent', 'Always', 'Never'"),
+    ("agent.image.pullPolicy=Sometimes", "/agent/image/pullPolicy", "must be one of 'IfNotPresent', 'Always', 'Never', ''"),
     ("agent.uid=1337", "/agent/uid", "'not' failed"),
     ("agent.uid=0", "/agent/uid", "minimum: got 0, want 1"),
     ("agent.uid=root", "/agent/uid", "value must be 'none'"),
-    ("route=sidecar", "/route", "must be one of 'annotation', 'proxyConfig', 'serviceEntry'"),
+    ("agent.arguments=--x", "/agent/arguments", "got string, want array"),
+    ("agent.probes.readyProbe.periodSeconds=1", "/agent/probes", "additional properties 'readyProbe' not allowed"),
+    ("agent.probes.startupProbe.exe.command=x", "/agent/probes/startupProbe", "additional properties 'exe' not allowed"),
+    ("agent.probes.startupProbe.periodSeconds=1", "/agent/probes/startupProbe", "'oneOf' failed, none matched"),
+    ("agent.resources.request.cpu=1", "/agent/resources", "additional properties 'request' not allowed"),
+    ("agent.resources.limits.memory=16MB", "/agent/resources/limits/memory", "'16MB' does not match pattern"),
+    ("agent.resources.limits.cpu=-1", "/agent/resources/limits/cpu", "minimum: got -1, want 0"),
+    ("agent.resources.requests.gpu=1", "/agent/resources/requests", "additional properties 'gpu' not allowed"),
+    ("route=sidecar", "/route", "must be one of 'annotation', 'proxyConfig', 'serviceEntry', 'none'"),
+    ("inject=webhook", "/inject", "must be one of 'none', 'istio', 'policy', 'kyverno'"),
+    ("pods.select=all", "/pods/select", "must be one of 'jobs', 'labelled'"),
+    ("pods.namespaces={jobs}", "/pods/namespaces", "must be one of 'labelled', 'injected'"),
+    ("pods.proxy=classic", "/pods/proxy", "must be one of 'native', 'keep'"),
+    ("pods.placement=first", "/pods/placement", "must be one of 'native', 'regular'"),
+    ("pods.shareProcesses=sometimes", "/pods/shareProcesses", "must be one of 'always', 'unless-root', 'never'"),
+    ("pods.gracePeriod=60s", "/pods/gracePeriod", "got string, want integer"),
+    ("pods.gracePeriod=90000", "/pods/gracePeriod", "maximum: got 90,000, want 86,400"),
+    ("pods.helpers={Log_Shipper}", "/pods/helpers/0", "'Log_Shipper' does not match pattern"),
+    ("pods.labels.team=a b", "/pods/labels/team", "'a b' does not match pattern"),
+    ("pods.labels.exeunt\\.dev/drain=on", "/pods/labels/exeunt.dev~1drain", "false schema"),
+    ("plugin.source=registry", "/plugin/source", "must be one of 'oci', 'configMap', 'imageVolume'"),
+    ("plugin.configMap.create=yes", "/plugin/configMap/create", "got string, want boolean"),
     ("namespaces=jobs", "/namespaces", "got string, want array"),
     ("namespaces={Jobs}", "/namespaces/0", "'Jobs' does not match pattern"),
     ("namespaces={a,a}", "/namespaces", "items at 0 and 1 are equal"),
@@ -64,7 +85,45 @@ def test_a_service_entry_needs_its_address_among_the_signal_s() -> None:
     )
 
 
-@pytest.mark.parametrize("right", ["plugin.config.drainTimeout=1m30s", "plugin.image.tag=v1.2.3-rc.1", "global.imageRegistry=x"])
+@pytest.mark.parametrize(
+    ("requests", "limits", "taken"),
+    [
+        ("cpu=10m", "cpu=10m", True),
+        ("cpu=11m", "cpu=0.01", False),
+        ("cpu=1", "cpu=999m", False),
+        ("memory=16Mi", "memory=16M", False),
+        ("memory=16M", "memory=16Mi", True),
+        ("memory=1G", "memory=1e9", True),
+        ("memory=1E", "memory=1e3", False),
+        ("ephemeral-storage=2Ki", "ephemeral-storage=1Ki", False),
+        # Without a limit, and without a request.
+        ("cpu=100", "memory=16Mi", True),
+        ("cpu=null", "cpu=1m", True),
+    ],
+)
+def test_a_request_above_its_limit_is_refused(requests: str, limits: str, taken: bool) -> None:
+    """The API server takes no pod with such a container."""
+    said = template("--set", f"agent.resources.requests.{requests}", "--set", f"agent.resources.limits.{limits}")
+    assert said.ok is taken, said.err
+    (name, request), limit = requests.split("="), limits.partition("=")[2]
+    words = f"agent.resources.requests.{name}: {request} is not allowed: must be at most the limit, {limit}"
+    assert (words in said.err) is not taken
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "plugin.config.drainTimeout=1m30s",
+        "plugin.image.tag=v1.2.3-rc.1",
+        "global.imageRegistry=x",
+        "agent.resources.requests.cpu=1",
+        "agent.resources.limits.ephemeral-storage=1e6",
+        "agent.resources.limits=null",
+        "agent.resources=null",
+        "agent.probes=null",
+        "pods.labels.example\\.com/team=",
+    ],
+)
 def test_what_is_right_is_taken(right: str) -> None:
     said = template("--set", right)
     assert said.ok, said.err

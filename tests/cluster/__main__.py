@@ -99,6 +99,7 @@ def _run_on_cluster(options: Options) -> report.Run:
     scenarios = chosen(options)
     needed = sorted({scenario.engine for scenario in scenarios} - {""})
     engines.check(kube, options.namespace, needed)
+    ways.check(kube, options.namespace, options.inject)
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:
@@ -111,7 +112,7 @@ def _run_on_cluster(options: Options) -> report.Run:
                 "plugin": options.plugin_url,
                 "agent": options.agent_image,
                 "install": options.install,
-                **({"agent by": options.inject, "filter from": options.source} if options.inject else {}),
+                **({report.AGENT_BY: options.inject, report.FILTER_FROM: options.source} if options.inject else {}),
             }
             say(", ".join(f"{name} {value}" for name, value in run.versions.items()))
             with Load(site, options.load, say) as load, ways.chosen(site, say):
@@ -148,7 +149,7 @@ def _command() -> str:
     """The command as it was typed, but without the folders of the user's own files."""
     words = sys.argv[1:]
     shown = [
-        Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report") else word
+        Path(word).name if place and words[place - 1] in ("--kubeconfig", "--report", "--module") else word
         for place, word in enumerate(words)
     ]
     return f"./build.sh e2e {shlex.join(shown)}"

@@ -1,6 +1,6 @@
 """The results as a page of Markdown: report.md, and docs/cluster-report.md from the recorded runs."""
 
-from .report import FAILED, SKIPPED, Run
+from .report import AGENT_BY, FAILED, FILTER_FROM, SKIPPED, Run
 from .table import HEADS, cells
 
 _HEAD = """\
@@ -24,8 +24,11 @@ def page(runs: list[Run]) -> str:
 def _section(run: Run) -> list[str]:
     versions = run.versions
     istio, envoy, kubernetes = (versions.get(name, "?") for name in ("istio", "envoy", "kubernetes"))
-    lines = [f"## Istio {istio}, Envoy {envoy}, Kubernetes {kubernetes}", ""]
-    others = {name: value for name, value in versions.items() if name not in ("istio", "envoy", "kubernetes")}
+    way, source = versions.get(AGENT_BY), versions.get(FILTER_FROM)
+    ordinary = f": ordinary Jobs, the agent by {way}, the filter from {source}" if way else ""
+    lines = [f"## Istio {istio}, Envoy {envoy}, Kubernetes {kubernetes}{ordinary}", ""]
+    inside = ("istio", "envoy", "kubernetes", AGENT_BY, FILTER_FROM)
+    others = {name: value for name, value in versions.items() if name not in inside}
     busy = [f"{run.load}.", ""] if run.load else []
     lines += [f"{run.date}, {', '.join(f'{name} {value}' for name, value in others.items())}.", "", f"    {run.command}", ""]
     lines += [*busy, f"{run.totals()}.", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]

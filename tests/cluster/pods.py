@@ -35,8 +35,8 @@ def template(name: str, shape: Shape, where: Where) -> Json:
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
         always: Json = {} if shape.stripped else {"restartPolicy": "Always"}
-        init = [*_sidecars(name, shape.before, shape, where), agent(shape, where) | always, *init]
-        init += _sidecars(name, shape.behind, shape, where)
+        init.insert(0, agent(shape, where) | always)
+    init = [*_sidecars(name, shape.before, shape, where), *init, *_sidecars(name, shape.behind, shape, where)]
     if shape.agent == "regular":
         own: Json = {"restartPolicy": shape.agent_policy} if shape.agent_policy else {}
         containers.insert(len(containers) if shape.agent_last else 0, agent(shape, where) | own)

@@ -8,6 +8,8 @@ from .facts import Facts
 
 Json = dict[str, Any]
 
+# Two of the versions, in a run with --inject: what adds the agent, and where the filter comes from.
+AGENT_BY, FILTER_FROM = "agent by", "filter from"
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 

@@ -70,7 +70,7 @@ class Shape:
     sharing: bool | None = None
     policy: Policy = "Never"
     tasks: tuple[Task, ...] = (Task(("wait",)),)
-    # Native sidecars that are listed before and behind the agent.
+    # Native sidecars that are listed before and behind the agent, if there is one.
     before: tuple[Task, ...] = ()
     behind: tuple[Task, ...] = ()
     # Whether the pod has the signal listener, by annotation. Without it the ServiceEntry is the only route to the filter.

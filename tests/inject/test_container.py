@@ -110,6 +110,15 @@ def test_a_mistake_in_a_map_breaks_no_pod(options: dict[str, str], said: str, re
     assert said in reason(answer)
 
 
+NUMBERS = [("16000", "4242", "300"), ('"16000"', '"4242"', '"300"')]
+
+
+def test_a_number_may_be_written_without_quotes(release: Release, native: bool) -> None:
+    written = [injected(release, native, signalPort=port, uid=uid, gracePeriod=time) for port, uid, time in NUMBERS]
+    assert written[0] == written[1]
+    assert "16000" in str(written[0])
+
+
 @pytest.mark.parametrize(
     "image",
     ["exeunt-agent", "10.5.9.1:5000/a/b-c_d.e/exeunt-agent:0.1.0", "ghcr.io/x/y:Tag@sha256:" + "0a" * 32, "Host.example/x"],

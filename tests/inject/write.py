@@ -1,10 +1,11 @@
-"""Writes the files of deploy/istio that contain the injection template: python3 tests/inject/write.py."""
+"""Writes the files that contain the injection template, in deploy/istio and in the chart: python3 tests/inject/write.py."""
 
 import textwrap
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "istio"
 TEMPLATE = FOLDER / "template.tpl"
+COPY = FOLDER.parent / "chart" / "injection-template.tpl"
 
 _HEAD = {
     "values.yaml": """\
@@ -46,9 +47,10 @@ def text_of(name: str) -> str:
 
 
 def main() -> None:
-    """Writes all of them."""
+    """Writes all of them. Helm reads no file outside of the chart, so the chart has a copy."""
     for name in FILES:
         (FOLDER / name).write_text(text_of(name))
+    COPY.write_text(TEMPLATE.read_text())
     # The chart has a copy, because Helm reads no file outside of it.
     (FOLDER.parent / "chart" / "injection-template.tpl").write_text(TEMPLATE.read_text())
 

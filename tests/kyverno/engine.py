@@ -1,4 +1,4 @@
-"""Kyverno's engines, with the policies that the chart writes. build/tiers/policy.sh builds the program."""
+"""Kyverno's engines, with the policies that the chart writes. build/tiers/kyverno.sh builds the program."""
 
 import copy
 import json
@@ -84,7 +84,12 @@ def policies(**values: Any) -> list[Resource]:
 @cache
 def _policies(values: str) -> list[Resource]:
     repository, _, tag = IMAGE.rpartition(":")
-    always = {"inject": "kyverno", "agent": {"image": {"repository": repository, "tag": tag, "pullPolicy": ""}}}
+    always = {
+        "inject": "kyverno",
+        "agent": {"image": {"repository": repository, "tag": tag, "pullPolicy": ""}},
+        # The module's ConfigMap needs the built module, and Kyverno copies whatever is there.
+        "plugin": {"configMap": {"create": False}},
+    }
     text = yaml.safe_dump(merged(always, json.loads(values)))
     said = helm("template", "exeunt", CHART, "--namespace", HOME, "--values", "-", text=text)
     return [one for one in said.documents if one["metadata"]["name"].startswith("exeunt.dev")]

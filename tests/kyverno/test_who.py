@@ -131,7 +131,7 @@ def test_nothing_but_pods_and_jobs_changes() -> None:
 
 
 def test_kyverno_would_change_deployments_if_the_policy_did_not_say_no() -> None:
-    """From a policy for pods Kyverno makes others by itself, for everything that has a pod template. It rewrites only parts of the CEL."""
+    """From a policy for pods Kyverno makes others by itself, for all that has a pod template. It rewrites parts of the CEL."""
     found = policies()
     del named(found, "exeunt.dev")["spec"]["autogen"]
     (answer,) = Kyverno(found).create(deployment())
@@ -192,6 +192,12 @@ JOBS_AS_THEY_ARE = {
 def test_a_job_stays_as_it_is(which: str) -> None:
     make, values = JOBS_AS_THEY_ARE[which]
     assert become(make(), **values) == make()
+
+
+def test_jobs_are_asked_for_only_where_istio_injects_their_pods() -> None:
+    answers = Kyverno(policies(pods={"namespaces": "injected"})).create(*map(job, NAMESPACES))
+    assert {name for name, one in zip(NAMESPACES, answers, strict=True) if form_of(one.object)} == {"injected", "revision"}
+    assert [one.errors for one in answers] == [[]] * len(NAMESPACES)
 
 
 def test_the_template_of_a_job_that_is_there_cannot_change() -> None:

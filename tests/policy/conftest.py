@@ -1,6 +1,6 @@
 """Fixtures of the policy tier."""
 
-import json
+import copy
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,12 +24,13 @@ class Cluster:
     server: Server
     form: str
     _created: dict[str, tuple[Created, Created, Created]] = field(default_factory=dict)
+    _expected: dict[str, Resource] = field(default_factory=dict)
 
     def created(self, name: str) -> tuple[Created, Created, Created]:
         """What becomes of a vector or of a real pod."""
         if not self._created:
             names = [*pods.NAMES, *pods.REAL_NAMES]
-            asked = [*map(vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
+            asked = [*map(pods.vector, pods.NAMES), *map(pods.real, pods.REAL_NAMES)]
             policies = self.server.policies(**FORMS[self.form])
             without, having = self.server.create([], asked), self.server.create(policies, asked)
             again = self.server.create(policies, [one.pod or pod for one, pod in zip(having, asked, strict=True)])
@@ -38,19 +39,11 @@ class Cluster:
 
     def expected(self, name: str) -> Resource | None:
         """The pod of a vector with its agent, as the API server stores it, or `None` if it gets none in this form."""
-        found = pods.expected(name, self.form)
-        return self.server.create([], [named(pods.of_job(found))])[0].stored if found else None
-
-
-def vector(name: str) -> Resource:
-    """The pod of a vector, as the pod of a Job."""
-    return named(pods.vector(name))
-
-
-def named(pod: Resource) -> Resource:
-    """The pod with names that the API server takes: in the worker of Airflow's chart that of the release is a placeholder."""
-    found: Resource = json.loads(json.dumps(pod).replace("RELEASE-NAME", "release"))
-    return found
+        if not self._expected:
+            found = {name: pod for name in pods.NAMES if (pod := pods.expected(name, self.form))}
+            stored = self.server.create([], list(map(pods.of_job, found.values())))
+            self._expected = {name: one.stored for name, one in zip(found, stored, strict=True)}
+        return copy.deepcopy(self._expected.get(name))
 
 
 @pytest.fixture(scope="session", params=built())

@@ -1,5 +1,6 @@
 """Who gets the agent, and what the options change."""
 
+import json
 from typing import Any
 
 import pytest
@@ -57,7 +58,14 @@ def test_a_pod_that_cannot_have_the_agent_says_why(why: str, server: Server) -> 
 
 @pytest.mark.parametrize(
     ("said", "values", "native"),
-    [(None, {}, True), (None, KEEP, False), ("true", {}, True), ("true", KEEP, True), ("false", {}, False), ("false", KEEP, False)],
+    [
+        (None, {}, True),
+        (None, KEEP, False),
+        ("true", {}, True),
+        ("true", KEEP, True),
+        ("false", {}, False),
+        ("false", KEEP, False),
+    ],
 )
 def test_the_pod_s_own_word_on_the_proxy_comes_first(said: str | None, values: Any, native: bool, server: Server) -> None:
     pod = job()
@@ -101,6 +109,24 @@ def test_a_probe_is_as_it_is_written(server: Server) -> None:
     assert {key: told[key] for key in probe} == probe
 
 
+def test_a_probe_with_a_mistake_is_refused_before_it_could_keep_every_pod_from_being_created(server: Server) -> None:
+    probe = {"startupProbe": {"tcpSockets": {"port": 15190}}}
+    with pytest.raises(AssertionError, match="additional properties 'tcpSockets' not allowed"):
+        server.policies(agent={"probes": probe})
+    policies = server.policies(agent={"probes": {"startupProbe": {"tcpSocket": {"port": 15190}}}})
+    text = json.dumps(policies).replace("tcpSocket", "tcpSockets").replace('"failurePolicy": "Fail"', '"failurePolicy": "Ignore"')
+    (created,) = server.create(json.loads(text), [job()])
+    assert 'unknown field "spec.initContainers[0].startupProbe.tcpSockets"' in created.refused
+
+
+def test_a_large_pod_is_not_too_much_for_the_policy(server: Server) -> None:
+    rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [1, 2, 3]}}]
+    named = {"image": "task", "restartPolicy": "Never", "restartPolicyRules": rules}
+    pod = changed(containers=[{"name": f"task-{number}"} | named for number in range(100)])
+    pod["metadata"]["annotations"] = {"proxy.istio.io/config": f"proxyMetadata:\n  A: {'b' * 100_000}\n"}
+    assert len(agent(server, pod, **KEEP)["args"]) > 600
+
+
 def test_beside_resources_of_the_pod_the_agent_has_none(server: Server) -> None:
     stored = one(server, changed(resources={"limits": {"cpu": "1", "memory": "64Mi"}})).stored
     assert pods.agent_of(stored)[1]["resources"] == {}
@@ -139,6 +165,19 @@ def test_an_annotation_names_the_main_containers(server: Server) -> None:
     assert agent(server, pod, **KEEP)["args"][:5] == ["watch", "--container", "base", "--container", "log-shipper"]
 
 
+def test_an_empty_annotation_names_none(server: Server) -> None:
+    pod = job()
+    pod["metadata"]["annotations"] = {"exeunt.dev/container": " ,"}
+    assert agent(server, pod, **KEEP)["args"][:4] == ["watch", "--container", "base", "--placement"]
+
+
+def test_a_main_container_that_the_pod_does_not_have_is_a_mistake(server: Server) -> None:
+    pod = job()
+    pod["metadata"]["annotations"] = {"exeunt.dev/container": "base,bass"}
+    assert reason(one(server, pod, **KEEP)) == 'exeunt.dev/container names "bass": the pod has no such container'
+    assert has_agent(one(server, pod))
+
+
 def test_another_helper_is_no_main_container(server: Server) -> None:
     pod = job()
     pod["spec"]["containers"].append({"name": "log-shipper", "image": "shipper"})
@@ -159,10 +198,9 @@ def test_a_grace_period_is_raised_beside_a_native_proxy(own: int | None, expecte
 def test_pods_of_root_share_nothing_if_the_option_says_so(server: Server) -> None:
     names = [name for name in pods.NAMES if pods.expected(name, "classic")]
     policies = server.policies(pods={"proxy": "keep", "shareProcesses": "unless-root"})
-    created = server.create(policies, [pods.vector(name) for name in names if "executor" not in name])
-    names = [name for name in names if "executor" not in name]
+    created = server.create(policies, [pods.vector(name) for name in names])
     stays = [name for name, one in zip(names, created, strict=True) if not has_agent(one)]
-    assert stays == [name for name in pods.load("unless-root.yaml") if "executor" not in name]
+    assert stays == pods.load("unless-root.yaml")
     assert all("may run as root" in reason(one) for name, one in zip(names, created, strict=True) if name in stays)
 
 
@@ -173,7 +211,8 @@ def test_no_pod_shares_its_processes_if_the_option_says_so(server: Server) -> No
 
 
 def test_an_agent_of_another_name_is_an_agent(server: Server) -> None:
-    pod = changed(initContainers=[{"name": "drain", "image": "registry.example:5000/a/exeunt-agent@sha256:0", "restartPolicy": "Always"}])
+    drain = {"name": "drain", "image": "registry.example:5000/a/exeunt-agent@sha256:0", "restartPolicy": "Always"}
+    pod = changed(initContainers=[drain])
     assert not has_agent(one(server, pod))
 
 
@@ -189,7 +228,7 @@ def test_a_pod_without_labels_or_annotations_gets_them(labels: dict[str, str] | 
 
 def test_a_namespace_is_bound_by_its_label(server: Server) -> None:
     names = {"bound": {LABEL: "on"}, "other": {}, "off": {LABEL: "off"}, "injected": {"istio-injection": "enabled"}}
-    assert _with_agent(server, names) == ["bound"]
+    assert _with_agent(server, names, "labelled") == ["bound"]
 
 
 def test_every_injected_namespace_is_bound_if_the_option_says_so(server: Server) -> None:
@@ -203,14 +242,14 @@ def test_every_injected_namespace_is_bound_if_the_option_says_so(server: Server)
         "revision-out": {"istio.io/rev": "1-30", LABEL: "off"},
         "disabled": {"istio-injection": "disabled", "istio.io/rev": "1-30"},
     }
-    assert _with_agent(server, names, namespaces="injected") == ["injected", "revision", "both"]
+    assert _with_agent(server, names, "injected") == ["injected", "revision", "both"]
 
 
-def _with_agent(server: Server, namespaces: dict[str, dict[str, str]], **options: str) -> list[str]:
+def _with_agent(server: Server, namespaces: dict[str, dict[str, str]], bound: str) -> list[str]:
     asked = []
     for name in namespaces:
         pod = labelled("on", job())
         pod["metadata"]["namespace"] = name
         asked.append(pod)
-    created = server.create(server.policies(pods=options), asked, namespaces)
+    created = server.create(server.policies(pods={"namespaces": bound}), asked, namespaces)
     return [name for name, one in zip(namespaces, created, strict=True) if has_agent(one)]

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "policy" / "policy.yaml"
 
 _HEAD = """\
-# The agent in every Job, by a MutatingAdmissionPolicy: for Kubernetes 1.36 and newer. README.md beside this file says how to apply it.
+# The agent in every Job, by a MutatingAdmissionPolicy, for Kubernetes 1.36 and newer. README.md here says how to use it.
 #
 # The chart writes this file, with its default values: tests/policy/write.py. It renders the same policy with other options.
 """

@@ -20,7 +20,14 @@ _PINS = {
         "tests/cluster/requirements.txt",
         "airflow/pyproject.toml",
     ],
-    "gomod": ["tests/chart/tools/go.sum", "tests/images/judge/go.sum", "tests/inject/judge/go.sum", "tests/policy/judge/go.sum"],
+    "gomod": [
+        "tests/chart/tools/go.sum",
+        "tests/images/judge/go.sum",
+        "tests/inject/judge/go.sum",
+        "tests/kyverno/judge/go.sum",
+        "tests/policy/judge/go.sum",
+        "bench/proxies/go.sum",
+    ],
     "npm": ["build/npm/package-lock.json"],
     "docker-compose": [".github/registry/compose.yaml"],
 }

@@ -28,6 +28,15 @@ def test_the_help_of_a_verb_builds_and_installs_nothing(machine: Machine, verb: 
     assert not (machine.folder / "target").exists()
 
 
+@pytest.mark.parametrize("subject", ["jobs", "istiod"])
+def test_the_help_of_a_bench_on_a_cluster_builds_and_installs_nothing(machine: Machine, subject: str) -> None:
+    machine.must_not_call(*_NOT_NEEDED)
+    assert f"./build.sh bench {subject} --help" in machine.run("bench", "--help").stdout
+    run = machine.run("bench", subject, "--help")
+    assert (run.returncode, run.stderr, machine.called) == (0, "", "")
+    assert f"usage: ./build.sh bench {subject} " in run.stdout
+
+
 @pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("--no-install",)])
 def test_without_a_verb_the_verbs_are_listed(machine: Machine, words: tuple[str, ...]) -> None:
     run = machine.run(*words)
@@ -49,6 +58,7 @@ def test_the_help_of_test_names_every_tier(machine: Machine) -> None:
         (("test", "unti"), "there is no tier unti: ./build.sh test --help lists the tiers"),
         (("test", "--all", "unit"), "--all takes nothing after it, and there is unit"),
         (("agent", "riscv64"), "agent riscv64 is not allowed: must be amd64 or arm64"),
+        (("bench", "job"), "there is no bench job: must be jobs or istiod, or nothing"),
         (("wasm", "fast"), "wasm takes no argument, and fast is one"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

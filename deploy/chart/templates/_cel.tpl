@@ -8,7 +8,7 @@ exeunt.cel.before.… and exeunt.cel.after.… say how that way knows the form o
 Some rules for whoever changes an expression:
 
   A variable has no types of Kubernetes (Object.spec…), so containers are maps. A map with values of several types needs dyn().
-  A list of Object.…{} as the value of a JSONPatch makes kube-apiserver 1.36 panic. Maps do not.
+  A list of Object.…{} as the value of a JSONPatch makes an API server before 1.37 panic. Maps do not.
   A patch that no pod can be read from is refused for every pod, whatever failurePolicy says. So the schema checks what users write.
 */}}
 
@@ -47,6 +47,8 @@ Some rules for whoever changes an expression:
 - name: named
   expression: |-
     string(variables.annotations[?'exeunt.dev/container'].orValue('')).split(',').map(name, name.trim()).filter(name, name != '')
+- name: unknown
+  expression: "variables.named.filter(name, !(name in variables.names))"
 - name: main
   expression: |-
     variables.named != [] ? variables.named
@@ -68,7 +70,7 @@ Some rules for whoever changes an expression:
       ? 'exeunt.dev/drain is "' + string(object.metadata.labels['exeunt.dev/drain']) + '": must be on or off'
     : !(object.spec.?restartPolicy.orValue('Always') in ['Never', 'OnFailure'])
       ? 'its restartPolicy is ' + string(object.spec.?restartPolicy.orValue('Always')) + ', so it never ends'
-    {{- if eq .Values.route "annotation" }}
+    {{- if include (printf "exeunt.cel.%s.listens" .way) . }}
     : !(variables.ownPort in ['', '{{ $port }}'])
       ? 'ISTIO_META_HTTP_PROXY_PORT is ' + variables.ownPort + ': must be {{ $port }}, or absent'
     {{- end }}
@@ -89,8 +91,8 @@ Some rules for whoever changes an expression:
     : variables.root != []
       ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: make the proxy native'
     {{- end }}
-    : !variables.named.all(name, name in variables.names)
-      ? 'exeunt.dev/container names "' + variables.named.filter(name, !(name in variables.names))[0] + '": the pod has no such container'
+    : variables.unknown != []
+      ? 'exeunt.dev/container names "' + variables.unknown[0] + '": the pod has no such container'
     : variables.main == []
       ? 'it has no main container, whose end is the end of the task'
     : ''

@@ -10,9 +10,14 @@ container.
     (object.spec.containers + object.spec.?initContainers.orValue([])).exists(container, container.name == 'istio-proxy')
 {{- end }}
 
+{{- /* Whether the proxy is told the signal listener's port. A ProxyConfig selects pods by their label, which they do not have yet. */}}
+{{- define "exeunt.cel.after.listens" -}}
+{{- if has .Values.route (list "annotation" "proxyConfig") }}true{{ end }}
+{{- end }}
+
 {{- define "exeunt.cel.after.variables" -}}
 {{- $port := int64 .Values.plugin.config.signal.port -}}
-# Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the main containers.
+# Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the task.
 - name: native
   expression: variables.initContainers.exists(container, container.name == 'istio-proxy')
 # Where istio-proxy is: the list, the place in it, and the container.
@@ -29,15 +34,16 @@ container.
   expression: |-
     variables.proxy.?env.orValue([]).filter(variable, variable.name == 'ISTIO_META_HTTP_PROXY_PORT')
       .map(variable, string(variable.?value.orValue(''))).join(' ')
-# Variables to add to istio-proxy: the signal listener's port, and for a classic proxy to wait for open connections when the pod is deleted.
+# Variables to add to istio-proxy: the signal listener's port, and for a classic proxy to wait for open connections when the pod is
+# deleted.
 - name: environment
   expression: |-
     (
-      [{{ if eq .Values.route "annotation" }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
+      [{{ if include "exeunt.cel.after.listens" . }}['ISTIO_META_HTTP_PROXY_PORT', '{{ $port }}']{{ end }}] +
       (variables.native ? [] : [['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', 'true']])
     ).filter(pair, !variables.proxy.?env.orValue([]).exists(variable, variable.name == pair[0]))
 {{- if ne .Values.plugin.source "oci" }}
-# Whether the module can be mounted into istio-proxy, which Istio gives volumes of its own: nobody has put something else into its place.
+# Whether the module can be mounted into istio-proxy, which has volumes of Istio's: nobody has put something else into its place.
 - name: mounts
   expression: |-
     has(object.spec.volumes) && !object.spec.volumes.exists(volume, volume.name == 'exeunt-module') &&
@@ -47,7 +53,8 @@ container.
 
 {{- define "exeunt.cel.after.patch" -}}
 (has(variables.proxy.env) ? [] : [JSONPatch{op: 'add', path: variables.proxyPath + '/env', value: []}]) +
-variables.environment.map(pair, JSONPatch{op: 'add', path: variables.proxyPath + '/env/-', value: {'name': pair[0], 'value': pair[1]}})
+variables.environment.map(pair,
+  JSONPatch{op: 'add', path: variables.proxyPath + '/env/-', value: {'name': pair[0], 'value': pair[1]}})
 {{- with include "exeunt.moduleVolume" (dict "module" (include "exeunt.moduleOption" .) "image" .Values.agent.image) | fromYaml }}
 {{- $volume := merge (dict "name" "exeunt-module") (get . "exeunt-module") }}
 {{- $mount := dict "name" "exeunt-module" "mountPath" "/etc/exeunt" "readOnly" true }} +

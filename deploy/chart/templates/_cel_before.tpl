@@ -13,6 +13,11 @@ proxy must know.
       ) in ['false', 'False', 'FALSE', 'f', 'F', '0', 'n', 'no', 'off'])
 {{- end }}
 
+{{- /* Whether the proxy is told the signal listener's port. A ProxyConfig does that by itself: it sees the label that the policy has set. */}}
+{{- define "exeunt.cel.before.listens" -}}
+{{- if eq .Values.route "annotation" }}true{{ end }}
+{{- end }}
+
 {{- define "exeunt.cel.before.variables" -}}
 {{- $port := int64 .Values.plugin.config.signal.port -}}
 # Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the task.
@@ -39,7 +44,7 @@ proxy must know.
 # What the proxy is told: the signal listener's port, and for a classic proxy to wait for open connections when the pod is deleted.
 - name: proxyMetadata
   expression: |-
-    {{ if eq .Values.route "annotation" -}}
+    {{ if include "exeunt.cel.before.listens" . -}}
     (variables.ownPort == '' ? ['"ISTIO_META_HTTP_PROXY_PORT": "{{ $port }}"'] : [])
     {{- else -}}
     []
@@ -48,8 +53,8 @@ proxy must know.
     (variables.native || variables.ownConfig.contains('EXIT_ON_ZERO_ACTIVE_CONNECTIONS')
       ? [] : ['"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"'])
     {{- end }}
-# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or as
-# a proxyMetadata of its own. Any other text stays as it is. Without a signal listener the agent drains by Envoy's admin interface.
+# CEL reads no YAML, so what is missing is written into the text where that is safe: in front of the first entry of proxyMetadata, or
+# as a proxyMetadata of its own. Any other text stays as it is. Without a signal listener the agent drains by Envoy's admin interface.
 - name: config
   expression: |-
     variables.proxyMetadata == []

@@ -65,3 +65,22 @@ refuse nothing.
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Refuses a request above its limit: the API server takes no pod with such a container, so no Job would run. */}}
+{{- define "exeunt.guardResources" -}}
+{{- $resources := .Values.agent.resources | default dict }}
+{{- range $name, $limit := $resources.limits }}
+{{- $request := get ($resources.requests | default dict) $name }}
+{{- if and $request (gt (include "exeunt.amount" $request | float64) (include "exeunt.amount" $limit | float64)) }}
+{{- fail (printf "\n\nagent.resources.requests.%s: %v is not allowed: must be at most the limit, %v\n" $name $request $limit) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A quantity as a number, such as 0.01 of 10m. */}}
+{{- define "exeunt.amount" -}}
+{{- $number := toString . | regexFind "^[0-9.]+([eE][-+]?[0-9]+)?" }}
+{{- $factors := dict "" 1 "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024 "Mi" 1048576
+      "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 }}
+{{- mulf (float64 $number) (get $factors (toString . | trimPrefix $number)) }}
+{{- end }}

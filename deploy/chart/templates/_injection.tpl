@@ -9,7 +9,7 @@ it, which is written anew.
 {{- /* A ProxyConfig selects the pods by the label, which a Job's pod gets only now. So the template gives it the listener. */}}
 {{- $signalPort := has .Values.route (list "annotation" "proxyConfig") | ternary $port "" }}
 {{- /* Of the address of a ServiceEntry the agent is told the port alone. */}}
-{{- $ofAgent := and (eq .Values.route "serviceEntry") (ne $port "15190") | ternary (list "--signal-port" $port) list }}
+{{- $ofAgent := eq .Values.route "serviceEntry" | ternary (list "--signal-port" $port) list }}
 {{- $options := dict
   "image" (include "exeunt.image" $agent.image)
   "pullPolicy" ($agent.image.pullPolicy | default "")

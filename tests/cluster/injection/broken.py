@@ -1,15 +1,19 @@
 """Broken and half-done installations: no plugin, no ConfigMap with the filter, an agent's image that cannot be pulled."""
 
+from typing import Any
+
 from .. import install, messages, observed
 from ..errors import Skip
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import SIZE, upload, upload_task
-from ..shape import AGENT, MAIN, Istio, Task
+from ..shape import AGENT, MAIN, PROXY, Istio, Task
 from . import module
 from .forms import of_each_form
 from .objects import ordinary
 from .ordinary_run import check_injected, start
 from .way import NO_IMAGE_NAMESPACE
+
+Json = dict[str, Any]
 
 # Long enough for kubelet to try the image more than once.
 _STAYS_S = 20.0
@@ -61,17 +65,25 @@ def _no_image(istio: Istio, run: ScenarioRun) -> None:
     run.patient = True
     _elsewhere(run, NO_IMAGE_NAMESPACE)
     start(run, ordinary(istio, tasks=upload_task()))
-    run.wait("the agent's image to be missing", lambda pod: observed.waiting_reason(pod, AGENT) in _PULL_FAILURES)
+    run.wait("the agent's image to be missing", _misses_image)
     run.site.stop.wait(_STAYS_S)
     pod = run.wait("the pod's state", lambda _pod: True)
     run.check(observed.phase(pod) == "Pending", f"the pod is {observed.phase(pod)}, though the agent's image is missing")
     run.check(not observed.has_started(pod, MAIN), "the task has started, so this scenario has tested nothing")
     run.note(f"the pod waits: {observed.why_it_cannot_start(pod) or observed.waiting_message(pod, AGENT)}")
+    if run.site.options.source == "imageVolume":
+        run.note("istio-proxy has a volume of the same image, which nobody can change: the pod waits for the image itself")
+        return
     run.patch_image(AGENT, run.site.where.agent_image)
     run.wait_ended()
     run.wait_received()
     check_injected(run, istio, route="")
     run.check_delivered(SIZE)
+
+
+def _misses_image(pod: Json) -> bool:
+    """Whether kubelet cannot pull an image: that of the agent's container, or that of a volume of istio-proxy."""
+    return any(observed.waiting_reason(pod, name) in _PULL_FAILURES for name in (AGENT, PROXY))
 
 
 def _elsewhere(run: ScenarioRun, suffix: str) -> None:

@@ -12,6 +12,7 @@ Json = dict[str, Any]
 _NAMESPACE = "istio-system"
 _CONFIG_MAP = "istio-sidecar-injector"
 _CONFLICT = 409
+_TRIES = 3
 # What the template calls each source of the filter that is mounted into istio-proxy.
 _MOUNTED = {"configMap": "configMap", "imageVolume": "image"}
 
@@ -20,6 +21,11 @@ class Injector(Way):
     """The injector of the cluster's Istio, or of the revision that the options name."""
 
     title = "Istio's injector"
+    rights = (("get", "", "configmaps"), ("patch", "", "configmaps"))
+    rights_in = _NAMESPACE
+    # The ConfigMap as it was found, and the configuration that this run has made of it.
+    _before: Json | None = None
+    _ours = ""
 
     def install(self) -> None:
         """Adds the template, or takes the place of one that an earlier run has left."""
@@ -28,16 +34,19 @@ class Injector(Way):
         owner = owner_of(config)
         if owner and self.site.kube.read("Namespace", "", owner) is None:
             config = without_template(config)
-        self._change(found, with_template(config, self._template()))
+        else:
+            self._before = found
+        self._ours = with_template(config, self._template())
+        self._change(found, self._ours)
 
     def take_away(self) -> None:
         """Removes the template, and leaves everything else as it is."""
-        for _ in range(3):
+        for _ in range(_TRIES):
             found = self._config_map()
             if owner_of(found["data"]["config"]) != self.site.namespace:
                 return
             try:
-                self._change(found, without_template(found["data"]["config"]))
+                self._restore(found)
             except Refused as refused:
                 # Somebody else has changed it in this moment.
                 if refused.status != _CONFLICT:
@@ -45,6 +54,19 @@ class Injector(Way):
             else:
                 return
         raise RunError(f"the template {AGENT} is still in ConfigMap {_NAMESPACE}/{self._name}; please remove it")
+
+    def _restore(self, found: Json) -> None:
+        """If only this run has changed the ConfigMap, its text is the one from before, and so are the owners of its fields.
+
+        With another owner of this field the next `helm upgrade` of istiod would end with a conflict.
+        """
+        config = found["data"]["config"]
+        if self._before is None or config != self._ours:
+            self._change(found, without_template(config))
+            return
+        changed = self._change(found, self._before["data"]["config"])
+        version = changed["metadata"]["resourceVersion"]
+        self._merge({"metadata": {"resourceVersion": version, "managedFields": self._before["metadata"]["managedFields"]}})
 
     def opt_out(self, namespace: str) -> None:
         """A ProxyConfig, which the owner of a namespace may create."""
@@ -73,9 +95,13 @@ class Injector(Way):
             raise RunError(f"there is no ConfigMap {_NAMESPACE}/{self._name}; for an Istio with revisions, use --revision NAME")
         return found
 
-    def _change(self, found: Json, config: str) -> None:
+    def _change(self, found: Json, config: str) -> Json:
+        """Changes the configuration, if nobody else has changed it since."""
         version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-        self.site.kube.merge("ConfigMap", _NAMESPACE, self._name, {"metadata": version, "data": {"config": config}})
+        return self._merge({"metadata": version, "data": {"config": config}})
+
+    def _merge(self, body: Json) -> Json:
+        return self.site.kube.merge("ConfigMap", _NAMESPACE, self._name, body)
 
 
 def owner_of(config: str) -> str:

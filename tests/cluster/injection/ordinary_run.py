@@ -40,7 +40,7 @@ def check_injected(
     pod = run.wait("the pod's state", lambda _pod: True)
     check_given(run, pod)
     shares = bool(pod["spec"].get("shareProcessNamespace"))
-    run.check(shares == (istio == "classic"), f"shareProcessNamespace is {shares} beside a {istio} proxy")
+    run.check(shares == (istio != "native"), f"shareProcessNamespace is {shares} beside a {istio} proxy")
 
 
 def check_given(run: ScenarioRun, pod: Json, *, given: bool = True) -> None:

@@ -3,8 +3,8 @@
 from .. import observed, pods
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import SIZE, SMALL, upload, upload_task
-from ..shape import MAIN, PROXY, Istio, Task
+from ..scenarios.common import RATE, SIZE, SMALL, upload, upload_task
+from ..shape import MAIN, PROXY, Istio, Rule, Task
 from . import broken, hook, several_pods, uninstall
 from .forms import of_each_form
 from .objects import ordinary, plain_job
@@ -12,6 +12,8 @@ from .ordinary_run import CONTROL, check_as_before, check_given, check_injected,
 from .way import has_agent, pod_of_job
 
 _CODE = 3
+# The exit code of an attempt that must fail.
+_FAILURE = 3
 # Istiod and the API server see a change of the namespace.
 _OPTS_OUT_S = 30.0
 _SKIPPED = "exeunt.dev/skipped"
@@ -62,6 +64,37 @@ def _two(istio: Istio, run: ScenarioRun) -> None:
     run.wait_received()
     run.wait_received("second")
     check_injected(run, istio)
+    run.check_delivered(SIZE)
+
+
+def _hold(run: ScenarioRun) -> None:
+    """Istio's own setting, in the pod's own configuration of its proxy."""
+    start(run, ordinary("hold", tasks=upload_task()))
+    run.wait_ended()
+    run.wait_received()
+    check_injected(run, "hold")
+    run.check_delivered(SIZE)
+
+
+def _rule(istio: Istio, run: ScenarioRun) -> None:
+    task = Task(upload("--failures", "2"), rule=Rule("Restart", _FAILURE))
+    start(run, ordinary(istio, tasks=(task,)))
+    run.wait_ended()
+    run.wait_received()
+    check_injected(run, istio)
+    run.check_delivered(SIZE)
+    seen = run.facts.restarts.get(MAIN, 0)
+    run.check(seen == 2, f"{MAIN} was restarted {seen} times, not twice")
+
+
+def _sidecar(run: ScenarioRun) -> None:
+    """The agent must stand between istio-proxy and the pod's own sidecar, which kubelet ends first."""
+    own = Task(("sidecar", "--bytes", str(SIZE - SMALL), "--rate", str(RATE)), name="logs")
+    start(run, ordinary("native", tasks=upload_task(size=SMALL), behind=(own,)))
+    run.wait_ended()
+    run.wait_received()
+    run.wait_received("logs")
+    check_injected(run, "native")
     run.check_delivered(SIZE)
 
 
@@ -126,10 +159,13 @@ SCENARIOS = (
     *of_each_form("success", "a slow upload of an ordinary Job arrives completely", _success),
     *of_each_form("failure", "the same of a Job that fails, with its own exit code", _failure),
     *of_each_form("on-failure", "the same of a task that fails twice under OnFailure", _on_failure),
+    *of_each_form("rule", "the same of a task that its own restart rule starts twice again", _rule),
     *of_each_form("two", "the same of a Job with two containers", _two),
     *(
         Scenario(f"inject-{name}", sentence, steps, injected=True)
         for name, sentence, steps in (
+            ("hold", "the same of a Job whose classic proxy starts before its task", _hold),
+            ("sidecar", "what a native sidecar of the Job's own sends at its end arrives, too", _sidecar),
             ("plain", "the same of a Job whose pods have no annotation at all", _plain),
             ("labelled", "the same of a bare pod whose only line is its label", _labelled),
             ("bare", "a bare pod without the label is as before (control)", _bare),

@@ -15,7 +15,7 @@ _PODS = 20
 # The next minute, and the start of a pod.
 _DUE_S = 120.0
 # Twenty pods start at once on one node.
-_MANY_S = 420.0
+_MANY_S = 600.0
 
 
 def _indexed(istio: Istio, run: ScenarioRun) -> None:

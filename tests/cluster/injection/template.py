@@ -10,14 +10,16 @@ _MARK = "./build.sh e2e, namespace"
 
 
 def for_namespaces(namespace: str, images: dict[str, str], options: dict[str, str]) -> str:
-    """The template for the namespaces that begin with `namespace`; those that `images` names get another image of the agent."""
+    """The template for a run's namespace and its further ones; those that `images` names get another image of the agent."""
     image = f'"{options["image"]}"'
     for other, its in images.items():
         image = f'(ternary "{its}" {image} (eq .ObjectMeta.Namespace "{other}"))'
     written = {name: f'"{value}"' for name, value in options.items()} | {"image": image}
     text = with_options(_FILE.read_text(), written)
-    head = f'{{{{- /* {_MARK} {namespace} */}}}}\n{{{{- if hasPrefix "{namespace}" .ObjectMeta.Namespace }}}}\n'
-    return f"{head}{text}{{{{- end }}}}\n"
+    head = f"{{{{- /* {_MARK} {namespace} */}}}}"
+    # With a dash at both ends, so that `run` is not a part of `runner`.
+    condition = f'{{{{- if hasPrefix "{namespace}-" (printf "%s-" .ObjectMeta.Namespace) }}}}'
+    return f"{head}\n{condition}\n{text}{{{{- end }}}}\n"
 
 
 def run_of(template: str) -> str:

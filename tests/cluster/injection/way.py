@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..errors import Interrupted, RunError
+from ..preflight import Right
 from ..scenarios.common import NO_IMAGE
 from ..shape import AGENT, LABEL
 from ..site import Site
@@ -22,10 +23,13 @@ _IN_A_ROW = 5
 
 
 class Way(ABC):
-    """One way to the agent, for the namespaces whose names begin with the run's."""
+    """One way to the agent, for the run's namespace and its further ones, whose names begin with it and a dash."""
 
     # What it is, for messages.
     title = ""
+    # The rights that it needs, and in which namespace; empty for the run's own.
+    rights: ClassVar[tuple[Right, ...]] = ()
+    rights_in = ""
     # The labels that it needs at a namespace.
     labels: ClassVar[dict[str, str]] = {}
 

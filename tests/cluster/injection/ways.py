@@ -2,13 +2,31 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
+from ..errors import RunError
+from ..preflight import Right, refusal
 from ..site import Site
 from . import module
 from .istio import Injector
 from .policy import Policy
 
+if TYPE_CHECKING:
+    from ..kube import Kube
+
+# What the scenarios create beside what every run creates.
+_RIGHTS: tuple[Right, ...] = tuple((verb, "batch", "cronjobs") for verb in ("create", "patch", "delete"))
 _WAYS = {"istio": Injector, "policy": Policy}
+
+
+def check(kube: "Kube", namespace: str, inject: str) -> None:
+    """Refuses a run without the rights of its way, and names all that are missing."""
+    if inject:
+        way = _WAYS[inject]
+        places = ((namespace, _RIGHTS), (way.rights_in or namespace, way.rights))
+        lines = [line for place, rights in places for right in rights for line in refusal(kube, place, *right)]
+        if lines:
+            raise RunError(*lines)
 
 
 @contextlib.contextmanager

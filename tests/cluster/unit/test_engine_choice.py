@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.__main__ import EVERY, chosen
+from cluster.__main__ import EVERY, _command, chosen
 from cluster.engines import prepare
 from cluster.engines.kinds import ENGINES
 from cluster.errors import Refused, RunError
@@ -81,6 +81,12 @@ def test_ordinary_jobs_have_scenarios_of_their_own(way: str) -> None:
     assert scenarios == [one for one in EVERY if one.injected]
     assert {one.name.startswith(INJECTED) for one in scenarios} == {True}
     assert not any(one.name.startswith(INJECTED) for one in EVERY if not one.injected)
+
+
+def test_the_command_in_the_report_names_no_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--kubeconfig", "/home/a/config", "--module", "/home/a/exeunt.wasm", "--only", "x", "--report", "/home/a/r"]
+    monkeypatch.setattr("sys.argv", ["cluster", *words])
+    assert _command() == "./build.sh e2e --kubeconfig config --module exeunt.wasm --only x --report r"
 
 
 def test_no_two_scenarios_have_the_same_name() -> None:

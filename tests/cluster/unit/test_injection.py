@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cluster.errors import Refused, RunError
-from cluster.injection import istio, module, objects, policy, template
+from cluster.injection import istio, module, objects, policy, template, ways
 from cluster.injection.scenarios import SCENARIOS
 from cluster.injection.way import Way, has_agent, pod_of_job
 from cluster.options import Options
@@ -20,6 +20,7 @@ WHERE = Where("python:3", "registry.example/exeunt-agent:1", "10.0.0.1:9000")
 CONFIG = yaml.safe_dump(
     {"policy": "enabled", "defaultTemplates": ["sidecar", "own"], "templates": {"sidecar": "a: 1", "own": "b"}}
 )
+COMMENTED = f"# As somebody has written it.\n{CONFIG}"
 TEXT = template.for_namespaces("run", {}, {"image": "x"})
 
 
@@ -51,7 +52,7 @@ def test_the_template_is_that_of_deploy_for_the_runs_namespaces_alone() -> None:
     made = template.for_namespaces("run", {"run-other": "y"}, {"image": "x:1", "select": "labelled"})
     head, condition, *lines = made.splitlines()
     assert template.run_of(head) == "run"
-    assert condition == '{{- if hasPrefix "run" .ObjectMeta.Namespace }}'
+    assert condition == '{{- if hasPrefix "run-" (printf "%s-" .ObjectMeta.Namespace) }}'
     assert '{{- $image := (ternary "y" "x:1" (eq .ObjectMeta.Namespace "run-other")) }}' in lines
     assert '{{- $select := "labelled" }}' in lines
     file = Path(template.__file__).resolve().parents[3] / "deploy" / "istio" / "template.tpl"
@@ -73,6 +74,7 @@ class Cluster:
     def __init__(self, config: str, namespaces: tuple[str, ...] = ()) -> None:
         self.config = config
         self.version = 1
+        self.owners = ["Helm"]
         self.namespaces = namespaces
         # Before so many requests somebody else changes the ConfigMap.
         self.disturbed = 0
@@ -81,9 +83,10 @@ class Cluster:
         """The ConfigMap, or a namespace."""
         if kind == "Namespace":
             return {} if name in self.namespaces else None
-        return {"metadata": {"resourceVersion": str(self.version)}, "data": {"config": self.config}}
+        metadata = {"resourceVersion": str(self.version), "managedFields": self.owners}
+        return {"metadata": metadata, "data": {"config": self.config}}
 
-    def merge(self, _kind: str, _namespace: str, name: str, body: Json) -> None:
+    def merge(self, _kind: str, _namespace: str, name: str, body: Json) -> Json:
         """A change, which is refused if the object is not the one that was read."""
         assert name == "istio-sidecar-injector-1-30"
         if self.disturbed:
@@ -91,7 +94,9 @@ class Cluster:
             self.version += 1
         if body["metadata"]["resourceVersion"] != str(self.version):
             raise Refused(409, "the object has been modified")
-        self.config, self.version = body["data"]["config"], self.version + 1
+        self.config, self.version = body.get("data", {}).get("config", self.config), self.version + 1
+        self.owners = body["metadata"].get("managedFields", ["this run"])
+        return {"metadata": {"resourceVersion": str(self.version)}}
 
 
 def injector(cluster: Cluster, namespace: str = "run") -> istio.Injector:
@@ -107,16 +112,27 @@ def injector(cluster: Cluster, namespace: str = "run") -> istio.Injector:
 
 
 def test_the_injectors_configmap_is_as_before_at_the_end() -> None:
-    cluster = Cluster(CONFIG)
+    cluster = Cluster(COMMENTED)
     way = injector(cluster)
     way.install()
     assert istio.owner_of(cluster.config) == "run"
+    assert cluster.owners == ["this run"]
     cluster.disturbed = 1
     way.take_away()
-    assert yaml.safe_load(cluster.config) == yaml.safe_load(CONFIG)
-    # A second time, and with the template of another run, nothing is changed.
+    assert (cluster.config, cluster.owners) == (COMMENTED, ["Helm"])
+    # A second time nothing is changed.
+    version = cluster.version
     way.take_away()
-    assert cluster.version == 4
+    assert cluster.version == version
+
+
+def test_what_others_change_meanwhile_stays() -> None:
+    cluster = Cluster(COMMENTED)
+    way = injector(cluster)
+    way.install()
+    cluster.config = yaml.safe_dump(yaml.safe_load(cluster.config) | {"policy": "disabled"})
+    way.take_away()
+    assert yaml.safe_load(cluster.config) == yaml.safe_load(CONFIG) | {"policy": "disabled"}
 
 
 def test_the_template_of_a_run_that_was_killed_is_replaced_and_that_of_another_run_is_not() -> None:
@@ -208,6 +224,32 @@ def test_the_dry_pod_is_a_jobs_and_has_no_agent() -> None:
     made = pod_of_job("python:3")
     assert made["metadata"]["ownerReferences"][0]["kind"] == "Job"
     assert not has_agent(made)
+
+
+class Reviews:
+    """An API server that denies some rights."""
+
+    def __init__(self, *denied: str) -> None:
+        self.denied = denied
+
+    def create(self, _namespace: str, body: Json) -> Json:
+        """The answer to a review of rights."""
+        return {"status": {"allowed": body["spec"]["resourceAttributes"]["resource"] not in self.denied}}
+
+
+def test_the_rights_of_each_way_are_asked_for_where_it_needs_them() -> None:
+    def lines(inject: str, *denied: str) -> tuple[str, ...]:
+        kube: Any = Reviews(*denied)
+        with pytest.raises(RunError) as raised:
+            ways.check(kube, "run", inject)
+        return raised.value.lines
+
+    configmaps = tuple(f"no right to {verb} configmaps in namespace istio-system" for verb in ("get", "patch"))
+    assert lines("istio", "configmaps", "namespaces") == configmaps
+    assert lines("policy", "configmaps", "namespaces", "cronjobs")[0] == "no right to create cronjobs.batch in namespace run"
+    assert lines("policy", "namespaces") == ("no right to patch namespaces",)
+    nothing: Any = None
+    ways.check(nothing, "run", "")
 
 
 POLICY: list[Json] = [

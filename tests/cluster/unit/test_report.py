@@ -8,7 +8,7 @@ from cluster.facts import Facts
 from cluster.files import write
 from cluster.junit import junit
 from cluster.page import page
-from cluster.report import FAILED, PASSED, SKIPPED, Result, Run, of_json
+from cluster.report import AGENT_BY, FAILED, FILTER_FROM, PASSED, SKIPPED, Result, Run, of_json
 from cluster.table import evidence, table
 
 VERDICT = {"proxy": "gone", "drainMs": 4051, "route": "filter 127.0.0.1:15190"}
@@ -90,6 +90,14 @@ def test_a_load_is_told_in_the_page_and_in_junit() -> None:
     assert suite is not None
     assert suite.find("properties/property[@name='load']").get("value") == made.load  # type: ignore[union-attr]
     assert of_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+def test_a_run_of_ordinary_jobs_says_so_in_its_heading() -> None:
+    made = run()
+    made.versions |= {AGENT_BY: "policy", FILTER_FROM: "configMap"}
+    told = ": ordinary Jobs, the agent by policy, the filter from configMap"
+    assert f"## Istio 1.29.6, Envoy 1.37.0, Kubernetes v1.36.0{told}\n" in page([made])
+    assert page([made]).count("policy") == 1
 
 
 def test_only_failed_scenarios_show_evidence() -> None:

@@ -45,6 +45,7 @@ func create(ctx context.Context, plugin *mutating.Plugin, text []byte) (found an
 	if err != nil {
 		return answer{Refused: err.Error()}
 	}
+	setAccount(versioned.(*corev1.Pod))
 	internal := &core.Pod{}
 	if err := legacyscheme.Scheme.Convert(versioned, internal, nil); err != nil {
 		return answer{Refused: err.Error()}
@@ -59,15 +60,22 @@ func create(ctx context.Context, plugin *mutating.Plugin, text []byte) (found an
 		return answer{Refused: err.Error()}
 	}
 	stored.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
-	// The admission plugin ServiceAccount sets the account before the pod is validated.
-	if internal.Spec.ServiceAccountName == "" {
-		internal.Spec.ServiceAccountName = "default"
+	if internal.Name == "" {
+		internal.Name = internal.GenerateName + "00000"
 	}
 	rest.FillObjectMetaSystemFields(internal)
 	if err := rest.BeforeCreate(pod.Strategy, ctx, internal); err != nil {
 		return answer{Refused: err.Error()}
 	}
 	return answer{Pod: stored}
+}
+
+// setAccount does what the admission plugin ServiceAccount does, without which no pod is valid.
+func setAccount(pod *corev1.Pod) {
+	if pod.Spec.ServiceAccountName == "" {
+		pod.Spec.ServiceAccountName = "default"
+	}
+	pod.Spec.DeprecatedServiceAccount = pod.Spec.ServiceAccountName
 }
 
 // admit runs the plugin, again while it does not know the schema of pods yet.

@@ -1,0 +1,1 @@
+"""The logic of ./build.sh bench on a cluster, without a cluster."""
