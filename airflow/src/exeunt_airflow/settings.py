@@ -165,12 +165,10 @@ def read(texts: Mapping[str, str]) -> tuple[Settings, list[str]]:
 def _unknown(name: str) -> tuple[str | None, str]:
     """The setting that was probably meant by an unknown name, and the sentence about it."""
     for suffix in _INDIRECT:
-        meant = name.removesuffix(suffix)
-        if meant != name and meant in NAMES:
-            return (
-                meant,
-                f"[{SECTION}] {name} has no effect, because Airflow does so for its own secrets only: give {meant} itself",
-            )
+        base = name.removesuffix(suffix)
+        if base != name and base in NAMES:
+            reason = "has no effect, because Airflow does so for its own secrets only"
+            return base, f"[{SECTION}] {name} {reason}: give {base} itself"
     meant = next(iter(difflib.get_close_matches(name, NAMES, 1)), None)
     question = f"did you mean {meant}?" if meant else f"must be one of {', '.join(NAMES)}"
     return meant, f"[{SECTION}] {name} is not known: {question}"
