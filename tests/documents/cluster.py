@@ -73,14 +73,14 @@ class Cluster:
         match request.path.strip("/").split("/"):
             case ["api", "v1", "namespaces", *name] if len(name) < 2:
                 return self._resource(request, "v1", "", "namespaces", *name)
-            case ["apis", group, version, plural, *name] if plural in CLUSTER_WIDE:
-                return self._resource(request, f"{group}/{version}", "", plural, *name)
             case ["api", "v1", "namespaces", namespace, "pods", name, "log"]:
                 return self._log(namespace, name, request.query.get("container", ""))
             case ["api", "v1", "namespaces", namespace, plural, *name]:
                 return self._resource(request, "v1", namespace, plural, *name)
             case ["apis", group, version, "namespaces", namespace, plural, *name]:
                 return self._resource(request, f"{group}/{version}", namespace, plural, *name)
+            case ["apis", group, version, plural, *name] if plural in CLUSTER_WIDE:
+                return self._resource(request, f"{group}/{version}", "", plural, *name)
         raise Refused(404, "NotFound", "the server could not find the requested resource")
 
     def _log(self, namespace: str, pod: str, container: str) -> str:

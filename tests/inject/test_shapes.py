@@ -4,8 +4,9 @@ import copy
 from typing import Any
 
 import pytest
+import yaml
 
-from chart.programs import Resource
+from chart.programs import Resource, judge
 from inject import pods
 from inject.answers import has_agent, injected, reason, taken
 from inject.pods import AGENT, PROXY, changed, job
@@ -97,17 +98,31 @@ def test_a_proxy_with_a_mount_of_its_own_in_the_place_of_the_module_keeps_it(rel
     assert pods.agent_of(pod)
 
 
+# Every option that the vectors do not have.
+OPTIONS = {
+    "labels": 'dict "team" "data"',
+    "probes": 'dict "startupProbe" (dict "exec" (dict "command" (list "/exeunt-agent" "version")))',
+    "gracePeriod": '"90"',
+    "uid": '"none"',
+    "pullPolicy": '"IfNotPresent"',
+    "signalPort": '"16000"',
+    "arguments": 'list "--drain-timeout" "1m"',
+}
+
+
+def test_an_api_server_takes_a_pod_with_every_option(release: Release, native: bool) -> None:
+    found = []
+    for module in ("configMap", "image"):
+        pod = injected(release, native, module=f'"{module}"', **OPTIONS)
+        metadata = {key: value for key, value in pod["metadata"].items() if key != "generateName"} | {"name": module.lower()}
+        # What the API server adds before it looks at a pod.
+        found.append(pod | {"metadata": metadata, "spec": {"serviceAccountName": "default"} | pod["spec"]})
+    said = judge(yaml.safe_dump_all(found))
+    assert said.ok, said.out
+
+
 def test_the_agent_and_its_pod_are_the_same_after_a_second_injection(release: Release, native: bool) -> None:
-    """With every option, and with a proxy that the pod changes: what is not in the vectors."""
-    options = {
-        "labels": 'dict "team" "data"',
-        "probes": 'dict "startupProbe" (dict "exec" (dict "command" (list "/exeunt-agent" "version")))',
-        "module": '"configMap"',
-        "gracePeriod": '"90"',
-        "uid": '"none"',
-        "signalPort": '"16000"',
-        "arguments": 'list "--drain-timeout" "1m"',
-    }
+    options = OPTIONS | {"module": '"configMap"'}
     for pod in (job(), changed(resources={"requests": {"cpu": "2", "memory": "2Gi"}}), changed(hostUsers=False)):
         first = injected(release, native, pod, **options)
         again = injected(release, native, copy.deepcopy(first), **options)

@@ -7,8 +7,8 @@ import pytest
 from inject import pods
 from inject.releases import Answer, Release, built
 from inject.template import with_options
-from kyverno.engine import Kyverno, policies
 from kyverno.engine import Answer as Admitted
+from kyverno.engine import Kyverno, policies
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Both:
     _answers: dict[str, tuple[Answer, Answer, Admitted | None]] = field(default_factory=dict)
 
     def answers(self, name: str) -> tuple[Answer, Answer, Admitted | None]:
-        """What becomes of a vector or a real pod: by Istio alone, with the template, and with Kyverno; nothing if Istio refuses it."""
+        """What becomes of a vector or a real pod: by Istio alone, with the template, and with Kyverno."""
         if not self._answers:
             self._answers = dict(zip(pods.ALL, self._ask(), strict=True))
         return self._answers[name]

@@ -46,7 +46,7 @@ def test_kyverno_may_change_only_this_config_map() -> None:
     rights = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
     # RBAC has no names where nothing is there yet.
     assert rights.pop("create") is None
-    assert rights == dict.fromkeys(["get", "update", "patch", "delete"], ["exeunt-module"])
+    assert rights == {verb: ["exeunt-module"] for verb in ("get", "update", "patch", "delete")}
     assert [(rule["apiGroups"], rule["resources"]) for rule in role["rules"]] == [([""], ["configmaps"])] * 2
 
 

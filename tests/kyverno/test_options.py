@@ -141,3 +141,22 @@ def test_a_pod_with_something_in_the_modules_place_keeps_it(what: str, form: str
     assert pods.proxy_of(made)["volumeMounts"] == pods.proxy_of(before)["volumeMounts"]
     assert [one for one in made["spec"]["volumes"] if one["name"] != "exeunt"] == before["spec"]["volumes"]
     assert pods.agent_of(made)
+
+
+@pytest.mark.parametrize(("said", "expected"), [("main", ["main"]), (" main , ", ["main"]), (",", ["main", "log-shipper"])])
+def test_an_annotation_names_the_main_containers(said: str, expected: list[str]) -> None:
+    found = pod(containers=[{"name": "main", "image": "task"}, {"name": "log-shipper", "image": "shipper"}])
+    found["metadata"]["annotations"] = {"exeunt.dev/container": said}
+    told = pods.agent_of(become(found))[1]["args"]
+    assert [told[at + 1] for at, word in enumerate(told) if word == "--container"] == expected
+
+
+def test_a_mistyped_name_is_no_main_container() -> None:
+    found = pod()
+    found["metadata"]["annotations"] = {"exeunt.dev/container": "main,mein"}
+    assert become(found)["metadata"]["annotations"][SKIPPED] == 'exeunt.dev/container names "mein": the pod has no such container'
+
+
+def test_another_helper_is_no_main_container() -> None:
+    found = pod(containers=[{"name": "main", "image": "task"}, {"name": "log-shipper", "image": "shipper"}])
+    assert agent(found, pods={"helpers": ["log-shipper"]})["args"][:4] == ["watch", "--container", "main", "--placement"]

@@ -14,7 +14,7 @@ from kyverno.conftest import Both
 
 
 def comparable(pod: Resource) -> Resource:
-    """The pod without what may differ: the order of volumes and of the proxy's variables, and Istio's list of what it has added."""
+    """The pod without what may differ: the order of volumes and of the proxy's variables, and Istio's list of what it added."""
     pod = copy.deepcopy(pod)
     spec, annotations = pod["spec"], pod["metadata"].get("annotations", {})
     status = json.loads(annotations.pop("sidecar.istio.io/status", "{}"))
@@ -29,9 +29,9 @@ def comparable(pod: Resource) -> Resource:
     return pod | {"status-of-istio": status}
 
 
-# What the injector of an older Istio does not know of a pod, and so does not tell the template: the vectors, and the first release that
-# knows. Kyverno sees the whole pod.
-SEEN_SINCE = {name: KNOWS_RULES for name in MAY_HAVE_RULES} | {"pod-level-resources": (1, 25)}
+# What the injector of an older Istio does not tell the template: the vectors, and the first release that tells it. Kyverno
+# sees the whole pod.
+SEEN_SINCE = dict.fromkeys(MAY_HAVE_RULES, KNOWS_RULES) | {"pod-level-resources": (1, 25)}
 
 
 def sees_more(name: str, both: Both) -> bool:

@@ -131,7 +131,7 @@ def test_nothing_but_pods_and_jobs_changes() -> None:
 
 
 def test_kyverno_would_change_deployments_if_the_policy_did_not_say_no() -> None:
-    """From a policy for pods Kyverno makes others by itself, for everything that has a pod template. It rewrites only parts of the CEL."""
+    """From a policy for pods Kyverno makes others by itself, for all that has a pod template. It rewrites parts of the CEL."""
     found = policies()
     del named(found, "exeunt.dev")["spec"]["autogen"]
     (answer,) = Kyverno(found).create(deployment())
