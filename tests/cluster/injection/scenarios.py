@@ -155,7 +155,7 @@ def _always(run: ScenarioRun) -> None:
 
 
 SCENARIOS = (
-    *several_pods.SCENARIOS,
+    *several_pods.CRON_JOBS,
     *of_each_form("success", "a slow upload of an ordinary Job arrives completely", _success),
     *of_each_form("failure", "the same of a Job that fails, with its own exit code", _failure),
     *of_each_form("on-failure", "the same of a task that fails twice under OnFailure", _on_failure),
@@ -177,5 +177,6 @@ SCENARIOS = (
     *of_each_form("off", "a Job whose pods opt out by the label is as before (control)", _off),
     *hook.SCENARIOS,
     *broken.SCENARIOS,
+    *several_pods.INDEXED,
     *uninstall.SCENARIOS,
 )

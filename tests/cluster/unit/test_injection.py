@@ -305,6 +305,8 @@ def test_the_filters_configmap_has_all_its_bytes(tmp_path: Path) -> None:
     assert base64.b64decode(made["binaryData"]["plugin.wasm"]) == b"\0asm\xff"
 
 
-def test_only_the_uninstall_runs_last_and_none_needs_an_engine() -> None:
-    assert [one.name for one in SCENARIOS if one.last] == ["inject-uninstall"]
+def test_what_runs_alone_is_at_the_end_and_the_removal_is_the_very_last() -> None:
+    alone = [one.name for one in SCENARIOS if one.last]
+    assert alone == ["inject-indexed-classic", "inject-indexed-native", "inject-uninstall"]
+    assert [one.name for one in SCENARIOS][-3:] == alone
     assert all(one.injected and not one.engine and one.name.startswith("inject-") for one in SCENARIOS)
