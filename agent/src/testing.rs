@@ -63,7 +63,7 @@ pub(crate) struct Script {
     pub(crate) unused_ids: Option<u32>,
     /// How long after the event that wakes it the agent is scheduled.
     pub(crate) scheduled_after: u64,
-    /// What the filter answers, if there is one. It is the only one that answers.
+    /// What the filter answers, if there is one. It is the only one that answers. Empty: Envoy answers in its place, because it has none.
     pub(crate) filter: Option<String>,
 }
 
@@ -236,7 +236,8 @@ impl Connection for ToFilter {
 
     fn exchange(self, _: SocketAddr, _: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
         body(self.0.as_bytes());
-        Ok(Head { status: 200, is_filters: true })
+        let is_filters = !self.0.is_empty();
+        Ok(Head { status: if is_filters { 200 } else { 503 }, is_filters })
     }
 }
 

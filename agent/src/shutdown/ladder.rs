@@ -36,8 +36,10 @@ pub(super) fn climb<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_
 fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &mut Attempts) -> Outcome {
     loop {
         let filters: &[SocketAddr] = if sidecar.is_ztunnel() { &[] } else { &context.options.signal };
+        // The plugin is for every listener with the port of the signal: where one of Envoy's answers without it, no other has it.
+        let mut has_no_plugin = false;
         for at in filters {
-            if reach::is_out_of_reach(context, *at) {
+            if !at.ip().is_loopback() && (has_no_plugin || reach::has_no_filter(context)) {
                 attempts.record(Route::Filter(*at), Outcome::Failed(Failure::NoFilter));
                 continue;
             }
@@ -46,7 +48,7 @@ fn climb_once<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, 
                 // It ended by itself.
                 Outcome::Failed(_) if sidecar.has_ended() => return Outcome::Gone,
                 Outcome::Failed(_) if context.must_leave() => return over(),
-                Outcome::Failed(_) => {}
+                Outcome::Failed(why) => has_no_plugin |= matches!(why, Failure::NotTheFilter(_)),
             }
         }
         if !filters.is_empty() {
