@@ -52,6 +52,8 @@ build_proxies() {
         return
     fi
     mkdir -p "$CACHE/tools/bench"
+    # Its figures are worth nothing if it does not subscribe as Envoy does.
+    step bench-proxies-test "testing bench/proxies" go test -C "$source" "${GO_BUILD[@]}" -mod=readonly . || return
     step bench-proxies "building bench/proxies" \
         go build -C "$source" "${GO_BUILD[@]}" -mod=readonly -o "$built" . || return
     cat "$source"/* >"$stamp"

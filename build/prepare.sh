@@ -22,7 +22,7 @@ prepare() {
 
 prepare_go() {
     use_chart_tools
-    [[ $1 != *" inject "* ]] || build_injectors
+    [[ $1 != *" inject "* && $1 != *" policy "* ]] || build_injectors
     [[ $1 != *" policy "* ]] || build_api_servers
     [[ $1 != *" image "* ]] || build_istio_judge
 }

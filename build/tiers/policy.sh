@@ -14,7 +14,8 @@ tier_policy() {
         skip "policy: Go 1.$GO_MINOR or newer is missing, and with it the API server's admission plugin"
         return
     fi
-    if ! use_chart_tools || ! build_api_servers; then
+    # Istio's injector comes after the policy.
+    if ! use_chart_tools || ! build_api_servers || ! build_injectors; then
         count 0 1 0
         return
     fi

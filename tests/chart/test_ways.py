@@ -23,8 +23,7 @@ PROXY_CONFIG = "proxy.istio.io/config"
 
 # A pod that was injected before it was created: Helm and kustomize write the Job, which comes before all injection.
 LATER = ("injected-before",)
-# Neither reads the pod, so neither knows that the pod has resources as a whole. The chart's author tells the named template that
-# the agent has none, and in kustomize a patch removes them (docs/namespaces-with-rules.md).
+# Kustomize does not see that the pod has resources as a whole. A patch removes the agent's (docs/namespaces-with-rules.md).
 WHOLE_RESOURCES = ("pod-level-resources",)
 # The chart's author writes the annotation, and so merges a configuration of the pod's own by hand. The component replaces it.
 OWN_CONFIG = ("own-complete-config", "own-empty-config", "own-exit-on-zero", "own-proxy-config")
@@ -53,10 +52,11 @@ annotations:
 
 def names(form: str) -> list[str]:
     """The vectors that get an agent in this form."""
-    return [name for name in pods.NAMES if name not in LATER + WHOLE_RESOURCES and pods.expected(name, form)]
+    return [name for name in pods.NAMES if name not in LATER and pods.expected(name, form)]
 
 
 CASES = [(form, name) for form in FORMS for name in names(form)]
+PATCHED = [(form, name) for form, name in CASES if name not in WHOLE_RESOURCES]
 
 
 def wanted(form: str, name: str) -> Resource:
@@ -76,6 +76,9 @@ def told(form: str, name: str) -> Resource:
     if seconds != 30:
         # The agent takes no duration of 0.
         known["gracePeriod"] = f"{max(seconds, 1)}s"
+    if "resources" in spec:
+        # They are the whole pod's, so the agent has none of its own.
+        known["resources"] = {}
     if proxy == "classic":
         known["container"] = [one["name"] for one in mains]
         known["restartPolicy"] = spec["restartPolicy"]
@@ -113,7 +116,7 @@ def customised(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str]
     for form in FORMS:
         folder = tmp_path_factory.mktemp(form)
         here = Path(*[".."] * len(folder.resolve().parts[1:])) / (ROOT / "deploy" / "kustomize").relative_to("/")
-        jobs = [job(name) for name in names(form)]
+        jobs = [job(name) for name in names(form) if name not in WHOLE_RESOURCES]
         (folder / "jobs.yaml").write_text(yaml.safe_dump_all(jobs))
         used = [f"{here}/components/{component}" for component in ("annotation", f"agent-{form}")]
         images = [{"name": "ghcr.io/exeunt-dev/exeunt-agent", "newName": REPOSITORY, "newTag": TAG}]
@@ -167,7 +170,7 @@ def test_the_named_templates_tell_the_proxy_what_the_vectors_tell_it(form: str, 
         assert annotations.get(default) == vector.get(default)
 
 
-@pytest.mark.parametrize(("form", "name"), CASES)
+@pytest.mark.parametrize(("form", "name"), PATCHED)
 def test_the_components_make_the_agent_of_the_vectors(form: str, name: str, customised: Any) -> None:
     pod, vector = customised[form, name], wanted(form, name)
     place, agent = pods.agent_of(pod)
@@ -183,7 +186,7 @@ def test_the_components_make_the_agent_of_the_vectors(form: str, name: str, cust
     assert pod["metadata"]["annotations"].get(key) == vector["metadata"]["annotations"].get(key)
 
 
-@pytest.mark.parametrize(("form", "name"), [case for case in CASES if case[1] not in OWN_CONFIG])
+@pytest.mark.parametrize(("form", "name"), [case for case in PATCHED if case[1] not in OWN_CONFIG])
 def test_the_component_tells_the_proxy_what_the_vectors_tell_it(form: str, name: str, customised: Any) -> None:
     """It does not know the form, so it tells a native proxy also what only a classic one needs."""
     found = yaml.safe_load(customised[form, name]["metadata"]["annotations"][PROXY_CONFIG])["proxyMetadata"]

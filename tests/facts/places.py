@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 FACTS = "facts.yaml"
-# A name of ours as a label or annotation. A Go module's path, such as exeunt.dev/tests, is none. With "-" behind the name, kubectl removes
-# the label.
+# A name of ours as a label or annotation. A Go module's path, such as exeunt.dev/tests, is none. To kubectl a "-" behind
+# the name of a label says that it shall be removed.
 _NAME = re.compile(r"(?<![\w./-])exeunt\.dev/[a-z]+(?:-[a-z]+)*(?!/|\w)")
 
 

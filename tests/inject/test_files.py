@@ -2,12 +2,15 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 
-from chart.programs import lone
+from chart.programs import lone, template
 from harness.paths import ROOT
+from inject import pods
+from inject.answers import has_agent
 from inject.releases import Release, configuration
 from inject.template import with_options
 from inject.write import FILES, FOLDER, TEMPLATE, text_of
@@ -43,6 +46,20 @@ def test_the_chart_gives_the_injector_the_template_and_keeps_istio_s_own(release
     assert having["defaultTemplates"] == ["sidecar", "exeunt"]
     assert having["templates"].pop("exeunt") == TEMPLATE.read_text().strip()
     assert having | {"defaultTemplates": ["sidecar"]} == without
+
+
+def test_the_injector_reads_what_the_chart_of_exeunt_writes_for_istiod(release: Release, tmp_path: Path) -> None:
+    """`inject: istio` with the default values gives every pod what the template gives it."""
+    (written,) = template("--set", "inject=istio", "-s", "templates/istiod-values.yaml").documents
+    (tmp_path / "values.yaml").write_text(written["data"]["values.yaml"])
+    config = yaml.safe_load(configuration(release.line, tmp_path / "values.yaml")["config"])
+    assert config["defaultTemplates"] == ["sidecar", "exeunt"]
+    for native in (True, False):
+        here, there = (
+            release.inject(text, native, [pods.job()]) for text in (config["templates"]["exeunt"], TEMPLATE.read_text())
+        )
+        assert has_agent(here[0])
+        assert here == there
 
 
 def test_the_helpers_are_those_that_the_agent_and_airflow_know() -> None:

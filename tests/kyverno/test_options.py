@@ -11,7 +11,7 @@ from inject.pods import SKIPPED
 from kyverno.engine import IMAGE, Kyverno, policies
 from kyverno.test_who import pod
 
-SOURCES = {
+SOURCES: dict[str, Resource] = {
     "configMap": {"configMap": {"name": "exeunt-module", "optional": True}},
     "imageVolume": {"image": {"reference": IMAGE}},
 }
@@ -66,12 +66,12 @@ def test_the_container_is_adjustable(form: str) -> None:
     usual = agent(FORMS[form]())
     assert "imagePullPolicy" not in usual
     probes = {"livenessProbe": {"httpGet": {"path": "/", "port": 15021}, "periodSeconds": 7}}
-    adjusted = {"uid": 4242, "resources": {"requests": {"cpu": None, "memory": "32Mi"}}, "arguments": ["--drain-timeout", "10m"]}
+    adjusted = {"uid": 4242, "resources": {"requests": {"cpu": None, "memory": "8Mi"}}, "arguments": ["--drain-timeout", "10m"]}
     other = agent(FORMS[form](), agent=adjusted | {"probes": probes, "image": {"pullPolicy": "Always"}})
     assert other["args"] == [*usual["args"], "--drain-timeout", "10m"]
     assert other["livenessProbe"] == probes["livenessProbe"]
     assert other["imagePullPolicy"] == "Always"
-    assert other["resources"] == {"requests": {"memory": "32Mi"}, "limits": {"memory": "16Mi"}}
+    assert other["resources"] == {"requests": {"memory": "8Mi"}, "limits": {"memory": "16Mi"}}
     assert (other["securityContext"]["runAsUser"], other["securityContext"]["runAsGroup"]) == (4242, 4242)
     assert "runAsUser" not in agent(FORMS[form](), agent={"uid": "none"})["securityContext"]
     assert "resources" not in agent(FORMS[form](), agent={"resources": None})

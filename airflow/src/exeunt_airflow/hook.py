@@ -16,7 +16,7 @@ def pod_mutation_hook(pod: "V1Pod") -> None:
     try:
         settings = settings_or_none()
         if settings is not None and settings.enabled:
-            _add_agent(pod, settings)
+            add_agent(pod, settings)
     except NotApplicable as reason:
         log.debug("exeunt leaves pod %s unchanged: %s", _name(pod), reason)
     except NeedsAttention as reason:
@@ -48,7 +48,8 @@ def _log_each(mistakes: list[str]) -> None:
         log.error("%s", mistake)
 
 
-def _add_agent(pod: "V1Pod", settings: Settings) -> None:
+def add_agent(pod: "V1Pod", settings: Settings) -> None:
+    """Adds the agent, or raises `Unchanged` with the reason why the pod gets none."""
     # Every process of Airflow loads the hook, but only few make pods, and the Kubernetes client takes half a second to import.
     from exeunt_airflow import grace_period, xcom
     from exeunt_airflow.form import CLUSTERS, Form, choose

@@ -3,6 +3,7 @@
 `source` reads the texts from Airflow's configuration. `read` turns any mapping of texts into valid settings.
 """
 
+import contextlib
 import difflib
 import os
 from collections.abc import Mapping
@@ -164,12 +165,10 @@ def read(texts: Mapping[str, str]) -> tuple[Settings, list[str]]:
 def _unknown(name: str) -> tuple[str | None, str]:
     """The setting that was probably meant by an unknown name, and the sentence about it."""
     for suffix in _INDIRECT:
-        meant = name.removesuffix(suffix)
-        if meant != name and meant in NAMES:
-            return (
-                meant,
-                f"[{SECTION}] {name} has no effect, because Airflow does so for its own secrets only: give {meant} itself",
-            )
+        base = name.removesuffix(suffix)
+        if base != name and base in NAMES:
+            reason = "has no effect, because Airflow does so for its own secrets only"
+            return base, f"[{SECTION}] {name} {reason}: give {base} itself"
     meant = next(iter(difflib.get_close_matches(name, NAMES, 1)), None)
     question = f"did you mean {meant}?" if meant else f"must be one of {', '.join(NAMES)}"
     return meant, f"[{SECTION}] {name} is not known: {question}"
@@ -179,10 +178,14 @@ def source() -> dict[str, str]:
     """The texts in Airflow's configuration, from its file and from the environment."""
     # Everything above also works without Airflow.
     from airflow.configuration import conf
+    from airflow.exceptions import AirflowConfigException
 
-    # Airflow lists the names of a section only if the file has it. Names that are only in the environment must be found there.
+    # Airflow lists the names of a section from its file and its providers. Names that are only in the environment must be found
+    # there.
     prefix = f"AIRFLOW__{SECTION.upper()}__"
-    names = {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
-    names |= set(conf.getsection(SECTION) or {})
+    names = {*NAMES, *(name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix))}
+    # It fails on a name with _cmd, which is in the environment and is reported as a mistake.
+    with contextlib.suppress(AirflowConfigException):
+        names |= set(conf.getsection(SECTION) or {})
     texts = {name: conf.get(SECTION, name, fallback=None) for name in sorted(names)}
     return {name: text for name, text in texts.items() if text is not None}
