@@ -14,6 +14,7 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
+use crate::proxy::telemetry::spans;
 use crate::proxy::{Known, Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, Verdict, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
@@ -99,6 +100,8 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     if !proxy_first {
         warn!("istio-proxy started after the agent: {ORDER}");
     }
+    // No main container has started, because kubelet starts the agent first.
+    let options = &Options { spans: spans::send_at_once(world, options, true), ..options.clone() };
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
@@ -261,16 +264,23 @@ fn attach<W: World>(
             *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
             containers.learn(&options.regular);
         }
+        if sidecar.has_envoy() && options.spans.is_none() {
+            options.spans = spans::send_at_once(world, options, false);
+        }
         let uid = containers.uid();
         sidecar.set_task_uid(uid);
         let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
         warn_of_same_user(world, options, pause >= RUNTIME);
         let is_late = world.now().since(start) >= LOOKING;
-        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || is_late);
+        // An Envoy that has just started does not answer yet.
+        let is_told = options.spans.is_some() || options.telemetry_timeout.is_zero();
+        let is_attached = containers.are_known() && (sidecar.has_envoy() && is_told && !may_be_the_runtimes || is_late);
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {
                 info!("the proxy has ended, and the task still runs");
+                // The next one knows nothing of it.
+                options.spans = None;
                 pause = FIRST_LOOK;
                 continue;
             }

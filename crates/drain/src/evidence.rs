@@ -1,6 +1,7 @@
 //! What is known about undelivered data, and what to do next.
 //!
-//! There are two sources. The agent reads the kernel's socket tables and reports every change in them: this is the main source. Envoy
+//! There are two sources. The agent reads the kernel's socket tables and reports every change in them: this is the main source. It also
+//! tells whether Envoy may still buffer access logs or spans, which counts like data that the kernel holds. Envoy
 //! counts the requests in flight in `/clusters`. One idle reading proves nothing, because a byte may be inside Envoy between a read and
 //! a write, where no queue shows it. Two idle readings, `settle` apart and with no other reading between them, prove that everything is
 //! delivered.
@@ -47,7 +48,7 @@ enum Availability {
 pub enum Standing {
     /// Two idle readings: everything is delivered.
     Delivered,
-    /// The kernel holds undelivered data. Only the agent can report when that ends.
+    /// The kernel holds undelivered data, or Envoy buffers telemetry. Only the agent can report when that ends.
     Held,
     /// Ask Envoy, at this time.
     Ask(Instant),
@@ -142,7 +143,9 @@ impl Evidence {
 
     /// The agent reports what the kernel holds.
     pub fn on_facts(&mut self, unsent: Unsent, now: Instant, limits: &Limits) {
-        if self.facts.is_none_or(|last| last.connections != unsent.connections || last.bytes != unsent.bytes) {
+        let changes = self.facts.is_none_or(|last| last.connections != unsent.connections || last.bytes != unsent.bytes);
+        // Envoy flushes its buffers by the clock: until then nothing moves, and nothing stalls.
+        if changes || unsent.buffers > 0 {
             self.moved = now;
         }
         self.facts = Some(unsent);
