@@ -23,6 +23,10 @@ use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The pause while Envoy can start at any moment: spans that it makes before the agent has spoken to it stay in its buffer for seconds.
+const EARLY_LOOK: Duration = Duration::from_millis(50);
+/// For how long to look so often. An Envoy starts within a few seconds.
+const EARLY: Duration = Duration::from_secs(30);
 /// For how long to look: the image of the proxy may have to be pulled. Later the agent still finds it once the task has ended.
 const LOOKING: Duration = Duration::from_mins(5);
 /// How long after the end of all main containers that were seen Envoy may take to name them, while it runs. One more can still start.
@@ -144,9 +148,15 @@ fn see_end<W: World>(
     state_dir: &StateDir,
     had_proxy: bool,
 ) -> Option<ProxyOutcome> {
-    let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(had_proxy);
     let mut options = options.clone();
+    let mut look_at = world.now();
+    let waited = containers.wait_seen(|none_seen| {
+        if options.spans.is_none() && world.now() >= look_at {
+            options.spans = spans::send_at_once(world, &options, none_seen);
+            look_at = world.now() + EARLY_LOOK;
+        }
+    });
+    let mut sidecar = Sidecar::new(world, &options, containers.uid()).seen_before(had_proxy);
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, containers, state_dir),
         other => other,
@@ -252,6 +262,7 @@ fn attach<W: World>(
     state_dir: &StateDir,
 ) -> Waited {
     let (mut pause, start) = (FIRST_LOOK, world.now());
+    let mut pauses_until = start + pause;
     let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
@@ -275,18 +286,26 @@ fn attach<W: World>(
         // An Envoy that has just started does not answer yet.
         let is_told = options.spans.is_some() || options.telemetry_timeout.is_zero();
         let is_attached = containers.are_known() && (sidecar.has_envoy() && is_told && !may_be_the_runtimes || is_late);
-        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
+        let left = pauses_until.since(world.now());
+        let is_early = !is_told && world.now().since(start) < EARLY;
+        let left = if is_early { left.min(EARLY_LOOK) } else { left };
+        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(left)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {
                 info!("the proxy has ended, and the task still runs");
                 // The next one knows nothing of it.
                 options.spans = None;
                 pause = FIRST_LOOK;
+                pauses_until = world.now() + pause;
                 continue;
             }
             ended => return ended,
         }
+        if world.now() < pauses_until {
+            continue;
+        }
         pause = (pause * 2).min(LAST_LOOK);
+        pauses_until = world.now() + pause;
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
             // Only an Envoy names the containers.

@@ -276,7 +276,8 @@ mod tests {
             let (drain, flush) = (Some(Duration::from_secs(1)), Duration::ZERO);
             let (decided, undelivered) = ("a test".to_owned(), Loss { at_least: true, ..Loss::default() });
             let (limit, advice) = (Some(Limit::GracePeriod), None);
-            Verdict { proxy, action, decided, attempts, drain, telemetry: None, flush, undelivered, limit, advice }.line(&task, warnings)
+            Verdict { proxy, action, decided, attempts, drain, telemetry: None, flush, undelivered, limit, advice }
+                .line(&task, warnings)
         };
         let (short, long) = (verdict(1, &["careful".to_owned()]), verdict(100, &["careful".to_owned()]));
         assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");

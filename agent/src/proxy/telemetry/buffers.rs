@@ -29,22 +29,22 @@ const BOOTSTRAP_CLUSTER: &str = "zipkin";
 
 /// What an Envoy buffers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Buffers {
+pub(super) struct Buffers {
     /// The longest time between two flushes of a logger. `None`: there is no logger that buffers.
-    pub longest_interval: Option<Duration>,
+    pub(super) longest_interval: Option<Duration>,
     /// The tracer.
-    pub tracer: Option<Tracer>,
+    pub(super) tracer: Option<Tracer>,
     /// The clusters to which each flush is a request, with an end.
-    pub requests: Vec<String>,
+    pub(super) requests: Vec<String>,
     /// The clusters to which all flushes are one stream.
-    pub streams: Vec<String>,
+    pub(super) streams: Vec<String>,
     /// The names of the loggers and tracers, for the log.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 /// When a tracer sends its spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tracer {
+pub(super) enum Tracer {
     /// As Envoy's runtime says, under this key.
     Runtime(&'static str),
     /// After this time.
@@ -53,114 +53,40 @@ pub enum Tracer {
     Sends,
 }
 
+/// A part of the configuration, as far as it matters. There is one type for all parts, because each type costs the agent kilobytes.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Dump {
-    configs: Vec<Config>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Config {
+struct Part {
     name: String,
-    active_state: ActiveState,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ActiveState {
-    listener: Listener,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Listener {
-    access_log: Vec<Extension>,
-    filter_chains: Vec<Chain>,
-    default_filter_chain: Chain,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Chain {
-    filters: Vec<Filter>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Filter {
-    typed_config: Manager,
-}
-
-/// An HTTP connection manager or a TCP proxy.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Manager {
-    access_log: Vec<Extension>,
-    tracing: Option<Tracing>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Tracing {
-    /// `None`: that of the bootstrap counts, if it has one.
-    provider: Option<Extension>,
-}
-
-/// A logger or a tracer.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Extension {
-    name: String,
-    typed_config: Typed,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Typed {
-    common_config: Common,
+    // From the dump to the managers of connections, for HTTP or TCP.
+    configs: Vec<Self>,
+    active_state: Option<Box<Self>>,
+    listener: Option<Box<Self>>,
+    filter_chains: Vec<Self>,
+    default_filter_chain: Option<Box<Self>>,
+    filters: Vec<Self>,
+    // A listener and a manager have loggers, and a manager for HTTP has a tracer. If it names none, that of the bootstrap counts, if there is one.
+    access_log: Vec<Self>,
+    tracing: Option<Box<Self>>,
+    provider: Option<Box<Self>>,
+    typed_config: Option<Box<Self>>,
+    // Of a logger or a tracer; most loggers have it all in `common_config`.
+    common_config: Option<Box<Self>>,
     buffer_flush_interval: String,
-    grpc_service: GrpcService,
-    http_service: HttpService,
+    // Where it sends.
     collector_cluster: String,
-    collector_service: HttpService,
-}
-
-/// Where most loggers have these fields.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Common {
-    buffer_flush_interval: String,
-    grpc_service: GrpcService,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct GrpcService {
-    envoy_grpc: EnvoyGrpc,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct EnvoyGrpc {
+    collector_service: Option<Box<Self>>,
+    grpc_service: Option<Box<Self>>,
+    envoy_grpc: Option<Box<Self>>,
     cluster_name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct HttpService {
-    http_uri: HttpUri,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct HttpUri {
+    http_service: Option<Box<Self>>,
+    http_uri: Option<Box<Self>>,
     cluster: String,
 }
 
 /// Asks Envoy. `None` if it has no loggers and tracers that buffer, or does not answer. `has_bootstrap_tracer`: whether its bootstrap names a
 /// tracer, if that is known.
-pub fn ask(admin: &Admin<'_, impl World>, has_bootstrap_tracer: Option<bool>) -> Option<Buffers> {
+pub(super) fn ask(admin: &Admin<'_, impl World>, has_bootstrap_tracer: Option<bool>) -> Option<Buffers> {
     let mut dump = listeners(admin, SIGNAL)?;
     if !dump.has_signal_listener() {
         dump.configs.extend(listeners(admin, INBOUND).unwrap_or_default().configs);
@@ -174,33 +100,43 @@ pub fn ask(admin: &Admin<'_, impl World>, has_bootstrap_tracer: Option<bool>) ->
 }
 
 /// Whether the bootstrap names a tracer, by the cluster that it has then. That cannot change while Envoy runs.
-pub fn has_bootstrap_tracer(admin: &Admin<'_, impl World>) -> bool {
-    listeners(admin, BOOTSTRAP).is_some_and(|dump| !dump.configs.is_empty())
+pub(super) fn has_bootstrap_tracer(admin: &Admin<'_, impl World>) -> bool {
+    let name = format!("\"{BOOTSTRAP_CLUSTER}\"");
+    let dump = admin.answer("GET", BOOTSTRAP, Input::ConfigDump);
+    dump.is_some_and(|dump| dump.bytes().windows(name.len()).any(|piece| piece == name.as_bytes()))
 }
 
 /// Whether Envoy has its listeners already.
-pub fn has_listeners(admin: &Admin<'_, impl World>) -> bool {
+pub(super) fn has_listeners(admin: &Admin<'_, impl World>) -> bool {
     listeners(admin, SIGNAL).is_some_and(|dump| !dump.configs.is_empty())
 }
 
-fn listeners(admin: &Admin<'_, impl World>, path: &'static str) -> Option<Dump> {
+fn listeners(admin: &Admin<'_, impl World>, path: &'static str) -> Option<Part> {
     let body = admin.answer("GET", path, Input::ConfigDump)?;
     serde_json::from_slice(body.bytes()).ok()
 }
 
-// === impl Dump ===
+// === impl Part ===
 
-impl Dump {
+impl Part {
+    /// The listeners of a dump.
+    fn listeners(&self) -> impl Iterator<Item = &Self> {
+        self.configs.iter().filter_map(|config| config.active_state.as_ref()?.listener.as_deref())
+    }
+
+    /// The managers of connections of a listener.
+    fn managers(&self) -> impl Iterator<Item = &Self> {
+        let chains = self.filter_chains.iter().chain(self.default_filter_chain.as_deref());
+        chains.flat_map(|chain| &chain.filters).filter_map(|filter| filter.typed_config.as_deref())
+    }
+
     fn has_signal_listener(&self) -> bool {
         self.configs.iter().any(|config| config.name.ends_with(SIGNAL_LISTENER))
     }
 
-    fn listeners(&self) -> impl Iterator<Item = &Listener> {
-        self.configs.iter().map(|config| &config.active_state.listener)
-    }
-
-    fn tracings(&self) -> impl Iterator<Item = &Tracing> {
-        self.listeners().flat_map(Listener::managers).filter_map(|manager| manager.tracing.as_ref())
+    /// The settings for traces of a dump.
+    fn tracings(&self) -> impl Iterator<Item = &Self> {
+        self.listeners().flat_map(Self::managers).filter_map(|manager| manager.tracing.as_deref())
     }
 
     /// Whether a listener leaves its tracer to the bootstrap. By default all do, and the bootstrap has none.
@@ -208,24 +144,35 @@ impl Dump {
         self.tracings().any(|tracing| tracing.provider.is_none())
     }
 
-    /// The loggers and tracers that the listeners name.
+    /// The loggers and tracers that the listeners of a dump name.
     fn buffers(&self) -> Buffers {
         let mut buffers = Buffers::default();
         for listener in self.listeners() {
             let of_managers = listener.managers().flat_map(|manager| &manager.access_log);
             listener.access_log.iter().chain(of_managers).for_each(|logger| buffers.log(logger));
         }
-        self.tracings().filter_map(|tracing| tracing.provider.as_ref()).for_each(|provider| buffers.trace(provider));
+        self.tracings().filter_map(|tracing| tracing.provider.as_deref()).for_each(|provider| buffers.trace(provider));
         buffers
     }
-}
 
-// === impl Listener ===
+    /// The clusters to which a logger or tracer sends.
+    fn clusters(&self) -> Vec<&str> {
+        let Some(config) = self.typed_config.as_deref() else { return Vec::new() };
+        let parts = [config.common_config.as_deref(), Some(config)].into_iter().flatten();
+        let grpc = parts.filter_map(|part| Some(&part.grpc_service.as_ref()?.envoy_grpc.as_ref()?.cluster_name));
+        let services = [&config.http_service, &config.collector_service].into_iter();
+        let http = services.filter_map(|service| Some(&service.as_ref()?.http_uri.as_ref()?.cluster));
+        let all = grpc.chain(http).chain([&config.collector_cluster]);
+        all.map(String::as_str).filter(|name| !name.is_empty()).collect()
+    }
 
-impl Listener {
-    fn managers(&self) -> impl Iterator<Item = &Manager> {
-        let chains = self.filter_chains.iter().chain([&self.default_filter_chain]);
-        chains.flat_map(|chain| &chain.filters).map(|filter| &filter.typed_config)
+    /// The longest time between two flushes of a logger, if it says that.
+    fn interval(&self) -> Option<Duration> {
+        let config = self.typed_config.as_deref()?;
+        [config.common_config.as_deref(), Some(config)]
+            .into_iter()
+            .flatten()
+            .find_map(|part| seconds(&part.buffer_flush_interval))
     }
 }
 
@@ -233,25 +180,23 @@ impl Listener {
 
 impl Buffers {
     /// The number of loggers and tracers.
-    pub fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         u32::try_from(self.names.len()).unwrap_or(u32::MAX)
     }
 
     /// Adds a logger, if it is one that buffers. All others write to a file, which Envoy completes when it ends.
-    fn log(&mut self, logger: &Extension) {
+    fn log(&mut self, logger: &Part) {
         let streams = match logger.name.as_str() {
             "envoy.access_loggers.http_grpc" | "envoy.access_loggers.tcp_grpc" => true,
             "envoy.access_loggers.open_telemetry" | "envoy.access_loggers.fluentd" => false,
             _ => return,
         };
-        let Typed { common_config, buffer_flush_interval, .. } = &logger.typed_config;
-        let interval = [&common_config.buffer_flush_interval, buffer_flush_interval].into_iter().find_map(|text| seconds(text));
-        self.longest_interval = self.longest_interval.max(Some(interval.unwrap_or(LOGGER_INTERVAL)));
-        self.add(&logger.name, &logger.typed_config, streams);
+        self.longest_interval = self.longest_interval.max(Some(logger.interval().unwrap_or(LOGGER_INTERVAL)));
+        self.add(logger, streams);
     }
 
     /// Adds the tracer `provider`.
-    fn trace(&mut self, provider: &Extension) {
+    fn trace(&mut self, provider: &Part) {
         let tracer = match provider.name.as_str() {
             "envoy.tracers.zipkin" => Tracer::Runtime(super::spans::ZIPKIN),
             "envoy.tracers.opentelemetry" => Tracer::Runtime(super::spans::OPEN_TELEMETRY),
@@ -259,7 +204,7 @@ impl Buffers {
             _ => Tracer::Sends,
         };
         self.tracer = Some(tracer);
-        self.add(&provider.name, &provider.typed_config, false);
+        self.add(provider, false);
     }
 
     /// Adds the tracer of the bootstrap.
@@ -269,17 +214,10 @@ impl Buffers {
         push_new(&mut self.requests, BOOTSTRAP_CLUSTER);
     }
 
-    fn add(&mut self, name: &str, config: &Typed, streams: bool) {
-        let clusters = [
-            &config.collector_cluster,
-            &config.collector_service.http_uri.cluster,
-            &config.common_config.grpc_service.envoy_grpc.cluster_name,
-            &config.grpc_service.envoy_grpc.cluster_name,
-            &config.http_service.http_uri.cluster,
-        ];
+    fn add(&mut self, extension: &Part, streams: bool) {
         let list = if streams { &mut self.streams } else { &mut self.requests };
-        clusters.into_iter().filter(|cluster| !cluster.is_empty()).for_each(|cluster| push_new(list, cluster));
-        push_new(&mut self.names, name);
+        extension.clusters().into_iter().for_each(|cluster| push_new(list, cluster));
+        push_new(&mut self.names, &extension.name);
     }
 }
 
@@ -298,8 +236,10 @@ fn push_new(list: &mut Vec<String>, name: &str) {
 
 /// A duration in the JSON of protobuf, such as `0.500s`.
 fn seconds(text: &str) -> Option<Duration> {
-    let seconds = text.strip_suffix('s')?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let (seconds, fraction) = text.strip_suffix('s').map(|text| text.split_once('.').unwrap_or((text, "")))?;
+    // It has three, six or nine digits, of which three are enough.
+    let milliseconds = format!("{fraction:0<3.3}").parse().ok()?;
+    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const MAX_LINE: usize = 4 * 1024;
 
 /// What Envoy tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exports {
+pub(super) enum Exports {
     /// No request is under way.
     Sent,
     /// One is.
@@ -30,7 +30,7 @@ struct Reader<'b> {
 }
 
 /// Asks Envoy. Since 1.38 it can be asked for some of its clusters only.
-pub fn ask(admin: &Admin<'_, impl World>, buffers: &Buffers) -> Exports {
+pub(super) fn ask(admin: &Admin<'_, impl World>, buffers: &Buffers) -> Exports {
     let mut reader = Reader::new(buffers);
     let answers = admin.read("GET", &path(buffers), &mut |piece| reader.read(piece));
     if answers { reader.finish() } else { Exports::Unknown }

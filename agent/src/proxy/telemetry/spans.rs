@@ -18,11 +18,11 @@ use crate::os::World;
 use crate::proxy::Sidecar;
 
 /// After how many spans Zipkin's tracer sends them.
-pub const ZIPKIN: &str = "tracing.zipkin.min_flush_spans";
+pub(super) const ZIPKIN: &str = "tracing.zipkin.min_flush_spans";
 /// After how many spans the tracer of OpenTelemetry sends them.
-pub const OPEN_TELEMETRY: &str = "tracing.opentelemetry.min_flush_spans";
+pub(super) const OPEN_TELEMETRY: &str = "tracing.opentelemetry.min_flush_spans";
 /// Envoy's default for the longest time between two flushes. A flush that waits for its time is not brought forward.
-pub const INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Sets both numbers to one. Without such a tracer they mean nothing.
 const AT_ONCE: &str = "/runtime_modify?tracing.zipkin.min_flush_spans=1&tracing.opentelemetry.min_flush_spans=1";
