@@ -274,9 +274,7 @@ fn attach<W: World>(
             // Now, because between the end of the task and the signal every millisecond counts.
             *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
             containers.learn(&options.regular);
-        }
-        if sidecar.has_envoy() && options.spans.is_none() {
-            options.spans = spans::send_at_once(world, options, false);
+            options.spans = options.spans.or_else(|| spans::send_at_once(world, options, false));
         }
         let uid = containers.uid();
         sidecar.set_task_uid(uid);

@@ -1,8 +1,8 @@
 //! Which loggers and tracers this Envoy has, by the configuration of its listeners.
 //!
 //! Istio gives the same loggers and the same tracer to all listeners of one direction. So two small listeners are enough: that of the filter,
-//! which is an outbound HTTP listener as all others, and `virtualOutbound`, which has the loggers of TCP. Without a filter, `virtualInbound`
-//! stands in for the first.
+//! which is an outbound HTTP listener as all others, and `virtualOutbound`, which has the loggers of TCP. Without the first, all outbound HTTP
+//! listeners that Services share by their port are asked for, and `virtualInbound`, which is always there.
 
 use core::fmt;
 use core::time::Duration;
@@ -16,8 +16,8 @@ use crate::os::World;
 
 /// Envoy compares the whole name. The answer of an injected pod has 7 KB; that for all listeners of a large mesh can have hundreds of MB.
 const SIGNAL: &str = "/config_dump?resource=dynamic_listeners&name_regex=virtualOutbound|.*_15190";
-/// In a pod without Services it has 20 KB.
-const INBOUND: &str = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound";
+/// In a pod without Services the answer has 20 KB, and some 7 KB more for each port that a Service of the mesh has.
+const OTHERS: &str = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound|0.0.0.0_.*";
 /// The cluster of a tracer that the bootstrap names.
 const BOOTSTRAP: &str = "/config_dump?resource=static_clusters&name_regex=zipkin";
 /// The end of the name of the signal listener.
@@ -89,7 +89,7 @@ struct Part {
 pub(super) fn ask(admin: &Admin<'_, impl World>, has_bootstrap_tracer: Option<bool>) -> Option<Buffers> {
     let mut dump = listeners(admin, SIGNAL)?;
     if !dump.has_signal_listener() {
-        dump.configs.extend(listeners(admin, INBOUND).unwrap_or_default().configs);
+        dump.configs.extend(listeners(admin, OTHERS).unwrap_or_default().configs);
     }
     let mut buffers = dump.buffers();
     if dump.traces_by_bootstrap() && has_bootstrap_tracer.unwrap_or_else(|| self::has_bootstrap_tracer(admin)) {
