@@ -1,7 +1,8 @@
 """A collector of telemetry: it reports which requests the access logs and spans that it gets are about.
 
 It takes Zipkin's spans by HTTP/1.1, and all that comes by gRPC: the stream of Envoy's access log service, and OpenTelemetry's logs and spans. It
-decodes none of them. A request counts as told when its path, `/told-NUMBER`, is in the body: all these formats contain it as plain text.
+decodes none of them. A request counts as told when its path, `/told-` with eight digits, is in the body: all these formats contain it as plain
+text, and a digit can be the byte that follows.
 """
 
 import argparse
@@ -20,9 +21,11 @@ DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 # A gRPC message of no bytes: an empty answer of each service.
 EMPTY = b"\0\0\0\0\0"
-PATH = re.compile(rb"/(?:told-\d+|v1/[a-z]+)")
+PATH = re.compile(rb"/told-\d{8}|/v1/complete|/v1/status")
+LONGEST_PATH = 14
 
 lock = threading.Lock()
+silent = False
 
 
 def say(**event: Any) -> None:
@@ -44,6 +47,8 @@ class Http(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Takes spans."""
         tell(self.rfile.read(int(self.headers["content-length"])) if "content-length" in self.headers else self.chunks(), "http")
+        if silent:
+            time.sleep(60)
         self.send_response(202)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -89,6 +94,8 @@ def grpc(connection: socket.socket) -> None:
     connection.sendall(frame(SETTINGS, 0, 0))
     head = literal(b":status", b"200") + literal(b"content-type", b"application/grpc")
     trailer = literal(b"grpc-status", b"0")
+    # A frame can end within a path.
+    ends: dict[int, bytes] = {}
     with connection.makefile("rb") as reader:
         reader.read(len(PREFACE))
         while len(start := reader.read(9)) == 9:
@@ -99,11 +106,13 @@ def grpc(connection: socket.socket) -> None:
             elif kind == PING and not flags & ACK:
                 connection.sendall(frame(PING, ACK, 0, payload))
             elif kind == DATA:
-                tell(payload, "grpc")
+                body = ends.pop(stream, b"") + payload
+                tell(body, "grpc")
+                ends[stream] = body[1 - LONGEST_PATH :]
                 if payload:
                     window = struct.pack(">I", len(payload))
                     connection.sendall(frame(WINDOW_UPDATE, 0, 0, window) + frame(WINDOW_UPDATE, 0, stream, window))
-                if flags & END_STREAM:
+                if flags & END_STREAM and not silent:
                     answer = frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, 0, stream, EMPTY)
                     connection.sendall(answer + frame(HEADERS, END_HEADERS | END_STREAM, stream, trailer))
 
@@ -123,7 +132,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--silent", action="store_true")
     options = parser.parse_args()
+    global silent  # noqa: PLW0603
+    silent = options.silent
     with Server((options.listen, options.port), Collector) as server:
         say(event="listening", port=server.server_address[1])
         server.serve_forever()
