@@ -288,8 +288,8 @@ class Sidecar:
     ) -> None:
         """Lets Envoy send telemetry, as providers of Istio's Telemetry API do.
 
-        Access logs go to an access log service, which gets them every `flush`, or to OpenTelemetry, and the spans of all requests to
-        `zipkin` or `opentelemetry`.
+        Access logs go to an access log service, which gets them every `flush`, or to OpenTelemetry; the spans of all requests
+        go to `zipkin` or `opentelemetry`.
         """
         self.discover_listeners()
         loggers = []

@@ -224,9 +224,10 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.proxy.is_known()
     }
 
-    /// How long to wait between two readings.
+    /// How long to wait between two readings. While only the clock can flush the proxy's buffers, there is nothing to see.
     pub fn pause(&self) -> Duration {
-        (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
+        let waits = self.telemetry.as_ref().map_or(Duration::ZERO, |telemetry| telemetry.sleeps(self.world.now()));
+        (self.took * PAUSES_PER_READING).max(waits).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
 
     /// How long to wait for the reading that confirms an idle one.

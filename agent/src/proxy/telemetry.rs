@@ -97,6 +97,14 @@ impl Telemetry {
         }
     }
 
+    /// For how long nothing can change, if the buffers are flushed by the clock.
+    pub(super) fn sleeps(&self, now: Instant) -> Duration {
+        match &self.state {
+            State::Flushes(flush) => flush.until.since(now),
+            State::Fills | State::Empty(_) => Duration::ZERO,
+        }
+    }
+
     /// The last data is delivered.
     fn begin(&self, admin: &Admin<'_, impl World>) -> State {
         let began = admin.world().now();

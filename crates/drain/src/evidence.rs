@@ -143,9 +143,9 @@ impl Evidence {
 
     /// The agent reports what the kernel holds.
     pub fn on_facts(&mut self, unsent: Unsent, now: Instant, limits: &Limits) {
-        let changes = self.facts.is_none_or(|last| last.connections != unsent.connections || last.bytes != unsent.bytes);
-        // Envoy flushes its buffers by the clock: until then nothing moves, and nothing stalls.
-        if changes || unsent.buffers > 0 {
+        let counts = |facts: Unsent| (facts.connections, facts.bytes, facts.buffers);
+        // The flush of a buffer is not seen, so each report of one counts.
+        if unsent.buffers > 0 || self.facts.is_none_or(|last| counts(last) != counts(unsent)) {
             self.moved = now;
         }
         self.facts = Some(unsent);
@@ -238,11 +238,11 @@ impl Evidence {
         }
     }
 
-    /// Whether a stall can be recognized. The kernel's queues show every byte that moves; Envoy's count of requests does not. With no
-    /// source at all the drain waits no longer than for a stalled receiver.
+    /// Whether a stall can be recognized. The kernel's queues show every byte that moves; Envoy's count of requests does not, and its buffers
+    /// are flushed by the clock. With no source at all the drain waits no longer than for a stalled receiver.
     #[must_use]
     pub fn shows_movement(&self) -> bool {
-        let kernel = self.facts.is_some() && !self.silent;
+        let kernel = self.facts.is_some_and(|facts| facts.buffers == 0) && !self.silent;
         kernel || matches!(self.availability, Availability::TooExpensive | Availability::Silent)
     }
 

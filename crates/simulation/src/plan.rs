@@ -204,7 +204,7 @@ impl Plan {
 impl TelemetryPlan {
     /// How long its buffers need at most: an interval, and a little for late timers and the last request. Spans need that only if Envoy had some
     /// before the agent spoke to it.
-    pub(crate) const fn longest(&self) -> Duration {
+    pub(crate) const fn longest(self) -> Duration {
         match (self.logs, self.spans) {
             (_, true) => Duration::from_millis(5_200),
             (true, false) => Duration::from_millis(1_200),

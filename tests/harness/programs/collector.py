@@ -1,8 +1,8 @@
 """A collector of telemetry: it reports which requests the access logs and spans that it gets are about.
 
-It takes Zipkin's spans by HTTP/1.1, and all that comes by gRPC: the stream of Envoy's access log service, and OpenTelemetry's logs and spans. It
-decodes none of them. A request counts as told when its path, `/told-` with eight digits, is in the body: all these formats contain it as plain
-text, and a digit can be the byte that follows.
+It takes Zipkin's spans by HTTP/1.1, and all that comes by gRPC: the stream of Envoy's access log service, and OpenTelemetry's
+logs and spans. It decodes none of them. A request counts as told when its path, `/told-` with eight digits, is in the body: all
+these formats contain it as plain text, and a digit can be the byte that follows.
 """
 
 import argparse
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--silent", action="store_true")
     options = parser.parse_args()
-    global silent  # noqa: PLW0603
+    global silent
     silent = options.silent
     with Server((options.listen, options.port), Collector) as server:
         say(event="listening", port=server.server_address[1])

@@ -22,9 +22,9 @@ fn plans(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Plan> {
             noise,
             drain_after,
             starts_as_drain,
+            buffers,
             has_agent,
             brings,
-            buffers,
             faults,
         },
     )
