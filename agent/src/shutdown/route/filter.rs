@@ -183,7 +183,10 @@ impl<'c, W: World> Session<'c, W> {
                 let only_drains = self.context.action(sidecar) == Action::Drain;
                 let is_drained = State::named(&status.state) == Some(State::Drained);
                 // The reading above may be old, if the agent was not scheduled meanwhile.
-                if is_drained && only_drains && is_new_data(before, sidecar.fresh()) {
+                let held = sidecar.fresh();
+                // What Envoy itself sends after a flush is an entry about the agent's own requests.
+                let is_telemetry = sidecar.telemetry_took().is_some() && held.is_some_and(|held| held.downstream == 0);
+                if is_drained && only_drains && !is_telemetry && is_new_data(before, held) {
                     sidecar.telemetry_fills_again();
                     self.begin_again(now);
                     return None;
