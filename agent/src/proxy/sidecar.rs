@@ -182,7 +182,7 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// The last reading, or a new one if that is older than a pause.
     pub fn fresh(&mut self) -> Option<Held> {
-        if self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_READING_PAUSE) {
+        if self.is_unasked() || self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_READING_PAUSE) {
             self.look()
         } else {
             self.reading
@@ -226,6 +226,9 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// How long to wait between two readings. While only the clock can flush the proxy's buffers, there is nothing to see.
     pub fn pause(&self) -> Duration {
+        if self.is_unasked() {
+            return Duration::ZERO;
+        }
         let waits = self.telemetry.as_ref().map_or(Duration::ZERO, |telemetry| telemetry.sleeps(self.world.now()));
         (self.took * PAUSES_PER_READING).max(waits).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
@@ -397,6 +400,11 @@ impl<'w, W: World> Sidecar<'w, W> {
                 return;
             }
         }
+    }
+
+    /// Whether the next reading begins with a question to Envoy, and all else waits for that.
+    fn is_unasked(&self) -> bool {
+        self.telemetry.as_ref().is_some_and(Telemetry::is_unasked)
     }
 
     /// How many loggers and tracers of the proxy may still buffer something, by the last reading and by what Envoy tells.

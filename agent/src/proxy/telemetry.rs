@@ -40,6 +40,9 @@ pub(super) struct Telemetry {
 enum State {
     /// Data of the task is undelivered, so new entries and spans can still come.
     Fills,
+    /// All data is delivered since then, and Envoy was not asked yet: the first report to the filter must not wait for that. Until then it counts
+    /// as one that buffers something.
+    Unasked(Instant),
     /// All data is delivered. The buffers are flushed by the clock, or as Envoy tells.
     Flushes(Flush),
     /// There is nothing in the buffers: they were waited for this long, if there are any.
@@ -71,8 +74,13 @@ impl Telemetry {
     /// those of its addresses that `may_be_envoy` allows.
     pub(super) fn buffers(&mut self, world: &impl World, is_delivered: bool, may_be_envoy: &dyn Fn(SocketAddr) -> bool) -> u32 {
         let admin = &Admin::new(world, self.admin_port, may_be_envoy);
-        if matches!(self.state, State::Fills) && is_delivered {
-            self.state = self.begin(admin);
+        match self.state {
+            State::Fills if is_delivered => {
+                self.state = State::Unasked(world.now());
+                return 1;
+            }
+            State::Unasked(began) => self.state = self.begin(admin, began),
+            State::Fills | State::Flushes(_) | State::Empty(_) => {}
         }
         let timeout = self.timeout;
         let State::Flushes(flush) = &mut self.state else { return 0 };
@@ -93,21 +101,25 @@ impl Telemetry {
     pub(super) const fn waited(&self) -> Option<Duration> {
         match self.state {
             State::Empty(waited) => waited,
-            State::Fills | State::Flushes(_) => None,
+            State::Fills | State::Unasked(_) | State::Flushes(_) => None,
         }
+    }
+
+    /// Whether Envoy is to be asked now.
+    pub(super) const fn is_unasked(&self) -> bool {
+        matches!(self.state, State::Unasked(_))
     }
 
     /// For how long nothing can change, if the buffers are flushed by the clock.
     pub(super) fn sleeps(&self, now: Instant) -> Duration {
         match &self.state {
             State::Flushes(flush) => flush.until.since(now),
-            State::Fills | State::Empty(_) => Duration::ZERO,
+            State::Fills | State::Unasked(_) | State::Empty(_) => Duration::ZERO,
         }
     }
 
-    /// The last data is delivered.
-    fn begin(&self, admin: &Admin<'_, impl World>) -> State {
-        let began = admin.world().now();
+    /// Asks Envoy. The last data was delivered when it `began`.
+    fn begin(&self, admin: &Admin<'_, impl World>, began: Instant) -> State {
         let has_bootstrap_tracer = self.spans.map(|spans| spans.has_bootstrap_tracer);
         let Some(buffers) = buffers::ask(admin, has_bootstrap_tracer) else { return State::Empty(None) };
         let span_wait = match buffers.tracer {

@@ -36,7 +36,11 @@ fn envoy(manager: &str, name: &str, sent: u64) -> Script {
 /// Looks every 5 ms from the delivery on, as the sidecar does. Returns when the buffers were empty, in milliseconds.
 fn emptied(world: &Script, options: &Options) -> u64 {
     let mut telemetry = Telemetry::new(options);
+    let asked = questions(world).len();
     assert_eq!(telemetry.buffers(world, false, &|_| true), 0, "data of the task is undelivered anyway");
+    let unasked = u32::from(!options.telemetry_timeout.is_zero());
+    assert_eq!(telemetry.buffers(world, true, &|_| true), unasked, "the first report does not wait for an answer");
+    assert_eq!((telemetry.is_unasked(), questions(world).len()), (unasked > 0, asked));
     let start = world.elapsed();
     while telemetry.buffers(world, true, &|_| true) > 0 {
         world.pass_until(world.elapsed() + 5);
