@@ -31,6 +31,7 @@ GONE: Json = {
     "route": "admin [::1]:15000",
     "rungs": [{"route": "filter 127.0.0.1:15190", "outcome": "refused"}, {"route": "admin [::1]:15000", "outcome": "gone"}],
     "drainMs": 26,
+    "telemetryMs": None,
     "lingerMs": 0,
     "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,

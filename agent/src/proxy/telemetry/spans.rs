@@ -58,10 +58,11 @@ pub fn send_at_once<W: World>(world: &W, options: &Options, precedes_task: bool)
         admin.answer("POST", AT_ONCE, Input::Runtime)?;
     }
     let has_none_before = was_so || precedes_task || !has_listeners(&admin);
+    let has_bootstrap_tracer = has_bootstrap_tracer(&admin);
     info!("if Envoy has a tracer, it sends each span at once");
     debug!("spans from before that: {}", if has_none_before { "none" } else { "possible" });
     let at_once_from = if has_none_before { Instant::default() } else { world.now() };
-    Some(Spans { at_once_from, has_bootstrap_tracer: has_bootstrap_tracer(&admin) })
+    Some(Spans { at_once_from, has_bootstrap_tracer })
 }
 
 /// Whether Envoy's runtime has the number one under all `keys`.
