@@ -167,7 +167,9 @@ impl<'w, W: World> Sidecar<'w, W> {
     /// The task has ended: from now on a reading is not idle while Envoy may buffer telemetry of the task. `options` are those of the agent.
     pub fn await_telemetry(&mut self, options: &Options) {
         self.telemetry = Some(Telemetry::new(options));
-        self.read_at = None;
+        // The first report takes the reading that there is.
+        let buffers = self.buffers();
+        self.reading = self.reading.map(|held| Held { buffers, ..held });
     }
 
     /// The task still runs, or runs again.
@@ -182,7 +184,7 @@ impl<'w, W: World> Sidecar<'w, W> {
 
     /// The last reading, or a new one if that is older than a pause.
     pub fn fresh(&mut self) -> Option<Held> {
-        if self.is_unasked() || self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_READING_PAUSE) {
+        if self.read_at.is_none_or(|at| self.world.now().since(at) >= times::SHORTEST_READING_PAUSE) {
             self.look()
         } else {
             self.reading
@@ -403,7 +405,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     }
 
     /// Whether the next reading begins with a question to Envoy, and all else waits for that.
-    fn is_unasked(&self) -> bool {
+    pub fn is_unasked(&self) -> bool {
         self.telemetry.as_ref().is_some_and(Telemetry::is_unasked)
     }
 
