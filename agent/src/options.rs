@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use drain::config::{SIGNAL_ADDRESSES, SIGNAL_PORT};
 use drain::duration;
 use drain::limits::Limits;
+use drain::time::Instant;
 use drain::wire::Action;
 use pod::ports;
 
@@ -36,6 +37,10 @@ const LATE_START: Duration = Duration::from_mins(1);
 const RESTART_WAIT: Duration = Duration::from_secs(10);
 /// The default of Kubernetes.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
+/// A second longer than the longest of Envoy's own intervals.
+const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(6);
+/// Zero: never wait.
+const TELEMETRY_TIMEOUTS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
 /// A pod may have none at all.
 const GRACE_PERIODS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
 
@@ -82,6 +87,15 @@ pub enum Placement {
     Regular,
     /// A native sidecar, that is an init container with restartPolicy Always: kubelet restarts it if it ends before it is told to.
     Native,
+}
+
+/// What the agent knows of the spans of this Envoy. Like the names of the containers it is not given, but asked of Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// From when on Envoy sends each span at once. Spans from before that can still wait for the next flush by the clock.
+    pub at_once_from: Instant,
+    /// Whether the bootstrap of Envoy names a tracer.
+    pub has_bootstrap_tracer: bool,
 }
 
 /// What the command line asks for.
@@ -134,6 +148,10 @@ pub struct Options {
     pub drain_timeout: Option<Duration>,
     /// How long to wait while no byte moves, in the same way.
     pub stall_timeout: Option<Duration>,
+    /// How long to wait for what Envoy buffers of access logs and spans, once all data is delivered. Zero: not at all.
+    pub telemetry_timeout: Duration,
+    /// What the agent knows of Envoy's spans, since it has asked.
+    pub spans: Option<Spans>,
     /// What to do with the proxy, if that was given.
     pub given_action: Option<Action>,
     /// The form of the proxy, which decides the action otherwise.
@@ -310,6 +328,10 @@ impl Options {
             proxy_pid,
             drain_timeout: given.one("drain-timeout", &limits, limit),
             stall_timeout: given.one("stall-timeout", &limits, limit),
+            telemetry_timeout: given
+                .one("telemetry-timeout", &lengths(&TELEMETRY_TIMEOUTS), |text| length(text, TELEMETRY_TIMEOUTS))
+                .unwrap_or(TELEMETRY_TIMEOUT),
+            spans: None,
             given_action: given.one("action", "\"quit\" or \"drain\"", action),
             form: KnownForm { form: by_option, by: Origin::Option }
                 .or(KnownForm { form: by_status, by: Origin::Status })

@@ -5,6 +5,7 @@ pub mod readiness;
 pub mod recognition;
 pub mod sidecar;
 mod state;
+pub mod telemetry;
 mod times;
 
 pub use self::sidecar::Sidecar;

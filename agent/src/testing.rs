@@ -1,6 +1,6 @@
 //! For unit tests: a machine whose time passes only while the agent waits, and whose proxy follows a script.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ops::Range;
 use core::time::Duration;
@@ -12,6 +12,7 @@ use drain::config::SIGNAL_PORT;
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
+use pod::ports;
 use pod::procfs::Instance;
 use pod::sockets::{Endpoint, Socket, State};
 use pod::stat::Stat;
@@ -63,8 +64,13 @@ pub(crate) struct Script {
     pub(crate) unused_ids: Option<u32>,
     /// How long after the event that wakes it the agent is scheduled.
     pub(crate) scheduled_after: u64,
-    /// What the filter answers, if there is one. It is the only one that answers. Empty: Envoy answers in its place, because it has none.
+    /// What the filter answers, if there is one. Empty: Envoy answers in its place, because it has none.
     pub(crate) filter: Option<String>,
+    /// What Envoy's admin interface answers: to which paths, by their beginning, when, and what. It refuses all others with 404. If this is empty,
+    /// there is no admin interface.
+    pub(crate) admin: Vec<(&'static str, Range<u64>, String)>,
+    /// The questions to it, each with its time.
+    pub(crate) asked: Rc<RefCell<Vec<(u64, String)>>>,
 }
 
 /// A handle of a process.
@@ -77,9 +83,14 @@ pub(crate) struct Handle {
     reaped: u64,
 }
 
-/// A connection to the filter, with its answer.
+/// A connection to one that answers.
 #[derive(Debug)]
-pub(crate) struct ToFilter(String);
+pub(crate) enum Answering {
+    /// The filter, with its answer.
+    Filter(String),
+    /// Envoy's admin interface at a time, with its answers, and where to note the question.
+    Admin(u64, Vec<(&'static str, Range<u64>, String)>, Rc<RefCell<Vec<(u64, String)>>>),
+}
 
 // === impl Script ===
 
@@ -96,7 +107,7 @@ impl Script {
 }
 
 impl World for Script {
-    type Connection = ToFilter;
+    type Connection = Answering;
     type Process = Handle;
 
     fn now(&self) -> Instant {
@@ -111,9 +122,12 @@ impl World for Script {
         self.sigterm.filter(|at| *at <= self.now.get()).map(|at| Instant::at(Duration::from_millis(at)))
     }
 
-    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<ToFilter> {
+    fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<Answering> {
         if let Some(answer) = self.filter.as_ref().filter(|_| to == SocketAddr::from(([127, 0, 0, 1], SIGNAL_PORT))) {
-            return Ok(ToFilter(answer.clone()));
+            return Ok(Answering::Filter(answer.clone()));
+        }
+        if !self.admin.is_empty() && to == SocketAddr::from(([127, 0, 0, 1], ports::ADMIN)) {
+            return Ok(Answering::Admin(self.now.get(), self.admin.clone(), Rc::clone(&self.asked)));
         }
         if self.is_captured || to.ip().is_loopback() {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -229,15 +243,27 @@ impl Process for Handle {
     }
 }
 
-impl Connection for ToFilter {
+impl Connection for Answering {
     fn local_end(&self) -> Option<SocketAddr> {
         None
     }
 
-    fn exchange(self, _: SocketAddr, _: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
-        body(self.0.as_bytes());
-        let is_filters = !self.0.is_empty();
-        Ok(Head { status: if is_filters { 200 } else { 503 }, is_filters })
+    fn exchange(self, _: SocketAddr, request: &Request<'_>, body: &mut dyn FnMut(&[u8])) -> Result<Head, Problem> {
+        let (answer, is_filters) = match self {
+            Self::Filter(answer) => {
+                let is_filters = !answer.is_empty();
+                (is_filters.then_some(answer), is_filters)
+            }
+            Self::Admin(now, answers, asked) => {
+                asked.borrow_mut().push((now, format!("{} {}", request.method, request.path)));
+                let mut fitting =
+                    answers.into_iter().filter(|(path, when, _)| request.path.starts_with(path) && when.contains(&now));
+                (fitting.next().map(|(.., answer)| answer), false)
+            }
+        };
+        let status = if answer.is_some() { 200 } else { 404 };
+        body(answer.unwrap_or_default().as_bytes());
+        Ok(Head { status, is_filters })
     }
 }
 

@@ -66,9 +66,14 @@ fn event(bytes: &mut Unstructured<'_>, calls: u32) -> Result<Event> {
 
 fn unsent(bytes: &mut Unstructured<'_>) -> Result<Unsent> {
     Ok(match bytes.int_in_range(0..=2)? {
-        0 => Unsent { connections: 0, bytes: 0, downstream: Some(0) },
-        1 => Unsent { connections: 0, bytes: 0, downstream: bytes.arbitrary()? },
-        _ => Unsent { connections: bytes.arbitrary()?, bytes: bytes.arbitrary()?, downstream: bytes.arbitrary()? },
+        0 => Unsent { connections: 0, bytes: 0, downstream: Some(0), buffers: u32::from(bytes.arbitrary::<bool>()?) },
+        1 => Unsent { connections: 0, bytes: 0, downstream: bytes.arbitrary()?, buffers: 0 },
+        _ => Unsent {
+            connections: bytes.arbitrary()?,
+            bytes: bytes.arbitrary()?,
+            downstream: bytes.arbitrary()?,
+            buffers: bytes.arbitrary()?,
+        },
     })
 }
 

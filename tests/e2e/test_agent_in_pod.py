@@ -37,7 +37,7 @@ def test_the_agent_sleeps_while_the_task_runs(pod: Pod, make_scene: MakeScene) -
     scene.envoy()
     task = scene.task("idle")
     agent = scene.agent(task)
-    until("the agent sleeps", lambda: is_asleep(agent.pid))
+    until("the agent sleeps", lambda: agent.has_told_envoy() and is_asleep(agent.pid))
     before = switches(agent.pid)
     # An agent that polls would wake up within two seconds.
     assert not agent.ending.comes(2.0)

@@ -61,5 +61,7 @@ def _attached(pod: Pod, make_scene: MakeScene) -> tuple[Scene, Task, Agent]:
     state_dir.mkdir()
     state_dir.chmod(0o777)
     agent = scene.agent(task, "--state-dir", str(state_dir))
-    until("the agent watches both processes and sleeps", lambda: pidfds(agent.pid) >= 2 and is_asleep(agent.pid))
+    until("the agent watches both processes", lambda: pidfds(agent.pid) >= 2)
+    # The last question to Envoy.
+    until("it has told Envoy how to send spans, and sleeps", lambda: agent.has_told_envoy() and is_asleep(agent.pid))
     return scene, task, agent

@@ -31,6 +31,7 @@ GONE: Json = {
     "route": "admin [::1]:15000",
     "rungs": [{"route": "filter 127.0.0.1:15190", "outcome": "refused"}, {"route": "admin [::1]:15000", "outcome": "gone"}],
     "drainMs": 26,
+    "telemetryMs": None,
     "lingerMs": 0,
     "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,
@@ -89,6 +90,7 @@ WRONG: Json = {
     "route": "by chance",
     "rungs": [{"route": "ztunnel"}],
     "drainMs": "26",
+    "telemetryMs": -1,
     "lingerMs": -1,
     "undelivered": {"connections": 0, "bytes": 0.5, "atLeast": False},
     "limit": "patience",
@@ -122,7 +124,7 @@ def recorded() -> list[Json]:
 
 def with_newer_fields(verdict: Json) -> Json:
     undelivered = {"atLeast": False} | verdict["undelivered"]
-    return {"limit": None, "advice": None} | verdict | {"undelivered": undelivered}
+    return {"limit": None, "advice": None, "telemetryMs": None} | verdict | {"undelivered": undelivered}
 
 
 def objects(schema: Any) -> Iterator[Json]:

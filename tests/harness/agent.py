@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from . import verdict
+from . import messages, verdict
 from .child import Child
 from .network import HOST, Network
 from .process import pidfds
@@ -38,6 +38,10 @@ class Agent(Child):
         if not self.running:
             raise AssertionError(f"the agent ended before its task; {self.describe()}")
         return pidfds(self.pid) > 0
+
+    def has_told_envoy(self) -> bool:
+        """Whether it has told Envoy how to send spans: after that it asks nothing until the end of its task."""
+        return messages.HAS_TOLD_ENVOY in self.log.read_text()
 
     def verdict(self, within: float = 30.0) -> Any:
         """Waits for the agent's end and returns the verdict from its termination log, checked against its schema."""

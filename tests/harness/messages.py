@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 SIGNAL_ACCEPTED = "has accepted the completion"
 WAITS_FOR_KUBELET = "waiting for SIGTERM, which kubelet sends when the task has ended"
+HAS_TOLD_ENVOY = "it sends each span at once"
 STARTED_AGAIN = "kubelet has started the agent again, so it is a native sidecar"
 NO_PROXY_YET = "no proxy has started yet"
 KEEPS_WAITING_WITHOUT_EVIDENCE = "still waiting, because nothing shows that it has run"

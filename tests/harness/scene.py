@@ -14,6 +14,7 @@ from .agent import Agent, flags
 from .child import Child
 from .client import Answer, ask
 from .closing import Closing
+from .collector import Collector
 from .envoy import Envoy
 from .native_agent import NativeAgent
 from .network import HOST, Network
@@ -82,6 +83,12 @@ class Scene(Closing):
         else:
             self.sidecar.backend_at(tcp=upstream.address)
         return upstream
+
+    def collector(self, name: str, **options: Any) -> Collector:
+        """Starts a collector of telemetry, outside of the pod."""
+        if self._pod is not None:
+            options = {"network": self._pod.outside, "host": OUTSIDE} | options
+        return self._start(lambda: Collector(self.folder, name=name, **options))
 
     def envoy(self, *, wasm: Path | None = None, pilot_agent: bool = False, ready: bool = True) -> Envoy:
         """Starts the proxy with the filter, or with another module."""

@@ -23,8 +23,11 @@ _FILES = {
 }
 _WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 _RBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
+_HTTP_OPTIONS = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 _DISCOVERED = "@DISCOVERED@"
+_LISTENERS = "@LISTENERS@"
+_LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 _STATUS = "sidecar.istio.io/status"
 _MANAGER = "envoy.filters.network.http_connection_manager"
 _SERVICE_ENTRY_CLUSTER = "outbound|15190||exeunt.internal"
@@ -61,6 +64,7 @@ class Sidecar:
         self.places = Places(signal=(signal, 15190))
         self.plugin_config: Json = {}
         self._discovered: list[Json] = []
+        self._discovers_listeners = False
         self._version = 0
         self._ports: Ports | None = None
         self.injected(None, "base", "exeunt")
@@ -268,13 +272,87 @@ class Sidecar:
         port = self.places.signal[1]
         listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != port]
 
+    # === Telemetry ===
+
+    def discover_listeners(self) -> None:
+        """Gives the listeners by discovery (LDS), as istiod does, from a file beside the bootstrap."""
+        self._discovers_listeners = True
+
+    def send_telemetry(
+        self,
+        *,
+        als: Address | None = None,
+        flush: str = "1s",
+        logs: Address | None = None,
+        tracer: tuple[str, Address] | None = None,
+    ) -> None:
+        """Lets Envoy send telemetry, as providers of Istio's Telemetry API do.
+
+        Access logs go to an access log service, which gets them every `flush`, or to OpenTelemetry; the spans of all requests
+        go to `zipkin` or `opentelemetry`.
+        """
+        self.discover_listeners()
+        loggers = []
+        if als is not None:
+            common = {"log_name": "als", "transport_api_version": "V3", "buffer_flush_interval": flush}
+            common["grpc_service"] = self._collector("als", als)
+            of_http = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
+            loggers.append(_extension("envoy.access_loggers.http_grpc", of_http, {"common_config": common}))
+        if logs is not None:
+            common = {"log_name": "logs", "transport_api_version": "V3", "grpc_service": self._collector("logs", logs)}
+            config = {"common_config": common, "body": {"string_value": "%REQ(:PATH)%"}}
+            of_otel = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
+            loggers.append(_extension("envoy.access_loggers.open_telemetry", of_otel, config))
+        provider: Json = None
+        match tracer:
+            case ("zipkin", address):
+                service = self._collector("spans", address, http2=False)
+                config = {"collector_cluster": service["envoy_grpc"]["cluster_name"], "collector_endpoint": "/api/v2/spans"}
+                config |= {"collector_endpoint_version": "HTTP_JSON"}
+                provider = _extension("envoy.tracers.zipkin", "envoy.config.trace.v3.ZipkinConfig", config)
+            case ("opentelemetry", address):
+                config = {"grpc_service": self._collector("spans", address), "service_name": "pod"}
+                provider = _extension("envoy.tracers.opentelemetry", "envoy.config.trace.v3.OpenTelemetryConfig", config)
+        for manager in self._traced_managers():
+            manager["access_log"] = [*manager.get("access_log", []), *loggers]
+            if provider is not None:
+                manager["tracing"] |= {"random_sampling": {"value": 100}, "provider": provider}
+
+    def _traced_managers(self) -> Iterator[Json]:
+        """The managers of HTTP connections that istiod writes: those of the bootstrap have no traces."""
+        for chain in self._chains():
+            for network_filter in chain["filters"]:
+                if "tracing" in network_filter["typed_config"]:
+                    yield network_filter["typed_config"]
+
+    def _collector(self, what: str, address: Address, *, http2: bool = True) -> Json:
+        """A cluster that leads to a collector, as the service of a logger or a tracer."""
+        name = f"outbound|{address[1]}||{what}.example"
+        endpoint = {"endpoint": {"address": {"socket_address": {"address": address[0], "port_value": address[1]}}}}
+        assignment = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
+        cluster = {"name": name, "type": "STATIC", "connect_timeout": "1s", "load_assignment": assignment}
+        if http2:
+            options = {"@type": _HTTP_OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
+            cluster["typed_extension_protocol_options"] = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+        self.document["static_resources"]["clusters"].append(cluster)
+        return {"envoy_grpc": {"cluster_name": name}}
+
     def write(self, path: Path, *, wasm: Path, access_log: Path) -> None:
         """Writes the bootstrap and, beside it, the discovered plugin; a running Envoy applies each new version of the latter."""
         config = self.plugin_config if isinstance(self.plugin_config, str) else json.dumps(self.plugin_config)
         values = {"@PLUGIN@": str(wasm), "@CONFIG@": config, "@ACCESS_LOG@": str(access_log)}
         discovered = path.with_name("ecds.json")
         values[_DISCOVERED] = str(discovered)
-        path.write_text(json.dumps(_filled(self.document, values), indent=1))
+        values[_LISTENERS] = str(path.with_name("lds.json"))
+        document = self.document
+        if self._discovers_listeners:
+            static = dict(document["static_resources"])
+            listeners = [{"@type": _LISTENER} | listener for listener in static.pop("listeners")]
+            source = {"path_config_source": {"path": _LISTENERS}, "resource_api_version": "V3"}
+            document = document | {"static_resources": static, "dynamic_resources": {"lds_config": source}}
+            response = {"version_info": "1", "resources": _filled(listeners, values)}
+            path.with_name("lds.json").write_text(json.dumps(response, indent=1))
+        path.write_text(json.dumps(_filled(document, values), indent=1))
         if self._discovered:
             self._version += 1
             response = {"version_info": str(self._version), "resources": _filled(self._discovered, values)}
@@ -282,6 +360,11 @@ class Sidecar:
             partial = discovered.with_suffix(".partial")
             partial.write_text(json.dumps(response, indent=1))
             partial.replace(discovered)
+
+
+def _extension(name: str, kind: str, config: Json) -> Json:
+    """A logger or a tracer."""
+    return {"name": name, "typed_config": {"@type": f"type.googleapis.com/{kind}"} | config}
 
 
 def _socket_address(cluster: Json) -> Json:

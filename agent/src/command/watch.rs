@@ -14,6 +14,7 @@ use super::{company, preflight};
 use crate::options::{Form, Options, PROXY, Placement};
 use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
+use crate::proxy::telemetry::spans;
 use crate::proxy::{Known, Sidecar, State, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, Verdict, report_running, sequence, verdict};
 use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
@@ -22,6 +23,10 @@ use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The pause while Envoy can start at any moment: spans that it makes before the agent has spoken to it stay in its buffer for seconds.
+const EARLY_LOOK: Duration = Duration::from_millis(50);
+/// For how long to look so often. An Envoy starts within a few seconds.
+const EARLY: Duration = Duration::from_secs(30);
 /// For how long to look: the image of the proxy may have to be pulled. Later the agent still finds it once the task has ended.
 const LOOKING: Duration = Duration::from_mins(5);
 /// How long after the end of all main containers that were seen Envoy may take to name them, while it runs. One more can still start.
@@ -99,6 +104,8 @@ fn wait_for_kubelet<W: World>(world: &W, options: &Options, proxy_first: bool) {
     if !proxy_first {
         warn!("istio-proxy started after the agent: {ORDER}");
     }
+    // No main container has started, because kubelet starts the agent first.
+    let options = &Options { spans: spans::send_at_once(world, options, true), ..options.clone() };
     info!("waiting for SIGTERM, which kubelet sends when the task has ended");
     let task = TaskEnd::by_kubelet(wait_for_termination(world));
     let sidecar = Sidecar::new(world, options, None).seen_before(true);
@@ -141,9 +148,15 @@ fn see_end<W: World>(
     state_dir: &StateDir,
     had_proxy: bool,
 ) -> Option<ProxyOutcome> {
-    let waited = containers.wait_seen();
-    let mut sidecar = Sidecar::new(world, options, containers.uid()).seen_before(had_proxy);
     let mut options = options.clone();
+    let mut look_at = world.now();
+    let waited = containers.wait_seen(|none_seen| {
+        if options.spans.is_none() && world.now() >= look_at {
+            options.spans = spans::send_at_once(world, &options, none_seen);
+            look_at = world.now() + EARLY_LOOK;
+        }
+    });
+    let mut sidecar = Sidecar::new(world, &options, containers.uid()).seen_before(had_proxy);
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, containers, state_dir),
         other => other,
@@ -249,6 +262,7 @@ fn attach<W: World>(
     state_dir: &StateDir,
 ) -> Waited {
     let (mut pause, start) = (FIRST_LOOK, world.now());
+    let mut pauses_until = start + pause;
     let mut all_ended: Option<Instant> = None;
     loop {
         sidecar.find();
@@ -260,23 +274,36 @@ fn attach<W: World>(
             // Now, because between the end of the task and the signal every millisecond counts.
             *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
             containers.learn(&options.regular);
+            options.spans = options.spans.or_else(|| spans::send_at_once(world, options, false));
         }
         let uid = containers.uid();
         sidecar.set_task_uid(uid);
         let may_be_the_runtimes = uid == Some(0) && pause < RUNTIME;
         warn_of_same_user(world, options, pause >= RUNTIME);
         let is_late = world.now().since(start) >= LOOKING;
-        let is_attached = containers.are_known() && (sidecar.has_envoy() && !may_be_the_runtimes || is_late);
-        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(pause)) {
+        // An Envoy that has just started does not answer yet.
+        let is_told = options.spans.is_some() || options.telemetry_timeout.is_zero();
+        let is_attached = containers.are_known() && (sidecar.has_envoy() && is_told && !may_be_the_runtimes || is_late);
+        let left = pauses_until.since(world.now());
+        let is_early = !is_told && world.now().since(start) < EARLY;
+        let left = if is_early { left.min(EARLY_LOOK) } else { left };
+        match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(left)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {
                 info!("the proxy has ended, and the task still runs");
+                // The next one knows nothing of it.
+                options.spans = None;
                 pause = FIRST_LOOK;
+                pauses_until = world.now() + pause;
                 continue;
             }
             ended => return ended,
         }
+        if world.now() < pauses_until {
+            continue;
+        }
         pause = (pause * 2).min(LAST_LOOK);
+        pauses_until = world.now() + pause;
         all_ended = containers.have_all_seen_ended().then(|| all_ended.unwrap_or(world.now()));
         if let Some(at) = all_ended.filter(|_| !containers.are_known()) {
             // Only an Envoy names the containers.

@@ -11,6 +11,7 @@ use crate::options::{LogLevel, NotReady, Options};
 use crate::os::linux::own_pid;
 use crate::os::log::{hold, release, set_level};
 use crate::os::{Linux, World};
+use crate::proxy::telemetry::spans;
 use crate::proxy::{Sidecar, readiness, recognition};
 use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence};
 
@@ -18,7 +19,11 @@ use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, sequence};
 pub(super) fn wait_for_proxy(world: &Linux, options: &Options, sidecar: &Sidecar<'_, Linux>) -> u8 {
     // Without the init process, the result is of no use.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let Err(why) = readiness::wait(world, sidecar, options) else { return 0 };
+    let Err(why) = readiness::wait(world, sidecar, options) else {
+        // The command has not started, so there is no span yet. Envoy keeps the setting, and tells it at the end.
+        let _ = spans::send_at_once(world, options, true);
+        return 0;
+    };
     let then = match options.not_ready {
         NotReady::GoOn => "the command starts anyway",
         NotReady::Fail => "the command does not start",

@@ -21,7 +21,7 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 27] = [
+pub(super) const OPTIONS: [Spec; 28] = [
     Spec { repeats: true, ..ends("container", "NAME", "", "main container; by default all but known helpers") },
     Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
@@ -42,6 +42,7 @@ pub(super) const OPTIONS: [Spec; 27] = [
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
     ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
     ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
+    ends("telemetry-timeout", "DURATION", "6s", "longest wait for access logs and spans"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,

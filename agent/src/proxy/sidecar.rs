@@ -15,6 +15,7 @@ use pod::proxy::{Listener, Proxy, Scope};
 use pod::sockets::{Endpoint, Socket};
 
 use super::state::{Known, State};
+use super::telemetry::Telemetry;
 use super::times;
 use crate::options::{Form, Options};
 use crate::os::World;
@@ -74,6 +75,8 @@ pub struct Sidecar<'w, W: World> {
     read_at: Option<Instant>,
     /// How long the last reading took.
     took: Duration,
+    /// What Envoy buffers, from the end of the task on.
+    telemetry: Option<Telemetry>,
 }
 
 // === impl Sidecar ===
@@ -105,6 +108,7 @@ impl<'w, W: World> Sidecar<'w, W> {
             last_alive: None,
             read_at: None,
             took: Duration::ZERO,
+            telemetry: None,
         }
     }
 
@@ -148,14 +152,34 @@ impl<'w, W: World> Sidecar<'w, W> {
     pub fn look(&mut self) -> Option<Held> {
         let (start, before) = (self.world.now(), self.reading);
         self.reading = self.read_table().then(|| held(&self.sockets, &self.proxy));
+        self.took = self.world.now().since(start);
+        let buffers = self.buffers();
+        self.reading = self.reading.map(|held| Held { buffers, ..held });
         // The next reading shows whether a reading was complete: while Envoy ends, the table still lists its listeners, which come first,
         // but no longer its connections.
         if self.unseen == Some(0) {
             self.last_alive = before;
         }
-        self.took = self.world.now().since(start);
         self.read_at = Some(start);
         self.reading
+    }
+
+    /// The task has ended: from now on a reading is not idle while Envoy may buffer telemetry of the task. `options` are those of the agent.
+    pub fn await_telemetry(&mut self, options: &Options) {
+        self.telemetry = Some(Telemetry::new(options));
+        // The first report takes the reading that there is.
+        let buffers = self.buffers();
+        self.reading = self.reading.map(|held| Held { buffers, ..held });
+    }
+
+    /// The task still runs, or runs again.
+    pub fn telemetry_fills_again(&mut self) {
+        self.telemetry.as_mut().map(Telemetry::fills_again).unwrap_or_default();
+    }
+
+    /// How long the proxy's buffers of telemetry were waited for. `None` if it has none, or they were not waited for until now.
+    pub fn telemetry_took(&self) -> Option<Duration> {
+        self.telemetry.as_ref().and_then(Telemetry::waited)
     }
 
     /// The last reading, or a new one if that is older than a pause.
@@ -202,9 +226,13 @@ impl<'w, W: World> Sidecar<'w, W> {
         self.proxy.is_known()
     }
 
-    /// How long to wait between two readings.
+    /// How long to wait between two readings. While only the clock can flush the proxy's buffers, there is nothing to see.
     pub fn pause(&self) -> Duration {
-        (self.took * PAUSES_PER_READING).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
+        if self.is_unasked() {
+            return Duration::ZERO;
+        }
+        let waits = self.telemetry.as_ref().map_or(Duration::ZERO, |telemetry| telemetry.sleeps(self.world.now()));
+        (self.took * PAUSES_PER_READING).max(waits).clamp(times::SHORTEST_READING_PAUSE, times::LONGEST_READING_PAUSE)
     }
 
     /// How long to wait for the reading that confirms an idle one.
@@ -374,6 +402,22 @@ impl<'w, W: World> Sidecar<'w, W> {
                 return;
             }
         }
+    }
+
+    /// Whether the next reading begins with a question to Envoy, and all else waits for that.
+    pub fn is_unasked(&self) -> bool {
+        self.telemetry.as_ref().is_some_and(Telemetry::is_unasked)
+    }
+
+    /// How many loggers and tracers of the proxy may still buffer something, by the last reading and by what Envoy tells.
+    fn buffers(&mut self) -> u32 {
+        let Some(mut telemetry) = self.telemetry.take() else { return 0 };
+        let is_delivered = self.reading.is_some_and(|held| held.is_idle());
+        let runs = matches!(self.state, State::Running(_));
+        let may_be_envoy = |at: SocketAddr| !matches!(self.who_listens(at), Listener::Other(_));
+        let buffers = if runs { telemetry.buffers(self.world, is_delivered, &may_be_envoy) } else { 0 };
+        self.telemetry = Some(telemetry);
+        buffers
     }
 
     /// Whether the last reading has a listener of the proxy.

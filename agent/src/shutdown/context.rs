@@ -145,10 +145,11 @@ impl<W: World> Context<'_, W> {
         let (exit_code, signal) = self.task.exit_status();
         // If the sockets of the proxy cannot be told from others, no socket does not mean no connection.
         let known = sidecar.is_known();
-        let unsent = held.map(|Held { connections, bytes, downstream }| Unsent {
+        let unsent = held.map(|Held { connections, bytes, downstream, buffers }| Unsent {
             connections,
             bytes,
             downstream: known.then_some(downstream),
+            buffers,
         });
         Completion {
             container: self.task.container.clone(),

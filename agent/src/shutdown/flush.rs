@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     const fn held(connections: u32, bytes: u64) -> Held {
-        Held { connections, bytes, downstream: 0 }
+        Held { connections, bytes, downstream: 0, buffers: 0 }
     }
 
     #[test]

@@ -30,17 +30,17 @@ pub(super) fn undelivered(reported: Option<Held>, reading: Option<Held>, left_fi
         (0, _) => most.saturating_sub(left_first.connections) + left_last.connections,
         _ => most,
     };
-    Held { connections, bytes, downstream: 0 }
+    Held { connections, bytes, ..Held::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1 };
+    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1, buffers: 0 };
 
     const fn held(connections: u32, bytes: u64) -> Held {
-        Held { connections, bytes, downstream: 0 }
+        Held { connections, bytes, downstream: 0, buffers: 0 }
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn so_far<W: World>(context: &Context<'_, W>, sidecar: &Sidecar<'_, W>, attempts
         decided: format!("{}; known {}", context.reason(sidecar), sidecar.known_by()),
         attempts: attempts.clone(),
         drain: None,
+        telemetry: None,
         flush: Duration::ZERO,
         undelivered: Loss { held, at_least: true },
         limit,

@@ -79,9 +79,9 @@ mod tests {
 
     use super::*;
 
-    const HELD: Held = Held { connections: 1, bytes: 900, downstream: 1 };
+    const HELD: Held = Held { connections: 1, bytes: 900, downstream: 1, buffers: 0 };
     const LESS: Held = Held { bytes: 400, ..HELD };
-    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1 };
+    const IDLE: Held = Held { connections: 0, bytes: 0, downstream: 1, buffers: 0 };
     const CLEAR: Held = Held { downstream: 0, ..IDLE };
 
     fn at(ms: u64) -> Instant {

@@ -36,7 +36,7 @@ struct Ended {
 /// Shuts the proxy down, and returns the verdict.
 pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) -> Verdict {
     let ended = end(context, &mut sidecar);
-    let action = context.action(&sidecar);
+    let (action, telemetry) = (context.action(&sidecar), sidecar.telemetry_took());
     let proxy = match (&ended.outcome, sidecar.state()) {
         (Some(Outcome::Gone), _) | (None, State::Gone) => ProxyOutcome::Gone,
         (Some(Outcome::Left), _) => ProxyOutcome::Left,
@@ -66,6 +66,7 @@ pub fn run<'w, W: World>(context: &Context<'w, W>, mut sidecar: Sidecar<'w, W>) 
         decided,
         attempts,
         drain,
+        telemetry,
         flush: Duration::ZERO,
         undelivered: Loss::default(),
         limit: None,
@@ -109,6 +110,7 @@ fn end<'w, W: World>(context: &Context<'w, W>, sidecar: &mut Sidecar<'w, W>) -> 
     while presence::is_here(context, sidecar, &attempts, outcome.as_ref()) {
         restarted |= outcome.is_some() || sidecar.ended_at().is_some();
         known_by = sidecar.known_by();
+        sidecar.await_telemetry(context.options);
         outcome = Some(ladder::climb(context, sidecar, &mut attempts));
         took = context.age();
     }

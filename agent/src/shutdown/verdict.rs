@@ -56,6 +56,8 @@ pub struct Verdict {
     pub attempts: Attempts,
     /// From the end of the task to the end of the proxy. `None` if the proxy had ended before, or has not ended.
     pub drain: Option<Duration>,
+    /// The part of that in which only access logs and spans were waited for. `None` if Envoy buffers none.
+    pub telemetry: Option<Duration>,
     /// From the end of the proxy to the end of the flush.
     pub flush: Duration,
     /// What was not delivered.
@@ -82,6 +84,7 @@ struct Line<'a> {
     route: Option<String>,
     rungs: Option<Vec<Attempt>>,
     drain_ms: Option<u64>,
+    telemetry_ms: Option<u64>,
     #[serde(rename = "lingerMs")]
     flush_ms: Option<u64>,
     undelivered: Undelivered,
@@ -182,6 +185,7 @@ impl Verdict {
             route: self.attempts.success().map(|route| route.to_string()),
             rungs: with_attempts.then(|| attempts.collect()),
             drain_ms: self.drain.and_then(ms),
+            telemetry_ms: self.telemetry.and_then(ms),
             flush_ms: ms(self.flush),
             undelivered: self.undelivered.into(),
             limit: self.limit,
@@ -272,12 +276,13 @@ mod tests {
             let (drain, flush) = (Some(Duration::from_secs(1)), Duration::ZERO);
             let (decided, undelivered) = ("a test".to_owned(), Loss { at_least: true, ..Loss::default() });
             let (limit, advice) = (Some(Limit::GracePeriod), None);
-            Verdict { proxy, action, decided, attempts, drain, flush, undelivered, limit, advice }.line(&task, warnings)
+            Verdict { proxy, action, decided, attempts, drain, telemetry: None, flush, undelivered, limit, advice }
+                .line(&task, warnings)
         };
         let (short, long) = (verdict(1, &["careful".to_owned()]), verdict(100, &["careful".to_owned()]));
         assert!(short.contains(r#""signal":9,"exitStatus":"known","#), "{short}");
         assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
-        assert!(short.contains(r#""drainMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
+        assert!(short.contains(r#""drainMs":null,"telemetryMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
         assert!(short.contains(r#""undelivered":{"connections":0,"bytes":0,"atLeast":true},"#), "{short}");
         assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null,\"warnings\":[\"careful\"]}\n"), "{short}");
         assert!(long.contains(r#""rungs":null,"#) && long.contains("careful") && long.len() <= MAX_MESSAGE, "{long}");
@@ -299,6 +304,7 @@ mod tests {
                 decided: format!("{proxy:?}"),
                 attempts,
                 drain,
+                telemetry: None,
                 flush: Duration::from_millis(u64::from(proxy == ProxyOutcome::Gone)),
                 undelivered: Loss { held, at_least: bytes > 0 },
                 limit,

@@ -107,12 +107,16 @@ impl<W: World> Containers<'_, W> {
         }
     }
 
-    /// Waits until each was seen, or counts as ended. While nobody has named them, one that was seen is enough.
-    pub fn wait_seen(&mut self) -> Waited {
+    /// Waits until each was seen, or counts as ended. While nobody has named them, one that was seen is enough. Calls `meanwhile` between two
+    /// looks, and tells it whether none was seen until then.
+    pub fn wait_seen(&mut self, mut meanwhile: impl FnMut(bool)) -> Waited {
         loop {
             match self.wait(Some(Duration::ZERO)) {
                 Waited::TimeUp if self.are_seen() => return Waited::Running,
-                Waited::TimeUp => self.sleep(None, None),
+                Waited::TimeUp => {
+                    meanwhile(self.list.iter().all(|container| container.phase.is_awaited()));
+                    self.sleep(None, None);
+                }
                 other => return other,
             }
         }

@@ -1,6 +1,7 @@
 //! What is known about undelivered data, and what to do next.
 //!
-//! There are two sources. The agent reads the kernel's socket tables and reports every change in them: this is the main source. Envoy
+//! There are two sources. The agent reads the kernel's socket tables and reports every change in them: this is the main source. It also
+//! tells whether Envoy may still buffer access logs or spans, which counts like data that the kernel holds. Envoy
 //! counts the requests in flight in `/clusters`. One idle reading proves nothing, because a byte may be inside Envoy between a read and
 //! a write, where no queue shows it. Two idle readings, `settle` apart and with no other reading between them, prove that everything is
 //! delivered.
@@ -47,7 +48,7 @@ enum Availability {
 pub enum Standing {
     /// Two idle readings: everything is delivered.
     Delivered,
-    /// The kernel holds undelivered data. Only the agent can report when that ends.
+    /// The kernel holds undelivered data, or Envoy buffers telemetry. Only the agent can report when that ends.
     Held,
     /// Ask Envoy, at this time.
     Ask(Instant),
@@ -142,7 +143,9 @@ impl Evidence {
 
     /// The agent reports what the kernel holds.
     pub fn on_facts(&mut self, unsent: Unsent, now: Instant, limits: &Limits) {
-        if self.facts.is_none_or(|last| last.connections != unsent.connections || last.bytes != unsent.bytes) {
+        let counts = |facts: Unsent| (facts.connections, facts.bytes, facts.buffers);
+        // The flush of a buffer is not seen, so each report of one counts.
+        if unsent.buffers > 0 || self.facts.is_none_or(|last| counts(last) != counts(unsent)) {
             self.moved = now;
         }
         self.facts = Some(unsent);
@@ -235,11 +238,11 @@ impl Evidence {
         }
     }
 
-    /// Whether a stall can be recognized. The kernel's queues show every byte that moves; Envoy's count of requests does not. With no
-    /// source at all the drain waits no longer than for a stalled receiver.
+    /// Whether a stall can be recognized. The kernel's queues show every byte that moves; Envoy's count of requests does not, and its buffers
+    /// are flushed by the clock. With no source at all the drain waits no longer than for a stalled receiver.
     #[must_use]
     pub fn shows_movement(&self) -> bool {
-        let kernel = self.facts.is_some() && !self.silent;
+        let kernel = self.facts.is_some_and(|facts| facts.buffers == 0) && !self.silent;
         kernel || matches!(self.availability, Availability::TooExpensive | Availability::Silent)
     }
 

@@ -39,7 +39,7 @@ pub enum Action {
     Drain,
 }
 
-/// The undelivered data of the pod that the kernel held when the agent read its socket tables.
+/// The undelivered data of the pod: what the kernel held when the agent read its socket tables, and what Envoy may buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsent {
     /// Connections that are not yet delivered.
@@ -49,6 +49,10 @@ pub struct Unsent {
     /// Connections from the pod's own processes that the proxy still holds, without those that are known to be delivered. If there are
     /// none, no request of the pod is in flight, even if Envoy's cluster statistics count one. `None`: not known.
     pub downstream: Option<u32>,
+    /// Loggers and tracers of Envoy that may still buffer entries or spans of the task. No queue of the kernel shows them: the agent asks Envoy
+    /// what it buffers, and for how long. A filter that is too old to know them refuses them, so none are not written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub buffers: u32,
 }
 
 /// The signal: the task has ended for good, or there are new facts about its undelivered data.
@@ -112,6 +116,11 @@ pub struct Status {
 
 const ACTIONS: [(&str, Action); 2] = [("quit", Action::Quit), ("drain", Action::Drain)];
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// A value of this module, as JSON.
 fn to_json(value: &impl Serialize) -> String {
     // Writing fails only for maps whose keys are not strings; there are none here.
@@ -134,25 +143,26 @@ impl Action {
 // === impl Unsent ===
 
 impl Unsent {
-    /// Whether the kernel holds no undelivered data.
+    /// Whether nothing is undelivered: the kernel holds no data, and Envoy buffers none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.connections == 0 && self.bytes == 0
+        self.connections == 0 && self.bytes == 0 && self.buffers == 0
     }
 
     fn read(fields: &mut Fields<'_>) -> Self {
-        const CONNECTIONS: core::ops::RangeInclusive<u64> = 0..=u32::MAX as u64;
+        const NUMBERS: core::ops::RangeInclusive<u64> = 0..=u32::MAX as u64;
         let narrow = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
-        let connections = narrow(fields.number("connections", CONNECTIONS));
+        let connections = narrow(fields.number("connections", NUMBERS));
         let bytes = fields.number("bytes", 0..=u64::MAX);
-        let downstream = narrow(fields.number("downstream", CONNECTIONS));
+        let downstream = narrow(fields.number("downstream", NUMBERS));
+        let buffers = narrow(fields.number("buffers", NUMBERS)).unwrap_or(0);
         if connections.is_none() {
             fields.missing("connections", "a whole number");
         }
         if bytes.is_none() {
             fields.missing("bytes", "a whole number");
         }
-        Self { connections: connections.unwrap_or(0), bytes: bytes.unwrap_or(0), downstream }
+        Self { connections: connections.unwrap_or(0), bytes: bytes.unwrap_or(0), downstream, buffers }
     }
 }
 
@@ -206,6 +216,16 @@ impl Completion {
         Self { drain_timeout_ms: None, stall_timeout_ms: None, ..self }
     }
 
+    /// The same for a filter that knows neither limits nor buffers. For it, what Envoy buffers is a connection that is not delivered.
+    #[must_use]
+    pub fn for_older_filter(self) -> Self {
+        let as_connection = |unsent: Unsent| {
+            let connections = unsent.connections.max(unsent.buffers.min(1));
+            Unsent { connections, buffers: 0, ..unsent }
+        };
+        Self { unsent: self.unsent.map(as_connection), ..self.without_limits() }
+    }
+
     /// The body of `POST /v1/complete`.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -240,7 +260,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null},"endedAtMs":7,"drainTimeoutMs":8,"stallTimeoutMs":9}"#;
+    const WHOLE: &str = r#"{"container":"base","exitCode":null,"signal":9,"action":"drain","unsent":{"connections":1,"bytes":2,"downstream":null,"buffers":3},"endedAtMs":7,"drainTimeoutMs":8,"stallTimeoutMs":9}"#;
 
     fn mistakes(text: &str) -> Vec<String> {
         let mistakes = Completion::parse(text.as_bytes()).err().unwrap_or_default();
@@ -250,7 +270,7 @@ mod tests {
     #[test]
     fn a_completion_is_read_as_it_is_written() {
         let completion = Completion::parse(WHOLE.as_bytes()).expect("no mistakes");
-        let unsent = Unsent { connections: 1, bytes: 2, downstream: None };
+        let unsent = Unsent { connections: 1, bytes: 2, downstream: None, buffers: 3 };
         let expected = Completion {
             container: Some("base".to_owned()),
             exit_code: None,
@@ -270,10 +290,21 @@ mod tests {
     }
 
     #[test]
-    fn a_completion_without_limits_names_none_because_an_older_filter_refuses_them() {
-        let without = WHOLE.replace(r#","drainTimeoutMs":8,"stallTimeoutMs":9"#, "");
+    fn what_an_older_filter_refuses_is_not_written() {
+        let without = WHOLE.replace(r#","drainTimeoutMs":8,"stallTimeoutMs":9"#, "").replace(r#","buffers":3"#, "");
         let completion = Completion::parse(without.as_bytes()).expect("no mistakes");
         assert_eq!(completion.to_json(), without);
+        assert_eq!(completion.clone().for_older_filter(), completion);
+    }
+
+    #[test]
+    fn for_an_older_filter_buffered_telemetry_is_a_connection() {
+        let idle = Unsent { connections: 0, bytes: 0, downstream: Some(0), buffers: 2 };
+        let completion = Completion { unsent: Some(idle), ..Completion::parse(WHOLE.as_bytes()).expect("no mistakes") };
+        assert!(!idle.is_empty(), "Envoy holds telemetry of the task");
+        let older = completion.for_older_filter();
+        assert_eq!(older.unsent, Some(Unsent { connections: 1, buffers: 0, ..idle }));
+        assert_eq!((older.drain_timeout_ms, older.stall_timeout_ms), (None, None));
     }
 
     #[test]
@@ -296,7 +327,7 @@ mod tests {
                 "action: \"stop\" is not allowed: must be one of \"quit\", \"drain\"",
                 "unsent.connections: 4294967296 is not allowed: must be a whole number from 0 to 4294967295",
                 "unsent.bytes: is missing: must be a whole number",
-                "unsent.byte: is not a known field: must be one of connections, bytes, downstream",
+                "unsent.byte: is not a known field: must be one of connections, bytes, downstream, buffers",
                 "x: is not a known field: must be one of container, exitCode, signal, action, unsent, endedAtMs, drainTimeoutMs, \
                  stallTimeoutMs",
             ]

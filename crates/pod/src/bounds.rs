@@ -60,6 +60,10 @@ pub enum Input {
     ServerInfo,
     /// What Envoy tells of its clusters, apart from the list of them.
     ClusterCount,
+    /// What Envoy tells of a part of its configuration: two of its listeners, or one of its clusters.
+    ConfigDump,
+    /// What Envoy tells of its runtime.
+    Runtime,
     /// What Envoy tells of the filter's metrics.
     FilterMetric,
     /// The filter's answer: a status. It has 400 bytes; the rest is room for a newer filter.
@@ -95,7 +99,7 @@ static TOLD: AtomicU64 = AtomicU64::new(0);
 
 impl Input {
     /// All inputs.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Stat,
         Self::Status,
         Self::Arguments,
@@ -119,6 +123,8 @@ impl Input {
         Self::ChunkLine,
         Self::ServerInfo,
         Self::ClusterCount,
+        Self::ConfigDump,
+        Self::Runtime,
         Self::FilterMetric,
         Self::FilterAnswer,
     ];
@@ -151,6 +157,8 @@ impl Input {
             Self::ChunkLine => bytes("a chunk's line of an HTTP response", 256, "the response is not understood"),
             Self::ServerInfo => bytes("Envoy's /server_info", MIB, "the form of the proxy is unknown"),
             Self::ClusterCount => bytes("Envoy's /stats?filter=active_clusters", 64 * KIB, "the rest is not needed"),
+            Self::ConfigDump => bytes("Envoy's /config_dump of a listener", MIB, "its loggers and tracers are unknown"),
+            Self::Runtime => bytes("Envoy's /runtime", 256 * KIB, "the settings of its tracers are unknown"),
             Self::FilterMetric => bytes("Envoy's /stats?filter=exeunt_state", 4 * KIB, "the rest is not needed"),
             Self::FilterAnswer => bytes("the filter's answer", 64 * KIB, "the answer is not understood"),
         }

@@ -7,7 +7,7 @@
 use crate::proxy::{Proxy, Role};
 use crate::sockets::{Socket, State};
 
-/// Undelivered data that the kernel holds.
+/// Undelivered data: what the kernel holds, and what the proxy buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Connections that are not yet delivered.
@@ -17,6 +17,9 @@ pub struct Held {
     /// Connections from the pod's own processes that the proxy still holds, without those that are known to be delivered. Idle ones count.
     /// If there are none, no request of the pod is in flight.
     pub downstream: u32,
+    /// Loggers and tracers of the proxy that may still buffer entries or spans of the task. The kernel shows none of them: who asks the proxy
+    /// fills this in.
+    pub buffers: u32,
 }
 
 // === impl Held ===
@@ -25,7 +28,7 @@ impl Held {
     /// Whether no data is undelivered. There may be idle connections.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
-        self.connections == 0 && self.bytes == 0
+        self.connections == 0 && self.bytes == 0 && self.buffers == 0
     }
 
     fn add(&mut self, bytes: u64) {

@@ -97,6 +97,11 @@ impl Flow {
         moves
     }
 
+    /// Whether Envoy has read all that the sender has written, and its end, and has written it to the destination.
+    pub(crate) const fn is_passed_on(&self) -> bool {
+        self.fin_read && self.in_envoy == 0
+    }
+
     /// When a byte can move again, in milliseconds, if none moves now.
     pub(crate) fn resumes(&self, now: u64) -> Option<u64> {
         self.receiver.resumes(now).filter(|_| self.in_upstream > 0)
@@ -162,8 +167,7 @@ impl Flow {
         let fin = u64::from(closed && !self.fin_read);
         let state = if closed { State::CloseWait } else { State::Established };
         add(CAPTURE, sender, state, 0, self.in_proxy + fin, inode(1_000));
-        let passed_on = self.fin_read && self.in_envoy == 0;
-        let (state, fin) = match (passed_on, self.in_upstream) {
+        let (state, fin) = match (self.is_passed_on(), self.in_upstream) {
             (false, _) => (State::Established, 0),
             (true, 0) => (State::FinWait2, 0),
             (true, _) => (State::FinWait1, 1),

@@ -61,8 +61,17 @@ pub struct Plan {
     pub(crate) freezes: Vec<(u64, u64)>,
     /// The agent has little of a processor: of each span of this length, in milliseconds, it is not scheduled for this time.
     pub(crate) throttle: Option<(u64, u64)>,
+    /// What Envoy buffers.
+    pub(crate) telemetry: TelemetryPlan,
     /// When the agent is killed, and after how long kubelet restarts it.
     pub(crate) kills: Vec<(u64, u64)>,
+}
+
+/// Whether Envoy sends access logs to a server, and whether it has a tracer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TelemetryPlan {
+    pub(crate) logs: bool,
+    pub(crate) spans: bool,
 }
 
 /// The drain timeout and the stall timeout, in milliseconds, if they are given.
@@ -139,6 +148,7 @@ impl Plan {
                 .collect(),
             throttle: dice.one_in(6).then(|| dice.one_of([(100, 60), (100, 98), (1_000, 950)])),
             kills: (0..dice.below(8).saturating_sub(5)).map(|_| (from + dice.below(3_000), 200 + dice.below(2_000))).collect(),
+            telemetry: TelemetryPlan { logs: dice.one_in(4), spans: dice.one_in(4) },
             kubelet,
         }
     }
@@ -186,6 +196,20 @@ impl Plan {
         let no_fault = self.hangs.is_none() && self.crashes.is_none() && self.vm_crashes.is_none() && self.reloads.is_none();
         let receivers = self.flows.iter().all(|flow| flow.receiver.is_healthy() && !flow.of_a_helper);
         calls_work && no_fault && receivers && !self.fails_open && self.kills.is_empty() && self.kubelet.deleted.is_none()
+    }
+}
+
+// === impl TelemetryPlan ===
+
+impl TelemetryPlan {
+    /// How long its buffers need at most: an interval, and a little for late timers and the last request. Spans need that only if Envoy had some
+    /// before the agent spoke to it.
+    pub(crate) const fn longest(self) -> Duration {
+        match (self.logs, self.spans) {
+            (_, true) => Duration::from_millis(5_200),
+            (true, false) => Duration::from_millis(1_200),
+            (false, false) => Duration::ZERO,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod kubelet;
 mod law;
 mod mains;
 mod proxy;
+mod telemetry;
 mod traffic;
 
 use self::ids::Ids;
@@ -27,6 +28,7 @@ use self::kubelet::{Kubelet, Step};
 use self::law::Ledger;
 use self::proxy::{Cause, Proxy};
 pub(crate) use self::proxy::{Reach, Service};
+use self::telemetry::Telemetry;
 
 const MILLISECOND: u64 = 1_000;
 /// A pod that has not ended by then never will.
@@ -89,6 +91,7 @@ pub(crate) struct World {
     moves: bool,
     ids: Ids,
     proxy: Proxy,
+    telemetry: Telemetry,
     kubelet: Kubelet,
     kills: Vec<(u64, u64)>,
     ledger: Ledger,
@@ -137,6 +140,7 @@ impl World {
             moves: false,
             ids: Ids::new(),
             proxy: Proxy::new(plan.filter_limits()),
+            telemetry: Telemetry::default(),
             kubelet: Kubelet::new(&plan),
             kills: plan.kills.clone(),
             ledger: Ledger::default(),

@@ -27,6 +27,7 @@ VERDICT: Json = {
     "route": "filter 127.0.0.1:15190",
     "rungs": [{"route": "filter 127.0.0.1:15190", "outcome": "gone"}],
     "drainMs": 38,
+    "telemetryMs": None,
     "lingerMs": 0,
     "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,

@@ -126,7 +126,7 @@ fn a_proxy_that_ended_in_order_is_not_restarted() {
     let at = Route::Terminate;
     let mut attempts = Attempts::default();
     attempts.record(at, Outcome::Gone);
-    attempts.report(Some(Held { connections: 1, bytes: 90, downstream: 0 }), Instant::default());
+    attempts.report(Some(Held { connections: 1, bytes: 90, ..Held::default() }), Instant::default());
     assert!(is_here_again("OnFailure", 1_000, &attempts), "with undelivered data it ended by itself");
     attempts.report(Some(Held::default()), Instant::default());
     assert!(!is_here_again("OnFailure", 1_000, &attempts));

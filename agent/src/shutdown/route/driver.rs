@@ -100,7 +100,7 @@ impl<'c, W: World, C: Calls> Driver<'c, W, C> {
             if sidecar.wait(pause) {
                 return Some(Outcome::Gone);
             }
-            let held = sidecar.fresh();
+            let held = if sidecar.is_unasked() { sidecar.look() } else { sidecar.fresh() };
             if sidecar.has_ended() {
                 return Some(Outcome::Gone);
             }

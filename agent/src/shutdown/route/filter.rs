@@ -22,6 +22,9 @@ use crate::shutdown::limit::Limit;
 use crate::shutdown::reporter::Reporter;
 use crate::shutdown::{progress, times};
 
+/// The signal listener has the tracer of all others. With these headers of B3 and W3C it makes no spans of the agent's own requests.
+const UNSAMPLED: [(&str, &str); 2] =
+    [("x-b3-sampled", "0"), ("traceparent", "00-00000000000000000000000000000001-0000000000000001-00")];
 /// After this many failures in a row, the filter counts as gone.
 const MAX_FAILURES: u32 = 3;
 
@@ -49,8 +52,8 @@ struct Session<'c, W: World> {
     /// Whether the filter has told Envoy to quit. While Envoy ends, its connections vanish from the table. That is no delivery, and no
     /// movement either, so it is not reported.
     quits: bool,
-    /// Whether the filter is too old to take limits.
-    takes_no_limits: bool,
+    /// Whether the filter is too old to take limits or buffers.
+    is_older: bool,
     /// Since when an Envoy that the filter has told to quit does not respond.
     dying_since: Option<Instant>,
 }
@@ -91,7 +94,7 @@ pub(in crate::shutdown) fn signal<W: World>(
 /// Whether a silent filter responds again. It may have accepted the completion. Then it still drains with the last report, and only new
 /// reports keep it from mistaking silence for a stall.
 pub(super) fn responds_again<W: World>(context: &Context<'_, W>, sidecar: &mut Sidecar<'_, W>, attempts: &Attempts) -> bool {
-    let request = Request { method: "GET", path: wire::STATUS, headers: &[], timeout: times::SILENT_CALL };
+    let request = Request { method: "GET", path: wire::STATUS, headers: &UNSAMPLED, timeout: times::SILENT_CALL };
     let mut responds =
         |at: SocketAddr| stranger(sidecar, at).is_none() && Session::new(context, at).exchange(sidecar, &request).is_ok();
     attempts.silent().iter().any(|at| responds(*at))
@@ -125,7 +128,7 @@ impl<'c, W: World> Session<'c, W> {
             give_up: (deadline + times::FILTER_QUIT).max(now + 2 * times::FILTER_QUIT),
             latest: None,
             quits: false,
-            takes_no_limits: false,
+            is_older: false,
             dying_since: None,
         }
     }
@@ -180,7 +183,11 @@ impl<'c, W: World> Session<'c, W> {
                 let only_drains = self.context.action(sidecar) == Action::Drain;
                 let is_drained = State::named(&status.state) == Some(State::Drained);
                 // The reading above may be old, if the agent was not scheduled meanwhile.
-                if is_drained && only_drains && is_new_data(before, sidecar.fresh()) {
+                let held = sidecar.fresh();
+                // What Envoy itself sends after a flush is an entry about the agent's own requests.
+                let is_telemetry = sidecar.telemetry_took().is_some() && held.is_some_and(|held| held.downstream == 0);
+                if is_drained && only_drains && !is_telemetry && is_new_data(before, held) {
+                    sidecar.telemetry_fills_again();
                     self.begin_again(now);
                     return None;
                 }
@@ -264,7 +271,7 @@ impl<'c, W: World> Session<'c, W> {
     /// How long the agent follows deadlines that move. That of a filter moves if its virtual machine is replaced, or if Envoy was suspended. What
     /// answers may be no filter, and would keep the pod for ever.
     fn latest(&mut self, budget: &Budget, now: Instant) -> Instant {
-        let given = self.context.options.drain_timeout.filter(|_| !self.takes_no_limits);
+        let given = self.context.options.drain_timeout.filter(|_| !self.is_older);
         let drain_timeout = given.unwrap_or(budget.drain_timeout());
         *self.latest.get_or_insert(now + 2 * drain_timeout + times::FILTER_QUIT)
     }
@@ -319,17 +326,17 @@ impl<'c, W: World> Session<'c, W> {
         progress::report(self.context, sidecar, attempts);
     }
 
-    /// Sends the completion with the reading `held`. An older filter refuses a completion with limits, and gets it without.
+    /// Sends the completion with the reading `held`. An older filter refuses a completion with what it does not know, and gets it without.
     fn report(&mut self, sidecar: &mut Sidecar<'_, W>, held: Option<Held>) -> Result<Status, Failure> {
         let completion = self.context.completion(sidecar, held, self.ended_at);
-        let plain = completion.clone().without_limits();
-        if self.takes_no_limits || completion == plain {
+        let plain = completion.clone().for_older_filter();
+        if self.is_older || completion == plain {
             return self.send(sidecar, &plain);
         }
         match self.send(sidecar, &completion) {
             Err(Failure::Refused { status: 400, reason }) => {
-                info!("the filter on {} takes no limits from the agent, so its own count: {reason}", self.at);
-                self.takes_no_limits = true;
+                info!("the filter on {} is older, and does not take all that the agent knows: {reason}", self.at);
+                self.is_older = true;
                 self.send(sidecar, &plain)
             }
             result => result,
@@ -338,7 +345,7 @@ impl<'c, W: World> Session<'c, W> {
 
     fn send(&self, sidecar: &mut Sidecar<'_, W>, completion: &Completion) -> Result<Status, Failure> {
         let completion = completion.to_json();
-        let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str())];
+        let headers = [(wire::HEADER, "1"), (wire::COMPLETION_HEADER, completion.as_str()), UNSAMPLED[0], UNSAMPLED[1]];
         let timeout = self.context.time_for(times::FILTER_CALL);
         self.exchange(sidecar, &Request { method: "POST", path: wire::COMPLETE, headers: &headers, timeout })
     }
@@ -346,7 +353,7 @@ impl<'c, W: World> Session<'c, W> {
     /// Asks for the status.
     fn ask(&self, sidecar: &mut Sidecar<'_, W>) -> Result<Status, Failure> {
         let timeout = self.context.time_for(times::FILTER_CALL);
-        self.exchange(sidecar, &Request { method: "GET", path: wire::STATUS, headers: &[], timeout })
+        self.exchange(sidecar, &Request { method: "GET", path: wire::STATUS, headers: &UNSAMPLED, timeout })
     }
 
     fn exchange(&self, sidecar: &mut Sidecar<'_, W>, request: &Request<'_>) -> Result<Status, Failure> {

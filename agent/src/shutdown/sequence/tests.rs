@@ -96,7 +96,7 @@ fn without_a_filter_on_loopback_the_other_ways_begin_within_50_ms() {
 fn where_envoy_answers_without_the_plugin_no_other_address_is_tried() {
     let world = Script { is_captured: false, filter: Some(String::new()), ..proxy_until(u64::MAX) };
     let verdict = verdict(&world, "complete", Patience::Once, 0);
-    let expected = "filter 127.0.0.1:15190: not the filter's answer (503), filter [::1]:15190: refused, \
+    let expected = "filter 127.0.0.1:15190: not the filter's answer (404), filter [::1]:15190: refused, \
                     filter 192.0.2.190:15190: Envoy has no filter, ";
     assert!(verdict.attempts.to_string().starts_with(expected), "{}", verdict.attempts);
 }

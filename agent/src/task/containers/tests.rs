@@ -47,7 +47,7 @@ fn the_end_of_those_seen_is_no_end_before_envoy_has_named_all() {
     let world = pod(&[("main", "11", 0..10, OK), ("late", "12", 5_000..6_000, OK)]);
     let (options, state_dir) = (options("watch"), StateDir::new(None));
     let mut containers = Containers::new(&world, &options, &state_dir);
-    assert_eq!(containers.wait_seen(), Waited::Running);
+    assert_eq!(containers.wait_seen(|_| ()), Waited::Running);
     assert_eq!(containers.wait(Some(Duration::from_secs(1))), Waited::TimeUp);
     assert!(containers.have_all_seen_ended());
     containers.learn(&["main", "late"].map(str::to_owned));
@@ -181,7 +181,7 @@ fn after_sigterm_a_container_that_was_never_seen_has_ended_and_its_proxy_is_only
         let (options, state_dir) = (options("watch --container main --container second"), StateDir::new(None));
         let mut containers = Containers::new(&world, &options, &state_dir);
         assert_eq!(
-            containers.wait_seen(),
+            containers.wait_seen(|_| ()),
             if instances.iter().any(|(.., when, _)| when.end > 1_000) { Waited::Running } else { Waited::Ended }
         );
         assert_eq!(containers.wait(None), Waited::Ended);

@@ -96,7 +96,7 @@ fn completion(action: Action, unsent: Option<Unsent>) -> Completion {
 }
 
 fn facts(connections: u32, bytes: u64, downstream: u32) -> Unsent {
-    Unsent { connections, bytes, downstream: Some(downstream) }
+    Unsent { connections, bytes, downstream: Some(downstream), buffers: 0 }
 }
 
 #[test]
@@ -236,6 +236,47 @@ fn a_receiver_that_reads_nothing_is_given_up_after_the_stall_timeout() {
     let why = "no byte has moved for the stall timeout after 15000 ms, undelivered: 5000 bytes in 1 connections, \
                requests in flight: unknown";
     assert_eq!(last, format!("draining => quitting: {why}"));
+}
+
+/// Facts of a kernel that holds nothing, while Envoy may buffer telemetry.
+fn buffered() -> Unsent {
+    Unsent { buffers: 1, ..facts(0, 0, 0) }
+}
+
+#[test]
+fn telemetry_that_envoy_buffers_is_waited_for_and_then_two_idle_readings_end_the_drain() {
+    for (action, end) in [(Action::Quit, State::Quitting), (Action::Drain, State::Drained)] {
+        let mut rig = Rig::new();
+        for _ in 0..5 {
+            rig.signal(action, Some(buffered()));
+            rig.sleep(200);
+            assert_eq!(rig.machine.state(), State::Draining);
+        }
+        rig.signal(action, Some(facts(0, 0, 0)));
+        assert_eq!(rig.machine.state(), State::Draining, "the last flush may be inside Envoy");
+        rig.pass(4);
+        rig.signal(action, Some(facts(0, 0, 0)));
+        assert_eq!(rig.machine.state(), end);
+        assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::Delivered));
+    }
+}
+
+#[test]
+fn buffered_telemetry_is_no_stall_but_its_reporter_can_fall_silent() {
+    let mut rig = Rig::new();
+    rig.on(Event::Signal(Completion { stall_timeout_ms: Some(1_000), ..completion(Action::Quit, Some(buffered())) }));
+    rig.sleep_beside(buffered(), 5_000);
+    assert_eq!(rig.machine.state(), State::Draining, "the agent says when it is flushed");
+    rig.sleep(60_000);
+    assert_eq!(rig.machine.state(), State::Quitting, "the agent was killed");
+}
+
+#[test]
+fn telemetry_does_not_outlast_the_drain_timeout() {
+    let mut rig = Rig::new();
+    rig.on(Event::Signal(Completion { drain_timeout_ms: Some(3_000), ..completion(Action::Quit, Some(buffered())) }));
+    rig.sleep_beside(buffered(), 3_000);
+    assert_eq!(rig.machine.left().map(|(reason, _)| reason), Some(Reason::DeadlinePassed));
 }
 
 #[test]

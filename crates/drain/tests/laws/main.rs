@@ -12,15 +12,17 @@ use world::{End, Faults, Plan, World};
 fn plans(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Plan> {
     let connections = prop::collection::vec((1u64..3_000, 1u64..400, prop::option::weighted(0.1, 0u64..2_000)), 0..6);
     let brings = prop::option::weighted(0.3, (500u64..60_000, 500u64..10_000));
-    let who = (any::<bool>(), any::<bool>(), brings);
+    let buffers = prop::option::weighted(0.3, 1u64..6_000).prop_map(Option::unwrap_or_default);
+    let who = (any::<bool>(), any::<bool>(), brings, buffers);
     (any::<u64>(), connections, 0u64..3, 0u64..2, prop::option::weighted(0.2, 0u64..3_000), who, faults).prop_map(
-        |(seed, connections, helpers, noise, drain_after, (starts_as_drain, has_agent, brings), faults)| Plan {
+        |(seed, connections, helpers, noise, drain_after, (starts_as_drain, has_agent, brings, buffers), faults)| Plan {
             seed,
             connections,
             helpers,
             noise,
             drain_after,
             starts_as_drain,
+            buffers,
             has_agent,
             brings,
             faults,

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     /// When a second signal with the action `drain` comes.
     pub(crate) drain_after: Option<u64>,
     pub(crate) starts_as_drain: bool,
+    /// For how long after the last byte Envoy buffers telemetry, in milliseconds.
+    pub(crate) buffers: u64,
     /// Whether signals carry facts.
     pub(crate) has_agent: bool,
     /// The limits that the agent brings, if it brings any, in milliseconds: for the drain, and for a stall.
@@ -88,7 +90,7 @@ pub(crate) struct World {
     machine: Machine,
     knowledge: Knowledge,
     agent: Agent,
-    /// The undelivered bytes when `Draining` ended.
+    /// The undelivered bytes when `Draining` ended. Telemetry that Envoy buffers counts as one.
     open_when_left: u64,
 }
 
@@ -110,6 +112,8 @@ struct Agent {
     busy_until: u64,
     /// The last idle reading was sent twice.
     confirmed: bool,
+    /// When it saw first that no connection has undelivered bytes.
+    idle_at: Option<u64>,
 }
 
 impl World {
@@ -196,7 +200,8 @@ impl World {
         self.knowledge.limits = completion.drain_timeout_ms.zip(completion.stall_timeout_ms).or(self.knowledge.limits);
         if let Some(unsent) = completion.unsent {
             let last = self.knowledge.facts;
-            if last.is_none_or(|last| (last.connections, last.bytes) != (unsent.connections, unsent.bytes)) {
+            if unsent.buffers > 0 || last.is_none_or(|last| (last.connections, last.bytes) != (unsent.connections, unsent.bytes))
+            {
                 self.knowledge.moved = self.now;
             }
             self.knowledge.facts = Some(unsent);
@@ -208,7 +213,7 @@ impl World {
         assert!(!(quits && self.knowledge.drain), "it quits under drain at {} ms: {:?}", self.now, self.plan);
         let left = before == State::Draining && self.machine.state() != State::Draining;
         if left {
-            self.open_when_left = self.open().iter().sum();
+            self.open_when_left = self.open().iter().sum::<u64>() + u64::from(self.buffers());
         }
         let (limit, stall) = self.limits();
         if left && self.now < limit {
@@ -240,11 +245,14 @@ impl World {
         if self.now < self.agent.busy_until {
             return;
         }
-        let unsent = self.kernel_holds();
+        if self.open().is_empty() {
+            self.agent.idle_at.get_or_insert(self.now);
+        }
+        let unsent = Unsent { buffers: self.buffers(), ..self.kernel_holds() };
         let due = match self.agent.sent {
             None => true,
             Some((last, at)) if last == unsent => {
-                unsent.is_empty() && self.now >= at + if self.agent.confirmed { 1_000 } else { 3 }
+                self.now >= at + if self.agent.confirmed || !unsent.is_empty() { 1_000 } else { 3 }
             }
             Some((last, at)) => last.is_empty() != unsent.is_empty() || self.now >= at + 250,
         };
@@ -269,7 +277,12 @@ impl World {
         let between = self.now % 100 < 2;
         let bytes = if between { 0 } else { open.iter().sum() };
         let connections = if between { 0 } else { narrow(open.len()) };
-        Unsent { connections, bytes, downstream: Some(narrow(open.len() + self.helpers_busy())) }
+        Unsent { connections, bytes, downstream: Some(narrow(open.len() + self.helpers_busy())), buffers: 0 }
+    }
+
+    /// Whether Envoy buffers telemetry, as the agent counts it: from the first look without undelivered bytes.
+    fn buffers(&self) -> u32 {
+        u32::from(self.plan.has_agent && self.now < self.agent.idle_at.map_or(0, |at| at + self.plan.buffers))
     }
 
     /// The undelivered bytes of each connection that has any.

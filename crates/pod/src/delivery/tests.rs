@@ -64,7 +64,7 @@ fn held_of(sockets: &[Socket]) -> Held {
 }
 
 fn holding(connections: u32, bytes: u64, downstream: u32) -> Held {
-    Held { connections, bytes, downstream }
+    Held { connections, bytes, downstream, buffers: 0 }
 }
 
 #[test]

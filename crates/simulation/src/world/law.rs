@@ -1,4 +1,4 @@
-//! The laws: no byte is lost within the limits, the agent leaves in time, it never ends Envoy in a native sidecar, its verdict is true.
+//! The laws: no byte is lost within the limits, and no telemetry in a healthy pod, the agent leaves in time, it never ends Envoy in a native sidecar, its verdict is true.
 
 use core::time::Duration;
 
@@ -127,6 +127,7 @@ impl World {
         match cause {
             Cause::Asked => {
                 self.judge(lost, "with Envoy");
+                self.judge_telemetry("with Envoy");
                 if !self.proxy_may_go() {
                     let what = "Envoy was asked to quit before its task has ended".to_owned();
                     self.ledger.wrong_unless(self.misses_a_restart(), what);
@@ -155,6 +156,7 @@ impl World {
         }
         if pod_ends {
             self.judge(left, "with the pod");
+            self.judge_telemetry("with the pod");
         }
         self.ledger.agent_was_killed |= interruption == Some(Interruption::GraceIsOver);
         let proxy_stays = self.plan.source == Source::Processes && !self.plan.native && self.kubelet.starts_containers();
@@ -202,14 +204,27 @@ impl World {
 
     /// Bytes may be lost after a limit only.
     fn judge(&mut self, lost: u64, how: &str) {
-        let deadline = self.since(self.ledger.began) >= self.plan.least_limits().drain_timeout;
-        let grace = self.is_grace_over(Duration::ZERO) || self.ledger.agent_was_killed;
-        let is_late = deadline || grace || self.has_stalled();
-        let excused = is_late || self.ledger.agent_was_away || self.has_left_early() || self.is_hidden_by_envoy();
-        if lost > 0 && !excused {
+        if lost > 0 && !self.may_lose() {
             let now = Duration::from_micros(self.now);
             self.ledger.wrong(format!("{lost} bytes are lost {how} at {now:?}"));
         }
+    }
+
+    /// The same for telemetry. Where Envoy's answers can be missing, the agent does not know of it.
+    fn judge_telemetry(&mut self, how: &str) {
+        let lost =
+            if self.proxy.is_down() && self.ledger.envoy_ended != Some(self.now) { 0 } else { self.telemetry.unsent(self.now) };
+        if lost > 0 && self.plan.is_healthy() && !self.may_lose() {
+            let now = Duration::from_micros(self.now);
+            self.ledger.wrong(format!("{lost} entries and spans are lost {how} at {now:?}"));
+        }
+    }
+
+    fn may_lose(&self) -> bool {
+        let deadline = self.since(self.ledger.began) >= self.plan.least_limits().drain_timeout;
+        let grace = self.is_grace_over(Duration::ZERO) || self.ledger.agent_was_killed;
+        let is_late = deadline || grace || self.has_stalled();
+        is_late || self.ledger.agent_was_away || self.has_left_early() || self.is_hidden_by_envoy()
     }
 
     /// Whether Envoy hangs, and only its own memory holds something: no table shows that, and Envoy does not answer.
@@ -367,7 +382,8 @@ impl World {
         let late = self.since(delivered);
         // A connect to a captured address, where Istio captures none, is not answered.
         let connect = if self.plan.limited_capture { CONNECT } else { Duration::ZERO };
-        if self.kubelet.task_has_ended() && late > PROMPT + connect + self.plan.lateness() {
+        let telemetry = self.plan.telemetry.longest();
+        if self.kubelet.task_has_ended() && late > PROMPT + connect + telemetry + self.plan.lateness() {
             self.ledger.wrong(format!("the agent has left {late:?} after the last byte"));
         }
     }

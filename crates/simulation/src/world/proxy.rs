@@ -19,6 +19,7 @@ use pod::stat::Stat;
 use serde_json::json;
 
 use super::mains::{AGENT, INIT, ticks};
+use super::telemetry::Telemetry;
 use super::{Happening, MILLISECOND, World};
 use crate::flow::Flow;
 
@@ -263,6 +264,9 @@ impl World {
         if (request.method, request.path) == ("GET", "/server_info") {
             return answer(200, self.server_info());
         }
+        if let Some(text) = self.serve_telemetry(request) {
+            return answer(200, text);
+        }
         let calls = [Call::FailHealthcheck, Call::DrainListeners, Call::CountClusters, Call::Clusters, Call::Quit];
         let Some(call) = calls.into_iter().find(|call| (call.method(), call.path()) == (request.method, request.path)) else {
             return answer(404, String::new());
@@ -429,6 +433,7 @@ impl World {
         if self.proxy.phase == Phase::Starts {
             self.proxy.phase = Phase::Up;
             self.proxy.envoy = self.ids.begin(self.proxy.pilot_agent, 1 + self.dice.below(THREADS));
+            self.telemetry = Telemetry::begin(self.now);
             self.note("Envoy listens");
         }
     }

@@ -65,10 +65,12 @@ impl World {
         let works = self.proxy.is_up() && self.hangs_until().is_none();
         let now = self.now / MILLISECOND;
         let before = self.undelivered();
+        let passed_on: Vec<bool> = self.flows.iter().map(Flow::is_passed_on).collect();
         let mut moved = false;
         for flow in &mut self.flows {
             moved |= flow.step(now, works);
         }
+        self.log_ended_flows(&passed_on);
         if moved {
             self.ledger.moved(self.now);
         }
