@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	dynamic "k8s.io/client-go/dynamic/fake"
@@ -35,23 +36,30 @@ func start(ctx context.Context, policies []runtime.Object, namespaces map[string
 	if err != nil {
 		return nil, err
 	}
-	plugin, err := mutating.NewPlugin(nil)
+	plugins := admission.NewPlugins()
+	mutating.Register(plugins)
+	initialized, err := plugins.InitPlugin(mutating.PluginName, nil, initializer(func(plugin *mutating.Plugin) {
+		plugin.SetEnabled(true)
+		plugin.SetExternalKubeClientSet(client)
+		plugin.SetExternalKubeInformerFactory(factory)
+		plugin.SetRESTMapper(mapper)
+		plugin.SetDynamicClient(dynamic.NewSimpleDynamicClient(scheme.Scheme))
+		plugin.SetDrainedNotification(ctx.Done())
+		setAuthorizer(plugin)
+	}))
 	if err != nil {
-		return nil, err
-	}
-	plugin.SetEnabled(true)
-	plugin.SetExternalKubeClientSet(client)
-	plugin.SetExternalKubeInformerFactory(factory)
-	plugin.SetRESTMapper(mapper)
-	plugin.SetDynamicClient(dynamic.NewSimpleDynamicClient(scheme.Scheme))
-	plugin.SetDrainedNotification(ctx.Done())
-	setAuthorizer(plugin)
-	if err := plugin.ValidateInitialization(); err != nil {
 		return nil, err
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
-	return plugin, nil
+	return initialized.(*mutating.Plugin), nil
+}
+
+// initializer gives the plugin what an API server gives it.
+type initializer func(*mutating.Plugin)
+
+func (i initializer) Initialize(plugin admission.Interface) {
+	i(plugin.(*mutating.Plugin))
 }
 
 // setAuthorizer: no expression of ours asks for an authorization. The method has another name since Kubernetes 1.37.
