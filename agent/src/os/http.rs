@@ -24,6 +24,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The bytes of one read: `/clusters` can have 35 MB, and the agent stays small.
 const PIECE: usize = 8 * 1024;
 
+/// The longest request that needs no memory of its own. The signal has 400 bytes.
+const SHORT: usize = 1024;
+
 /// A request without a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -59,7 +62,7 @@ pub fn exchange_on(
     body: &mut dyn FnMut(&[u8]),
 ) -> Result<Head, Problem> {
     let no_answer = |error: io::Error| Problem::NoAnswer(error.kind());
-    stream.write_all(text(to, request).as_bytes()).map_err(no_answer)?;
+    send(&mut stream, to, request).map_err(no_answer)?;
     let deadline = Instant::now() + request.timeout;
     let mut reader = Reader::default();
     let mut piece = [0; PIECE];
@@ -102,16 +105,30 @@ pub fn connect(to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     }
 }
 
-fn text(to: SocketAddr, request: &Request<'_>) -> String {
+/// Sends `request` in one write. A short one, such as the signal, is put together without memory of its own: for that the allocator could need
+/// a system call, between the end of the task and the signal.
+fn send(stream: &mut impl Write, to: SocketAddr, request: &Request<'_>) -> io::Result<()> {
+    let mut short = [0; SHORT];
+    let mut room = short.as_mut_slice();
+    if write_request(&mut room, to, request).is_ok() {
+        let length = SHORT - room.len();
+        return stream.write_all(short.get(..length).unwrap_or_default());
+    }
+    let mut long = Vec::new();
+    write_request(&mut long, to, request)?;
+    stream.write_all(&long)
+}
+
+/// Writes `request` to `out`.
+fn write_request(out: &mut dyn Write, to: SocketAddr, request: &Request<'_>) -> io::Result<()> {
     let Request { method, path, headers, .. } = request;
     // RFC 9110 §8.6: a POST without a body has a content-length.
     let length = if *method == "POST" { "content-length: 0\r\n" } else { "" };
-    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n{length}");
+    write!(out, "{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n{length}")?;
     for part in headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]) {
-        text.push_str(part);
+        out.write_all(part.as_bytes())?;
     }
-    text.push_str("\r\n");
-    text
+    out.write_all(b"\r\n")
 }
 
 // === impl Problem ===
@@ -166,6 +183,17 @@ mod tests {
         let asked =
             format!("POST /x HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\nx-exeunt: 1\r\n\r\n");
         assert_eq!(server.join().unwrap(), asked);
+    }
+
+    #[test]
+    fn a_long_request_is_sent_whole() {
+        let value = "x".repeat(SHORT);
+        let headers = [("x-exeunt", "1"), ("x-exeunt-completion", value.as_str())];
+        let mut sent = Vec::new();
+        send(&mut sent, "127.0.0.1:1".parse().unwrap(), &Request { headers: &headers, ..REQUEST }).unwrap();
+        let head = "POST /x HTTP/1.1\r\nhost: 127.0.0.1:1\r\nconnection: close\r\ncontent-length: 0\r\n";
+        let expected = format!("{head}x-exeunt: 1\r\nx-exeunt-completion: {value}\r\n\r\n");
+        assert_eq!(String::from_utf8(sent).unwrap(), expected);
     }
 
     #[test]

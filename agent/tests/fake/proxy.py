@@ -96,7 +96,8 @@ def filter_listener(connection, request, headers, body):
         if ROLES.get("filter") == "older" and limits:
             return answer(connection, 400, ["x-exeunt: 9.9.9"], f"{limits[0]}: is not a known field")
         unsent = completion["unsent"]
-        QUIET = QUIET + 1 if unsent and unsent["connections"] == 0 and unsent["bytes"] == 0 else 0
+        held = unsent and [unsent["connections"], unsent["bytes"], unsent.get("buffers", 0)]
+        QUIET = QUIET + 1 if held == [0, 0, 0] else 0
     status = {"state": state, "sinceMs": 1, "version": "9.9.9"}
     if ROLES.get("filter") != "older":
         timeout = 1_000 if ROLES.get("filter") == "endless" else 10_000
