@@ -114,7 +114,7 @@ struct Agent {
     busy_until: u64,
     /// The last idle reading was sent twice.
     confirmed: bool,
-    /// When it saw first that no connection has undelivered bytes.
+    /// When a reading of it first showed no undelivered bytes.
     idle_at: Option<u64>,
 }
 
@@ -248,7 +248,8 @@ impl World {
         if self.now < self.agent.busy_until {
             return;
         }
-        if self.open().is_empty() {
+        // Its own reading decides, also one from a moment in which all data is inside Envoy.
+        if self.kernel_holds().is_empty() {
             self.agent.idle_at.get_or_insert(self.now);
         }
         let unsent = Unsent { buffers: self.buffers(), ..self.kernel_holds() };
