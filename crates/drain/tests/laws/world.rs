@@ -101,6 +101,8 @@ struct Knowledge {
     in_flight: Option<u64>,
     moved: u64,
     drain: bool,
+    /// When the last report arrived. `None`: none has, for example because another sender's signal came first.
+    heard: Option<u64>,
     /// When the first signal arrived. The drain begins then: an agent whose first signals are lost begins it late.
     began: Option<u64>,
     /// The limits that the last signal with limits has brought.
@@ -202,6 +204,7 @@ impl World {
         self.knowledge.drain |= completion.action == Action::Drain;
         self.knowledge.limits = completion.drain_timeout_ms.zip(completion.stall_timeout_ms).or(self.knowledge.limits);
         if let Some(unsent) = completion.unsent {
+            self.knowledge.heard = Some(self.now);
             let last = self.knowledge.facts;
             if unsent.buffers > 0 || last.is_none_or(|last| (last.connections, last.bytes) != (unsent.connections, unsent.bytes))
             {
@@ -216,7 +219,11 @@ impl World {
         assert!(!(quits && self.knowledge.drain), "it quits under drain at {} ms: {:?}", self.now, self.plan);
         let left = before == State::Draining && self.machine.state() != State::Draining;
         if left {
-            self.open_when_left = self.open().iter().sum::<u64>() + u64::from(self.buffers());
+            // Envoy's count, which decides while the agent is silent, knows nothing of buffers.
+            let silence = (self.limits().1 * 2 / 3).clamp(2_000, 5_000);
+            let is_silent = self.knowledge.heard.is_none_or(|heard| self.now >= heard + silence);
+            let buffers = if is_silent { 0 } else { self.buffers() };
+            self.open_when_left = self.open().iter().sum::<u64>() + u64::from(buffers);
         }
         let (limit, stall) = self.limits();
         if left && self.now < limit {
