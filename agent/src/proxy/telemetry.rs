@@ -14,7 +14,7 @@ use drain::time::Instant;
 use log::{info, warn};
 
 mod admin;
-mod buffers;
+pub mod buffers;
 mod exports;
 pub mod spans;
 

@@ -109,6 +109,12 @@ pub(super) fn has_bootstrap_tracer(admin: &Admin<'_, impl World>) -> bool {
     dump.is_some_and(|dump| dump.bytes().windows(name.len()).any(|piece| piece == name.as_bytes()))
 }
 
+/// The names of the loggers and tracers that the listeners of a `/config_dump` name. `None`: it is none.
+#[must_use]
+pub fn names(dump: &[u8]) -> Option<Vec<String>> {
+    serde_json::from_slice::<Part>(dump).ok().map(|part| part.buffers().names)
+}
+
 fn listeners(admin: &Admin<'_, impl World>, path: &'static str) -> Option<Part> {
     let body = admin.answer("GET", path, Input::ConfigDump)?;
     serde_json::from_slice(body.bytes()).ok()
