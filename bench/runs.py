@@ -9,7 +9,9 @@ from pathlib import Path
 
 from harness import paths
 from harness.pod import Pod
+from harness.process import rests
 from harness.scene import Scene
+from harness.wait import until
 
 # crates/pod/examples/reading.rs
 _READING = Path(os.environ.get("CARGO_TARGET_DIR") or paths.ROOT / "target") / "release" / "examples" / "reading"
@@ -37,9 +39,11 @@ def bare_quit(folder: Path, version: str) -> float:
 def idle_drain(folder: Path, version: str) -> tuple[float, int]:
     """From the end of a task that has sent nothing to Envoy's end; and how much memory the agent used before."""
     with Scene(folder, version=version) as scene:
+        scene.sidecar.discover_listeners()
         envoy = scene.envoy()
         task = scene.task("idle")
         agent = scene.agent(task)
+        until("the agent sleeps", lambda: rests(agent.pid))
         resident = resident_bytes(agent.pid)
         task.begin()
         task.wait()
@@ -60,9 +64,11 @@ def idle_drain_in_a_pod(folder: Path, version: str, *flags: str, plugin: bool) -
             listeners = scene.sidecar.document["static_resources"]["listeners"]
             signal_port = scene.sidecar.places.signal[1]
             listeners[:] = [one for one in listeners if one["address"]["socket_address"]["port_value"] != signal_port]
+        scene.sidecar.discover_listeners()
         envoy = scene.envoy(pilot_agent=True)
         task = scene.task("idle")
         agent = scene.agent(task, *flags)
+        until("the agent sleeps", lambda: rests(agent.pid))
         task.begin()
         task.wait()
         gone_at = envoy.gone(_PATIENCE_S)
@@ -78,8 +84,10 @@ def told_drain_in_a_pod(folder: Path, version: str, *, plugin: bool) -> float:
         scene.sidecar.injected("native", "base")
         if not plugin:
             scene.sidecar.without_signal_listener()
+        scene.sidecar.discover_listeners()
         scene.envoy(pilot_agent=True)
         agent = scene.native_agent()
+        until("the agent sleeps", lambda: rests(agent.pid))
         told_at = time.monotonic()
         agent.terminate()
         return agent.ending.wait(_PATIENCE_S) - told_at

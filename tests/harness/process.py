@@ -2,24 +2,26 @@
 
 import contextlib
 import re
+import time
 from pathlib import Path
 
 
 def pidfds(pid: int) -> int:
-    """How many processes the process watches by pidfds. It may have two handles of one."""
+    """How many processes that still exist the process watches by pidfds. It may have two handles of one."""
     watched = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         # The process may close a descriptor while the folder is read.
         with contextlib.suppress(FileNotFoundError):
             if "pidfd" in str(link.readlink()):
                 watched.add(number(pid, "Pid", f"fdinfo/{link.name}"))
-    return len(watched)
+    # The kernel tells -1 for a process that has been reaped.
+    return len(watched - {-1})
 
 
 def number(pid: int, field: str, file: str = "status") -> int:
     """A number from `/proc/PID/status`, or from another file of the process."""
     text = Path(f"/proc/{pid}/{file}").read_text()
-    (found,) = re.findall(rf"^{field}:\s+(\d+)$", text, re.MULTILINE)
+    (found,) = re.findall(rf"^{field}:\s+(-?\d+)$", text, re.MULTILINE)
     return int(found)
 
 
@@ -39,6 +41,13 @@ def is_asleep(pid: int) -> bool:
 def switches(pid: int) -> int:
     """How often the kernel has stopped the process, voluntarily or not: a process that is never woken keeps this number."""
     return number(pid, "voluntary_ctxt_switches") + number(pid, "nonvoluntary_ctxt_switches")
+
+
+def rests(pid: int) -> bool:
+    """Whether the process sleeps for a tenth of a second: it does nothing any more until something wakes it."""
+    before = switches(pid)
+    time.sleep(0.1)
+    return is_asleep(pid) and switches(pid) == before
 
 
 def parents() -> dict[int, int]:
