@@ -17,7 +17,7 @@ Some rules for whoever changes an expression:
 # The pod's label decides; without one, whether a Job has made the pod.
 - name: asked-for
   expression: |-
-    object.metadata.?labels[?'exeunt.dev/drain'].orValue('') != ''
+    object.metadata.?labels[?'exeunt.dev/drain'].hasValue()
       ? object.metadata.labels['exeunt.dev/drain'] != 'off'
       : {{ if eq .Values.pods.select "labelled" }}false{{ else }}object.metadata.?ownerReferences.orValue([]).exists(owner,
           owner.kind == 'Job' && owner.apiVersion.startsWith('batch/') && owner.?controller.orValue(false)){{ end }}
