@@ -32,6 +32,13 @@ def test_the_container_is_adjustable(release: Release, native: bool) -> None:
     assert more == [*usual["args"], "--drain-timeout", "10m"]
 
 
+def test_strange_arguments_are_as_they_are_written(release: Release) -> None:
+    """The injector reads the template's output as YAML."""
+    strange = ['a "b" {{ c }} $1 \\ <e> & %s', "it's\n\t- name: evil\n", "{{- end }}", "|-", "\\u0041\\n", "\u2028\a\r", "größer"]
+    told = agent(release, True, arguments=f"list {' '.join(map(json.dumps, strange))}")["args"]
+    assert told[-len(strange) :] == strange
+
+
 @pytest.mark.parametrize(
     "resources",
     [

@@ -36,17 +36,22 @@ proxy must know.
   expression: string(variables.annotations[?'proxy.istio.io/config'].orValue(''))
 - name: ownPort
   expression: variables.ownConfig.find('ISTIO_META_HTTP_PROXY_PORT[^0-9A-Za-z]+[0-9]+').find('[0-9]+$')
-# Whether its proxyMetadata is a key. It is a part of a text if a quote is open in front of it: there may be comments, and texts in quotes
-# where YAML lets one begin, each with its end.
+# Whether its proxyMetadata is a key. It is a part of a text if a quote is open in front of it: there may be comments, and texts in
+# quotes where YAML lets one begin, each with its end.
+- name: ownFront
+  expression: |-
+    [variables.ownConfig.split('proxyMetadata')[0]].map(front, front.endsWith('"') ? front.substring(0, front.size() - 1) : front)[0]
 - name: ownKey
   expression: |-
-    [variables.ownConfig.split('proxyMetadata')[0]].all(front, (front.endsWith('"') ? front.substring(0, front.size() - 1) : front).matches(
-      r"""(?m)\A([^'"]|(^|[ \t])#.*\n|([{\[,]\s*|:\s+|^[ \t]*(-[ \t]+)+){{ $quoted }}(\s*:\s*{{ $quoted }})?)*\z"""))
+    variables.ownFront.matches(r"""(?m)\A([^'"]|(^|[ \t])#.*\n|([{\[,]\s*|:\s+|^[ \t]*(-[ \t]+)+)""" +
+      r"""{{ $quoted }}(\s*:\s*""" +
+      r"""{{ $quoted }})?)*\z""")
 # Its proxyMetadata up to the first entry: as {…, or as a block of lines.
 - name: ownMapping
   expression: |-
     !variables.ownKey || variables.ownConfig.contains('#') ? ''
-    : variables.ownConfig.trim().startsWith('{') ? variables.ownConfig.find(r'[{,]\s*("proxyMetadata"\s*:\s*|proxyMetadata\s*:\s+)\{')
+    : variables.ownConfig.trim().startsWith('{')
+      ? variables.ownConfig.find(r'[{,]\s*("proxyMetadata"\s*:\s*|proxyMetadata\s*:\s+)\{')
     : variables.ownConfig.find(r'(?m)^("proxyMetadata"|proxyMetadata)\s*:\s+\{')
 - name: ownBlock
   expression: |-
