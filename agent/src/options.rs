@@ -96,6 +96,8 @@ pub struct Spans {
     pub at_once_from: Instant,
     /// Whether the bootstrap of Envoy names a tracer.
     pub has_bootstrap_tracer: bool,
+    /// When Envoy had no loggers and tracers that buffer. `None`: it had some, or did not say.
+    pub had_no_buffers: Option<Instant>,
 }
 
 /// What the command line asks for.

@@ -252,6 +252,9 @@ fn has_lost_proxy<W: World>(
     false
 }
 
+/// What the log says when the proxy ends before the task.
+const PROXY_GONE: &str = "the proxy has ended, and the task still runs";
+
 /// Gets a handle of the proxy's process and the names of the main containers while the task runs, then sleeps until the task has ended. If
 /// the proxy was seen and is not there when the task ends, it has ended. If it was never seen, it may still start.
 fn attach<W: World>(
@@ -264,8 +267,15 @@ fn attach<W: World>(
     let (mut pause, start) = (FIRST_LOOK, world.now());
     let mut pauses_until = start + pause;
     let mut all_ended: Option<Instant> = None;
+    // Whether the log has the end of the proxy.
+    let mut is_told_gone = false;
     loop {
         sidecar.find();
+        // It can also end between two sleeps.
+        if matches!(sidecar.state(), State::Gone) && !is_told_gone {
+            info!("{PROXY_GONE}");
+        }
+        is_told_gone = matches!(sidecar.state(), State::Gone);
         sidecar.hold_process();
         if sidecar.has_envoy() {
             state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
@@ -290,7 +300,8 @@ fn attach<W: World>(
         match wait_beside(world, options, sidecar, containers, (!is_attached).then_some(left)) {
             Waited::TimeUp => {}
             Waited::Interrupted => {
-                info!("the proxy has ended, and the task still runs");
+                info!("{PROXY_GONE}");
+                is_told_gone = true;
                 // The next one knows nothing of it.
                 options.spans = None;
                 pause = FIRST_LOOK;

@@ -3,8 +3,8 @@
 //!
 //! Only Envoy knows what it buffers: its listeners name the loggers and tracers ([`buffers`]). Loggers flush by the clock, at most a second
 //! later. Tracers would take five, but how long is a matter of Envoy's runtime: the agent sets it when it starts, so that Envoy sends each span
-//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). A proxy without loggers and tracers costs one
-//! question.
+//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). A proxy that had no loggers and tracers when the
+//! agent started costs no question at the end of a short task, and one at that of a longer one.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -14,7 +14,7 @@ use drain::time::Instant;
 use log::{info, warn};
 
 mod admin;
-mod buffers;
+pub mod buffers;
 mod exports;
 pub mod spans;
 
@@ -40,8 +40,8 @@ pub(super) struct Telemetry {
 enum State {
     /// Data of the task is undelivered, so new entries and spans can still come.
     Fills,
-    /// All data is delivered since then, and Envoy was not asked yet: the first report to the filter must not wait for that. Until then it counts
-    /// as one that buffers something.
+    /// A first reading has shown that all data is delivered, and Envoy was not asked yet: the first report to the filter must not wait for that.
+    /// Until then it counts as one that buffers something.
     Unasked(Instant),
     /// All data is delivered. The buffers are flushed by the clock, or as Envoy tells.
     Flushes(Flush),
@@ -75,11 +75,14 @@ impl Telemetry {
     pub(super) fn buffers(&mut self, world: &impl World, is_delivered: bool, may_be_envoy: &dyn Fn(SocketAddr) -> bool) -> u32 {
         let admin = &Admin::new(world, self.admin_port, may_be_envoy);
         match self.state {
+            State::Fills if is_delivered && self.are_known_to_be_none(world.now()) => self.state = State::Empty(None),
             State::Fills if is_delivered => {
                 self.state = State::Unasked(world.now());
                 return 1;
             }
-            State::Unasked(began) => self.state = self.begin(admin, began),
+            State::Unasked(began) if is_delivered => self.state = self.begin(admin, began),
+            // All data was inside of Envoy, between a read and a write.
+            State::Unasked(_) => self.state = State::Fills,
             State::Fills | State::Flushes(_) | State::Empty(_) => {}
         }
         let timeout = self.timeout;
@@ -118,10 +121,17 @@ impl Telemetry {
         }
     }
 
+    /// Whether the agent has asked Envoy when it started, a short while ago, and Envoy had nothing that buffers.
+    fn are_known_to_be_none(&self, now: Instant) -> bool {
+        let asked = self.spans.and_then(|spans| spans.had_no_buffers);
+        asked.is_some_and(|asked| now.since(asked) < times::TRUSTED)
+    }
+
     /// Asks Envoy. The last data was delivered when it `began`.
     fn begin(&self, admin: &Admin<'_, impl World>, began: Instant) -> State {
         let has_bootstrap_tracer = self.spans.map(|spans| spans.has_bootstrap_tracer);
-        let Some(buffers) = buffers::ask(admin, has_bootstrap_tracer) else { return State::Empty(None) };
+        let buffers = buffers::ask(admin, has_bootstrap_tracer).filter(|buffers| !buffers.is_empty());
+        let Some(buffers) = buffers else { return State::Empty(None) };
         let span_wait = match buffers.tracer {
             None | Some(Tracer::Sends) => Duration::ZERO,
             Some(Tracer::Flushes(interval)) => interval + times::LATE_FLUSH,

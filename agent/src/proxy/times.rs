@@ -15,6 +15,9 @@ pub(super) const ASK: Duration = Duration::from_secs(1);
 
 /// Timeout for a question to Envoy's admin interface, which answers within a millisecond unless its main thread is busy.
 pub(super) const TELEMETRY: Duration = Duration::from_millis(250);
+/// For how long the agent trusts that Envoy has no loggers and tracers. A shorter task ends without a question; beside a longer one, which
+/// may have seen another configuration of the mesh, milliseconds do not matter.
+pub(super) const TRUSTED: Duration = Duration::from_mins(1);
 /// How late Envoy's timers can be on a busy node.
 pub(super) const LATE_FLUSH: Duration = Duration::from_millis(100);
 /// The first pause between two questions whether a flush is under way. The pauses double.

@@ -4,10 +4,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use crate::fake::Proxy;
+
+/// How long to wait for a line of the agent.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The process of a main container. It waits for a line before it ends. A thread reaps it, as a container runtime does.
 pub(crate) struct Task {
@@ -127,6 +131,14 @@ impl Agent {
     /// Waits for a line with `words`.
     pub(crate) fn until_it_says(mut self, words: &str) -> Self {
         let mut line = String::new();
+        // An agent that says nothing is ended, so that the test fails instead of waiting for ever.
+        let (_said, waits) = mpsc::channel::<()>();
+        let pid = self.pid().to_string();
+        thread::spawn(move || {
+            if waits.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
         while !line.contains(words) {
             line.clear();
             assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it has ended without a line with: {words}");

@@ -84,19 +84,22 @@ struct Part {
     cluster: String,
 }
 
-/// Asks Envoy. `None` if it has no loggers and tracers that buffer, or does not answer. `has_bootstrap_tracer`: whether its bootstrap names a
-/// tracer, if that is known.
+/// Asks Envoy. `None` if it does not answer, or has no listeners yet. `has_bootstrap_tracer`: whether its bootstrap names a tracer, if that is
+/// known.
 pub(super) fn ask(admin: &Admin<'_, impl World>, has_bootstrap_tracer: Option<bool>) -> Option<Buffers> {
     let mut dump = listeners(admin, SIGNAL)?;
     if !dump.has_signal_listener() {
         dump.configs.extend(listeners(admin, OTHERS).unwrap_or_default().configs);
+    }
+    if dump.configs.is_empty() {
+        return None;
     }
     let mut buffers = dump.buffers();
     if dump.traces_by_bootstrap() && has_bootstrap_tracer.unwrap_or_else(|| self::has_bootstrap_tracer(admin)) {
         buffers.trace_by_bootstrap();
     }
     debug!("telemetry: {buffers:?}");
-    (buffers.count() > 0).then_some(buffers)
+    Some(buffers)
 }
 
 /// Whether the bootstrap names a tracer, by the cluster that it has then. That cannot change while Envoy runs.
@@ -106,9 +109,10 @@ pub(super) fn has_bootstrap_tracer(admin: &Admin<'_, impl World>) -> bool {
     dump.is_some_and(|dump| dump.bytes().windows(name.len()).any(|piece| piece == name.as_bytes()))
 }
 
-/// Whether Envoy has its listeners already.
-pub(super) fn has_listeners(admin: &Admin<'_, impl World>) -> bool {
-    listeners(admin, SIGNAL).is_some_and(|dump| !dump.configs.is_empty())
+/// The names of the loggers and tracers that the listeners of a `/config_dump` name. `None`: it is none.
+#[must_use]
+pub fn names(dump: &[u8]) -> Option<Vec<String>> {
+    serde_json::from_slice::<Part>(dump).ok().map(|part| part.buffers().names)
 }
 
 fn listeners(admin: &Admin<'_, impl World>, path: &'static str) -> Option<Part> {
@@ -179,6 +183,11 @@ impl Part {
 // === impl Buffers ===
 
 impl Buffers {
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// The number of loggers and tracers.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.names.len()).unwrap_or(u32::MAX)

@@ -12,7 +12,7 @@ use pod::proxy::Listener;
 use serde::Deserialize;
 
 use super::admin::Admin;
-use super::buffers::{has_bootstrap_tracer, has_listeners};
+use super::buffers::{self, Buffers, has_bootstrap_tracer};
 use crate::options::{Options, Spans};
 use crate::os::World;
 use crate::proxy::Sidecar;
@@ -57,12 +57,15 @@ pub fn send_at_once<W: World>(world: &W, options: &Options, precedes_task: bool)
     if !was_so {
         admin.answer("POST", AT_ONCE, Input::Runtime)?;
     }
-    let has_none_before = was_so || precedes_task || !has_listeners(&admin);
     let has_bootstrap_tracer = has_bootstrap_tracer(&admin);
+    let buffers = buffers::ask(&admin, Some(has_bootstrap_tracer));
+    let had_no_buffers = buffers.as_ref().is_some_and(Buffers::is_empty).then(|| world.now());
+    // Without listeners Envoy has made none.
+    let has_none_before = was_so || precedes_task || buffers.is_none();
     info!("if Envoy has a tracer, it sends each span at once");
     debug!("spans from before that: {}", if has_none_before { "none" } else { "possible" });
     let at_once_from = if has_none_before { Instant::default() } else { world.now() };
-    Some(Spans { at_once_from, has_bootstrap_tracer })
+    Some(Spans { at_once_from, has_bootstrap_tracer, had_no_buffers })
 }
 
 /// Whether Envoy's runtime has the number one under all `keys`.

@@ -12,6 +12,9 @@ const TRACER: &str =
 const AT_ONCE: &str = r#"{"entries": {"tracing.zipkin.min_flush_spans": {"layer_values": ["", "1"], "final_value": "1"},
     "tracing.opentelemetry.min_flush_spans": {"layer_values": ["", "1"], "final_value": "1"}}}"#;
 
+/// What an agent knows that has asked an Envoy with a tracer, before the task.
+const SPANS: Spans = Spans { at_once_from: Instant::at(Duration::ZERO), has_bootstrap_tracer: false, had_no_buffers: None };
+
 fn listener(manager: &str) -> String {
     format!(
         r#"{{"configs": [{{"name": "127.0.0.1_15190", "active_state": {{"listener": {{"filter_chains": [{{"filters": [
@@ -65,6 +68,44 @@ fn an_envoy_that_buffers_nothing_costs_one_question() {
 }
 
 #[test]
+fn an_envoy_that_had_nothing_to_buffer_is_asked_again_only_at_the_end_of_a_long_task() {
+    let known = |world: &Script| Options { spans: spans::send_at_once(world, &options("watch"), true), ..options("watch") };
+    let looks = |after: u64, manager: &str| {
+        let mut world = envoy("", "als", 0);
+        world.admin.push(("/runtime_modify", ALWAYS, "OK".to_owned()));
+        let options = known(&world);
+        let asked = questions(&world).len();
+        // Somebody has changed the mesh meanwhile.
+        world.admin[0].2 = listener(manager);
+        world.pass_until(after);
+        let buffers = Telemetry::new(&options).buffers(&world, true, &|_| true);
+        assert_eq!(questions(&world).len(), asked, "the first report never waits");
+        buffers
+    };
+    assert_eq!(looks(59_000, ""), 0, "it is idle at once");
+    assert_eq!(looks(60_000, ""), 1, "Envoy is asked next");
+    let mut with_logger = envoy(LOGGER, "als", 0);
+    with_logger.admin.push(("/runtime_modify", ALWAYS, "OK".to_owned()));
+    let options = known(&with_logger);
+    assert_eq!(emptied(&with_logger, &options), 1_100, "what Envoy has is waited for");
+}
+
+#[test]
+fn a_moment_in_which_all_data_is_inside_envoy_is_not_its_delivery() {
+    let world = envoy(LOGGER, "als", 0);
+    let mut telemetry = Telemetry::new(&options("watch"));
+    assert_eq!(telemetry.buffers(&world, true, &|_| true), 1);
+    world.pass_until(5);
+    assert_eq!(telemetry.buffers(&world, false, &|_| true), 0, "data of the task is undelivered anyway");
+    world.pass_until(5_000);
+    let start = world.elapsed();
+    while telemetry.buffers(&world, true, &|_| true) > 0 {
+        world.pass_until(world.elapsed() + 5);
+    }
+    assert_eq!(world.elapsed() - start, 1_100, "from the true end on");
+}
+
+#[test]
 fn an_envoy_that_does_not_answer_is_not_waited_for() {
     assert_eq!(emptied(&Script::default(), &options("watch")), 0);
     let world = Script { admin: vec![("/clusters", ALWAYS, String::new())], ..Script::default() };
@@ -83,7 +124,7 @@ fn loggers_are_waited_for_by_the_clock_and_then_as_envoy_tells() {
 #[test]
 fn spans_that_envoy_sends_at_once_are_waited_for_as_envoy_tells() {
     let at_once = |from| Options {
-        spans: Some(Spans { at_once_from: Instant::at(Duration::from_millis(from)), has_bootstrap_tracer: false }),
+        spans: Some(Spans { at_once_from: Instant::at(Duration::from_millis(from)), ..SPANS }),
         ..options("watch")
     };
     let after = |from: u64, sent: u64| {
@@ -117,7 +158,7 @@ fn a_tracer_of_the_bootstrap_counts_only_if_the_bootstrap_names_one() {
         r#"{"configs": [{"cluster": {"name": "zipkin"}}]}"#.to_owned(),
     ));
     assert_eq!(emptied(&world, &options("watch")), 5_100);
-    let known = Some(Spans { at_once_from: Instant::default(), has_bootstrap_tracer: false });
+    let known = Some(SPANS);
     assert_eq!(emptied(&world, &Options { spans: known, ..options("watch") }), 0, "the agent has asked when it started");
 }
 

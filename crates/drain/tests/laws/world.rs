@@ -116,7 +116,7 @@ struct Agent {
     busy_until: u64,
     /// The last idle reading was sent twice.
     confirmed: bool,
-    /// When a reading of it first showed no undelivered bytes.
+    /// Since when its readings show no undelivered bytes.
     idle_at: Option<u64>,
 }
 
@@ -220,7 +220,8 @@ impl World {
         let left = before == State::Draining && self.machine.state() != State::Draining;
         if left {
             // Envoy's count, which decides while the agent is silent, knows nothing of buffers.
-            let silence = (self.limits().1 * 2 / 3).clamp(2_000, 5_000);
+            // That is so for the stall timeout at most, and not before two seconds.
+            let silence = self.limits().1.max(2_000);
             let is_silent = self.knowledge.heard.is_none_or(|heard| self.now >= heard + silence);
             let buffers = if is_silent { 0 } else { self.buffers() };
             self.open_when_left = self.open().iter().sum::<u64>() + u64::from(buffers);
@@ -255,9 +256,11 @@ impl World {
         if self.now < self.agent.busy_until {
             return;
         }
-        // Its own reading decides, also one from a moment in which all data is inside Envoy.
+        // Its own readings decide. One from a moment in which all data is inside Envoy is followed by another that shows it.
         if self.kernel_holds().is_empty() {
             self.agent.idle_at.get_or_insert(self.now);
+        } else {
+            self.agent.idle_at = None;
         }
         let unsent = Unsent { buffers: self.buffers(), ..self.kernel_holds() };
         let due = match self.agent.sent {
