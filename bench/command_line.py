@@ -1,6 +1,16 @@
 """What the command lines of the benchmarks share."""
 
 import argparse
+import os
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with the exit code of a wrong command line, as every verb of build.sh."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and where the options are explained."""
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n{self.prog} --help explains every option\n")
 
 
 class between:  # noqa: N801 (argparse shows the name)

@@ -18,7 +18,7 @@ from statistics import median
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
-from command_line import between  # noqa: E402
+from command_line import Parser, between  # noqa: E402
 from figures import Figure, report  # noqa: E402
 from harness import paths, pod, release  # noqa: E402
 from harness.wait import TooLate  # noqa: E402
@@ -164,7 +164,7 @@ def progress(what: str, number: int, count: int) -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="./build.sh bench", description=__doc__)
+    parser = Parser(prog="./build.sh bench", description=__doc__)
     parser.add_argument("--pairs", metavar="N", type=between(1, 200), default=15, help="how many idle proxies of each kind (15)")
     parser.add_argument("--runs", metavar="N", type=between(1, 1000), default=50, help="how many slow uploads (50)")
     parser.add_argument(

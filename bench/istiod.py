@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
-from command_line import between  # noqa: E402
+from command_line import Parser, between  # noqa: E402
 from fleet import Fleet, Group, Sent  # noqa: E402
 
 if TYPE_CHECKING:
@@ -237,9 +237,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="./build.sh bench istiod", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="./build.sh bench istiod", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kubeconfig", metavar="FILE", type=Path, required=True, help="the cluster's address and credentials")
     parser.add_argument(
         "--istiod",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests")]
 
 import kinds  # noqa: E402
-from command_line import between  # noqa: E402
+from command_line import Parser, between  # noqa: E402
 from harness import paths  # noqa: E402
 from stopwatch import Seen, Stopwatch  # noqa: E402
 
@@ -206,7 +206,7 @@ def progress(what: str) -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="./build.sh bench jobs",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,5 +1,6 @@
 """The section [exeunt]: valid values, and the messages for all others."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ IMAGES = [
 ]
 LABELS = (("team", "data"), ("example.com/cost-center", "42"), ("empty", ""))
 PROBES = (("liveness_probe", {"exec": {"command": ["/exeunt-agent", "--version"]}}),)
+_TIMES = {"initialDelaySeconds": 0, "periodSeconds": 60, "timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 3}
+_HEADERS = [{"name": "Accept", "value": "*/*"}]
+ACTIONS = [
+    {"exec": {"command": ["/exeunt-agent", "--version"]}} | _TIMES,
+    {"grpc": {"port": 9000, "service": "drain"}},
+    {"tcpSocket": {"port": 15190, "host": "127.0.0.1"}},
+    {"httpGet": {"port": 15190, "path": "/", "host": "127.0.0.1", "scheme": "HTTPS", "httpHeaders": _HEADERS}},
+]
 
 
 def test_an_empty_section_means_the_defaults() -> None:
@@ -74,6 +83,7 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("arguments", "", ()),
         ("probes", '{"livenessProbe": {"exec": {"command": ["/exeunt-agent", "--version"]}}}', PROBES),
         ("probes", "", ()),
+        *(("probes", json.dumps({"startupProbe": probe}), (("startup_probe", probe),)) for probe in ACTIONS),
     ],
 )
 def test_a_valid_value(name: str, text: str, value: Any) -> None:
@@ -150,13 +160,46 @@ def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) ->
         *(("memory_limit", text) for text in ("0", "4Mi", "12M", "16", "16m")),
         *(
             ("labels", text)
-            for text in ("a", "=b", "a=b c", "a=" + "x" * 64, "a b=c", "-a=b", "a/b/c=d", "A/b=c", "exeunt.dev/drain=off")
+            for text in (
+                "a",
+                "=b",
+                "a=b c",
+                "a=" + "x" * 64,
+                "a b=c",
+                "-a=b",
+                "a/b/c=d",
+                "A/b=c",
+                "a..b/c=d",
+                "exeunt.dev/drain=off",
+            )
         ),
         *(
             ("arguments", text)
             for text in ("--log 'info", "watch", "--container base", "--placement=native", "--log ssh", "--restart-policy Never")
         ),
         *(("probes", text) for text in ("[]", '{"livenessProbe": 1}', '{"liveness_probe": {}}', '{"lifecycle": {}}')),
+        # The API server refuses every pod with one of these.
+        *(
+            ("probes", '{"livenessProbe": {' + text + "}}")
+            for text in (
+                "",
+                '"periodSeconds": 60',
+                '"tcpSocket": {"port": 1}, "grpc": {"port": 1}',
+                '"tcpSockets": {"port": 1}',
+                '"tcpSocket": {"port": 1}, "period": 60',
+                '"tcpSocket": {"port": 1}, "periodSeconds": 0',
+                '"tcpSocket": {"port": 1}, "periodSeconds": true',
+                '"tcpSocket": {"port": 1}, "successThreshold": 2',
+                '"tcpSocket": {"port": 0}',
+                '"tcpSocket": {"port": "http"}',
+                '"tcpSocket": {}',
+                '"exec": {"command": []}',
+                '"exec": {"command": "/exeunt-agent --version"}',
+                '"exec": {"command": ["/exeunt-agent"], "shell": true}',
+                '"httpGet": {"port": 1, "scheme": "http"}',
+                '"httpGet": {"port": 1, "httpHeaders": [{"name": "a"}]}',
+            )
+        ),
     ],
 )
 def test_a_value_that_cannot_work_is_a_mistake(name: str, text: str) -> None:

@@ -61,7 +61,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 
 {{- /* 1. Is it a pod for the agent? Its label decides; for a Job then EXEUNT_DRAIN, which a ProxyConfig sets; then $select. */}}
 {{- $drain := index .ObjectMeta.Labels "exeunt.dev/drain" }}
-{{- if and (not $drain) (has .TypeMeta.Kind (list "Job" "CronJob")) (hasPrefix "batch/" .TypeMeta.APIVersion) }}
+{{- $isSaid := isset .ObjectMeta.Labels "exeunt.dev/drain" }}
+{{- if and (not $isSaid) (has .TypeMeta.Kind (list "Job" "CronJob")) (hasPrefix "batch/" .TypeMeta.APIVersion) }}
 {{- $drain = index $proxyMetadata "EXEUNT_DRAIN" | default (ternary "off" "on" (eq $select "labelled")) }}
 {{- end }}
 {{- $isThere := false }}
@@ -70,7 +71,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- end }}
 {{- $nodes := $spec.nodeSelector | default dict }}
 {{- $system := ($spec.os | default dict).name | default (index $nodes "kubernetes.io/os") | default "linux" }}
-{{- if and $drain (ne $drain "off") (not $isThere) (eq $system "linux") }}
+{{- if and (or $drain $isSaid) (ne $drain "off") (not $isThere) (eq $system "linux") }}
 
 {{- /* 2. The form of the proxy, as Istio's own template `sidecar` decides it. It has another rule since Istio 1.27. */}}
 {{- $native := false }}
@@ -161,15 +162,18 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- end }}
 {{- end }}
 {{- $word := "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?" }}
+{{- $part := "[a-z0-9]([a-z0-9-]*[a-z0-9])?" }}
 {{- range $name, $value := $labels }}
 {{- $label := printf "%s=%s" $name (toString $value) }}
-{{- if not (regexMatch (printf "^([a-z0-9.-]+/)?%s=(%s)?$" $word $word) $label) }}
+{{- if not (regexMatch (printf "^(%s([.]%s)*/)?%s=(%s)?$" $part $part $word $word) $label) }}
 {{- $mistake = printf "the option labels of the injection template has %q: must be a label" $label }}
 {{- end }}
 {{- end }}
 {{- range $set, $quantities := $resources }}
 {{- range $name, $value := $quantities }}
-{{- if not (regexMatch "^[0-9]+([.][0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$" (toString $value)) }}
+{{- /* Kubernetes takes 16m of memory, which is less than a byte. No container would start. */}}
+{{- $units := ternary "[num]|" "" (eq $name "cpu") | printf "%sk|Ki|[MGTPE]i?|[eE][-+]?[0-9]+" }}
+{{- if not (regexMatch (printf "^([0-9]+([.][0-9]*)?|[.][0-9]+)(%s)?$" $units) (toString $value)) }}
 {{- $mistake = printf "the option resources of the injection template has %s %s=%v: must be a quantity" $set $name $value }}
 {{- end }}
 {{- end }}

@@ -34,12 +34,14 @@ REFUSED = [
     ("agent.uid=1337", "/agent/uid", "'not' failed"),
     ("agent.uid=0", "/agent/uid", "minimum: got 0, want 1"),
     ("agent.uid=root", "/agent/uid", "value must be 'none'"),
+    ("agent.uid=null", "/agent", "missing property 'uid'"),
     ("agent.arguments=--x", "/agent/arguments", "got string, want array"),
     ("agent.probes.readyProbe.periodSeconds=1", "/agent/probes", "additional properties 'readyProbe' not allowed"),
     ("agent.probes.startupProbe.exe.command=x", "/agent/probes/startupProbe", "additional properties 'exe' not allowed"),
     ("agent.probes.startupProbe.periodSeconds=1", "/agent/probes/startupProbe", "'oneOf' failed, none matched"),
     ("agent.resources.request.cpu=1", "/agent/resources", "additional properties 'request' not allowed"),
     ("agent.resources.limits.memory=16MB", "/agent/resources/limits/memory", "'16MB' does not match pattern"),
+    ("agent.resources.requests.memory=16m", "/agent/resources/requests/memory", "'16m' does not match pattern"),
     ("agent.resources.limits.cpu=-1", "/agent/resources/limits/cpu", "minimum: got -1, want 0"),
     ("agent.resources.requests.gpu=1", "/agent/resources/requests", "additional properties 'gpu' not allowed"),
     ("route=sidecar", "/route", "must be one of 'annotation', 'proxyConfig', 'serviceEntry', 'none'"),
@@ -54,6 +56,12 @@ REFUSED = [
     ("pods.helpers={Log_Shipper}", "/pods/helpers/0", "'Log_Shipper' does not match pattern"),
     ("pods.labels.team=a b", "/pods/labels/team", "'a b' does not match pattern"),
     ("pods.labels.exeunt\\.dev/drain=on", "/pods/labels/exeunt.dev~1drain", "false schema"),
+    ("pods.labels.sidecar\\.istio\\.io/inject=no", "/pods/labels/sidecar.istio.io~1inject", "false schema"),
+    ("pods.labels.a\\.\\.b/team=x", "/pods/labels", "additional properties 'a..b/team' not allowed"),
+    # A sign at which YAML ends the line. JSON does not escape it, and what is behind it would be YAML.
+    ("agent.arguments={a\u0085b}", "/agent/arguments/0", "does not match pattern"),
+    ("agent.arguments={}", "/agent/arguments", "minLength: got 0, want 1"),
+    ("agent.probes.startupProbe.exec.command={a\u0085b}", "/agent/probes/startupProbe/exec/command/0", "does not match pattern"),
     ("plugin.source=registry", "/plugin/source", "must be one of 'oci', 'configMap', 'imageVolume'"),
     ("plugin.configMap.create=yes", "/plugin/configMap/create", "got string, want boolean"),
     ("namespaces=jobs", "/namespaces", "got string, want array"),
@@ -108,6 +116,20 @@ def test_a_request_above_its_limit_is_refused(requests: str, limits: str, taken:
     (name, request), limit = requests.split("="), limits.partition("=")[2]
     words = f"agent.resources.requests.{name}: {request} is not allowed: must be at most the limit, {limit}"
     assert (words in said.err) is not taken
+
+
+@pytest.mark.parametrize(("limit", "taken"), [("11Mi", False), ("12", False), ("12Mi", True), ("12582912", True)])
+def test_a_limit_of_memory_with_which_no_container_starts_is_refused(limit: str, taken: bool) -> None:
+    said = template("--set", f"agent.resources.limits.memory={limit},agent.resources.requests=null")
+    assert said.ok is taken, said.err
+    assert ("agent.resources.limits.memory: " in said.err) is not taken
+
+
+@pytest.mark.parametrize("inject", ["none", "istio", "policy", "kyverno"])
+@pytest.mark.parametrize("option", ["agent.arguments", "agent.probes", "agent.resources", "pods.labels"])
+def test_what_may_be_empty_may_be_null(option: str, inject: str) -> None:
+    said = template("--set", f"inject={inject},{option}=null", "--kube-version", "1.36.0")
+    assert said.ok, said.err
 
 
 @pytest.mark.parametrize(

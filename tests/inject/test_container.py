@@ -32,6 +32,13 @@ def test_the_container_is_adjustable(release: Release, native: bool) -> None:
     assert more == [*usual["args"], "--drain-timeout", "10m"]
 
 
+def test_strange_arguments_are_as_they_are_written(release: Release) -> None:
+    """The injector reads the template's output as YAML."""
+    strange = ['a "b" {{ c }} $1 \\ <e> & %s', "it's\n\t- name: evil\n", "{{- end }}", "|-", "\\u0041\\n", "\u2028\a\r", "größer"]
+    told = agent(release, True, arguments=f"list {' '.join(map(json.dumps, strange))}")["args"]
+    assert told[-len(strange) :] == strange
+
+
 @pytest.mark.parametrize(
     "resources",
     [
@@ -102,12 +109,24 @@ def test_a_mistake_in_an_option_breaks_no_pod(option: str, release: Release, nat
         ({"labels": 'dict "a/b/c" ""'}, 'the option labels of the injection template has "a/b/c="'),
         ({"resources": 'dict "limits" (dict "memory" "16 MB")'}, "has limits memory=16 MB: must be a quantity"),
         ({"resources": 'dict "requests" (dict "cpu" "")'}, "has requests cpu=: must be a quantity"),
+        ({"resources": 'dict "limits" (dict "memory" "16m")'}, "has limits memory=16m: must be a quantity"),
+        ({"labels": 'dict "a..b/team" "x"'}, 'has "a..b/team=x": must be a label'),
     ],
 )
 def test_a_mistake_in_a_map_breaks_no_pod(options: dict[str, str], said: str, release: Release, native: bool) -> None:
     (answer,) = release.inject(with_options(**options), native, [job()])
     assert not has_agent(answer)
     assert said in reason(answer)
+
+
+QUANTITIES = [("cpu", "500u"), ("cpu", ".5"), ("memory", "1e9"), ("memory", "0.5T"), ("memory", "1Ti")]
+
+
+@pytest.mark.parametrize(("name", "amount"), QUANTITIES)
+def test_a_quantity_is_as_kubernetes_writes_it(name: str, amount: str, release: Release) -> None:
+    """The chart takes all of these."""
+    told = agent(release, True, resources=f'dict "requests" (dict "{name}" "{amount}")')["resources"]["requests"]
+    assert list(told) == [name]
 
 
 NUMBERS = [("16000", "4242", "300"), ('"16000"', '"4242"', '"300"')]

@@ -86,6 +86,8 @@ def argo() -> Resource:
 REASONS = {
     "restartPolicy is Always": (lambda: changed(restartPolicy="Always"), True),
     'exeunt.dev/drain is "yes"': (lambda: labelled("yes", job()), True),
+    'exeunt.dev/drain is ""': (lambda: labelled("", job()), True),
+    'exeunt.dev/drain is "": must be on or off': (lambda: labelled("", plain()), True),
     "shareProcessNamespace is false": (lambda: changed(shareProcessNamespace=False), False),
     "the process namespace of its node": (lambda: changed(hostPID=True), False),
     "a volume named exeunt": (lambda: changed(volumes=[{"name": AGENT, "emptyDir": {}}]), False),

@@ -13,6 +13,7 @@ from policy.test_options import KEEP, has_agent
 
 SEED, TEXTS = 20261127, 400
 WORDS = ("a", "true", "1", "12:30", "25s", "", "a: b", "# no comment", "{", "proxyMetadata", "it's", '"', "größer", "a\nb", "- a")
+WORDS += ("proxyMetadata: {", 'a, "proxyMetadata": {', "a\nproxyMetadata:\n  a", "don't, proxyMetadata: {")
 KEYS = ("concurrency", "tracing", "holdApplicationUntilProxyStarts", "extraStatTags", "discoveryAddress", "proxyMetadata")
 
 

@@ -37,6 +37,8 @@ MERGED = [
     'proxyMetadata: # ours\n\n  # the first\n  "A": b\n',
     'proxyMetadata:\n  EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "false"\n',
     'proxyMetadata:\n  ISTIO_META_HTTP_PROXY_PORT: "15190"\n',
+    "# it's ours\ndiscoveryAddress: 'istiod:15012'\nproxyMetadata:\n  A: b\n",
+    '{"discoveryAddress": "istiod:15012", "proxyMetadata": {"A": "b"}}',
 ]
 
 # Texts that stay as they are, because a change could mean something else.
@@ -52,6 +54,13 @@ KEPT = [
     "? concurrency\n: 2\n",
     "[1, 2]",
     "nonsense",
+    # The word is a part of a text, and what is written behind it would end that text.
+    'concurrency: 2\nextraStatTags: ["proxyMetadata: {"]\n',
+    '{"extraStatTags": ["a,proxyMetadata: {"]}',
+    '{"binaryPath": "\\",proxyMetadata: {"}',
+    '{binaryPath: \'"\', configPath: ",proxyMetadata: {"}',
+    'binaryPath: "a\nproxyMetadata: {"\n',
+    "binaryPath: 'a\nproxyMetadata:\n  A: b'\n",
 ]
 
 

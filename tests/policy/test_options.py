@@ -103,6 +103,28 @@ def test_the_container_is_adjustable(values: dict[str, Any], server: Server) -> 
     assert more == [*usual["args"], "--drain-timeout", "10m", "a\nb"]
 
 
+# Signs that YAML, Go's templates, CEL or a lookalike of each could read in another way.
+STRANGE = [
+    'a "b" {{ c }} $1 \\ `d` <e> & %s',
+    "it's\n\t- name: evil\n",
+    "{{- end }}",
+    "'''",
+    "r'",
+    "|-",
+    "\\u0041\\n",
+    "\u2028\a\r",
+    "größer",
+]
+
+
+def test_strange_arguments_are_as_they_are_written(server: Server) -> None:
+    usual = agent(server)["args"]
+    probe = {"startupProbe": {"exec": {"command": STRANGE}}}
+    told = agent(server, agent={"arguments": STRANGE, "probes": probe})
+    assert told["args"] == [*usual, *STRANGE]
+    assert told["startupProbe"]["exec"]["command"] == STRANGE
+
+
 def test_a_probe_is_as_it_is_written(server: Server) -> None:
     probe = {"tcpSocket": {"port": 15190}, "periodSeconds": 3, "failureThreshold": 2}
     told = agent(server, agent={"probes": {"startupProbe": probe}})["startupProbe"]

@@ -2,7 +2,8 @@
 
 import re
 
-_PREFIX = r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?"
+_PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_PREFIX = rf"(?:{_PART}(?:\.{_PART})*/)?"
 _NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _KEY = re.compile(_PREFIX + _NAME)
 _VALUE = re.compile(rf"(?:{_NAME})?")

@@ -17,7 +17,7 @@ Some rules for whoever changes an expression:
 # The pod's label decides; without one, whether a Job has made the pod.
 - name: asked-for
   expression: |-
-    object.metadata.?labels[?'exeunt.dev/drain'].orValue('') != ''
+    object.metadata.?labels[?'exeunt.dev/drain'].hasValue()
       ? object.metadata.labels['exeunt.dev/drain'] != 'off'
       : {{ if eq .Values.pods.select "labelled" }}false{{ else }}object.metadata.?ownerReferences.orValue([]).exists(owner,
           owner.kind == 'Job' && owner.apiVersion.startsWith('batch/') && owner.?controller.orValue(false)){{ end }}
@@ -146,7 +146,7 @@ Some rules for whoever changes an expression:
 (variables.skipped != '' ? [JSONPatch{op: 'add', path: '/metadata/annotations/exeunt.dev~1skipped', value: variables.skipped}] :
   (has(object.metadata.labels) ? [] : [JSONPatch{op: 'add', path: '/metadata/labels', value: {}}]) +
   [JSONPatch{op: 'add', path: '/metadata/labels/exeunt.dev~1drain', value: 'on'}] +
-  {{- range $name, $value := omit $pods.labels "exeunt.dev/drain" }}
+  {{- range $name, $value := omit ($pods.labels | default dict) "exeunt.dev/drain" }}
   ({{ $name | squote }} in object.metadata.?labels.orValue({}) ? [] :
     [JSONPatch{op: 'add', path: '/metadata/labels/{{ $name | replace "/" "~1" }}', value: {{ $value | squote }}}]) +
   {{- end }}

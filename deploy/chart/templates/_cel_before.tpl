@@ -19,6 +19,7 @@ proxy must know.
 {{- end }}
 
 {{- define "exeunt.cel.before.variables" -}}
+{{- $quoted := `("([^"\\]|\\(.|\n))*"|'([^']|'')*')` }}
 {{- $port := int64 .Values.plugin.config.signal.port -}}
 # Beside a native proxy kubelet tells the agent when the task has ended. Beside any other it must see the processes of the task.
 - name: native
@@ -35,12 +36,27 @@ proxy must know.
   expression: string(variables.annotations[?'proxy.istio.io/config'].orValue(''))
 - name: ownPort
   expression: variables.ownConfig.find('ISTIO_META_HTTP_PROXY_PORT[^0-9A-Za-z]+[0-9]+').find('[0-9]+$')
+# Whether its proxyMetadata is a key. It is a part of a text if a quote is open in front of it: there may be comments, and texts in
+# quotes where YAML lets one begin, each with its end.
+- name: ownFront
+  expression: |-
+    [variables.ownConfig.split('proxyMetadata')[0]].map(front, front.endsWith('"') ? front.substring(0, front.size() - 1) : front)[0]
+- name: ownKey
+  expression: |-
+    variables.ownFront.matches(r"""(?m)\A([^'"]|(^|[ \t])#.*\n|([{\[,]\s*|:\s+|^[ \t]*(-[ \t]+)+)""" +
+      r"""{{ $quoted }}(\s*:\s*""" +
+      r"""{{ $quoted }})?)*\z""")
 # Its proxyMetadata up to the first entry: as {…, or as a block of lines.
 - name: ownMapping
   expression: |-
-    variables.ownConfig.contains('#') ? '' : variables.ownConfig.find(r'"?proxyMetadata"?\s*:\s*\{')
+    !variables.ownKey || variables.ownConfig.contains('#') ? ''
+    : variables.ownConfig.trim().startsWith('{')
+      ? variables.ownConfig.find(r'[{,]\s*("proxyMetadata"\s*:\s*|proxyMetadata\s*:\s+)\{')
+    : variables.ownConfig.find(r'(?m)^("proxyMetadata"|proxyMetadata)\s*:\s+\{')
 - name: ownBlock
-  expression: variables.ownConfig.find(r'(?m)^proxyMetadata:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*[ ]+["A-Za-z_]')
+  expression: |-
+    !variables.ownKey ? ''
+    : variables.ownConfig.find(r'(?m)^proxyMetadata:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*[ ]+["A-Za-z_]')
 # What the proxy is told: the signal listener's port, and for a classic proxy to wait for open connections when the pod is deleted.
 - name: proxyMetadata
   expression: |-

@@ -66,13 +66,21 @@ refuse nothing.
 {{- end }}
 {{- end }}
 
-{{/* Refuses a request above its limit: the API server takes no pod with such a container, so no Job would run. */}}
+{{/*
+Refuses a request above its limit: the API server takes no pod with such a container, so no Job would run. And a limit of memory
+with which CRI-O starts no container.
+*/}}
 {{- define "exeunt.guardResources" -}}
 {{- $resources := .Values.agent.resources | default dict }}
 {{- range $name, $limit := $resources.limits }}
 {{- $request := get ($resources.requests | default dict) $name }}
 {{- if and $request (gt (include "exeunt.amount" $request | float64) (include "exeunt.amount" $limit | float64)) }}
 {{- fail (printf "\n\nagent.resources.requests.%s: %v is not allowed: must be at most the limit, %v\n" $name $request $limit) }}
+{{- end }}
+{{- end }}
+{{- with get ($resources.limits | default dict) "memory" }}
+{{- if lt (include "exeunt.amount" . | float64) 12582912.0 }}
+{{- fail (printf "\n\nagent.resources.limits.memory: %v is not allowed: must be at least 12Mi, or CRI-O starts no container\n" .) }}
 {{- end }}
 {{- end }}
 {{- end }}

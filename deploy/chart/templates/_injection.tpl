@@ -23,7 +23,7 @@ it, which is written anew.
   "labels" ($pods.labels | default dict)
   "probes" ($agent.probes | default dict)
   "module" (include "exeunt.moduleOption" .)
-  "arguments" (concat $ofAgent $agent.arguments)
+  "arguments" ($agent.arguments | default list | concat $ofAgent)
   "helpers" $pods.helpers }}
 {{- $text := .Files.Get "injection-template.tpl" }}
 {{- range $name, $value := $options }}
