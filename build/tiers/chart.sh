@@ -2,19 +2,7 @@
 # What people install: the chart, the manifests, the samples, and the commands of the documents.
 
 tier_chart() {
-    wait_for go
-    if ! use_requirements; then
-        skip "chart and manifests: tests/requirements.txt could not be installed"
-        return
-    fi
-    if ! use_go; then
-        skip "chart and manifests: Go 1.$GO_MINOR or newer is missing, and with it Helm, Kustomize and the API server's validation"
-        return
-    fi
-    if ! use_chart_tools || ! build_wasm; then
-        count 0 1 0
-        return
-    fi
+    go_tier_is_ready "chart and manifests" "Helm, Kustomize and the API server's validation" use_chart_tools build_wasm || return 0
     if ! use_node; then
         say "Node.js is missing: the filter will read no plugin configuration of the manifests"
     fi
@@ -25,10 +13,11 @@ tier_chart() {
 
 # Builds Helm, Kustomize, kubectl and the judge of manifests into .cache/tools/chart, whenever their versions or the judge have changed.
 use_chart_tools() {
-    local tools=$CACHE/tools/chart sources=tests/chart/tools
-    cmp --silent <(cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go) "$tools/built-from" && return
+    local tools=$CACHE/tools/chart source=tests/chart/tools sources
+    sources=("$source/go.mod" "$source/go.sum" "$source"/judge/*.go)
+    ! is_built_from "$tools/built-from" "${sources[@]}" || return 0
     mkdir -p "$tools"
-    step chart-tools "building Helm, Kustomize, kubectl and the judge of manifests" go build -C "$sources" "${GO_BUILD[@]}" -o "$tools/" \
+    step chart-tools "building Helm, Kustomize, kubectl and the judge of manifests" go build -C "$source" "${GO_BUILD[@]}" -o "$tools/" \
         helm.sh/helm/v4/cmd/helm sigs.k8s.io/kustomize/kustomize/v5 k8s.io/kubernetes/cmd/kubectl ./judge || return
-    cat "$sources/go.mod" "$sources/go.sum" "$sources"/judge/*.go >"$tools/built-from"
+    note_built_from "$tools/built-from" "${sources[@]}"
 }

@@ -29,11 +29,9 @@ tier_image() {
 # The program that runs Istio's own code; go.sum pins its sources, of 390 MB.
 build_istio_judge() {
     local source=tests/images/judge built=$CACHE/tools/bin/istio-judge stamp=$CACHE/tools/istio-judge.txt
-    if [[ -x $built ]] && cat "$source"/go.* "$source"/*.go | cmp --silent - "$stamp"; then
-        return
-    fi
+    [[ ! -x $built ]] || ! is_built_from "$stamp" "$source"/{go.*,*.go} || return 0
     mkdir -p "$CACHE/tools/bin"
     attempt istio-judge "building Istio's own fetcher" timeout 900 \
         go build -C "$source" "${GO_BUILD[@]}" -mod=readonly -o "$built" . || return
-    cat "$source"/go.* "$source"/*.go >"$stamp"
+    note_built_from "$stamp" "$source"/{go.*,*.go}
 }

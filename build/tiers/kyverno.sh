@@ -2,27 +2,16 @@
 # The policies for Kyverno, in Kyverno's own engines. The pods that they change come out of Istio's own injector.
 
 tier_kyverno() {
-    wait_for go
-    if ! use_requirements; then
-        skip "Kyverno: tests/requirements.txt could not be installed"
-        return
-    fi
-    if ! use_go; then
-        skip "Kyverno: Go 1.$GO_MINOR or newer is missing, and with it Kyverno's engines"
-        return
-    fi
-    if ! use_chart_tools || ! build_injectors || ! build_kyverno; then
-        count 0 1 0
-        return
-    fi
+    go_tier_is_ready "Kyverno" "Kyverno's engines" use_chart_tools build_injectors build_kyverno || return 0
     run_pytest kyverno "the policies for Kyverno, in Kyverno's own engines" "$@" tests/kyverno
 }
 
 # Builds Kyverno's engines, whenever their pinned code or the program has changed. The engines are Kyverno's own code, but two thousand packages
 # that only a real cluster and signed images need stay away: the client of a cluster, and four files that nothing here calls.
 build_kyverno() {
-    local source=tests/kyverno/judge tools=$CACHE/tools/kyverno module copy
-    cmp --silent <(cat "$source/go.mod" "$source/go.sum" "$source"/*.go "$source"/without/*.go) "$tools/built-from" && return
+    local source=tests/kyverno/judge tools=$CACHE/tools/kyverno module copy sources
+    sources=("$source/go.mod" "$source/go.sum" "$source"/*.go "$source"/without/*.go)
+    ! is_built_from "$tools/built-from" "${sources[@]}" || return 0
     copy=$tools/source
     rm -rf "$tools"
     mkdir -p "$copy/cmd/cli/kubectl-kyverno"
@@ -37,5 +26,5 @@ build_kyverno() {
     go mod edit -replace "github.com/kyverno/kyverno=$copy" "$tools/go.mod"
     step kyverno "building Kyverno's engines" go build -C "$source" "${GO_BUILD[@]}" "-modfile=$tools/go.mod" -o "$tools/judge" . || return
     rm -rf "$copy"
-    cat "$source/go.mod" "$source/go.sum" "$source"/*.go "$source"/without/*.go >"$tools/built-from"
+    note_built_from "$tools/built-from" "${sources[@]}"
 }

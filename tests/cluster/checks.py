@@ -110,6 +110,11 @@ class Checks(ABC):
         self.check(advice in (sentence or ""), f"the verdict's advice is {sentence!r}, without {advice!r}")
         self.check(limit is not None or sentence is None, f"there was no limit, but the verdict advises: {sentence}")
 
+    def check_main_restarts(self, restarts: int) -> None:
+        """How often kubelet has restarted the main container."""
+        seen = self.facts.restarts.get(MAIN, 0)
+        self.check(seen == restarts, f"{MAIN} was restarted {seen} times, not {restarts}")
+
     def check_agent_restarts(self, restarts: int) -> None:
         """How often kubelet has restarted the agent."""
         seen = self.facts.restarts.get(AGENT, 0)

@@ -1,6 +1,6 @@
 """What kubelet needs to run the containers of a pod."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .store import Json
 
@@ -24,8 +24,13 @@ class Containers(Protocol):
     def begin(self) -> None:
         """Every container has started: lets the main container do its work."""
 
-    def execute(self, container: str, argv: list[str]) -> Any:
-        """Starts a command in a container. Returns a process with three pipes."""
-
     def close(self) -> None:
         """Ends everything that still runs."""
+
+
+@runtime_checkable
+class WithCommands(Protocol):
+    """Containers that are processes, so that commands can run in them."""
+
+    def execute(self, container: str, argv: list[str]) -> Any:
+        """Starts a command in a container. Returns a process with three pipes."""

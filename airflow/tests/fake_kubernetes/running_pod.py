@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .api_server import ApiServer
-from .containers import Container, Containers
+from .containers import Container, Containers, WithCommands
 from .store import Json, now
 
 
@@ -72,7 +72,7 @@ class RunningPod:
 
     def execute(self, container: str, argv: list[str]) -> Any:
         """Starts a command in a container."""
-        assert self._containers is not None
+        assert isinstance(self._containers, WithCommands), f"no command can run in {self._name}"
         return self._containers.execute(container, argv)
 
     def kill(self) -> None:

@@ -1,7 +1,6 @@
 """A pod without processes, for tests with more pods than this machine could run."""
 
 import threading
-from typing import Any
 
 from exeunt_airflow.container_names import AGENT, PROXY
 from fake_kubernetes.store import Json
@@ -45,10 +44,6 @@ class ModelPod:
             self._containers[PROXY].end()
             self._containers[AGENT].end()
         self._containers["base"].end()
-
-    def execute(self, container: str, argv: list[str]) -> Any:
-        """Not possible: there is no process."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Ends every container."""

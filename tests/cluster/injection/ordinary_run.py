@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from .. import messages, observed, pods
+from .. import messages, pods
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import RATE, SIZE, outcome, upload_task
-from ..shape import AGENT, PROXY, Istio, Shape
+from ..scenarios.common import RATE, SIZE, check_proxy_stays, outcome, upload_task
+from ..shape import AGENT, Istio, Shape
 from .way import has_agent
 
 Json = dict[str, Any]
@@ -13,8 +13,6 @@ Json = dict[str, Any]
 DRAIN = "exeunt.dev/drain"
 # Without exeunt a native proxy ends five seconds after SIGTERM. This upload takes twelve, so that it cannot arrive in time.
 CONTROL = upload_task(rate=RATE // 2)
-# How long a proxy that nothing ends is observed.
-_OBSERVED_S = 15
 
 
 def start(run: ScenarioRun, shape: Shape, *, bare: bool = False) -> None:
@@ -56,13 +54,7 @@ def check_as_before(run: ScenarioRun, istio: Istio) -> None:
     pod = run.wait("the pod's state", lambda _pod: True)
     check_given(run, pod, given=False)
     if istio == "classic":
-        run.site.stop.wait(_OBSERVED_S)
-        run.wait_received()
-        run.observe()
-        pod = run.wait("the pod's state", lambda _pod: True)
-        run.check(observed.is_running(pod, PROXY), "the proxy has ended without exeunt, so the other scenarios prove nothing")
-        run.check_delivered(SIZE)
-        run.note(f"still {run.facts.phase} {_OBSERVED_S} s after its task")
+        check_proxy_stays(run)
     else:
         run.wait_ended()
         run.wait_received()

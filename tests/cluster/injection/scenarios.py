@@ -4,7 +4,7 @@ from .. import observed, pods
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..scenarios.common import RATE, SIZE, SMALL, upload, upload_task
-from ..shape import MAIN, PROXY, Istio, Rule, Task
+from ..shape import MAIN, PROXY, Istio, Rule, Shape, Task
 from . import broken, hook, several_pods, uninstall
 from .forms import of_each_form
 from .objects import ordinary, plain_job
@@ -19,12 +19,18 @@ _OPTS_OUT_S = 30.0
 _SKIPPED = "exeunt.dev/skipped"
 
 
-def _success(istio: Istio, run: ScenarioRun) -> None:
-    start(run, ordinary(istio, tasks=upload_task()))
+def _check_arrives(run: ScenarioRun, shape: Shape, *, bare: bool = False, phase: str = "Succeeded", main_exit: int = 0) -> None:
+    """Runs a pod that gets the agent. What all of its containers send must arrive."""
+    start(run, shape, bare=bare)
     run.wait_ended()
-    run.wait_received()
-    check_injected(run, istio)
+    for task in (*shape.tasks, *shape.behind):
+        run.wait_received(task.name)
+    check_injected(run, shape.istio, phase=phase, main_exit=main_exit)
     run.check_delivered(SIZE)
+
+
+def _success(istio: Istio, run: ScenarioRun) -> None:
+    _check_arrives(run, ordinary(istio, tasks=upload_task()))
 
 
 def _plain(run: ScenarioRun) -> None:
@@ -39,72 +45,40 @@ def _plain(run: ScenarioRun) -> None:
 
 
 def _failure(istio: Istio, run: ScenarioRun) -> None:
-    start(run, ordinary(istio, tasks=upload_task("--exit", str(_CODE))))
-    run.wait_ended()
-    run.wait_received()
-    check_injected(run, istio, phase="Failed", main_exit=_CODE)
-    run.check_delivered(SIZE)
+    _check_arrives(run, ordinary(istio, tasks=upload_task("--exit", str(_CODE))), phase="Failed", main_exit=_CODE)
 
 
 def _on_failure(istio: Istio, run: ScenarioRun) -> None:
-    start(run, ordinary(istio, policy="OnFailure", tasks=(Task(upload("--failures", "2")),)))
-    run.wait_ended()
-    run.wait_received()
-    check_injected(run, istio)
-    run.check_delivered(SIZE)
-    seen = run.facts.restarts.get(MAIN, 0)
-    run.check(seen == 2, f"{MAIN} was restarted {seen} times, not twice")
+    _check_arrives(run, ordinary(istio, policy="OnFailure", tasks=upload_task("--failures", "2")))
+    run.check_main_restarts(2)
+
+
+def _rule(istio: Istio, run: ScenarioRun) -> None:
+    task = Task(upload("--failures", "2"), rule=Rule("Restart", _FAILURE))
+    _check_arrives(run, ordinary(istio, tasks=(task,)))
+    run.check_main_restarts(2)
 
 
 def _two(istio: Istio, run: ScenarioRun) -> None:
     first = Task(upload(size=SMALL))
     second = Task(upload("--before", "6", size=SIZE - SMALL), name="second")
-    start(run, ordinary(istio, tasks=(first, second)))
-    run.wait_ended()
-    run.wait_received()
-    run.wait_received("second")
-    check_injected(run, istio)
-    run.check_delivered(SIZE)
+    _check_arrives(run, ordinary(istio, tasks=(first, second)))
 
 
 def _hold(run: ScenarioRun) -> None:
     """Istio's own setting, in the pod's own configuration of its proxy."""
-    start(run, ordinary("hold", tasks=upload_task()))
-    run.wait_ended()
-    run.wait_received()
-    check_injected(run, "hold")
-    run.check_delivered(SIZE)
-
-
-def _rule(istio: Istio, run: ScenarioRun) -> None:
-    task = Task(upload("--failures", "2"), rule=Rule("Restart", _FAILURE))
-    start(run, ordinary(istio, tasks=(task,)))
-    run.wait_ended()
-    run.wait_received()
-    check_injected(run, istio)
-    run.check_delivered(SIZE)
-    seen = run.facts.restarts.get(MAIN, 0)
-    run.check(seen == 2, f"{MAIN} was restarted {seen} times, not twice")
+    _check_arrives(run, ordinary("hold", tasks=upload_task()))
 
 
 def _sidecar(run: ScenarioRun) -> None:
     """The agent must stand between istio-proxy and the pod's own sidecar, which kubelet ends first."""
     own = Task(("sidecar", "--bytes", str(SIZE - SMALL), "--rate", str(RATE)), name="logs")
-    start(run, ordinary("native", tasks=upload_task(size=SMALL), behind=(own,)))
-    run.wait_ended()
-    run.wait_received()
-    run.wait_received("logs")
-    check_injected(run, "native")
-    run.check_delivered(SIZE)
+    _check_arrives(run, ordinary("native", tasks=upload_task(size=SMALL), behind=(own,)))
 
 
 def _labelled(run: ScenarioRun) -> None:
     """A bare pod is nobody's Job: only its label asks for the agent."""
-    start(run, ordinary("native", drain="on", tasks=upload_task()), bare=True)
-    run.wait_ended()
-    run.wait_received()
-    check_injected(run, "native")
-    run.check_delivered(SIZE)
+    _check_arrives(run, ordinary("native", drain="on", tasks=upload_task()), bare=True)
 
 
 def _bare(run: ScenarioRun) -> None:

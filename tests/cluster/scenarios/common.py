@@ -16,6 +16,8 @@ SLOW = MB // 10
 NO_IMAGE = "exeunt.invalid/nothing:1"
 # How long an image is missing: much longer than the --late-start of a scenario.
 MISSING_S = 20
+# How long a proxy that nothing ends is observed.
+_OBSERVED_S = 15
 
 FORMS: tuple[Istio, ...] = ("classic", "hold", "native")
 PLACEMENTS: tuple[Agent, ...] = ("native", "regular")
@@ -58,3 +60,15 @@ def supply_image_late(run: ScenarioRun) -> None:
     pod = run.wait("the pod's state", lambda _pod: True)
     run.check(observed.is_running(pod, PROXY), f"the proxy has ended within the {MISSING_S} s in which its task had no image")
     run.patch_image(MAIN, run.site.where.task_image)
+
+
+def check_proxy_stays(run: ScenarioRun) -> None:
+    """Waits for the end of an upload without exeunt beside a classic proxy, which nothing ends."""
+    run.wait_main_ended()
+    run.site.stop.wait(_OBSERVED_S)
+    run.wait_received()
+    run.observe()
+    pod = run.wait("the pod's state", lambda _pod: True)
+    run.check(observed.is_running(pod, PROXY), "the proxy has ended without exeunt, so the other scenarios prove nothing")
+    run.check_delivered(SIZE)
+    run.note(f"still {run.facts.phase} {_OBSERVED_S} s after its task")

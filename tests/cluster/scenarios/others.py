@@ -2,30 +2,21 @@
 
 from functools import partial
 
-from .. import messages, observed, pods
+from .. import messages, pods
 from ..errors import Refused, Skip
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..shape import AGENT, PROXY, Istio, Shape, Task
-from .common import SIZE, upload_task
+from ..shape import AGENT, Istio, Shape, Task
+from .common import SIZE, check_proxy_stays, upload_task
 
 _FORBIDDEN = 403
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-# How long a proxy that nothing ends is observed.
-_OBSERVED_S = 15
 _FORMS: tuple[Istio, ...] = ("classic", "native")
 
 
 def _alone_classic(run: ScenarioRun) -> None:
     run.start(Shape(agent="none", listener=False, exit_on_zero=False, drain="", tasks=upload_task(rate=0)))
-    run.wait_main_ended()
-    run.site.stop.wait(_OBSERVED_S)
-    run.wait_received()
-    run.observe()
-    pod = run.wait("the pod's state", lambda _pod: True)
-    run.check(observed.is_running(pod, PROXY), "the proxy has ended without exeunt, so the other scenarios prove nothing")
-    run.check_delivered(SIZE)
-    run.note(f"still {run.facts.phase} {_OBSERVED_S} s after its task")
+    check_proxy_stays(run)
 
 
 def _alone_native(run: ScenarioRun) -> None:

@@ -13,7 +13,6 @@ from .common import AGENT, FORM, MISSING_S, NO_IMAGE, PAIRS, PLACEMENTS, SMALL, 
 # The exit code of an attempt that must fail.
 _FAILURE = 3
 _RESTARTS = 2
-# Longer than the agent waits for an attempt that may come or not.
 # Linux before this release does not tell the agent an exit code.
 _TELLS_EXIT = (6, 15, 3)
 _ONLY_NAMES: frozenset[Fact] = frozenset({"containers"})
@@ -23,8 +22,7 @@ def _check_restarts(run: ScenarioRun, restarts: int) -> None:
     run.wait_ended()
     run.wait_received()
     run.check_delivered(SMALL)
-    seen = run.facts.restarts.get(MAIN, 0)
-    run.check(seen == restarts, f"{MAIN} was restarted {seen} times, not {restarts}")
+    run.check_main_restarts(restarts)
 
 
 def _rule(agent: Agent, told: bool, run: ScenarioRun) -> None:
