@@ -5,7 +5,6 @@ way knows less of the pod than the vectors, the difference and its reason stand 
 """
 
 import itertools
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -137,12 +136,6 @@ def job(name: str) -> Resource:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": label}, "spec": {"template": template}}
 
 
-def read(arguments: list[str]) -> list[Any]:
-    """Arguments, with the JSON in them read."""
-    parts = [word.partition("=[") for word in arguments]
-    return [[name, json.loads(f"[{value}")] if equals else name for name, equals, value in parts]
-
-
 @pytest.mark.parametrize(("form", "name"), CASES)
 def test_the_named_templates_make_the_agent_of_the_vectors(form: str, name: str, charted: Any) -> None:
     (agent,) = charted[form, name]["containers"]
@@ -151,7 +144,7 @@ def test_the_named_templates_make_the_agent_of_the_vectors(form: str, name: str,
     if form == "native":
         # The agent finds out its placement by itself: Envoy tells it. The hook tells it, for pods without a proxy.
         arguments = [word for word in arguments if word not in ("--placement", "native")]
-    assert read(agent.get("args", ["watch"])) == read(arguments)
+    assert [*map(pods.argument, agent.get("args", ["watch"]))] == [*map(pods.argument, arguments)]
     assert agent | {"args": None} == vector | {"args": None}
     # In the native form a volume of that name is the pod's own.
     volumes = [one for one in wanted(form, name)["spec"].get("volumes") or [] if form != "native" and one["name"] == pods.AGENT]

@@ -6,7 +6,7 @@ import pytest
 
 from chart.programs import Resource
 from inject import pods
-from inject.releases import Answer, Release, built
+from inject.releases import Answer, Release
 from inject.template import with_options
 
 
@@ -52,7 +52,7 @@ class Injector:
         return self.release.inject(self.template if template else None, self.native, asked)
 
 
-@pytest.fixture(scope="session", params=built())
+@pytest.fixture(scope="session", params=Release.built())
 def release(request: pytest.FixtureRequest) -> Release:
     """Each release whose program is built."""
     return Release(str(request.param))

@@ -43,6 +43,13 @@ def expected(name: str, form: str) -> Resource | None:
     return load(file) if (VECTORS / file).is_file() else None
 
 
+def outcome(name: str, form: str) -> str:
+    """What becomes of a vector in this form: it gets an agent, it is skipped and told why, or it is untouched."""
+    if expected(name, form):
+        return "agent"
+    return {"not-applicable": "untouched", "needs-attention": "skipped"}[load("unchanged.yaml")[form][name]]
+
+
 def real(name: str) -> Resource:
     """A pod that was injected before or that ran; of a Job its pod."""
     found = json.loads((REAL / f"{name}.json").read_text())
@@ -91,6 +98,12 @@ def agent_of(pod: Resource) -> tuple[str, Resource]:
     """The list in which the agent is, and its container."""
     (found,) = [(place, one) for place in LISTS for one in pod["spec"].get(place) or [] if one["name"] == AGENT]
     return found
+
+
+def argument(word: str) -> Any:
+    """An argument NAME=JSON as its name and its value, because the spaces in it do not count; any other as it is."""
+    name, equals, value = word.partition("=[")
+    return [name, json.loads(f"[{value}")] if equals else word
 
 
 def names(pod: Resource, place: str) -> list[str]:

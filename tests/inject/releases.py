@@ -6,7 +6,6 @@ by file.
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from typing import Any
 import yaml
 
 from chart.programs import Resource, Said, helm, run
-from harness.paths import ROOT, Missing
+from harness.paths import ROOT
+from inject.lines import Line
 
 HERE = ROOT / "tests" / "inject"
 JUDGE = HERE / "judge"
-NEWEST = "1.31"
-# Each line, with the module file that pins its code.
-LINES = {path.stem: path for path in sorted((JUDGE / "lines").glob("*.mod"))} | {NEWEST: JUDGE / "go.mod"}
 
 # What istiod's variable says: whether proxies are native sidecars.
 NATIVE = {True: "true", False: "false"}
@@ -38,20 +35,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Line):
     """The injector of one release."""
 
-    line: str
-
-    @property
-    def version(self) -> tuple[int, ...]:
-        """The line as numbers."""
-        return tuple(map(int, self.line.split(".")))
-
-    @property
-    def program(self) -> Path:
-        """Its program. EXEUNT_INJECTORS names a folder with others."""
-        return Path(os.environ.get("EXEUNT_INJECTORS") or ROOT / ".cache" / "tools" / "inject") / self.line
+    TIER = "inject"
+    VARIABLE = "EXEUNT_INJECTORS"
+    NEWEST = "1.31"
 
     def inject(
         self,
@@ -74,18 +63,13 @@ class Release:
             files = [Path(folder) / name for name in ("config", "values", "mesh")]
             for file, text in zip(files, (json.dumps(config), data["values"], data["mesh"]), strict=True):
                 file.write_text(text)
-            said = self._run(*files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
+            said = self.run(*files, text=asked, ENABLE_NATIVE_SIDECARS=NATIVE[native])
         assert said.ok, said.err
         return [Answer(one.get("pod"), one.get("refused", "")) for one in json.loads(said.out)]
 
     def values(self, values: Resource) -> Said:
         """Whether Istio's own type of its values has every field of these."""
-        return self._run("values", text=json.dumps(values))
-
-    def _run(self, *words: str | Path, text: str, **variables: str) -> Said:
-        if not self.program.is_file():
-            raise Missing(f"{self.program} does not exist: run ./build.sh test inject, which needs Go")
-        return run(self.program, *words, text=text, **variables)
+        return self.run("values", text=json.dumps(values))
 
 
 def as_written(pod: Resource) -> Resource:
@@ -106,7 +90,7 @@ def _without_empty_lists(part: Any) -> Any:
 @cache
 def chart_of(line: str) -> Path:
     """The folder of istiod's chart in the release's source, which is downloaded if the programs were built another day."""
-    module = f"-modfile={LINES[line]}"
+    module = f"-modfile={Release.modules()[line]}"
     fetched = run("go", "mod", "download", "-C", JUDGE, module, "-json", "istio.io/istio", GOFLAGS="-modcacherw")
     assert fetched.ok, fetched.out + fetched.err
     return Path(json.loads(fetched.out)["Dir"]) / "manifests" / "charts" / "istio-control" / "istio-discovery"
@@ -126,8 +110,3 @@ def own_configuration(line: str) -> Resource:
     """The injector's own configuration, which has Istio's templates. It is long, so it is read once."""
     config: Resource = yaml.safe_load(configuration(line)["config"])
     return config
-
-
-def built() -> list[str]:
-    """The lines whose programs are there, the oldest first."""
-    return [line for line in LINES if Release(line).program.is_file()]

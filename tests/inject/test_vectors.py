@@ -59,11 +59,7 @@ def wanted(name: str, injector: Injector) -> str:
     form = injector.form
     if name in MAY_HAVE_RULES and form != "native" and injector.release.version < KNOWS_RULES:
         return "skipped"
-    if name in DIFFERENCES:
-        return DIFFERENCES[name]
-    if pods.expected(name, form):
-        return "agent"
-    return {"not-applicable": "untouched", "needs-attention": "skipped"}[pods.load("unchanged.yaml")[form][name]]
+    return DIFFERENCES.get(name) or pods.outcome(name, form)
 
 
 def with_agent(injector: Injector) -> list[str]:
@@ -82,14 +78,8 @@ def has_two_proxies(name: str, injector: Injector) -> bool:
 def container(found: Resource) -> Resource:
     """The agent's container as an API server writes it, with the JSON of its arguments read: its spaces do not count."""
     found = {"resources": {}} | copy.deepcopy(found)
-    found["args"] = [read(word) for word in found.get("args") or []]
+    found["args"] = [pods.argument(word) for word in found.get("args") or []]
     return found
-
-
-def read(word: str) -> Any:
-    """An argument NAME=JSON as name and value, any other as it is."""
-    name, equals, value = word.partition("=[")
-    return [name, json.loads(f"[{value}")] if equals else word
 
 
 @pytest.mark.parametrize("name", pods.NAMES)

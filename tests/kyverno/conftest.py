@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from inject import pods
-from inject.releases import Answer, Release, built
+from inject.releases import Answer, Release
 from inject.template import with_options
 from kyverno.engine import Answer as Admitted
 from kyverno.engine import Kyverno, policies
@@ -38,7 +38,7 @@ class Both:
 @pytest.fixture(scope="session")
 def release() -> Release:
     """The newest release whose injector is built."""
-    return Release(built()[-1])
+    return Release(Release.built()[-1])
 
 
 @pytest.fixture(scope="session", params=list(pods.SUFFIXES))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chart.programs import helm, run
-from inject.releases import LINES, chart_of
+from inject.releases import Release, chart_of
 from kyverno.engine import HERE
 
 
@@ -24,7 +24,7 @@ def name_of_kyverno() -> str:
 def test_istio_comes_before_kyverno_and_never_again(revision: str) -> None:
     """The API server sorts webhook configurations by their names."""
     words = ("--set", f"revision={revision}") if revision else ()
-    said = helm("template", "istiod", chart_of(min(LINES)), "--namespace", "istio-system", *words)
+    said = helm("template", "istiod", chart_of(min(Release.modules())), "--namespace", "istio-system", *words)
     webhooks = [one for one in said.documents if one["kind"] == "MutatingWebhookConfiguration"]
     assert webhooks
     for one in webhooks:

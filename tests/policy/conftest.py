@@ -7,7 +7,7 @@ import pytest
 
 from chart.programs import Resource
 from inject import pods
-from policy.server import Created, Server, built
+from policy.server import Created, Server
 
 # The values of the chart that make each form of the vectors.
 FORMS = {
@@ -46,7 +46,7 @@ class Cluster:
         return copy.deepcopy(self._expected.get(name))
 
 
-@pytest.fixture(scope="session", params=built())
+@pytest.fixture(scope="session", params=Server.built())
 def server(request: pytest.FixtureRequest) -> Server:
     """Each API server whose program is built."""
     return Server(str(request.param))

@@ -1,21 +1,15 @@
 """The API servers that judge the policy. build/tiers/policy.sh builds a program of each."""
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from chart.programs import CHART, Resource, helm, run
-from harness.paths import ROOT, Missing
+from chart.programs import CHART, Resource, helm
+from inject.lines import Line
 
-JUDGE = ROOT / "tests" / "policy" / "judge"
-NEWEST = "1.37"
-# Each line of Kubernetes, with the module file that pins its code.
-LINES = {path.stem: path for path in sorted((JUDGE / "lines").glob("*.mod"))} | {NEWEST: JUDGE / "go.mod"}
 # Before it the policies are v1beta1, and the API server's administrator has to switch them on.
 FIRST_WITH_V1 = (1, 36)
 
@@ -39,31 +33,21 @@ class Created:
 
 
 @dataclass(frozen=True)
-class Server:
+class Server(Line):
     """One API server."""
 
-    line: str
-
-    @property
-    def version(self) -> tuple[int, ...]:
-        """The line as numbers."""
-        return tuple(map(int, self.line.split(".")))
-
-    @property
-    def program(self) -> Path:
-        """Its program. EXEUNT_API_SERVERS names a folder with others."""
-        return Path(os.environ.get("EXEUNT_API_SERVERS") or ROOT / ".cache" / "tools" / "policy") / self.line
+    TIER = "policy"
+    VARIABLE = "EXEUNT_API_SERVERS"
+    NEWEST = "1.37"
 
     def create(
         self, policies: list[Resource], pods: list[Resource], namespaces: dict[str, dict[str, str]] | None = None
     ) -> list[Created]:
         """Creates the pods in a cluster with these policies. Without `namespaces` every namespace of a pod is bound."""
-        if not self.program.is_file():
-            raise Missing(f"{self.program} does not exist: run ./build.sh test policy, which needs Go")
         named = {pod["metadata"].setdefault("namespace", "default"): BOUND for pod in pods} | (namespaces or {})
         asked = json.dumps({"policies": policies, "namespaces": named, "pods": pods})
         # In the worker that Airflow's chart makes the name of the release is a placeholder, which no API server takes.
-        said = run(self.program, text=asked.replace("RELEASE-NAME", "release"))
+        said = self.run(text=asked.replace("RELEASE-NAME", "release"))
         assert said.ok, said.err
         return [Created(one.get("pod"), one.get("refused", ""), one.get("panic", "")) for one in json.loads(said.out)]
 
@@ -87,14 +71,9 @@ def rendered(line: str, values: str) -> str:
     told = json.loads(values)
     agent = {"image": IMAGE} | told.pop("agent", {})
     beta = ("--api-versions", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy")
-    words = ("--kube-version", f"{line}.0", *(() if tuple(map(int, line.split("."))) >= FIRST_WITH_V1 else beta))
+    words = ("--kube-version", f"{line}.0", *(() if Server(line).version >= FIRST_WITH_V1 else beta))
     plugin = {"enabled": False} | told.pop("plugin", {})
     text = json.dumps({"inject": "policy", "agent": agent, "plugin": plugin} | told)
     said = helm("template", "exeunt", CHART, "--namespace", "jobs", "--values", "-", *words, text=text)
     assert said.ok, said.err
     return said.out
-
-
-def built() -> list[str]:
-    """The lines whose programs are there, the oldest first."""
-    return [line for line in LINES if Server(line).program.is_file()]

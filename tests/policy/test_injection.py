@@ -9,7 +9,7 @@ import pytest
 from chart.programs import Resource
 from inject import pods
 from inject.pods import AGENT, PROXY
-from inject.releases import Release, built
+from inject.releases import Release
 from inject.template import with_options
 from inject.test_vectors import KNOWS_POD_RESOURCES, KNOWS_RULES, MAY_HAVE_RULES, WITH_POD_RESOURCES
 from policy.conftest import FORMS
@@ -28,7 +28,7 @@ FOUND = ("kubectl.kubernetes.io/default-logs-container", "ISTIO_META_APP_CONTAIN
 STATUS = "sidecar.istio.io/status"
 
 
-@pytest.fixture(scope="module", params=built())
+@pytest.fixture(scope="module", params=Release.built())
 def release(request: pytest.FixtureRequest) -> Release:
     """Each release of Istio whose injector is built."""
     return Release(str(request.param))

@@ -5,8 +5,6 @@ listed here, with its reason.
 """
 
 import copy
-import json
-from typing import Any
 
 import pytest
 import yaml
@@ -46,11 +44,7 @@ def outcome(name: str, cluster: Cluster) -> str:
 
 def wanted(name: str, form: str) -> str:
     """What must become of a vector."""
-    if name in DIFFERENCES:
-        return DIFFERENCES[name]
-    if pods.expected(name, form):
-        return "agent"
-    return {"not-applicable": "untouched", "needs-attention": "skipped"}[pods.load("unchanged.yaml")[form][name]]
+    return DIFFERENCES.get(name) or pods.outcome(name, form)
 
 
 @pytest.mark.parametrize("name", pods.NAMES)
@@ -77,13 +71,8 @@ def read(pod: Resource) -> Resource:
     if CONFIG in annotations:
         annotations[CONFIG] = yaml.load(annotations[CONFIG], Loader=yaml.BaseLoader)  # noqa: S506
     _, agent = pods.agent_of(pod)
-    agent["args"] = [_argument(word) for word in agent["args"]]
+    agent["args"] = [pods.argument(word) for word in agent["args"]]
     return pod
-
-
-def _argument(word: str) -> Any:
-    name, equals, value = word.partition("=[")
-    return [name, json.loads(f"[{value}")] if equals else word
 
 
 @pytest.mark.parametrize("name", pods.REAL_NAMES)

@@ -129,18 +129,14 @@ func read(text []byte, into any) error {
 func (e *engines) admit(object, old *unstructured.Unstructured, operation admissionv1.Operation, namespace *corev1.Namespace) (answer, error) {
 	given := answer{Object: object}
 	for _, one := range e.mutators {
-		attributes, request, err := ask(given.Object, old, operation)
+		asked, err := e.ask(&one.matches, given.Object, old, operation, namespace)
 		if err != nil {
 			return answer{}, err
 		}
-		matches, err := e.matcher.Match(&matching.MatchCriteria{Constraints: &one.matches}, attributes, namespace)
-		if err != nil {
-			return answer{}, err
-		}
-		if !matches {
+		if asked == nil {
 			continue
 		}
-		result := one.compiled.Evaluate(context.Background(), attributes, namespace, request, noTypes{}, e.cluster)
+		result := one.compiled.Evaluate(context.Background(), asked.attributes, namespace, asked.request, noTypes{}, e.cluster)
 		switch {
 		case result == nil:
 		case result.Error != nil:
@@ -150,18 +146,14 @@ func (e *engines) admit(object, old *unstructured.Unstructured, operation admiss
 		}
 	}
 	for _, one := range e.generators {
-		attributes, request, err := ask(given.Object, old, operation)
+		asked, err := e.ask(&one.matches, given.Object, old, operation, namespace)
 		if err != nil {
 			return answer{}, err
 		}
-		matches, err := e.matcher.Match(&matching.MatchCriteria{Constraints: &one.matches}, attributes, namespace)
-		if err != nil {
-			return answer{}, err
-		}
-		if !matches {
+		if asked == nil {
 			continue
 		}
-		result, err := one.compiled.Evaluate(context.Background(), attributes, &request, namespace, e.cluster)
+		result, err := one.compiled.Evaluate(context.Background(), asked.attributes, &asked.request, namespace, e.cluster)
 		if err != nil {
 			given.Errors = append(given.Errors, one.name+": "+err.Error())
 		} else if result != nil {
@@ -171,8 +163,15 @@ func (e *engines) admit(object, old *unstructured.Unstructured, operation admiss
 	return given, nil
 }
 
-// ask makes what a webhook is asked, and what the matcher wants to know of it.
-func ask(object, old *unstructured.Unstructured, operation admissionv1.Operation) (admission.Attributes, admissionv1.AdmissionRequest, error) {
+// question is what a webhook is asked about an object, and what the matcher wants to know of it.
+type question struct {
+	attributes admission.Attributes
+	request    admissionv1.AdmissionRequest
+}
+
+// ask makes the question for a policy with these constraints, or nil if the policy does not match.
+func (e *engines) ask(constraints *registration.MatchResources, object, old *unstructured.Unstructured, operation admissionv1.Operation,
+	namespace *corev1.Namespace) (*question, error) {
 	kind := object.GroupVersionKind()
 	resource := resourceOf(kind)
 	request := admissionv1.AdmissionRequest{
@@ -185,15 +184,20 @@ func ask(object, old *unstructured.Unstructured, operation admissionv1.Operation
 	}
 	var err error
 	if request.Object.Raw, err = object.MarshalJSON(); err != nil {
-		return nil, request, err
+		return nil, err
 	}
 	if old.Object != nil {
 		if request.OldObject.Raw, err = old.MarshalJSON(); err != nil {
-			return nil, request, err
+			return nil, err
 		}
 	}
-	return admission.NewAttributesRecord(object, old, kind, request.Namespace, request.Name, resource, "", admission.Operation(operation),
-		nil, false, &user.DefaultInfo{Name: "somebody"}), request, nil
+	attributes := admission.NewAttributesRecord(object, old, kind, request.Namespace, request.Name, resource, "",
+		admission.Operation(operation), nil, false, &user.DefaultInfo{Name: "somebody"})
+	matches, err := e.matcher.Match(&matching.MatchCriteria{Constraints: constraints}, attributes, namespace)
+	if err != nil || !matches {
+		return nil, err
+	}
+	return &question{attributes, request}, nil
 }
 
 // resourceOf is the resource of a kind, for kinds whose plural is regular.
