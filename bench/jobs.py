@@ -138,8 +138,8 @@ class Bench:
         for turn in range(self.options.runs + 1):
             progress(f"{form}, round {turn} of {self.options.runs}")
             for place in self.places:
-                # Kubelet looks once a second whether a container has ended, and whether a proxy is ready. In step with it all pods
-                # of a kind would just miss such a moment, or none would.
+                # Kubelet looks once a second whether a container has ended, and whether a proxy is ready. In step with it all
+                # pods of a kind would just miss such a moment, or none would.
                 time.sleep(random.uniform(0, _KUBELET_S))
                 result = place.run(f"{form}-{turn}", form, 1)
                 if turn:
