@@ -102,6 +102,8 @@ class Shape:
     inject: bool = True
     # Whether the pod asks for the ambient mesh instead of a sidecar.
     ambient: bool = False
+    # Further fields of Istio's ProxyConfig for this pod.
+    proxy_config: tuple[tuple[str, Any], ...] = ()
     annotations: tuple[tuple[str, str], ...] = field(default=())
 
     @property
