@@ -25,6 +25,8 @@ pub struct Metadata {
     status: String,
     /// The names of the pod's regular containers, without the proxy.
     regular: Vec<String>,
+    /// Whether Envoy sends its metrics to a statsd server.
+    has_statsd: bool,
 }
 
 /// The response, as far as it matters.
@@ -45,6 +47,13 @@ struct Node {
 struct Fields {
     annotations: Annotations,
     app_containers: String,
+    proxy_config: ProxyConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ProxyConfig {
+    statsd_udp_address: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,9 +84,11 @@ impl Metadata {
     /// Reads the response. A response of another kind tells nothing.
     #[must_use]
     pub fn parse(info: &[u8]) -> Self {
-        let Fields { annotations, app_containers } = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let fields = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let Fields { annotations, app_containers, proxy_config } = fields;
         let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-        Self { status: annotations.status, regular: regular.collect() }
+        let has_statsd = !proxy_config.statsd_udp_address.is_empty();
+        Self { status: annotations.status, regular: regular.collect(), has_statsd }
     }
 
     /// The form of the proxy.
@@ -97,6 +108,12 @@ impl Metadata {
     #[must_use]
     pub fn regular(&self) -> &[String] {
         &self.regular
+    }
+
+    /// Whether Envoy sends its metrics to a statsd server.
+    #[must_use]
+    pub const fn has_statsd(&self) -> bool {
+        self.has_statsd
     }
 
     /// Whether the injector has added the init container `name`.
@@ -123,6 +140,13 @@ mod tests {
         assert_eq!(metadata.placement("other"), Some(Placement::Regular));
         assert_eq!(metadata.regular(), ["base", "other"]);
         assert!(metadata.has_init("istio-init") && !metadata.has_init("istio-validation"));
+        assert!(!metadata.has_statsd());
+    }
+
+    #[test]
+    fn a_statsd_server_is_read() {
+        let told = NATIVE.replace("\"concurrency\":2", "\"statsdUdpAddress\":\"10.0.0.1:9125\"");
+        assert!(Metadata::parse(told.as_bytes()).has_statsd());
     }
 
     #[test]
