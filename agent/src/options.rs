@@ -152,7 +152,7 @@ pub struct Options {
     pub drain_timeout: Option<Duration>,
     /// How long to wait while no byte moves, in the same way.
     pub stall_timeout: Option<Duration>,
-    /// How long to wait for what Envoy buffers of access logs and spans, once all data is delivered. Zero: not at all.
+    /// How long to wait for what Envoy buffers of access logs, spans and metrics, once all data is delivered. Zero: not at all.
     pub telemetry_timeout: Duration,
     /// What the agent knows of Envoy's spans, since it has asked.
     pub spans: Option<Spans>,

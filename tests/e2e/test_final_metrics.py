@@ -10,6 +10,7 @@ import pytest
 from harness.client import ask
 from harness.envoy import Envoy
 from harness.scene import MakeScene, Scene
+from harness.wait import until
 
 _REQUESTS = 5
 # Envoy counts the requests of other pods a second time, as external ones.
@@ -25,14 +26,17 @@ def statsd() -> Iterator[socket.socket]:
         yield server
 
 
-def make_requests(scene: Scene, statsd: socket.socket) -> Envoy:
-    """A proxy that has passed some requests on."""
-    scene.sidecar.send_metrics(statsd.getsockname())
+def start(scene: Scene, statsd: socket.socket, every: str = "299s") -> Envoy:
+    """Starts a proxy that sends its metrics after this time, which by default is longer than the test."""
+    scene.sidecar.send_metrics(statsd.getsockname(), every)
     scene.upstream(mode="http")
-    envoy = scene.envoy()
+    return scene.envoy()
+
+
+def request(scene: Scene) -> None:
+    """Sends some requests through the proxy."""
     for _ in range(_REQUESTS):
         assert ask(scene.sidecar.places.http, "GET", "/", {"host": "backend.example"}).status == 200
-    return envoy
 
 
 def counted(statsd: socket.socket) -> int:
@@ -51,7 +55,8 @@ def test_all_metrics_of_a_short_task_arrive_without_a_wait(make_scene: MakeScene
     scene = make_scene(istio="1.30.3")
     if way == "admin":
         scene.sidecar.without_signal_listener()
-    envoy = make_requests(scene, statsd)
+    envoy = start(scene, statsd)
+    request(scene)
     task = scene.task("idle")
     agent = scene.agent(task)
     task.begin()
@@ -62,8 +67,24 @@ def test_all_metrics_of_a_short_task_arrive_without_a_wait(make_scene: MakeScene
     assert verdict["telemetryMs"] is None
 
 
+def test_a_native_proxy_is_left_when_its_metrics_are_sent(make_scene: MakeScene, statsd: socket.socket) -> None:
+    scene = make_scene(istio="1.30.3")
+    envoy = start(scene, statsd, every="2s")
+    task = scene.task("idle")
+    agent = scene.agent(task, "--proxy", "native")
+    until("the agent has spoken to Envoy", lambda: "it sends each span at once" in agent.describe())
+    request(scene)
+    task.begin()
+    verdict = agent.verdict()
+    assert (verdict["proxy"], envoy.running) == ("left", True)
+    assert counted(statsd) == _REQUESTS, "kubelet kills the proxy, so nothing comes later"
+    assert 0 < verdict["telemetryMs"] <= 2_500
+
+
 def test_a_killed_proxy_takes_its_metrics_with_it(make_scene: MakeScene, statsd: socket.socket) -> None:
-    envoy = make_requests(make_scene(istio="1.30.3"), statsd)
+    scene = make_scene(istio="1.30.3")
+    envoy = start(scene, statsd)
+    request(scene)
     envoy.ending.send(signal.SIGKILL)
     envoy.gone(5)
     assert counted(statsd) == 0, "if nothing is lost, the other test shows nothing"

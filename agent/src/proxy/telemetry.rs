@@ -83,7 +83,7 @@ impl Telemetry {
         let admin = &Admin::new(world, self.admin_port, may_be_envoy);
         match self.state {
             State::Fills if is_delivered && !self.has_metrics() && self.are_known_to_be_none(world.now()) => {
-                self.state = State::Empty(None)
+                self.state = State::Empty(None);
             }
             State::Fills if is_delivered => {
                 self.state = State::Unasked(world.now());

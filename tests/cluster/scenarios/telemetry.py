@@ -1,7 +1,7 @@
-"""Access logs and spans of a task that ends at once: all of them arrive, as Istio's Telemetry API would let Envoy send them.
+"""Access logs, spans and metrics of a task that ends at once: all of them arrive.
 
-A provider of that API is part of the mesh's configuration, which a run must not change. So an EnvoyFilter in the run's own
-namespace writes what istiod writes for such a provider, and Zipkin's address is an annotation of the pod.
+A provider of Istio's Telemetry API is part of the mesh's configuration, which a run must not change. So an EnvoyFilter in the
+run's own namespace writes what istiod writes for such a provider. An annotation of the pod has the addresses of Zipkin and statsd.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ _OURS = "/v1/"
 # The containers of the collecting pod and their ports: one for each thing that Envoy sends, and the server of the requests.
 _COLLECTORS = {"als": 4317, "logs": 4318, "spans": 4319}
 _SERVER, _SERVER_PORT = "server", 8080
+_STATSD, _STATSD_PORT = "statsd", 9125
 # How long the loggers' interval of a second may take on a busy node.
 _ARRIVE_S = 10.0
 # The longest wait of the agent, and the time in which a pod ends.
@@ -43,7 +44,8 @@ def _collecting() -> Shape:
         for name, port in _COLLECTORS.items()
     ]
     server = Task(name=_SERVER, command=("python3", "/e2e/servers.py", "sink", str(_SERVER_PORT)))
-    return replace(outsider(), tasks=(*collectors, server))
+    statsd = Task(name=_STATSD, command=("python3", "/e2e/statsd.py", str(_STATSD_PORT)))
+    return replace(outsider(), tasks=(*collectors, server, statsd))
 
 
 @contextlib.contextmanager
@@ -138,15 +140,19 @@ def _request(run: ScenarioRun, tracer: Tracer, shape: Shape, *words: str) -> Ite
         _object(run, _service(run)) as service,
         _object(run, _envoy_filter(run, tracer)),
     ):
-        for container in (*_COLLECTORS, _SERVER):
+        for container in (*_COLLECTORS, _SERVER, _STATSD):
             collector.wait_until(f"{container} to listen", lambda name=container: "listening" in collector.log(name))
         found = service["spec"]["clusterIP"]
         host = f"[{found}]" if ":" in found else found
         task = Task(("request", "--requests", str(_REQUESTS), *words), env=(("E2E_SERVER", f"{host}:{_SERVER_PORT}"),))
-        # The bootstrap's cluster is not one of istiod's: it leads to the pod itself.
-        zipkin = {"sampling": 100, "zipkin": {"address": f"{address(collector)}:{_COLLECTORS['spans']}"}}
-        config = (("tracing", zipkin),) if tracer == "zipkin" else ()
-        run.start(replace(shape, tasks=(task,), proxy_config=config))
+        # What the bootstrap names is not known to istiod: it is the address of the pod itself.
+        own = address(collector)
+        config: Json = {"statsdUdpAddress": f"{own}:{_STATSD_PORT}"}
+        # By default only Istio's own metrics are sent, which an Envoy of another build does not have.
+        config["proxyStatsMatcher"] = {"inclusionPrefixes": ["cluster.outbound"]}
+        if tracer == "zipkin":
+            config["tracing"] = {"sampling": 100, "zipkin": {"address": f"{own}:{_COLLECTORS['spans']}"}}
+        run.start(replace(shape, tasks=(task,), proxy_config=tuple(config.items())))
         run.wait_ended()
         yield collector
 
@@ -154,7 +160,10 @@ def _request(run: ScenarioRun, tracer: Tracer, shape: Shape, *words: str) -> Ite
 def _told(run: ScenarioRun, collector: ScenarioRun) -> dict[str, int]:
     """How many of the requests each collector, and the log of the proxy, tells of."""
     told = {name: len(_TOLD & _paths(collector, name)) for name in _COLLECTORS}
-    return {**told, "file": sum(path in run.log(PROXY) for path in _TOLD)}
+    told["file"] = sum(path in run.log(PROXY) for path in _TOLD)
+    counters = events(collector, "requests", _STATSD)
+    told["metrics"] = sum(one["requests"] for one in counters if one["cluster"].startswith(f"outbound|{_SERVER_PORT}|"))
+    return told
 
 
 def _all_arrives(istio: Istio, tracer: Tracer, by_filter: bool, run: ScenarioRun) -> None:
@@ -198,7 +207,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"telemetry-{istio}-{way}",
-            f"all access logs and spans of a task that ends at once arrive, beside {FORM[istio]}"
+            f"all access logs, spans and metrics of a task that ends at once arrive, beside {FORM[istio]}"
             f"{'' if way == 'filter' else ', without the filter'}",
             partial(_all_arrives, istio, tracer, way == "filter"),
         )
