@@ -1,7 +1,7 @@
 """Access logs, spans and metrics of a task that ends at once: all of them arrive.
 
 A provider of Istio's Telemetry API is part of the mesh's configuration, which a run must not change. So an EnvoyFilter in the
-run's own namespace writes what istiod writes for such a provider. An annotation of the pod has the addresses of Zipkin and statsd.
+run's own namespace writes what istiod writes for such a provider. The addresses of Zipkin and statsd are in an annotation.
 """
 
 import contextlib
