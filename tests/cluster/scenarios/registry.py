@@ -7,7 +7,7 @@ from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import MAIN, Istio, Shape, Task
 from .common import FORM, SMALL, outcome, upload
-from .trust.attack import events
+from .second_pod import events
 
 _FORMS: tuple[Istio, ...] = ("classic", "native")
 # Istio gives a pull 30 s, and does not try again.

@@ -16,7 +16,7 @@ from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import LABEL, PROXY, Istio, Shape, Task
 from .common import FORM, outcome
-from .trust.attack import address, beside, events, outsider
+from .second_pod import address, beside, events, outsider
 
 Json = dict[str, Any]
 Tracer = Literal["zipkin", "opentelemetry"]
