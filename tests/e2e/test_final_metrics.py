@@ -22,6 +22,8 @@ def statsd() -> Iterator[socket.socket]:
     """A server of statsd."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
+        # For the datagrams of several flushes, some eighty each, which are read at the end.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         server.setblocking(False)
         yield server
 

@@ -9,6 +9,7 @@ use pod::bounds::Input;
 use pod::istio::Form;
 use pod::ports;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::options::{KnownForm, Origin, Placement};
 use crate::os::World;
@@ -50,10 +51,15 @@ struct Fields {
     proxy_config: ProxyConfig,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ProxyConfig {
-    statsd_udp_address: String,
+/// Only this part may have another form: the rest counts all the same.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ProxyConfig {
+    Statsd {
+        #[serde(rename = "statsdUdpAddress")]
+        address: String,
+    },
+    Other(IgnoredAny),
 }
 
 #[derive(Default, Deserialize)]
@@ -61,6 +67,12 @@ struct ProxyConfig {
 struct Annotations {
     #[serde(rename = "sidecar.istio.io/status")]
     status: String,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self::Other(IgnoredAny)
+    }
 }
 
 /// Asks Envoy, within `timeout`, at those of its addresses that `may_be_envoy` allows. `None` if it does not answer.
@@ -87,7 +99,7 @@ impl Metadata {
         let fields = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
         let Fields { annotations, app_containers, proxy_config } = fields;
         let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-        let has_statsd = !proxy_config.statsd_udp_address.is_empty();
+        let has_statsd = matches!(proxy_config, ProxyConfig::Statsd { address } if !address.is_empty());
         Self { status: annotations.status, regular: regular.collect(), has_statsd }
     }
 
@@ -147,6 +159,9 @@ mod tests {
     fn a_statsd_server_is_read() {
         let told = NATIVE.replace("\"concurrency\":2", "\"statsdUdpAddress\":\"10.0.0.1:9125\"");
         assert!(Metadata::parse(told.as_bytes()).has_statsd());
+        let other = NATIVE.replace(r#"{"proxyAdminPort":15000,"concurrency":2}"#, r#""statsdUdpAddress: 10.0.0.1:9125""#);
+        assert_ne!(other, NATIVE);
+        assert_eq!(Metadata::parse(other.as_bytes()), Metadata::parse(NATIVE.as_bytes()), "the form is known all the same");
     }
 
     #[test]
