@@ -9,7 +9,7 @@ use pod::bounds::Input;
 use pod::istio::Form;
 use pod::ports;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::options::{KnownForm, Origin, Placement};
 use crate::os::World;
@@ -48,18 +48,14 @@ struct Node {
 struct Fields {
     annotations: Annotations,
     app_containers: String,
-    proxy_config: ProxyConfig,
+    /// It is read apart: if it has another form, the rest counts all the same.
+    proxy_config: Option<Box<RawValue>>,
 }
 
-/// Only this part may have another form: the rest counts all the same.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ProxyConfig {
-    Statsd {
-        #[serde(rename = "statsdUdpAddress")]
-        address: String,
-    },
-    Other(IgnoredAny),
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ProxyConfig {
+    statsd_udp_address: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -67,12 +63,6 @@ enum ProxyConfig {
 struct Annotations {
     #[serde(rename = "sidecar.istio.io/status")]
     status: String,
-}
-
-impl Default for ProxyConfig {
-    fn default() -> Self {
-        Self::Other(IgnoredAny)
-    }
 }
 
 /// Asks Envoy, within `timeout`, at those of its addresses that `may_be_envoy` allows. `None` if it does not answer.
@@ -99,7 +89,8 @@ impl Metadata {
         let fields = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
         let Fields { annotations, app_containers, proxy_config } = fields;
         let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-        let has_statsd = matches!(proxy_config, ProxyConfig::Statsd { address } if !address.is_empty());
+        let proxy_config = proxy_config.and_then(|config| serde_json::from_str::<ProxyConfig>(config.get()).ok());
+        let has_statsd = proxy_config.is_some_and(|config| !config.statsd_udp_address.is_empty());
         Self { status: annotations.status, regular: regular.collect(), has_statsd }
     }
 
