@@ -53,6 +53,9 @@ _PATHS = {
     "TaskRun": "/apis/tekton.dev/v1/namespaces/{ns}/taskruns",
     "MutatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
     "MutatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+    "MutatingPolicy": "/apis/policies.kyverno.io/v1/mutatingpolicies",
+    "GeneratingPolicy": "/apis/policies.kyverno.io/v1/generatingpolicies",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "SelfSubjectAccessReview": "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 }
 
