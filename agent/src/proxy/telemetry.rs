@@ -3,9 +3,9 @@
 //!
 //! Only Envoy knows what it buffers: its listeners name the loggers and tracers ([`buffers`]). Loggers flush by the clock, at most a second
 //! later. Tracers would take five, but how long is a matter of Envoy's runtime: the agent sets it when it starts, so that Envoy sends each span
-//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). Metrics for a statsd server are sent by the clock,
-//! too, and when Envoy ends in order; kubelet kills a native one, so there a reading tells that they were sent ([`metrics`]). A proxy that had no loggers and tracers when the
-//! agent started costs no question at the end of a short task, and one at that of a longer one.
+//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). Metrics for a statsd server are sent by the
+//! clock, too, and when Envoy ends in order; kubelet kills a native one, so there a reading tells that they were sent ([`metrics`]). A proxy
+//! that had no loggers and tracers when the agent started costs no question at the end of a short task, and one at that of a longer one.
 
 use core::net::SocketAddr;
 use core::time::Duration;
