@@ -89,7 +89,7 @@ pub enum Placement {
     Native,
 }
 
-/// What the agent knows of the spans of this Envoy. Like the names of the containers it is not given, but asked of Envoy.
+/// What the agent knows of the spans and metrics of this Envoy. Like the names of the containers it is not given, but asked of Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spans {
     /// From when on Envoy sends each span at once. Spans from before that can still wait for the next flush by the clock.
@@ -98,6 +98,8 @@ pub struct Spans {
     pub has_bootstrap_tracer: bool,
     /// When Envoy had no loggers and tracers that buffer. `None`: it had some, or did not say.
     pub had_no_buffers: Option<Instant>,
+    /// Whether Envoy buffers metrics that it does not send at its end: it sends them to a statsd server, and kubelet kills it.
+    pub buffers_metrics: bool,
 }
 
 /// What the command line asks for.
@@ -150,7 +152,7 @@ pub struct Options {
     pub drain_timeout: Option<Duration>,
     /// How long to wait while no byte moves, in the same way.
     pub stall_timeout: Option<Duration>,
-    /// How long to wait for what Envoy buffers of access logs and spans, once all data is delivered. Zero: not at all.
+    /// How long to wait for what Envoy buffers of access logs, spans and metrics, once all data is delivered. Zero: not at all.
     pub telemetry_timeout: Duration,
     /// What the agent knows of Envoy's spans, since it has asked.
     pub spans: Option<Spans>,

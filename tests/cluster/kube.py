@@ -46,6 +46,7 @@ _PATHS = {
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
     "ProxyConfig": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/proxyconfigs",
     "Sidecar": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/sidecars",
+    "EnvoyFilter": "/apis/networking.istio.io/v1alpha3/namespaces/{ns}/envoyfilters",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
     "Workflow": "/apis/argoproj.io/v1alpha1/namespaces/{ns}/workflows",

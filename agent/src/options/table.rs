@@ -42,7 +42,7 @@ pub(super) const OPTIONS: [Spec; 28] = [
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
     ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
     ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
-    ends("telemetry-timeout", "DURATION", "6s", "longest wait for access logs and spans"),
+    ends("telemetry-timeout", "DURATION", "6s", "longest wait for logs, spans and metrics"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,

@@ -56,7 +56,7 @@ pub struct Verdict {
     pub attempts: Attempts,
     /// From the end of the task to the end of the proxy. `None` if the proxy had ended before, or has not ended.
     pub drain: Option<Duration>,
-    /// The part of that in which only access logs and spans were waited for. `None` if Envoy buffers none.
+    /// The part of that in which only access logs, spans and metrics were waited for. `None` if Envoy buffers none.
     pub telemetry: Option<Duration>,
     /// From the end of the proxy to the end of the flush.
     pub flush: Duration,
