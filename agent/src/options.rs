@@ -15,6 +15,7 @@ use drain::wire::Action;
 use pod::ports;
 
 pub mod form;
+pub mod helpers;
 pub mod main_containers;
 mod mistake;
 mod read;
@@ -22,6 +23,7 @@ pub mod restarts;
 mod table;
 
 pub use self::form::{Form, KnownForm, Origin, PROXY};
+use self::helpers::Helpers;
 use self::main_containers::can_be_main;
 pub use self::mistake::Mistake;
 use self::mistake::Reading;
@@ -43,6 +45,9 @@ const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(6);
 const TELEMETRY_TIMEOUTS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
 /// A pod may have none at all.
 const GRACE_PERIODS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
+
+/// What sends its last data after the task does so within seconds. A helper must not keep the pod for longer.
+const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The most signal addresses: each can cost a second if nothing answers there.
 const MAX_ADDRESSES: usize = 8;
@@ -172,6 +177,8 @@ pub struct Options {
     pub termination_log: Option<PathBuf>,
     /// `complete`: whether to end the proxy even if other main containers may need it.
     pub force: bool,
+    /// The helpers of the task.
+    pub helpers: Helpers,
     /// The mistakes in what was given, each with what stands in its place.
     pub warnings: Vec<String>,
 }
@@ -268,6 +275,18 @@ impl Options {
         }
     }
 
+    /// The main containers among `regular`, the regular containers of the pod. `own` is the agent's.
+    #[must_use]
+    pub fn main_containers(&self, regular: &[String], own: Option<&str>) -> Vec<String> {
+        regular.iter().filter(|name| self.can_be_main(name) && Some(name.as_str()) != own).cloned().collect()
+    }
+
+    /// Whether the end of the container `name` can be the end of the task.
+    #[must_use]
+    pub fn can_be_main(&self, name: &str) -> bool {
+        can_be_main(name) && !self.helpers.has(name)
+    }
+
     /// Whether the agent is a native sidecar, as far as is known.
     #[must_use]
     pub fn is_native(&self) -> bool {
@@ -303,6 +322,19 @@ impl Options {
         let policies = given
             .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
         let (pid, proxy_pid) = (given.one("pid", "the id of a process", pid), given.one("proxy-pid", "the id of a process", pid));
+        let helpers = Helpers {
+            endpoints: given.all("quit-endpoint", helpers::ENDPOINT, |text| helpers::endpoint(text, label)),
+            signals: given.all("quit-signal", helpers::SIGNAL, |text| helpers::signal(text, label)),
+            also_wait: given.all("also-wait", "the name of a container", label),
+            timeout: given
+                .one("helper-timeout", &lengths(&GRACE_PERIODS), |text| length(text, GRACE_PERIODS))
+                .unwrap_or(HELPER_TIMEOUT),
+        };
+        if let Some(both) = containers.iter().position(|name| helpers.has(name)) {
+            let name = containers.remove(both);
+            given.refuse("container", &format!("{name:?} is given as a helper, too"), "it counts as a helper");
+            containers.retain(|other| !helpers.has(other));
+        }
         let restarts = Restarts {
             pod: match policies.iter().rev().find(|(name, _)| name.is_none()) {
                 Some((_, policy)) => *policy,
@@ -348,6 +380,7 @@ impl Options {
                 .unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
             force: given.one("force", "true or false", |text| text.parse().ok()).unwrap_or(false),
+            helpers,
             warnings: Vec::new(),
         }
     }

@@ -1,0 +1,261 @@
+//! What becomes of the helpers once the task has ended: those that a request or a signal ends are asked to end, and those that end by
+//! themselves are waited for. Only then the proxy is drained, because what they send last goes through it.
+
+use core::time::Duration;
+
+use drain::duration;
+use drain::time::Instant;
+use log::{info, warn};
+
+use crate::options::helpers::{Endpoint, QuitSignal};
+use crate::options::{Options, PROXY};
+use crate::os::World;
+use crate::os::call;
+use crate::os::http::{Problem, Request};
+use crate::os::world::{Process, Source};
+use crate::shutdown::Helper;
+
+/// The time for one request: a helper answers within milliseconds.
+const REQUEST: Duration = Duration::from_secs(2);
+/// Between two looks at a listener, whose end wakes nobody.
+const LOOK: Duration = Duration::from_millis(50);
+/// What a request without a container is for.
+const NAMELESS: &str = "a helper";
+
+/// A helper whose end is awaited.
+#[derive(Debug)]
+struct Awaited<P> {
+    helper: Helper,
+    end: End<P>,
+}
+
+/// What shows the end of a helper.
+#[derive(Debug)]
+enum End<P> {
+    /// The end of its first process.
+    Process(P),
+    /// Nobody listens there any more.
+    Listener(Endpoint),
+}
+
+/// Ends the helpers and waits for their end. Returns what became of them. If SIGTERM comes, nobody is waited for any more: kubelet ends them itself.
+#[must_use]
+pub fn see_off<W: World>(world: &W, options: &Options) -> Vec<Helper> {
+    let (helpers, began) = (&options.helpers, world.now());
+    let mut awaited = Vec::new();
+    for endpoint in helpers.requests() {
+        // One that is the task was waited for.
+        if !endpoint.container.as_ref().is_some_and(|name| options.containers.contains(name)) {
+            awaited.extend(request(world, endpoint));
+        }
+    }
+    awaited.extend(helpers.signals.iter().filter_map(|signal| send(world, signal)));
+    awaited.extend(helpers.also_wait.iter().filter_map(|name| {
+        let helper = Helper { container: Some(name.clone()), asked: None, ended: None };
+        Some(Awaited { helper, end: End::Process(first_process(world, name)?) })
+    }));
+    wait(world, awaited, helpers.timeout, began)
+}
+
+/// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
+fn request<W: World>(world: &W, endpoint: Endpoint) -> Option<Awaited<W::Process>> {
+    let process = match &endpoint.container {
+        Some(name) => Some(first_process(world, name)?),
+        None => None,
+    };
+    let name = endpoint.container.as_deref().unwrap_or(NAMELESS);
+    let Endpoint { method, at, path, .. } = &endpoint;
+    let answer = call::exchange(world, *at, &Request { method, path, headers: &[], timeout: REQUEST }, &mut |_| {});
+    match answer {
+        Ok(head) if (200..300).contains(&head.status) => info!("{endpoint} asks {name} to end"),
+        // It can end before it has answered.
+        Err(Problem::NoAnswer(_)) => info!("{endpoint} asks {name} to end; there is no answer"),
+        Ok(head) => {
+            warn!("{endpoint} does not end {name}: the answer is {}", head.status);
+            return None;
+        }
+        Err(problem) => {
+            warn!("{endpoint} does not end {name}: {problem}");
+            return None;
+        }
+    }
+    let helper = Helper { container: endpoint.container.clone(), asked: Some(endpoint.to_string()), ended: None };
+    Some(Awaited { helper, end: process.map_or(End::Listener(endpoint), End::Process) })
+}
+
+/// Sends the signal, if the container runs. `None` if there is nothing to wait for.
+fn send<W: World>(world: &W, signal: &QuitSignal) -> Option<Awaited<W::Process>> {
+    let QuitSignal { container, name, number } = signal;
+    let process = first_process(world, container)?;
+    if let Err(why) = process.signal(*number) {
+        warn!("SIG{name} was not sent to {container}: {why}; give both containers the same runAsUser, or use --quit-endpoint");
+        return None;
+    }
+    info!("SIG{name} was sent to {container}");
+    let helper = Helper { container: Some(container.clone()), asked: Some(format!("SIG{name}")), ended: None };
+    Some(Awaited { helper, end: End::Process(process) })
+}
+
+fn first_process<W: World>(world: &W, container: &str) -> Option<W::Process> {
+    world.open(world.instance_of(container, None)?.root.pid)
+}
+
+/// Waits for the end of all, at most for `timeout` from `began` on.
+fn wait<W: World>(world: &W, mut awaited: Vec<Awaited<W::Process>>, timeout: Duration, began: Instant) -> Vec<Helper> {
+    loop {
+        for one in awaited.iter_mut().filter(|one| one.helper.ended.is_none()) {
+            let has_ended = match &one.end {
+                End::Process(process) => process.wait(Duration::ZERO),
+                End::Listener(endpoint) => !call::listens(world, endpoint.at, LOOK),
+            };
+            if has_ended {
+                one.helper.ended = Some(world.now().since(began));
+                info!("{} has ended", one.helper.container.as_deref().unwrap_or(NAMELESS));
+            }
+        }
+        let runs = || awaited.iter().filter(|one| one.helper.ended.is_none());
+        let left = timeout.saturating_sub(world.now().since(began));
+        let has_sigterm = world.terminated_at(Source::Kernel).is_some();
+        if runs().next().is_none() || left.is_zero() || has_sigterm {
+            for one in runs() {
+                let (name, why) = (one.helper.container.as_deref().unwrap_or(NAMELESS), duration::display(timeout));
+                let why = if has_sigterm { "SIGTERM has come".to_owned() } else { format!("--helper-timeout {why} is over") };
+                warn!("{name} still runs, and is not waited for any more: {why}");
+            }
+            return awaited.into_iter().map(|one| one.helper).collect();
+        }
+        let processes: Vec<_> =
+            runs().filter_map(|one| if let End::Process(process) = &one.end { Some(process) } else { None }).collect();
+        let is_unwatched = processes.len() < runs().count() || processes.iter().any(|process| !process.wakes());
+        world.wait_any(&processes, Some(if is_unwatched { left.min(LOOK) } else { left }));
+    }
+}
+
+/// `seen_off` with the other containers that run, because they hold the pod. The log names them, and since when they run. If
+/// Envoy has not told which containers are regular ones, native sidecars are among them, which kubelet ends.
+#[must_use]
+pub fn with_those_left<W: World>(world: &W, options: &Options, mut seen_off: Vec<Helper>) -> Vec<Helper> {
+    let own = world.container(world.own_pid());
+    let roots = world.processes().into_iter().filter(|process| process.parent == 0 && process.state != b'Z');
+    let mut runs: Vec<_> =
+        roots.filter_map(|root| Some((world.container(root.pid).filter(|it| Some(it) != own.as_ref())?.name, root))).collect();
+    // What `kubectl exec` starts has the same parent. The first process is the oldest.
+    runs.sort_by(|(one, first), (other, second)| (one, first.start).cmp(&(other, second.start)));
+    runs.dedup_by(|(one, _), (other, _)| one == other);
+    let is_known = !options.regular.is_empty();
+    for (name, root) in runs.into_iter().filter(|(name, _)| name != PROXY && (!is_known || options.regular.contains(name))) {
+        // A tick of `/proc` is a hundredth of a second on every machine.
+        let age = world.now().since_zero().saturating_sub(Duration::from_millis(root.start.saturating_mul(10)));
+        let holds = if is_known { "and keeps the pod" } else { "and keeps the pod if it is a regular container" };
+        warn!("{name} still runs, for {} s, {holds}: --quit-endpoint or --quit-signal ends it", age.as_secs());
+        if seen_off.iter().all(|helper| helper.container.as_ref() != Some(&name)) {
+            seen_off.push(Helper { container: Some(name), asked: None, ended: None });
+        }
+    }
+    seen_off
+}
+
+#[cfg(test)]
+mod tests {
+    use core::ops::Range;
+
+    use pod::pidfd::Exit;
+
+    use super::*;
+    use crate::testing::{Script, options};
+
+    /// A pod in which `cache`, a helper, runs for this time, and where the paths that begin with `/quit` answer.
+    fn pod(runs: Range<u64>) -> Script {
+        Script {
+            processes: vec![(7, "cache", runs)],
+            roots: vec![(7, "cache", "instance", Exit::Code(0))],
+            admin: vec![("/quit", 0..u64::MAX, String::new())],
+            ..Script::default()
+        }
+    }
+
+    /// What becomes of the helpers that `given` names, and how long that takes, in milliseconds.
+    fn seen_off(world: &Script, given: &str) -> (Vec<Helper>, u64) {
+        let helpers = see_off(world, &options(&format!("watch {given}")));
+        (helpers, world.elapsed())
+    }
+
+    fn cache(asked: Option<&str>, ended: Option<u64>) -> Vec<Helper> {
+        let asked = asked.map(ToOwned::to_owned);
+        vec![Helper { container: Some("cache".to_owned()), asked, ended: ended.map(Duration::from_millis) }]
+    }
+
+    #[test]
+    fn a_helper_that_takes_the_request_is_waited_for() {
+        let world = pod(0..500);
+        let (helpers, took) = seen_off(&world, "--quit-endpoint cache=http://127.0.0.1:15000/quit");
+        assert_eq!((helpers, took), (cache(Some("POST http://127.0.0.1:15000/quit"), Some(500)), 500));
+        assert_eq!(*world.asked.borrow(), [(0, "POST /quit".to_owned())]);
+    }
+
+    #[test]
+    fn a_helper_that_refuses_the_request_or_has_ended_costs_no_time() {
+        for (given, asked) in [
+            ("cache=http://127.0.0.1:15000/other", 1),
+            ("cache=http://127.0.0.1:9091/quit", 0),
+            ("http://127.0.0.1:9091/quit", 0),
+            ("other=http://127.0.0.1:15000/quit", 0),
+        ] {
+            let world = pod(0..500);
+            assert_eq!(seen_off(&world, &format!("--quit-endpoint {given}")), (Vec::new(), 0), "{given}");
+            assert_eq!(world.asked.borrow().len(), asked, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_helper_that_ends_by_itself_is_waited_for_but_not_for_ever() {
+        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache"), (cache(None, Some(2_000)), 2_000));
+        assert_eq!(seen_off(&pod(0..u64::MAX), "--also-wait cache"), (cache(None, None), 60_000));
+        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache --helper-timeout 1s"), (cache(None, None), 1_000));
+        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache --helper-timeout 0"), (cache(None, None), 0));
+    }
+
+    #[test]
+    fn nobody_is_waited_for_after_sigterm() {
+        let world = Script { sigterm: Some(700), ..pod(0..2_000) };
+        assert_eq!(seen_off(&world, "--also-wait cache"), (cache(None, None), 700));
+    }
+
+    #[test]
+    fn a_signal_that_may_not_be_sent_costs_no_time() {
+        assert_eq!(seen_off(&pod(0..500), "--quit-signal cache=TERM"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_known_helper_without_its_listener_costs_no_time() {
+        let world = Script {
+            processes: vec![(7, "vault", 0..u64::MAX)],
+            roots: vec![(7, "vault-agent", "instance", Exit::Code(0))],
+            ..Script::default()
+        };
+        assert_eq!(seen_off(&world, ""), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn without_helpers_nothing_is_asked_and_nothing_takes_time() {
+        let world = pod(0..500);
+        assert_eq!(seen_off(&world, ""), (Vec::new(), 0));
+        assert!(world.asked.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_still_runs_is_told_but_not_the_proxy() {
+        let mut world = pod(0..u64::MAX);
+        world.processes.push((8, "pilot-agent", 0..u64::MAX));
+        world.roots.push((8, PROXY, "instance", Exit::Code(0)));
+        let told = |regular: &[&str], seen_off| {
+            let regular = regular.iter().map(|name| (*name).to_owned()).collect();
+            with_those_left(&world, &Options { regular, ..options("watch") }, seen_off)
+        };
+        assert_eq!(told(&[], Vec::new()), cache(None, None));
+        assert_eq!(told(&["base", "cache"], Vec::new()), cache(None, None));
+        assert_eq!(told(&["base"], Vec::new()), Vec::new(), "it is a native sidecar");
+        let asked = cache(Some("SIGTERM"), None);
+        assert_eq!(told(&[], asked.clone()), asked, "it is told once");
+    }
+}
