@@ -1,6 +1,7 @@
 """The servers of pods that attack, or are attacked.
 
-usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
+usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end and POST
+                                    /quitquitquit end it
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
        servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
        servers.py impostor N TEXT   answers every request on the port of the signal with status N and this text, as if it were the
@@ -90,8 +91,8 @@ class App(Handler):
     """An application of a pod."""
 
     def answered(self) -> None:
-        """POST /end ends the program."""
-        if (self.command, self.path) == ("POST", "/end"):
+        """Two requests end the program."""
+        if self.command == "POST" and self.path in ("/end", "/quitquitquit"):
             say(state=state())
             threading.Thread(target=self.server.shutdown).start()
 
