@@ -6,6 +6,7 @@ use core::time::Duration;
 use drain::duration;
 use drain::time::Instant;
 use log::{info, warn};
+use pod::stat::Stat;
 
 use crate::options::helpers::{Endpoint, QuitSignal};
 use crate::options::{Options, PROXY};
@@ -17,6 +18,8 @@ use crate::shutdown::Helper;
 
 /// The time for one request: a helper answers within milliseconds.
 const REQUEST: Duration = Duration::from_secs(2);
+/// After this time a helper listens, and handles signals, on a busy node, too. The task can be shorter than that.
+const START: Duration = Duration::from_secs(5);
 /// Between two looks at a listener, whose end wakes nobody.
 const LOOK: Duration = Duration::from_millis(50);
 /// What a request without a container is for.
@@ -65,7 +68,12 @@ fn request<W: World>(world: &W, endpoint: Endpoint) -> Option<Awaited<W::Process
     };
     let name = endpoint.container.as_deref().unwrap_or(NAMELESS);
     let Endpoint { method, at, path, .. } = &endpoint;
-    let answer = call::exchange(world, *at, &Request { method, path, headers: &[], timeout: REQUEST }, &mut |_| {});
+    let ask = || call::exchange(world, *at, &Request { method, path, headers: &[], timeout: REQUEST }, &mut |_| {});
+    let mut answer = ask();
+    // It may just be starting.
+    while matches!(answer, Err(Problem::NotSent(_))) && wait_for_start(world, process.as_ref(), LOOK) {
+        answer = ask();
+    }
     match answer {
         Ok(head) if (200..300).contains(&head.status) => info!("{endpoint} asks {name} to end"),
         // It can end before it has answered.
@@ -87,6 +95,8 @@ fn request<W: World>(world: &W, endpoint: Endpoint) -> Option<Awaited<W::Process
 fn send<W: World>(world: &W, signal: &QuitSignal) -> Option<Awaited<W::Process>> {
     let QuitSignal { container, name, number } = signal;
     let process = first_process(world, container)?;
+    // A program that does not handle the signal yet would end by it, and its pod would fail.
+    while wait_for_start(world, Some(&process), START) {}
     if let Err(why) = process.signal(*number) {
         warn!("SIG{name} was not sent to {container}: {why}; give both containers the same runAsUser, or use --quit-endpoint");
         return None;
@@ -98,6 +108,27 @@ fn send<W: World>(world: &W, signal: &QuitSignal) -> Option<Awaited<W::Process>>
 
 fn first_process<W: World>(world: &W, container: &str) -> Option<W::Process> {
     world.open(world.instance_of(container, None)?.root.pid)
+}
+
+/// Waits for `pause` at most, if the helper, or without one the agent, has not run for [`START`] yet. Returns whether it waited.
+fn wait_for_start<W: World>(world: &W, process: Option<&W::Process>, pause: Duration) -> bool {
+    let pid = process.map_or_else(|| world.own_pid(), Process::pid);
+    let age = world.processes().iter().find(|known| known.pid == pid).map_or(START, |known| age(world, known));
+    let left = START.saturating_sub(age).min(pause);
+    if left.is_zero()
+        || process.is_some_and(|process| process.wait(Duration::ZERO))
+        || world.terminated_at(Source::Kernel).is_some()
+    {
+        return false;
+    }
+    world.wait_any(process.as_slice(), Some(left));
+    true
+}
+
+/// For how long a process runs.
+fn age(world: &impl World, process: &Stat) -> Duration {
+    // A tick of `/proc` is a hundredth of a second on every machine.
+    world.now().since_zero().saturating_sub(Duration::from_millis(process.start.saturating_mul(10)))
 }
 
 /// Waits for the end of all, at most for `timeout` from `began` on.
@@ -144,10 +175,8 @@ pub fn with_those_left<W: World>(world: &W, options: &Options, mut seen_off: Vec
     runs.dedup_by(|(one, _), (other, _)| one == other);
     let is_known = !options.regular.is_empty();
     for (name, root) in runs.into_iter().filter(|(name, _)| name != PROXY && (!is_known || options.regular.contains(name))) {
-        // A tick of `/proc` is a hundredth of a second on every machine.
-        let age = world.now().since_zero().saturating_sub(Duration::from_millis(root.start.saturating_mul(10)));
         let holds = if is_known { "and keeps the pod" } else { "and keeps the pod if it is a regular container" };
-        warn!("{name} still runs, for {} s, {holds}: --quit-endpoint or --quit-signal ends it", age.as_secs());
+        warn!("{name} still runs, for {} s, {holds}: --quit-endpoint or --quit-signal ends it", age(world, &root).as_secs());
         if seen_off.iter().all(|helper| helper.container.as_ref() != Some(&name)) {
             seen_off.push(Helper { container: Some(name), asked: None, ended: None });
         }
@@ -157,27 +186,35 @@ pub fn with_those_left<W: World>(world: &W, options: &Options, mut seen_off: Vec
 
 #[cfg(test)]
 mod tests {
-    use core::ops::Range;
-
     use pod::pidfd::Exit;
 
     use super::*;
     use crate::testing::{Script, options};
 
-    /// A pod in which `cache`, a helper, runs for this time, and where the paths that begin with `/quit` answer.
-    fn pod(runs: Range<u64>) -> Script {
-        Script {
-            processes: vec![(7, "cache", runs)],
+    /// When the task ends, in milliseconds: a helper that runs from the beginning on has started by then.
+    const END: u64 = 10_000;
+
+    /// A pod in which `cache`, a helper, runs for so long after the task, and where the paths that begin with `/quit` answer.
+    fn pod(runs_on: u64) -> Script {
+        started(0, runs_on)
+    }
+
+    /// The same, if it has started at `start`.
+    fn started(start: u64, runs_on: u64) -> Script {
+        let world = Script {
+            processes: vec![(7, "cache", start..END.saturating_add(runs_on))],
             roots: vec![(7, "cache", "instance", Exit::Code(0))],
             admin: vec![("/quit", 0..u64::MAX, String::new())],
             ..Script::default()
-        }
+        };
+        world.pass_until(END);
+        world
     }
 
     /// What becomes of the helpers that `given` names, and how long that takes, in milliseconds.
     fn seen_off(world: &Script, given: &str) -> (Vec<Helper>, u64) {
         let helpers = see_off(world, &options(&format!("watch {given}")));
-        (helpers, world.elapsed())
+        (helpers, world.elapsed() - END)
     }
 
     fn cache(asked: Option<&str>, ended: Option<u64>) -> Vec<Helper> {
@@ -187,10 +224,10 @@ mod tests {
 
     #[test]
     fn a_helper_that_takes_the_request_is_waited_for() {
-        let world = pod(0..500);
+        let world = pod(500);
         let (helpers, took) = seen_off(&world, "--quit-endpoint cache=http://127.0.0.1:15000/quit");
         assert_eq!((helpers, took), (cache(Some("POST http://127.0.0.1:15000/quit"), Some(500)), 500));
-        assert_eq!(*world.asked.borrow(), [(0, "POST /quit".to_owned())]);
+        assert_eq!(*world.asked.borrow(), [(END, "POST /quit".to_owned())]);
     }
 
     #[test]
@@ -201,51 +238,56 @@ mod tests {
             ("http://127.0.0.1:9091/quit", 0),
             ("other=http://127.0.0.1:15000/quit", 0),
         ] {
-            let world = pod(0..500);
+            let world = pod(500);
             assert_eq!(seen_off(&world, &format!("--quit-endpoint {given}")), (Vec::new(), 0), "{given}");
             assert_eq!(world.asked.borrow().len(), asked, "{given}");
         }
     }
 
     #[test]
+    fn a_helper_that_is_still_starting_gets_the_time_for_it() {
+        let starts = || started(END - 1_000, 60_000);
+        let listens_late = seen_off(&starts(), "--quit-endpoint cache=http://127.0.0.1:9091/quit");
+        assert_eq!(listens_late, (Vec::new(), 4_000), "it listens after five seconds, or never");
+        assert_eq!(seen_off(&starts(), "--quit-signal cache=TERM"), (Vec::new(), 4_000));
+        assert_eq!(seen_off(&started(END - 1_000, 300), "--quit-signal cache=TERM"), (Vec::new(), 300), "it has ended");
+    }
+
+    #[test]
     fn a_helper_that_ends_by_itself_is_waited_for_but_not_for_ever() {
-        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache"), (cache(None, Some(2_000)), 2_000));
-        assert_eq!(seen_off(&pod(0..u64::MAX), "--also-wait cache"), (cache(None, None), 60_000));
-        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache --helper-timeout 1s"), (cache(None, None), 1_000));
-        assert_eq!(seen_off(&pod(0..2_000), "--also-wait cache --helper-timeout 0"), (cache(None, None), 0));
+        assert_eq!(seen_off(&pod(2_000), "--also-wait cache"), (cache(None, Some(2_000)), 2_000));
+        assert_eq!(seen_off(&pod(u64::MAX), "--also-wait cache"), (cache(None, None), 60_000));
+        assert_eq!(seen_off(&pod(2_000), "--also-wait cache --helper-timeout 1s"), (cache(None, None), 1_000));
+        assert_eq!(seen_off(&pod(2_000), "--also-wait cache --helper-timeout 0"), (cache(None, None), 0));
     }
 
     #[test]
     fn nobody_is_waited_for_after_sigterm() {
-        let world = Script { sigterm: Some(700), ..pod(0..2_000) };
+        let world = Script { sigterm: Some(END + 700), ..pod(2_000) };
         assert_eq!(seen_off(&world, "--also-wait cache"), (cache(None, None), 700));
     }
 
     #[test]
     fn a_signal_that_may_not_be_sent_costs_no_time() {
-        assert_eq!(seen_off(&pod(0..500), "--quit-signal cache=TERM"), (Vec::new(), 0));
+        assert_eq!(seen_off(&pod(500), "--quit-signal cache=TERM"), (Vec::new(), 0));
     }
 
     #[test]
     fn a_known_helper_without_its_listener_costs_no_time() {
-        let world = Script {
-            processes: vec![(7, "vault", 0..u64::MAX)],
-            roots: vec![(7, "vault-agent", "instance", Exit::Code(0))],
-            ..Script::default()
-        };
+        let world = Script { roots: vec![(7, "vault-agent", "instance", Exit::Code(0))], ..pod(u64::MAX) };
         assert_eq!(seen_off(&world, ""), (Vec::new(), 0));
     }
 
     #[test]
     fn without_helpers_nothing_is_asked_and_nothing_takes_time() {
-        let world = pod(0..500);
+        let world = pod(500);
         assert_eq!(seen_off(&world, ""), (Vec::new(), 0));
         assert!(world.asked.borrow().is_empty());
     }
 
     #[test]
     fn what_still_runs_is_told_but_not_the_proxy() {
-        let mut world = pod(0..u64::MAX);
+        let mut world = pod(u64::MAX);
         world.processes.push((8, "pilot-agent", 0..u64::MAX));
         world.roots.push((8, PROXY, "instance", Exit::Code(0)));
         let told = |regular: &[&str], seen_off| {
