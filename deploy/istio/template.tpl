@@ -46,7 +46,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $arguments := list }}
 
 {{- /* Helpers beside a classic proxy that never end by themselves, and that never are the task. */}}
-{{- $helpers := list "airflow-xcom-sidecar" "vault-agent" "cloud-sql-proxy" "cloudsql-proxy" "daprd" "linkerd-proxy" "consul-dataplane" }}
+{{- $helpers := list "airflow-xcom-sidecar" "vault-agent" "cloud-sql-proxy" "daprd" "linkerd-proxy" "consul-dataplane" }}
 
 {{- /* A number may also be written without quotes. */}}
 {{- $signalPort = toString $signalPort }}

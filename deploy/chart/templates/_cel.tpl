@@ -49,10 +49,16 @@ Some rules for whoever changes an expression:
     string(variables.annotations[?'exeunt.dev/container'].orValue('')).split(',').map(name, name.trim()).filter(name, name != '')
 - name: unknown
   expression: "variables.named.filter(name, !(name in variables.names))"
+- name: others
+  expression: |-
+    [
+      {{- range append $pods.helpers "istio-proxy" }}
+      {{ toString . | toJson }},
+      {{- end }}
+    ]
 - name: main
   expression: |-
-    variables.named != [] ? variables.named
-      : variables.names.filter(name, !(name in {{ include "exeunt.cel.strings" (append $pods.helpers "istio-proxy") }}))
+    variables.named != [] ? variables.named : variables.names.filter(name, !(name in variables.others))
 {{- if eq $pods.shareProcesses "unless-root" }}
 # The containers that run beside the task and that kubelet may start as root: nothing in the pod says that it may not.
 - name: root
