@@ -330,11 +330,8 @@ impl Options {
                 .one("helper-timeout", &lengths(&GRACE_PERIODS), |text| length(text, GRACE_PERIODS))
                 .unwrap_or(HELPER_TIMEOUT),
         };
-        if let Some(both) = containers.iter().position(|name| helpers.has(name)) {
-            let name = containers.remove(both);
-            given.refuse("container", &format!("{name:?} is given as a helper, too"), "it counts as a helper");
-            containers.retain(|other| !helpers.has(other));
-        }
+        // Who adds the agent to a pod names all of its containers. The pod's own word on its helpers counts more.
+        containers.retain(|name| !helpers.has(name));
         let restarts = Restarts {
             pod: match policies.iter().rev().find(|(name, _)| name.is_none()) {
                 Some((_, policy)) => *policy,

@@ -290,3 +290,12 @@ fn complete_names_no_container_that_was_not_given() {
     assert_eq!(options("complete", &[]).container(), None);
     assert_eq!(options("complete --container main", &[]).container(), Some("main"));
 }
+
+#[test]
+fn a_container_that_is_given_as_a_helper_is_no_main_one() {
+    let environment =
+        [("EXEUNT_QUIT_ENDPOINT", "cache=http://127.0.0.1:1/end, GET http://[::1]/"), ("EXEUNT_ALSO_WAIT", " shipper ,")];
+    let options = options("watch --container base --container cache --container shipper", &environment);
+    assert_eq!((options.containers.as_slice(), options.warnings.len()), (["base".to_owned()].as_slice(), 0));
+    assert_eq!((options.helpers.endpoints.len(), options.helpers.also_wait.as_slice()), (2, ["shipper".to_owned()].as_slice()));
+}
