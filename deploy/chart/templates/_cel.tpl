@@ -54,7 +54,7 @@ Some rules for whoever changes an expression:
 - name: watches
   expression: "!variables.native || variables.told.exists(pair, pair[0] != 'EXEUNT_ALSO_WAIT')"
 - name: remedy
-  expression: "variables.native ? ': leave out exeunt.dev/quit-endpoints and exeunt.dev/quit-signals' : ': make the proxy native'"
+  expression: "variables.native ? 'leave out exeunt.dev/quit-endpoints and exeunt.dev/quit-signals' : 'make the proxy native'"
 # The main containers, whose end is the end of the task: those that the pod names, or all but the proxy and the helpers.
 - name: names
   expression: object.spec.containers.map(container, string(container.name))
@@ -97,19 +97,19 @@ Some rules for whoever changes an expression:
     : !variables.watches
       ? ''
     : object.metadata.?labels[?'workflows.argoproj.io/workflow'].hasValue()
-      ? 'Argo needs a process namespace for each container' + variables.remedy
+      ? 'Argo needs a process namespace for each container: ' + variables.remedy
     : object.spec.?hostPID.orValue(false)
-      ? 'it uses the process namespace of its node, so it cannot have one of its own' + variables.remedy
+      ? 'it uses the process namespace of its node, so it cannot have one of its own: ' + variables.remedy
     : !object.spec.?shareProcessNamespace.orValue(true)
-      ? 'shareProcessNamespace is false, so the agent could not see the main containers' + variables.remedy
+      ? 'shareProcessNamespace is false, so the agent could not see the main containers: ' + variables.remedy
     : object.spec.?volumes.orValue([]).exists(volume, volume.name == 'exeunt')
       ? 'it has a volume named exeunt, but no container of that name'
     {{- if eq $pods.shareProcesses "never" }}
     : true
-      ? 'shareProcesses is never, and the agent must see the task' + variables.remedy
+      ? 'shareProcesses is never, and the agent must see the task: ' + variables.remedy
     {{- else if eq $pods.shareProcesses "unless-root" }}
     : variables.root != []
-      ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root' + variables.remedy
+      ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: ' + variables.remedy
     {{- end }}
     : variables.unknown != []
       ? 'exeunt.dev/container names "' + variables.unknown[0] + '": the pod has no such container'
