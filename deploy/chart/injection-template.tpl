@@ -86,13 +86,16 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 
 {{- /* 3. What the pod says of its helpers, the containers beside the task. The agent reads these lists itself. */}}
 {{- $told := dict }}
-{{- range $annotation, $variable := dict "also-wait" "ALSO_WAIT" "quit-endpoints" "QUIT_ENDPOINT" "quit-signals" "QUIT_SIGNAL" }}
-{{- $text := index $annotations (printf "exeunt.dev/%s" $annotation) }}
-{{- if $text }}{{ $told = set $told (printf "EXEUNT_%s" $variable) $text }}{{ end }}
+{{- range $variable, $annotation := dict
+    "EXEUNT_ALSO_WAIT" "exeunt.dev/also-wait"
+    "EXEUNT_QUIT_ENDPOINT" "exeunt.dev/quit-endpoints"
+    "EXEUNT_QUIT_SIGNAL" "exeunt.dev/quit-signals" }}
+{{- $text := index $annotations $annotation }}
+{{- if $text }}{{ $told = set $told $variable $text }}{{ end }}
 {{- end }}
 
-{{- /* Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. So it must wherever it
-ends a helper: kubelet would tell the end of the task only after that of the helper. */}}
+{{- /* Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. So it must wherever
+it ends a helper: kubelet would tell the end of the task only after that of the helper. */}}
 {{- $ends := or (hasKey $told "EXEUNT_QUIT_ENDPOINT") (hasKey $told "EXEUNT_QUIT_SIGNAL") }}
 {{- $watches := or (not $native) $ends }}
 {{- $regular := and (not $native) (eq $placement "regular") }}

@@ -168,7 +168,7 @@ fn see_end<W: World>(
 
     let only_sigterm = containers.is_terminated();
     // What the helpers send last goes through the proxy, too. A task that may still run keeps them.
-    let mut helpers = if only_sigterm { Vec::new() } else { helpers::see_off(world, &options) };
+    let mut helpers = if only_sigterm { Vec::new() } else { helpers::see_off(world, &options, |name| containers.has_seen(name)) };
     let at = world.now();
     let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str, helpers: &[Helper]| TaskEnd {
         container: name.map(ToOwned::to_owned),

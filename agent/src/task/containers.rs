@@ -335,6 +335,12 @@ impl<'a, W: World> Containers<'a, W> {
         }
     }
 
+    /// Whether a container with this name was seen, whatever it is.
+    #[must_use]
+    pub fn has_seen(&self, name: &str) -> bool {
+        self.starts.seen().iter().any(|seen| seen.container.name == name)
+    }
+
     /// The name of the agent's own container.
     pub(super) fn own(&self) -> Option<&str> {
         self.own.as_deref()

@@ -20,6 +20,8 @@ use crate::shutdown::Helper;
 const REQUEST: Duration = Duration::from_secs(2);
 /// After this time a helper listens, and handles signals, on a busy node, too. The task can be shorter than that.
 const START: Duration = Duration::from_secs(5);
+/// For how long after the task a helper is waited for that has not started yet: kubelet starts one container after the other.
+const APPEARANCE: Duration = Duration::from_secs(10);
 /// Between two looks at a listener, whose end wakes nobody.
 const LOOK: Duration = Duration::from_millis(50);
 /// What a request without a container is for.
@@ -42,28 +44,37 @@ enum End<P> {
 }
 
 /// Ends the helpers and waits for their end. Returns what became of them. If SIGTERM comes, nobody is waited for any more: kubelet ends them itself.
+/// `was_seen`: whether a container with this name was seen before, so that it has ended if it does not run.
 #[must_use]
-pub fn see_off<W: World>(world: &W, options: &Options) -> Vec<Helper> {
+pub fn see_off<W: World>(world: &W, options: &Options, was_seen: impl Fn(&str) -> bool) -> Vec<Helper> {
     let (helpers, began) = (&options.helpers, world.now());
+    let first_process = |name: &str| {
+        let may_come = (options.helpers.has(name) || options.regular.iter().any(|known| known == name)) && !was_seen(name);
+        first_process(world, name, may_come.then_some(began + APPEARANCE.min(helpers.timeout)))
+    };
     let mut awaited = Vec::new();
     for endpoint in helpers.requests() {
         // One that is the task was waited for.
         if !endpoint.container.as_ref().is_some_and(|name| options.containers.contains(name)) {
-            awaited.extend(request(world, endpoint));
+            awaited.extend(request(world, endpoint, &first_process));
         }
     }
-    awaited.extend(helpers.signals.iter().filter_map(|signal| send(world, signal)));
+    awaited.extend(helpers.signals.iter().filter_map(|signal| send(world, signal, &first_process)));
     awaited.extend(helpers.also_wait.iter().filter_map(|name| {
         let helper = Helper { container: Some(name.clone()), asked: None, ended: None };
-        Some(Awaited { helper, end: End::Process(first_process(world, name)?) })
+        Some(Awaited { helper, end: End::Process(first_process(name)?) })
     }));
     wait(world, awaited, helpers.timeout, began)
 }
 
 /// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
-fn request<W: World>(world: &W, endpoint: Endpoint) -> Option<Awaited<W::Process>> {
+fn request<W: World>(
+    world: &W,
+    endpoint: Endpoint,
+    first_process: &impl Fn(&str) -> Option<W::Process>,
+) -> Option<Awaited<W::Process>> {
     let process = match &endpoint.container {
-        Some(name) => Some(first_process(world, name)?),
+        Some(name) => Some(first_process(name)?),
         None => None,
     };
     let name = endpoint.container.as_deref().unwrap_or(NAMELESS);
@@ -92,9 +103,13 @@ fn request<W: World>(world: &W, endpoint: Endpoint) -> Option<Awaited<W::Process
 }
 
 /// Sends the signal, if the container runs. `None` if there is nothing to wait for.
-fn send<W: World>(world: &W, signal: &QuitSignal) -> Option<Awaited<W::Process>> {
+fn send<W: World>(
+    world: &W,
+    signal: &QuitSignal,
+    first_process: &impl Fn(&str) -> Option<W::Process>,
+) -> Option<Awaited<W::Process>> {
     let QuitSignal { container, name, number } = signal;
-    let process = first_process(world, container)?;
+    let process = first_process(container)?;
     // A program that does not handle the signal yet would end by it, and its pod would fail.
     while wait_for_start(world, Some(&process), START) {}
     if let Err(why) = process.signal(*number) {
@@ -106,8 +121,18 @@ fn send<W: World>(world: &W, signal: &QuitSignal) -> Option<Awaited<W::Process>>
     Some(Awaited { helper, end: End::Process(process) })
 }
 
-fn first_process<W: World>(world: &W, container: &str) -> Option<W::Process> {
-    world.open(world.instance_of(container, None)?.root.pid)
+/// The first process of `container`. If it does not run yet, it is waited for until `comes_until`.
+fn first_process<W: World>(world: &W, container: &str, comes_until: Option<Instant>) -> Option<W::Process> {
+    loop {
+        if let Some(instance) = world.instance_of(container, None) {
+            return world.open(instance.root.pid);
+        }
+        let left = comes_until?.since(world.now());
+        if left.is_zero() || world.terminated_at(Source::Kernel).is_some() {
+            return None;
+        }
+        world.wait_start(&[], Some(left.min(LOOK)));
+    }
 }
 
 /// Waits for `pause` at most, if the helper, or without one the agent, has not run for [`START`] yet. Returns whether it waited.
@@ -213,7 +238,7 @@ mod tests {
 
     /// What becomes of the helpers that `given` names, and how long that takes, in milliseconds.
     fn seen_off(world: &Script, given: &str) -> (Vec<Helper>, u64) {
-        let helpers = see_off(world, &options(&format!("watch {given}")));
+        let helpers = see_off(world, &options(&format!("watch {given}")), |name| name != "late");
         (helpers, world.elapsed() - END)
     }
 
@@ -251,6 +276,14 @@ mod tests {
         assert_eq!(listens_late, (Vec::new(), 4_000), "it listens after five seconds, or never");
         assert_eq!(seen_off(&starts(), "--quit-signal cache=TERM"), (Vec::new(), 4_000));
         assert_eq!(seen_off(&started(END - 1_000, 300), "--quit-signal cache=TERM"), (Vec::new(), 300), "it has ended");
+    }
+
+    #[test]
+    fn a_helper_that_was_never_seen_may_still_start() {
+        let with_name = |start| Script { roots: vec![(7, "late", "instance", Exit::Code(0))], ..started(start, 9_000) };
+        let (helpers, took) = seen_off(&with_name(END + 4_000), "--also-wait late");
+        assert_eq!((helpers.len(), took), (1, 9_000), "it starts, and is waited for");
+        assert_eq!(seen_off(&with_name(END + 60_000), "--also-wait late"), (Vec::new(), 10_000), "but not for ever");
     }
 
     #[test]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The variables of the agent, in the order of their names, and the annotations of the pod. No list is an argument of the agent: Airflow
-# looks for the shell of its XCom helper by the letters "sh" in the arguments of every process.
+# The variables of the agent, in the order of their names, and the annotations of the pod. No list is an argument of the agent:
+# Airflow looks for the shell of its XCom helper by the letters "sh" in the arguments of every process.
 _VARIABLES = {
     "EXEUNT_ALSO_WAIT": "exeunt.dev/also-wait",
     "EXEUNT_QUIT_ENDPOINT": "exeunt.dev/quit-endpoints",
@@ -25,7 +25,7 @@ class Helpers:
 
     @property
     def are_to_end(self) -> bool:
-        """Whether the agent ends a helper. For that it must see the processes: kubelet tells the end of the task after that of all."""
+        """Whether the agent ends a helper. For that it must see the processes: kubelet would wait for the helper, too."""
         return any(name in _ENDS for name, _ in self.variables)
 
 

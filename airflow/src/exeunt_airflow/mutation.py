@@ -65,7 +65,9 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
         named = main_containers.named(pod.metadata.annotations or {})
         main = main_containers.find(pod.spec, named, settings.endless_helpers, client)
     raised = grace_period.raised(pod.spec, form, settings)
-    return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, told, form, raised, settings, client), raised)
+    return Mutation(
+        _metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, told, form, raised, settings, client), raised
+    )
 
 
 def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Form", settings: "Settings") -> "V1ObjectMeta":
