@@ -213,7 +213,8 @@ mod tests {
 
     /// What becomes of the helpers that `given` names, and how long that takes, in milliseconds.
     fn seen_off(world: &Script, given: &str) -> (Vec<Helper>, u64) {
-        let helpers = see_off(world, &options(&format!("watch {given}")));
+        // The helper of the script listens at 15000, and no request may go to the admin interface.
+        let helpers = see_off(world, &options(&format!("watch --admin-port 9901 {given}")));
         (helpers, world.elapsed() - END)
     }
 
