@@ -322,10 +322,15 @@ impl Options {
         let policies = given
             .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
         let (pid, proxy_pid) = (given.one("pid", "the id of a process", pid), given.one("proxy-pid", "the id of a process", pid));
+        let admin_port = given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN);
+        let status_port = given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS);
         let helpers = Helpers {
-            endpoints: given.all("quit-endpoint", helpers::ENDPOINT, |text| helpers::endpoint(text, label)),
-            signals: given.all("quit-signal", helpers::SIGNAL, |text| helpers::signal(text, label)),
-            also_wait: given.all("also-wait", "the name of a container", label),
+            // Such a request would end Envoy before it is drained, and a native one, too.
+            endpoints: given.all("quit-endpoint", helpers::ENDPOINT, |text| {
+                helpers::endpoint(text, helper).filter(|endpoint| ![admin_port, status_port].contains(&endpoint.at.port()))
+            }),
+            signals: given.all("quit-signal", helpers::SIGNAL, |text| helpers::signal(text, helper)),
+            also_wait: given.all("also-wait", "the name of a container, not of the proxy", helper),
             timeout: given
                 .one("helper-timeout", &lengths(&GRACE_PERIODS), |text| length(text, GRACE_PERIODS))
                 .unwrap_or(HELPER_TIMEOUT),
@@ -356,8 +361,8 @@ impl Options {
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
-            admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
-            status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
+            admin_port,
+            status_port,
             proxy_pid,
             drain_timeout: given.one("drain-timeout", &limits, limit),
             stall_timeout: given.one("stall-timeout", &limits, limit),
@@ -416,6 +421,11 @@ fn choice<T: Copy>(text: &str, choices: impl IntoIterator<Item = (&'static str, 
 /// The name of a main container. Known helpers are not allowed: they end before the task, after it, or never.
 fn container(text: &str) -> Option<String> {
     label(text).filter(|name| can_be_main(name))
+}
+
+/// The name of a helper. The proxy is none: it would end before it is drained.
+fn helper(text: &str) -> Option<String> {
+    label(text).filter(|name| name != PROXY)
 }
 
 /// An RFC 1123 label, as the API server requires for the name of a container.

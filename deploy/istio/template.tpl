@@ -94,8 +94,8 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- if $text }}{{ $told = set $told $variable $text }}{{ end }}
 {{- end }}
 
-{{- /* Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. So it must wherever
-it ends a helper: kubelet would tell the end of the task only after that of the helper. */}}
+{{- /* Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. So it must
+wherever it ends a helper: kubelet would tell the end of the task only after that of the helper. */}}
 {{- $ends := or (hasKey $told "EXEUNT_QUIT_ENDPOINT") (hasKey $told "EXEUNT_QUIT_SIGNAL") }}
 {{- $watches := or (not $native) $ends }}
 {{- $regular := and (not $native) (eq $placement "regular") }}

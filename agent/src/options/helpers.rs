@@ -88,7 +88,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// What an option for [`endpoint`] takes, as a clause.
-pub(super) const ENDPOINT: &str = "[NAME=][METHOD ]URL, with POST, GET or PUT, and an http URL on loopback";
+pub(super) const ENDPOINT: &str = "[NAME=][METHOD ]URL, with POST, GET or PUT, and an http URL on loopback, not of the proxy";
 
 /// Reads `[NAME=][METHOD ]http://HOST[:PORT][/PATH]`. `name` reads the name of a container. Another machine is never asked: HOST is `localhost` or
 /// an address of loopback.
@@ -125,7 +125,7 @@ fn socket(host: &str) -> Option<SocketAddr> {
 }
 
 /// What an option for [`signal`] takes, as a clause.
-pub(super) const SIGNAL: &str = "NAME=SIGNAL, with TERM, INT, QUIT, HUP, USR1, USR2 or KILL";
+pub(super) const SIGNAL: &str = "NAME=SIGNAL, not of the proxy, with TERM, INT, QUIT, HUP, USR1, USR2 or KILL";
 
 /// Reads `NAME=SIGNAL`, with or without SIG.
 pub(super) fn signal(text: &str, name: impl Fn(&str) -> Option<String>) -> Option<QuitSignal> {

@@ -299,3 +299,22 @@ fn a_container_that_is_given_as_a_helper_is_no_main_one() {
     assert_eq!((options.containers.as_slice(), options.warnings.len()), (["base".to_owned()].as_slice(), 0));
     assert_eq!((options.helpers.endpoints.len(), options.helpers.also_wait.as_slice()), (2, ["shipper".to_owned()].as_slice()));
 }
+
+#[test]
+fn the_proxy_is_no_helper() {
+    for given in [
+        "--quit-signal istio-proxy=TERM",
+        "--also-wait istio-proxy",
+        "--quit-endpoint istio-proxy=http://127.0.0.1:9091/quit",
+        "--quit-endpoint http://127.0.0.1:15020/quitquitquit",
+        "--quit-endpoint cache=http://localhost:15000/quitquitquit",
+        "--admin-port 9901 --quit-endpoint http://[::1]:9901/quitquitquit",
+    ] {
+        let read = crate::testing::options(&format!("watch {given}"));
+        assert_eq!(
+            (read.helpers.are_to_end(), read.helpers.has("istio-proxy"), read.warnings.len()),
+            (false, false, 1),
+            "{given}"
+        );
+    }
+}

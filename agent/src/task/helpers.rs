@@ -43,148 +43,172 @@ enum End<P> {
     Listener(Endpoint),
 }
 
+/// The time between the end of the task and the drain, in which helpers are seen off.
+struct Farewell<'a, W, F> {
+    world: &'a W,
+    options: &'a Options,
+    /// When the task ended.
+    began: Instant,
+    /// The container of the agent, which is no helper.
+    own: Option<String>,
+    /// Whether a container with this name was seen before, so that it has ended if it does not run.
+    was_seen: F,
+}
+
 /// Ends the helpers and waits for their end. Returns what became of them. If SIGTERM comes, nobody is waited for any more: kubelet ends them itself.
-/// `was_seen`: whether a container with this name was seen before, so that it has ended if it does not run.
+/// `was_seen`: whether a container with this name was seen before.
 #[must_use]
 pub fn see_off<W: World>(world: &W, options: &Options, was_seen: impl Fn(&str) -> bool) -> Vec<Helper> {
-    let (helpers, began) = (&options.helpers, world.now());
-    let first_process = |name: &str| {
-        let may_come = (options.helpers.has(name) || options.regular.iter().any(|known| known == name)) && !was_seen(name);
-        first_process(world, name, may_come.then_some(began + APPEARANCE.min(helpers.timeout)))
-    };
-    let mut awaited = Vec::new();
-    for endpoint in helpers.requests() {
+    let own = world.container(world.own_pid()).map(|container| container.name);
+    Farewell { world, options, began: world.now(), own, was_seen }.run()
+}
+
+// === impl Farewell ===
+
+impl<W: World, F: Fn(&str) -> bool> Farewell<'_, W, F> {
+    fn run(&self) -> Vec<Helper> {
+        let helpers = &self.options.helpers;
         // One that is the task was waited for.
-        if !endpoint.container.as_ref().is_some_and(|name| options.containers.contains(name)) {
-            awaited.extend(request(world, endpoint, &first_process));
-        }
+        let is_task =
+            |endpoint: &Endpoint| endpoint.container.as_ref().is_some_and(|name| self.options.containers.contains(name));
+        let requests = helpers.requests().filter(|endpoint| !is_task(endpoint));
+        let mut awaited: Vec<_> = requests.filter_map(|endpoint| self.request(endpoint)).collect();
+        awaited.extend(helpers.signals.iter().filter_map(|signal| self.send(signal)));
+        awaited.extend(helpers.also_wait.iter().filter_map(|name| {
+            let helper = Helper { container: Some(name.clone()), asked: None, ended: None };
+            Some(Awaited { helper, end: End::Process(self.first_process(name)?) })
+        }));
+        self.wait(awaited)
     }
-    awaited.extend(helpers.signals.iter().filter_map(|signal| send(world, signal, &first_process)));
-    awaited.extend(helpers.also_wait.iter().filter_map(|name| {
-        let helper = Helper { container: Some(name.clone()), asked: None, ended: None };
-        Some(Awaited { helper, end: End::Process(first_process(name)?) })
-    }));
-    wait(world, awaited, helpers.timeout, began)
-}
 
-/// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
-fn request<W: World>(
-    world: &W,
-    endpoint: Endpoint,
-    first_process: &impl Fn(&str) -> Option<W::Process>,
-) -> Option<Awaited<W::Process>> {
-    let process = match &endpoint.container {
-        Some(name) => Some(first_process(name)?),
-        None => None,
-    };
-    let name = endpoint.container.as_deref().unwrap_or(NAMELESS);
-    let Endpoint { method, at, path, .. } = &endpoint;
-    let ask = || call::exchange(world, *at, &Request { method, path, headers: &[], timeout: REQUEST }, &mut |_| {});
-    let mut answer = ask();
-    // It may just be starting.
-    while matches!(answer, Err(Problem::NotSent(_))) && wait_for_start(world, process.as_ref(), LOOK) {
-        answer = ask();
+    /// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
+    fn request(&self, endpoint: Endpoint) -> Option<Awaited<W::Process>> {
+        let process = match &endpoint.container {
+            Some(name) => Some(self.first_process(name)?),
+            None => None,
+        };
+        let name = endpoint.container.as_deref().unwrap_or(NAMELESS);
+        let Endpoint { method, at, path, .. } = &endpoint;
+        let ask = || call::exchange(self.world, *at, &Request { method, path, headers: &[], timeout: REQUEST }, &mut |_| {});
+        let mut answer = ask();
+        // It may just be starting.
+        while matches!(answer, Err(Problem::NotSent(_))) && self.wait_for_start(process.as_ref(), LOOK) {
+            answer = ask();
+        }
+        match answer {
+            Ok(head) if (200..300).contains(&head.status) => info!("{endpoint} asks {name} to end"),
+            // It can end before it has answered.
+            Err(Problem::NoAnswer(_)) => info!("{endpoint} asks {name} to end; there is no answer"),
+            Ok(head) => {
+                warn!("{endpoint} does not end {name}: the answer is {}", head.status);
+                return None;
+            }
+            Err(problem) => {
+                warn!("{endpoint} does not end {name}: {problem}");
+                return None;
+            }
+        }
+        let helper = Helper { container: endpoint.container.clone(), asked: Some(endpoint.to_string()), ended: None };
+        Some(Awaited { helper, end: process.map_or(End::Listener(endpoint), End::Process) })
     }
-    match answer {
-        Ok(head) if (200..300).contains(&head.status) => info!("{endpoint} asks {name} to end"),
-        // It can end before it has answered.
-        Err(Problem::NoAnswer(_)) => info!("{endpoint} asks {name} to end; there is no answer"),
-        Ok(head) => {
-            warn!("{endpoint} does not end {name}: the answer is {}", head.status);
+
+    /// Sends the signal, if the container runs. `None` if there is nothing to wait for.
+    fn send(&self, signal: &QuitSignal) -> Option<Awaited<W::Process>> {
+        let QuitSignal { container, name, number } = signal;
+        let process = self.first_process(container)?;
+        // A program that does not handle the signal yet would end by it, and its pod would fail.
+        while self.wait_for_start(Some(&process), START) {}
+        if let Err(why) = process.signal(*number) {
+            warn!(
+                "SIG{name} was not sent to {container}: {why}; give both containers the same runAsUser, or use --quit-endpoint"
+            );
             return None;
         }
-        Err(problem) => {
-            warn!("{endpoint} does not end {name}: {problem}");
+        info!("SIG{name} was sent to {container}");
+        let helper = Helper { container: Some(container.clone()), asked: Some(format!("SIG{name}")), ended: None };
+        Some(Awaited { helper, end: End::Process(process) })
+    }
+
+    /// The first process of `container`. Kubelet may not have started it yet: then it is waited for, if the pod is known to have it.
+    fn first_process(&self, container: &str) -> Option<W::Process> {
+        if self.own.as_deref() == Some(container) {
             return None;
         }
-    }
-    let helper = Helper { container: endpoint.container.clone(), asked: Some(endpoint.to_string()), ended: None };
-    Some(Awaited { helper, end: process.map_or(End::Listener(endpoint), End::Process) })
-}
-
-/// Sends the signal, if the container runs. `None` if there is nothing to wait for.
-fn send<W: World>(
-    world: &W,
-    signal: &QuitSignal,
-    first_process: &impl Fn(&str) -> Option<W::Process>,
-) -> Option<Awaited<W::Process>> {
-    let QuitSignal { container, name, number } = signal;
-    let process = first_process(container)?;
-    // A program that does not handle the signal yet would end by it, and its pod would fail.
-    while wait_for_start(world, Some(&process), START) {}
-    if let Err(why) = process.signal(*number) {
-        warn!("SIG{name} was not sent to {container}: {why}; give both containers the same runAsUser, or use --quit-endpoint");
-        return None;
-    }
-    info!("SIG{name} was sent to {container}");
-    let helper = Helper { container: Some(container.clone()), asked: Some(format!("SIG{name}")), ended: None };
-    Some(Awaited { helper, end: End::Process(process) })
-}
-
-/// The first process of `container`. If it does not run yet, it is waited for until `comes_until`.
-fn first_process<W: World>(world: &W, container: &str, comes_until: Option<Instant>) -> Option<W::Process> {
-    loop {
-        if let Some(instance) = world.instance_of(container, None) {
-            return world.open(instance.root.pid);
+        let is_given = self.options.helpers.has(container) || self.options.regular.iter().any(|name| name == container);
+        let may_come = is_given && !(self.was_seen)(container);
+        loop {
+            if let Some(instance) = self.world.instance_of(container, None) {
+                return self.world.open(instance.root.pid);
+            }
+            let left = self.left(APPEARANCE);
+            if !may_come || left.is_zero() || self.has_sigterm() {
+                return None;
+            }
+            self.world.wait_start(&[], Some(left.min(LOOK)));
         }
-        let left = comes_until?.since(world.now());
-        if left.is_zero() || world.terminated_at(Source::Kernel).is_some() {
-            return None;
-        }
-        world.wait_start(&[], Some(left.min(LOOK)));
     }
-}
 
-/// Waits for `pause` at most, if the helper, or without one the agent, has not run for [`START`] yet. Returns whether it waited.
-fn wait_for_start<W: World>(world: &W, process: Option<&W::Process>, pause: Duration) -> bool {
-    let pid = process.map_or_else(|| world.own_pid(), Process::pid);
-    let age = world.processes().iter().find(|known| known.pid == pid).map_or(START, |known| age(world, known));
-    let left = START.saturating_sub(age).min(pause);
-    if left.is_zero()
-        || process.is_some_and(|process| process.wait(Duration::ZERO))
-        || world.terminated_at(Source::Kernel).is_some()
-    {
-        return false;
+    /// Waits for `pause` at most, if the helper, or without one the agent, has not run for [`START`] yet. Returns whether it waited.
+    fn wait_for_start(&self, process: Option<&W::Process>, pause: Duration) -> bool {
+        let pid = process.map_or_else(|| self.world.own_pid(), Process::pid);
+        let age = self.world.processes().iter().find(|known| known.pid == pid).map_or(START, |known| age(self.world, known));
+        let left = START.saturating_sub(age).min(pause).min(self.left(START));
+        let has_ended = || process.is_some_and(|process| process.wait(Duration::ZERO));
+        if left.is_zero() || has_ended() || self.has_sigterm() {
+            return false;
+        }
+        self.world.wait_any(process.as_slice(), Some(left));
+        true
     }
-    world.wait_any(process.as_slice(), Some(left));
-    true
+
+    /// Waits for the end of all, until the limit for all helpers is over.
+    fn wait(&self, mut awaited: Vec<Awaited<W::Process>>) -> Vec<Helper> {
+        let timeout = self.options.helpers.timeout;
+        loop {
+            for one in awaited.iter_mut().filter(|one| one.helper.ended.is_none()) {
+                let has_ended = match &one.end {
+                    End::Process(process) => process.wait(Duration::ZERO),
+                    End::Listener(endpoint) => !call::listens(self.world, endpoint.at, LOOK),
+                };
+                if has_ended {
+                    one.helper.ended = Some(self.world.now().since(self.began));
+                    info!("{} has ended", one.helper.container.as_deref().unwrap_or(NAMELESS));
+                }
+            }
+            let runs = || awaited.iter().filter(|one| one.helper.ended.is_none());
+            let (left, has_sigterm) = (self.left(timeout), self.has_sigterm());
+            if runs().next().is_none() || left.is_zero() || has_sigterm {
+                let over = || format!("--helper-timeout {} is over", duration::display(timeout));
+                for one in runs() {
+                    let name = one.helper.container.as_deref().unwrap_or(NAMELESS);
+                    let why = if has_sigterm { "SIGTERM has come".to_owned() } else { over() };
+                    warn!("{name} still runs, and is not waited for any more: {why}");
+                }
+                return awaited.into_iter().map(|one| one.helper).collect();
+            }
+            let processes: Vec<_> =
+                runs().filter_map(|one| if let End::Process(process) = &one.end { Some(process) } else { None }).collect();
+            let is_unwatched = processes.len() < runs().count() || processes.iter().any(|process| !process.wakes());
+            self.world.wait_any(&processes, Some(if is_unwatched { left.min(LOOK) } else { left }));
+        }
+    }
+
+    /// What is left of `time` since the end of the task, and of the limit for all helpers.
+    fn left(&self, time: Duration) -> Duration {
+        time.min(self.options.helpers.timeout).saturating_sub(self.world.now().since(self.began))
+    }
+
+    /// Whether SIGTERM has come and can be kubelet's. A signal that the pod outlives was no deletion.
+    fn has_sigterm(&self) -> bool {
+        let sigterm = self.world.terminated_at(Source::Kernel);
+        sigterm.is_some_and(|at| self.world.now().since(at) < self.options.grace_period)
+    }
 }
 
 /// For how long a process runs.
 fn age(world: &impl World, process: &Stat) -> Duration {
     // A tick of `/proc` is a hundredth of a second on every machine.
     world.now().since_zero().saturating_sub(Duration::from_millis(process.start.saturating_mul(10)))
-}
-
-/// Waits for the end of all, at most for `timeout` from `began` on.
-fn wait<W: World>(world: &W, mut awaited: Vec<Awaited<W::Process>>, timeout: Duration, began: Instant) -> Vec<Helper> {
-    loop {
-        for one in awaited.iter_mut().filter(|one| one.helper.ended.is_none()) {
-            let has_ended = match &one.end {
-                End::Process(process) => process.wait(Duration::ZERO),
-                End::Listener(endpoint) => !call::listens(world, endpoint.at, LOOK),
-            };
-            if has_ended {
-                one.helper.ended = Some(world.now().since(began));
-                info!("{} has ended", one.helper.container.as_deref().unwrap_or(NAMELESS));
-            }
-        }
-        let runs = || awaited.iter().filter(|one| one.helper.ended.is_none());
-        let left = timeout.saturating_sub(world.now().since(began));
-        let has_sigterm = world.terminated_at(Source::Kernel).is_some();
-        if runs().next().is_none() || left.is_zero() || has_sigterm {
-            for one in runs() {
-                let (name, why) = (one.helper.container.as_deref().unwrap_or(NAMELESS), duration::display(timeout));
-                let why = if has_sigterm { "SIGTERM has come".to_owned() } else { format!("--helper-timeout {why} is over") };
-                warn!("{name} still runs, and is not waited for any more: {why}");
-            }
-            return awaited.into_iter().map(|one| one.helper).collect();
-        }
-        let processes: Vec<_> =
-            runs().filter_map(|one| if let End::Process(process) = &one.end { Some(process) } else { None }).collect();
-        let is_unwatched = processes.len() < runs().count() || processes.iter().any(|process| !process.wakes());
-        world.wait_any(&processes, Some(if is_unwatched { left.min(LOOK) } else { left }));
-    }
 }
 
 /// `seen_off` with the other containers that run, because they hold the pod. The log names them, and since when they run. If
@@ -238,7 +262,7 @@ mod tests {
 
     /// What becomes of the helpers that `given` names, and how long that takes, in milliseconds.
     fn seen_off(world: &Script, given: &str) -> (Vec<Helper>, u64) {
-        let helpers = see_off(world, &options(&format!("watch {given}")), |name| name != "late");
+        let helpers = see_off(world, &options(&format!("watch --admin-port 9901 {given}")), |name| name != "late");
         (helpers, world.elapsed() - END)
     }
 
@@ -298,6 +322,18 @@ mod tests {
     fn nobody_is_waited_for_after_sigterm() {
         let world = Script { sigterm: Some(END + 700), ..pod(2_000) };
         assert_eq!(seen_off(&world, "--also-wait cache"), (cache(None, None), 700));
+    }
+
+    #[test]
+    fn a_sigterm_that_the_pod_has_outlived_tells_nothing() {
+        let world = Script { sigterm: Some(0), ..pod(2_000) };
+        assert_eq!(seen_off(&world, "--also-wait cache --grace-period 5s"), (cache(None, Some(2_000)), 2_000));
+    }
+
+    #[test]
+    fn the_agent_is_no_helper_of_its_own() {
+        let world = Script { own: Some(7), ..pod(u64::MAX) };
+        assert_eq!(seen_off(&world, "--also-wait cache --quit-signal cache=KILL"), (Vec::new(), 0));
     }
 
     #[test]
