@@ -9,7 +9,8 @@ from ..shape import AGENT as AGENT_NAME
 from ..shape import AGENT_UID, Agent, Istio, Shape, Task
 from .common import AGENT, FORM, MB, PAIRS, SMALL, outcome, upload
 
-# Its name is known to the agent, and the request that ends it.
+# Their names are known to the agent, and the requests that end them.
+_VAULT = Task(name="vault-agent", command=("python3", "/e2e/servers.py", "app", "8200"), main=False)
 _PROXY = Task(name="cloud-sql-proxy", command=("python3", "/e2e/servers.py", "app", "9091"), main=False)
 # It sends its last data some seconds after the task.
 _SHIPPER = Task(upload("--before", "10", size=MB, rate=0), name="shipper", main=False)
@@ -17,13 +18,14 @@ _SHIPPER = Task(upload("--before", "10", size=MB, rate=0), name="shipper", main=
 _RENEWER = Task(("sidecar",), name="renewer", uid=AGENT_UID, main=False)
 _ENDLESS = Task(name="cache", command=("sleep", "infinity"), main=False)
 _ASKED = "http://127.0.0.1:9091/quitquitquit"
+_VAULT_ASKED = "http://127.0.0.1:8200/agent/v1/quit"
 _WORDS = ("--quit-signal", f"{_RENEWER.name}=TERM", "--also-wait", _SHIPPER.name)
 _BOTH = SMALL + MB
 
 
 def _all_end(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     words = ("--quit-endpoint", f"{_PROXY.name}={_ASKED}", *_WORDS) if istio == "native" else _WORDS
-    tasks = (Task(upload(size=SMALL, rate=0)), _PROXY, _SHIPPER, _RENEWER)
+    tasks = (Task(upload(size=SMALL, rate=0)), _PROXY, _VAULT, _SHIPPER, _RENEWER)
     run.start(Shape(istio=istio, agent=agent, sharing=True, tasks=tasks, agent_words=words))
     # The agent must see when the task has ended: kubelet would wait for the helpers.
     run.by_kubelet = False
@@ -35,7 +37,8 @@ def _all_end(istio: Istio, agent: Agent, run: ScenarioRun) -> None:
     codes = {task.name: run.facts.exits.get(task.name) for task in tasks}
     run.check(not any(codes.values()), f"exit codes: {codes}")
     told = {one["container"]: one for one in (run.facts.verdict or {}).get("helpers", [])}
-    for task, asked in ((_PROXY, f"POST {_ASKED}"), (_RENEWER, "SIGTERM"), (_SHIPPER, None)):
+    asked_for = ((_PROXY, f"POST {_ASKED}"), (_VAULT, f"POST {_VAULT_ASKED}"), (_RENEWER, "SIGTERM"), (_SHIPPER, None))
+    for task, asked in asked_for:
         one = told.get(task.name, {})
         run.check(one.get("asked") == asked, f"the verdict says that {task.name} got {one.get('asked')}, not {asked}")
         run.check(one.get("endedMs") is not None, f"the verdict does not say that {task.name} has ended: {one}")
