@@ -23,7 +23,7 @@ def helped() -> dict[str, Option]:
     for command in COMMANDS:
         text = subprocess.run([agent(), command, "--help"], capture_output=True, text=True, timeout=30, check=True).stdout
         # An entry may continue on lines that begin in its column.
-        for entry in re.findall(r"^  --(?!help)(?:.+\n(?: {30}.+\n)*)", text, re.MULTILINE):
+        for entry in re.findall(r"^  --(?!help,)(?:.+\n(?: {30}.+\n)*)", text, re.MULTILINE):
             words = " ".join(entry.split())
             # A value stands one space behind its option, and the text of an option without a value stands in its column.
             name, value = re.findall(r"^  (--[a-z-]+)( [^ \n]+)?", entry)[0]

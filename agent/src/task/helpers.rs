@@ -49,8 +49,6 @@ struct Farewell<'a, W, F> {
     options: &'a Options,
     /// When the task ended.
     began: Instant,
-    /// The container of the agent, which is no helper.
-    own: Option<String>,
     /// Whether a container with this name was seen before, so that it has ended if it does not run.
     was_seen: F,
 }
@@ -59,8 +57,7 @@ struct Farewell<'a, W, F> {
 /// `was_seen`: whether a container with this name was seen before.
 #[must_use]
 pub fn see_off<W: World>(world: &W, options: &Options, was_seen: impl Fn(&str) -> bool) -> Vec<Helper> {
-    let own = world.container(world.own_pid()).map(|container| container.name);
-    Farewell { world, options, began: world.now(), own, was_seen }.run()
+    Farewell { world, options, began: world.now(), was_seen }.run()
 }
 
 // === impl Farewell ===
@@ -71,14 +68,22 @@ impl<W: World, F: Fn(&str) -> bool> Farewell<'_, W, F> {
         // One that is the task was waited for.
         let is_task =
             |endpoint: &Endpoint| endpoint.container.as_ref().is_some_and(|name| self.options.containers.contains(name));
-        let requests = helpers.requests().filter(|endpoint| !is_task(endpoint));
+        let has = |endpoint: &Endpoint| endpoint.container.as_ref().is_none_or(|name| self.has(name));
+        let requests = helpers.requests().filter(|endpoint| has(endpoint) && !is_task(endpoint));
         let mut awaited: Vec<_> = requests.filter_map(|endpoint| self.request(endpoint)).collect();
         awaited.extend(helpers.signals.iter().filter_map(|signal| self.send(signal)));
         awaited.extend(helpers.also_wait.iter().filter_map(|name| {
             let helper = Helper { container: Some(name.clone()), asked: None, ended: None };
             Some(Awaited { helper, end: End::Process(self.first_process(name)?) })
         }));
-        self.wait(awaited)
+        // Without helpers nothing lies between the end of the task and the signal.
+        if awaited.is_empty() { Vec::new() } else { self.wait(awaited) }
+    }
+
+    /// Whether the pod may have this container: it was given, was seen, or Envoy tells it. That costs no system call.
+    fn has(&self, name: &str) -> bool {
+        let is_regular = || self.options.regular.iter().any(|regular| regular == name);
+        self.options.helpers.has(name) || is_regular() || (self.was_seen)(name)
     }
 
     /// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
@@ -131,11 +136,11 @@ impl<W: World, F: Fn(&str) -> bool> Farewell<'_, W, F> {
 
     /// The first process of `container`. Kubelet may not have started it yet: then it is waited for, if the pod is known to have it.
     fn first_process(&self, container: &str) -> Option<W::Process> {
-        if self.own.as_deref() == Some(container) {
+        // The agent is no helper of its own.
+        if self.world.container(self.world.own_pid()).is_some_and(|own| own.name == container) {
             return None;
         }
-        let is_given = self.options.helpers.has(container) || self.options.regular.iter().any(|name| name == container);
-        let may_come = is_given && !(self.was_seen)(container);
+        let may_come = !(self.was_seen)(container);
         loop {
             if let Some(instance) = self.world.instance_of(container, None) {
                 return self.world.open(instance.root.pid);
