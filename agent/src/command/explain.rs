@@ -37,7 +37,7 @@ pub(super) fn plan(options: &Options) -> String {
         let _ = writeln!(text, "{name:<16}{}", printable(what));
     };
     let world = Linux::new();
-    let options = &recognition::once(&world, options);
+    let options = &preflight::with_possible_helpers(&world, &recognition::once(&world, options));
     say("agent", &format!("{} {}, {}", drain::VERSION, options.verb.name(), placement(options)));
     for mistake in &options.warnings {
         say("mistake", mistake);

@@ -16,6 +16,12 @@ pub fn can_be_main(name: &str) -> bool {
     name != PROXY && !INIT.contains(&name) && !endless_helpers().any(|(helper, _)| helper == name)
 }
 
+/// Whether the helper `name` is ended by who has added it, and by nobody else: the file has no request for it.
+#[must_use]
+pub fn is_ended_by_its_owner(name: &str) -> bool {
+    endless_helpers().any(|(helper, request)| helper == name && request.is_empty())
+}
+
 /// The known helpers that a request ends, each with its request.
 pub(super) fn known_helpers() -> impl Iterator<Item = (&'static str, &'static str)> {
     endless_helpers().filter(|(_, request)| !request.is_empty())

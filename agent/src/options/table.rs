@@ -30,28 +30,25 @@ pub(super) const OPTIONS: [Spec; 32] = [
         bare: true,
         ..option("force", "", "", "end the proxy even if other main containers may still need it")
     },
-    option("proxy", "native|classic", "", "its form; if neither this nor the next is given, Envoy tells it"),
+    option("proxy", "native|classic", "", "its form; else --istio-status or Envoy tells it"),
     option("istio-status", "JSON", "", "the pod's annotation sidecar.istio.io/status"),
-    ends("action", "quit|drain", "", "what to do with a proxy that is not native; drain leaves it running"),
+    ends("action", "quit|drain", "", "for a proxy that is not native: end or only drain"),
     Spec { repeats: true, ..runs("restart-policy", "POLICY", "auto", "of the pod, or NAME=POLICY of a container") },
     Spec { repeats: true, ..runs("restart-rules", "NAME=JSON", "", "the restartPolicyRules of a container") },
     watches("restart-wait", "DURATION", "10s", "how late kubelet may restart a container"),
     watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
     Spec { repeats: true, ..watches("quit-endpoint", "URL", "", "request that ends a helper: [NAME=][METHOD ]URL") },
-    Spec { repeats: true, ..watches("quit-signal", "NAME=SIGNAL", "", "signal that ends a helper") },
+    Spec { repeats: true, ..watches("quit-signal", "NAME=SIG", "", "signal that ends a helper") },
     Spec { repeats: true, ..watches("also-wait", "NAME", "", "helper that needs the proxy until it ends") },
     watches("helper-timeout", "DURATION", "1m", "longest wait for the helpers; 0: none"),
-    watches("late-start", "DURATION", "1m", "after this, a task never seen can be over on weak evidence"),
-    runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
+    watches("late-start", "DURATION", "1m", "wait for a task that was never seen"),
+    runs("grace-period", "DURATION", "30s", "terminationGracePeriodSeconds of the pod"),
     ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
     ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
     ends("telemetry-timeout", "DURATION", "6s", "longest wait for logs, spans and metrics"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
-    Spec {
-        repeats: true,
-        ..ends("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "addresses of the filter, in order of trial")
-    },
+    Spec { repeats: true, ..ends("signal-address", "IP", "127.0.0.1,::1,192.0.2.190", "of the filter") },
     Spec {
         only: &[Verb::Exec, Verb::Wait],
         ..option("ready-port", "PORT", "15021", "port on loopback where Envoy tells whether it is ready")
@@ -61,16 +58,11 @@ pub(super) const OPTIONS: [Spec; 32] = [
         ..option("ready-timeout", "DURATION", "1m", "longest wait until the proxy is ready")
     },
     Spec { only: &[Verb::Exec], ..option("not-ready", "go-on|fail", "go-on", "start the command anyway, or fail") },
-    option("log", "trouble|info|debug", "", "what to write to stderr; by default trouble for exec, info for the others"),
+    option("log", "trouble|info|debug", "", "what to write; trouble for exec, else info"),
     option("admin-port", "PORT", "15000", "port of Envoy's admin interface"),
     ends("status-port", "PORT", "15020", "port of pilot-agent's status server"),
     option("proxy-pid", "N", "", "Envoy's process; needed on a shared host only"),
-    ends(
-        "termination-log",
-        "PATH",
-        "/dev/termination-log",
-        "file for the verdict, beside stderr; the default is used only if it exists",
-    ),
+    ends("termination-log", "PATH", "/dev/termination-log", "file for the verdict"),
     Spec { bare: true, ..option("explain", "", "", "tell what the agent would do here, and do nothing") },
 ];
 

@@ -9,6 +9,7 @@ use log::{info, warn};
 use pod::stat::Stat;
 
 use crate::options::helpers::{Endpoint, QuitSignal};
+use crate::options::main_containers::is_ended_by_its_owner;
 use crate::options::{Options, PROXY};
 use crate::os::World;
 use crate::os::call;
@@ -80,10 +81,11 @@ impl<W: World, F: Fn(&str) -> bool> Farewell<'_, W, F> {
         if awaited.is_empty() { Vec::new() } else { self.wait(awaited) }
     }
 
-    /// Whether the pod may have this container: it was given, was seen, or Envoy tells it. That costs no system call.
+    /// Whether the pod may have this container: it was given, was seen, or Envoy tells it. That costs no system call. On a shared host a container
+    /// that was not given can be another pod's.
     fn has(&self, name: &str) -> bool {
         let is_regular = || self.options.regular.iter().any(|regular| regular == name);
-        self.options.helpers.has(name) || is_regular() || (self.was_seen)(name)
+        self.options.helpers.has(name) || !is_shared_host(self.options) && (is_regular() || (self.was_seen)(name))
     }
 
     /// Sends the request, if its container runs or was not given. `None` if there is nothing to wait for.
@@ -210,32 +212,58 @@ impl<W: World, F: Fn(&str) -> bool> Farewell<'_, W, F> {
     }
 }
 
+/// Whether the agent sees processes that are not of its pod.
+const fn is_shared_host(options: &Options) -> bool {
+    options.pid.is_some() || options.proxy_pid.is_some()
+}
+
 /// For how long a process runs.
 fn age(world: &impl World, process: &Stat) -> Duration {
     // A tick of `/proc` is a hundredth of a second on every machine.
     world.now().since_zero().saturating_sub(Duration::from_millis(process.start.saturating_mul(10)))
 }
 
-/// `seen_off` with the other containers that run, because they hold the pod. The log names them, and since when they run. If
-/// Envoy has not told which containers are regular ones, native sidecars are among them, which kubelet ends.
+/// `seen_off` with the other containers that run, because they hold the pod. A known helper that nobody has seen before gets its request now. The log
+/// names the others, and since when they run. If Envoy has not told which containers are regular ones, native sidecars are among them, which
+/// kubelet ends.
 #[must_use]
 pub fn with_those_left<W: World>(world: &W, options: &Options, mut seen_off: Vec<Helper>) -> Vec<Helper> {
-    let own = world.container(world.own_pid());
-    let roots = world.processes().into_iter().filter(|process| process.parent == 0 && process.state != b'Z');
-    let mut runs: Vec<_> =
-        roots.filter_map(|root| Some((world.container(root.pid).filter(|it| Some(it) != own.as_ref())?.name, root))).collect();
-    // What `kubectl exec` starts has the same parent. The first process is the oldest.
-    runs.sort_by(|(one, first), (other, second)| (one, first.start).cmp(&(other, second.start)));
-    runs.dedup_by(|(one, _), (other, _)| one == other);
-    let is_known = !options.regular.is_empty();
-    for (name, root) in runs.into_iter().filter(|(name, _)| name != PROXY && (!is_known || options.regular.contains(name))) {
-        let holds = if is_known { "and keeps the pod" } else { "and keeps the pod if it is a regular container" };
-        warn!("{name} still runs, for {} s, {holds}: --quit-endpoint or --quit-signal ends it", age(world, &root).as_secs());
-        if seen_off.iter().all(|helper| helper.container.as_ref() != Some(&name)) {
+    if is_shared_host(options) {
+        return seen_off;
+    }
+    let is_told = !options.regular.is_empty();
+    let may_hold = |name: &String| name != PROXY && !is_ended_by_its_owner(name) && (!is_told || options.regular.contains(name));
+    for (name, root) in others(world).into_iter().filter(|(name, _)| may_hold(name)) {
+        let is_known = seen_off.iter().any(|helper| helper.container.as_ref() == Some(&name));
+        let mut requests = options.helpers.requests().filter(|endpoint| endpoint.container.as_ref() == Some(&name));
+        let late = Farewell { world, options, began: world.now(), was_seen: |_: &str| true };
+        if let Some(asked) = requests.next().filter(|_| !is_known).and_then(|endpoint| late.request(endpoint)) {
+            seen_off.push(asked.helper);
+            continue;
+        }
+        let age = age(world, &root).as_secs();
+        if is_told {
+            warn!("{name} still runs, for {age} s, and keeps the pod: --quit-endpoint or --quit-signal ends it");
+        } else {
+            info!("{name} still runs, for {age} s, and keeps the pod if it is a regular container");
+        }
+        if !is_known {
             seen_off.push(Helper { container: Some(name), asked: None, ended: None });
         }
     }
     seen_off
+}
+
+/// The containers that run beside the agent's own, each with its first process.
+fn others<W: World>(world: &W) -> Vec<(String, Stat)> {
+    let own = world.container(world.own_pid());
+    let roots = world.processes().into_iter().filter(|process| process.parent == 0 && process.state != b'Z');
+    let mut others: Vec<_> =
+        roots.filter_map(|root| Some((world.container(root.pid).filter(|it| Some(it) != own.as_ref())?.name, root))).collect();
+    // What `kubectl exec` starts has the same parent. The first process is the oldest.
+    others.sort_by(|(one, first), (other, second)| (one, first.start).cmp(&(other, second.start)));
+    others.dedup_by(|(one, _), (other, _)| one == other);
+    others
 }
 
 #[cfg(test)]
@@ -373,5 +401,26 @@ mod tests {
         assert_eq!(told(&["base"], Vec::new()), Vec::new(), "it is a native sidecar");
         let asked = cache(Some("SIGTERM"), None);
         assert_eq!(told(&[], asked.clone()), asked, "it is told once");
+    }
+
+    #[test]
+    fn what_airflow_ends_itself_is_not_told_and_nothing_of_a_shared_host() {
+        let named = |name| Script { roots: vec![(7, name, "instance", Exit::Code(0))], ..pod(u64::MAX) };
+        let told = |name, line| with_those_left(&named(name), &options(line), Vec::new()).len();
+        assert_eq!(told("airflow-xcom-sidecar", "watch"), 0);
+        assert_eq!((told("cache", "watch"), told("cache", "watch --pid 9"), told("cache", "watch --proxy-pid 9")), (1, 0, 0));
+        let vault = named("vault-agent");
+        assert_eq!(seen_off(&vault, "--pid 9"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_helper_that_was_seen_too_late_gets_its_request_all_the_same() {
+        let world = pod(u64::MAX);
+        let given = options("watch --admin-port 9901 --quit-endpoint cache=http://127.0.0.1:15000/quit");
+        let told = with_those_left(&world, &given, Vec::new());
+        assert_eq!(told, cache(Some("POST http://127.0.0.1:15000/quit"), None));
+        assert_eq!(world.asked.borrow().len(), 1);
+        assert_eq!(with_those_left(&world, &given, told.clone()), told);
+        assert_eq!(world.asked.borrow().len(), 1, "once");
     }
 }
