@@ -36,9 +36,6 @@ const LONGEST_START: Duration = Duration::from_mins(5);
 /// A pause after which a process of root is the task, and no longer the runtime that starts it.
 const RUNTIME: Duration = Duration::from_secs(1);
 
-/// Beside a task that was shorter than this, helpers can have started after the last look of the agent.
-const YOUNG: Duration = Duration::from_secs(10);
-
 /// How often the agent writes a new verdict while the task still runs after SIGTERM.
 const NEXT_REPORT: Duration = Duration::from_secs(1);
 
@@ -160,7 +157,6 @@ fn see_end<W: World>(
             look_at = world.now() + EARLY_LOOK;
         }
     });
-    let seen_at = world.now();
     let mut sidecar = Sidecar::new(world, &options, containers.uid()).seen_before(had_proxy);
     let waited = match waited {
         Waited::Running => attach(world, &mut options, &mut sidecar, containers, state_dir),
@@ -171,9 +167,6 @@ fn see_end<W: World>(
     }
 
     let only_sigterm = containers.is_terminated();
-    if options.pid.is_none() && world.now().since(seen_at) < YOUNG {
-        containers.look_around();
-    }
     // What the helpers send last goes through the proxy, too. A task that may still run keeps them.
     let mut helpers = if only_sigterm { Vec::new() } else { helpers::see_off(world, &options, |name| containers.has_seen(name)) };
     let at = world.now();
@@ -292,16 +285,14 @@ fn attach<W: World>(
         }
         is_told_gone = matches!(sidecar.state(), State::Gone);
         sidecar.hold_process();
-        // The helpers start behind the first main container.
-        if options.pid.is_none() {
-            containers.look_around();
-        }
         if sidecar.has_envoy() {
             state_dir.record_proxy(world.instance_of(PROXY, None).map(|proxy| proxy.id).as_deref());
         }
         if sidecar.has_envoy() || matches!(sidecar.state(), State::Running(Known::Listeners)) {
             // Now, because between the end of the task and the signal every millisecond counts.
-            *options = recognition::watched(world, options, containers.are_known() && containers.know_their_order());
+            // The names of the regular containers tell which helpers the pod has.
+            let is_told = containers.are_known() && containers.know_their_order() && !options.regular.is_empty();
+            *options = recognition::watched(world, options, is_told);
             containers.learn(&options.regular);
             options.spans = options.spans.or_else(|| spans::send_at_once(world, options, false));
         }

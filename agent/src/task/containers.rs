@@ -335,11 +335,6 @@ impl<'a, W: World> Containers<'a, W> {
         }
     }
 
-    /// Looks which containers have started, whatever they are.
-    pub fn look_around(&mut self) {
-        let _ = self.starts.look();
-    }
-
     /// Whether a container with this name was seen, whatever it is.
     #[must_use]
     pub fn has_seen(&self, name: &str) -> bool {
