@@ -45,11 +45,17 @@ SCENARIOS = {
     "PodOperator, keep_pod, second container": Scenario("operator", "classic", 0, _KEEP | _SECOND),
     "PodOperator, keep_pod, second container, native proxy": Scenario("operator", "native", 0, _KEEP | _SECOND),
     "PodOperator, keep_pod, container_logs=True": Scenario("operator", "classic", 0, _KEEP | {"container_logs": True}),
+    "PodOperator, keep_pod, termination_grace_period=0": Scenario(
+        "operator", "classic", 0, _KEEP | {"termination_grace_period": 0}
+    ),
     "PodOperator, keep_pod, native proxy": Scenario("operator", "native", 0, _KEEP),
     "PodOperator, keep_pod, native proxy, exit 3": Scenario("operator", "native", 3, _KEEP),
     "PodOperator, keep_pod, native proxy, XCom": Scenario("operator", "native", 0, _KEEP | _XCOM),
     "PodOperator, keep_pod, native proxy, init_container_logs=True": Scenario(
         "operator", "native", 0, _KEEP | {"init_container_logs": True}
+    ),
+    "PodOperator, keep_pod, native proxy, init_container_logs=True, XCom": Scenario(
+        "operator", "native", 0, _KEEP | _XCOM | {"init_container_logs": True}
     ),
     "PodOperator, deferrable, keep_pod": Scenario("deferrable", "classic", 0, _KEEP),
     "PodOperator, deferrable, delete_pod, exit 3": Scenario("deferrable", "classic", 3, _DELETE),
@@ -75,6 +81,7 @@ _ROWS_OF_AIRFLOW_2 = (
     "PodOperator, delete_pod, ExeuntCallback",
     "PodOperator, keep_pod, second container",
     "PodOperator, keep_pod, container_logs=True",
+    "PodOperator, keep_pod, termination_grace_period=0",
     "PodOperator, keep_pod, native proxy",
     "PodOperator, deferrable, keep_pod",
     "PodOperator, deferrable, delete_pod, exit 3",
