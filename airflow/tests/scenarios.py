@@ -81,7 +81,6 @@ _ROWS_OF_AIRFLOW_2 = (
     "PodOperator, delete_pod, ExeuntCallback",
     "PodOperator, keep_pod, second container",
     "PodOperator, keep_pod, container_logs=True",
-    "PodOperator, keep_pod, termination_grace_period=0",
     "PodOperator, keep_pod, native proxy",
     "PodOperator, deferrable, keep_pod",
     "PodOperator, deferrable, delete_pod, exit 3",
