@@ -15,6 +15,7 @@ use drain::wire::Action;
 use pod::ports;
 
 pub mod form;
+pub mod helpers;
 pub mod main_containers;
 mod mistake;
 mod read;
@@ -22,6 +23,7 @@ pub mod restarts;
 mod table;
 
 pub use self::form::{Form, KnownForm, Origin, PROXY};
+use self::helpers::Helpers;
 use self::main_containers::can_be_main;
 pub use self::mistake::Mistake;
 use self::mistake::Reading;
@@ -43,6 +45,9 @@ const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(6);
 const TELEMETRY_TIMEOUTS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
 /// A pod may have none at all.
 const GRACE_PERIODS: RangeInclusive<Duration> = Duration::ZERO..=*Limits::TIMEOUTS.end();
+
+/// What sends its last data after the task does so within seconds. A helper must not keep the pod for longer.
+const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The most signal addresses: each can cost a second if nothing answers there.
 const MAX_ADDRESSES: usize = 8;
@@ -89,7 +94,7 @@ pub enum Placement {
     Native,
 }
 
-/// What the agent knows of the spans of this Envoy. Like the names of the containers it is not given, but asked of Envoy.
+/// What the agent knows of the spans and metrics of this Envoy. Like the names of the containers it is not given, but asked of Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spans {
     /// From when on Envoy sends each span at once. Spans from before that can still wait for the next flush by the clock.
@@ -98,6 +103,8 @@ pub struct Spans {
     pub has_bootstrap_tracer: bool,
     /// When Envoy had no loggers and tracers that buffer. `None`: it had some, or did not say.
     pub had_no_buffers: Option<Instant>,
+    /// Whether Envoy buffers metrics that it does not send at its end: it sends them to a statsd server, and kubelet kills it.
+    pub buffers_metrics: bool,
 }
 
 /// What the command line asks for.
@@ -150,7 +157,7 @@ pub struct Options {
     pub drain_timeout: Option<Duration>,
     /// How long to wait while no byte moves, in the same way.
     pub stall_timeout: Option<Duration>,
-    /// How long to wait for what Envoy buffers of access logs and spans, once all data is delivered. Zero: not at all.
+    /// How long to wait for what Envoy buffers of access logs, spans and metrics, once all data is delivered. Zero: not at all.
     pub telemetry_timeout: Duration,
     /// What the agent knows of Envoy's spans, since it has asked.
     pub spans: Option<Spans>,
@@ -170,6 +177,8 @@ pub struct Options {
     pub termination_log: Option<PathBuf>,
     /// `complete`: whether to end the proxy even if other main containers may need it.
     pub force: bool,
+    /// The helpers of the task.
+    pub helpers: Helpers,
     /// The mistakes in what was given, each with what stands in its place.
     pub warnings: Vec<String>,
 }
@@ -266,6 +275,18 @@ impl Options {
         }
     }
 
+    /// The main containers among `regular`, the regular containers of the pod. `own` is the agent's.
+    #[must_use]
+    pub fn main_containers(&self, regular: &[String], own: Option<&str>) -> Vec<String> {
+        regular.iter().filter(|name| self.can_be_main(name) && Some(name.as_str()) != own).cloned().collect()
+    }
+
+    /// Whether the end of the container `name` can be the end of the task.
+    #[must_use]
+    pub fn can_be_main(&self, name: &str) -> bool {
+        can_be_main(name) && !self.helpers.has(name)
+    }
+
     /// Whether the agent is a native sidecar, as far as is known.
     #[must_use]
     pub fn is_native(&self) -> bool {
@@ -301,6 +322,21 @@ impl Options {
         let policies = given
             .all("restart-policy", "auto, Never, OnFailure or NAME=Never|OnFailure|Always", |text| restarts::policy(text, label));
         let (pid, proxy_pid) = (given.one("pid", "the id of a process", pid), given.one("proxy-pid", "the id of a process", pid));
+        let admin_port = given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN);
+        let status_port = given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS);
+        let helpers = Helpers {
+            // Such a request would end Envoy before it is drained, and a native one, too.
+            endpoints: given.all("quit-endpoint", helpers::ENDPOINT, |text| {
+                helpers::endpoint(text, helper).filter(|endpoint| ![admin_port, status_port].contains(&endpoint.at.port()))
+            }),
+            signals: given.all("quit-signal", helpers::SIGNAL, |text| helpers::signal(text, helper)),
+            also_wait: given.all("also-wait", "the name of a container, not of the proxy", helper),
+            timeout: given
+                .one("helper-timeout", &lengths(&GRACE_PERIODS), |text| length(text, GRACE_PERIODS))
+                .unwrap_or(HELPER_TIMEOUT),
+        };
+        // Who adds the agent to a pod names all of its containers. The pod's own word on its helpers counts more.
+        containers.retain(|name| !helpers.has(name));
         let restarts = Restarts {
             pod: match policies.iter().rev().find(|(name, _)| name.is_none()) {
                 Some((_, policy)) => *policy,
@@ -325,8 +361,8 @@ impl Options {
             late_start: given.one("late-start", &limits, limit).unwrap_or(LATE_START),
             exit_code: given.one("exit-code", "a whole number from 0 to 255", |text| text.parse().ok()),
             signal: addresses.into_iter().map(|address| SocketAddr::new(address, signal_port)).collect(),
-            admin_port: given.one("admin-port", "a port from 1 to 65535", port).unwrap_or(ports::ADMIN),
-            status_port: given.one("status-port", "a port from 1 to 65535", port).unwrap_or(ports::STATUS),
+            admin_port,
+            status_port,
             proxy_pid,
             drain_timeout: given.one("drain-timeout", &limits, limit),
             stall_timeout: given.one("stall-timeout", &limits, limit),
@@ -346,6 +382,7 @@ impl Options {
                 .unwrap_or(GRACE_PERIOD),
             termination_log: given.one("termination-log", "a path", |text| Some(PathBuf::from(text))),
             force: given.one("force", "true or false", |text| text.parse().ok()).unwrap_or(false),
+            helpers,
             warnings: Vec::new(),
         }
     }
@@ -384,6 +421,11 @@ fn choice<T: Copy>(text: &str, choices: impl IntoIterator<Item = (&'static str, 
 /// The name of a main container. Known helpers are not allowed: they end before the task, after it, or never.
 fn container(text: &str) -> Option<String> {
     label(text).filter(|name| can_be_main(name))
+}
+
+/// The name of a helper. The proxy is none: it would end before it is drained.
+fn helper(text: &str) -> Option<String> {
+    label(text).filter(|name| name != PROXY)
 }
 
 /// An RFC 1123 label, as the API server requires for the name of a container.

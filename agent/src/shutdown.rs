@@ -18,7 +18,7 @@ pub mod sequence;
 mod times;
 pub mod verdict;
 
-pub use self::context::{Context, Patience, TaskEnd};
+pub use self::context::{Context, Helper, Patience, TaskEnd};
 pub use self::progress::report_running;
 pub use self::times::MARGIN;
 pub use self::verdict::{ProxyOutcome, Verdict};

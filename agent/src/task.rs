@@ -2,6 +2,7 @@
 
 pub mod containers;
 mod evidence;
+pub mod helpers;
 mod main_container;
 pub mod memory;
 mod missed_task;

@@ -21,7 +21,7 @@ use crate::options::{Invocation, Options};
 use crate::os::World;
 use crate::os::http::{Head, Problem, Request};
 use crate::os::linux::own_pid;
-use crate::os::world::{Connection, Creations, Identity, NotTerminated, Process, Source};
+use crate::os::world::{Connection, Creations, Identity, NotSignalled, Process, Source};
 
 /// The uid of the proxy.
 const UID: u32 = 1337;
@@ -238,8 +238,8 @@ impl Process for Handle {
         if self.now.get() >= self.reaped { self.exit } else { Exit::Unknown }
     }
 
-    fn terminate(&self) -> Result<(), NotTerminated> {
-        Err(NotTerminated::NotPermitted)
+    fn signal(&self, _: u8) -> Result<(), NotSignalled> {
+        Err(NotSignalled::NotPermitted)
     }
 }
 

@@ -46,7 +46,7 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $arguments := list }}
 
 {{- /* Helpers beside a classic proxy that never end by themselves, and that never are the task. */}}
-{{- $helpers := list "airflow-xcom-sidecar" "vault-agent" }}
+{{- $helpers := list "airflow-xcom-sidecar" "vault-agent" "cloud-sql-proxy" "daprd" "linkerd-proxy" "consul-dataplane" }}
 
 {{- /* A number may also be written without quotes. */}}
 {{- $signalPort = toString $signalPort }}
@@ -84,9 +84,22 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $native = eq (env "ENABLE_NATIVE_SIDECARS" "false") "true" }}
 {{- end }}
 
-{{- /* 3. Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. */}}
-{{- $watches := not $native }}
-{{- $regular := and $watches (eq $placement "regular") }}
+{{- /* 3. What the pod says of its helpers, the containers beside the task. The agent reads these lists itself. */}}
+{{- $told := dict }}
+{{- range $variable, $annotation := dict
+    "EXEUNT_ALSO_WAIT" "exeunt.dev/also-wait"
+    "EXEUNT_QUIT_ENDPOINT" "exeunt.dev/quit-endpoints"
+    "EXEUNT_QUIT_SIGNAL" "exeunt.dev/quit-signals" }}
+{{- $text := index $annotations $annotation }}
+{{- if $text }}{{ $told = set $told $variable $text }}{{ end }}
+{{- end }}
+
+{{- /* Beside a classic proxy the agent must see the main containers: their names, and when kubelet restarts them. So it must
+wherever it ends a helper: kubelet would tell the end of the task only after that of the helper. */}}
+{{- $ends := or (hasKey $told "EXEUNT_QUIT_ENDPOINT") (hasKey $told "EXEUNT_QUIT_SIGNAL") }}
+{{- $watches := or (not $native) $ends }}
+{{- $regular := and (not $native) (eq $placement "regular") }}
+{{- $remedy := ternary "leave out exeunt.dev/quit-endpoints and exeunt.dev/quit-signals" "make the proxy native" $native }}
 {{- $names := list }}
 {{- range $containers }}{{ $names = append $names .name }}{{ end }}
 {{- $main := list }}
@@ -195,19 +208,19 @@ values.yaml, istio-operator.yaml and sail.yaml contain this text. Change an opti
 {{- $skipped = printf "ISTIO_META_HTTP_PROXY_PORT is %s: must be %s, or absent" $port $signalPort }}
 {{- else if $watches }}
 {{- if isset .ObjectMeta.Labels "workflows.argoproj.io/workflow" }}
-{{- $skipped = "Argo needs a process namespace for each container: make the proxy native" }}
+{{- $skipped = printf "Argo needs a process namespace for each container: %s" $remedy }}
 {{- else if $spec.hostPID }}
-{{- $skipped = "it uses the process namespace of its node, so it cannot have one of its own: make the proxy native" }}
+{{- $skipped = printf "it uses the process namespace of its node, so it cannot have one of its own: %s" $remedy }}
 {{- else if and (hasKey $spec "shareProcessNamespace") (not $spec.shareProcessNamespace) }}
-{{- $skipped = "shareProcessNamespace is false, so the agent could not see the main containers: make the proxy native" }}
+{{- $skipped = printf "shareProcessNamespace is false, so the agent could not see the main containers: %s" $remedy }}
 {{- else if $hasVolume }}
 {{- $skipped = "it has a volume named exeunt, but no container of that name" }}
 {{- else if and $policies (not $knowsRules) }}
-{{- $skipped = printf "this Istio does not show the restartPolicyRules of %s: make the proxy native" (join ", " $policies) }}
+{{- $skipped = printf "this Istio does not show the restartPolicyRules of %s: %s" (join ", " $policies) $remedy }}
 {{- else if eq $shareProcesses "never" }}
-{{- $skipped = "shareProcesses is never, and the agent must see the task: make the proxy native" }}
+{{- $skipped = printf "shareProcesses is never, and the agent must see the task: %s" $remedy }}
 {{- else if and (ne $shareProcesses "always") $root }}
-{{- $skipped = printf "shareProcesses is %s, and %s may run as root: make the proxy native" $shareProcesses (join ", " $root) }}
+{{- $skipped = printf "shareProcesses is %s, and %s may run as root: %s" $shareProcesses (join ", " $root) $remedy }}
 {{- else if $unknown }}
 {{- $skipped = printf "exeunt.dev/container names %q: the pod has no such container" $unknown }}
 {{- else if not $main }}
@@ -305,6 +318,10 @@ spec:
       valueFrom:
         fieldRef:
           fieldPath: metadata.annotations['sidecar.istio.io/status']
+    {{- range $name, $value := $told }}
+    - name: {{ $name }}
+      value: {{ $value | quote }}
+    {{- end }}
     volumeMounts:
     - name: exeunt
       mountPath: /run/exeunt
@@ -329,21 +346,21 @@ spec:
     resources: {{ toJson $resources }}
     {{- end }}
   {{- /* The proxy's own container, in the list where Istio has put it. In the other list it would be a second container. */}}
-  {{- if or $signalPort $watches $mounts }}
+  {{- if or $signalPort (not $native) $mounts }}
   {{- if $native }}
   {{- /* The list was begun above. */}}
   {{- else if not $regular }}
   containers:
   {{- end }}
   - name: istio-proxy
-    {{- if or $signalPort $watches }}
+    {{- if or $signalPort (not $native) }}
     env:
     {{- end }}
     {{- if $signalPort }}
     - name: ISTIO_META_HTTP_PROXY_PORT
       value: {{ $signalPort | quote }}
     {{- end }}
-    {{- if and $watches (not (isset $proxyMetadata "EXIT_ON_ZERO_ACTIVE_CONNECTIONS")) }}
+    {{- if and (not $native) (not (isset $proxyMetadata "EXIT_ON_ZERO_ACTIVE_CONNECTIONS")) }}
     - name: EXIT_ON_ZERO_ACTIVE_CONNECTIONS
       value: "true"
     {{- end }}

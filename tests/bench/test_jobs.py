@@ -166,3 +166,51 @@ def test_a_task_that_starts_too_late_is_named(later: float, wrong: bool, capsys:
         bench.note("native", kind, 1, [{"started": [start], "left": [2000.0], "pulls": 0, "wrong": []}])
     assert bool(bench.wrong) == wrong
     assert f"+{later:,.0f}" in capsys.readouterr().out
+
+
+def test_the_ratio_is_that_of_pods_of_the_same_round(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = jobs.Bench([], argparse.Namespace(runs=3))
+    for kind, starts in (("without", [1000.0, 4000.0, 2000.0]), ("lines", [1100.0, 4400.0, 2200.0])):
+        bench.note("native", kind, 1, [{"started": [start], "left": [], "pulls": 0, "wrong": []} for start in starts])
+    assert [row["ratio"] for row in bench.rows] == pytest.approx([1.0, 1.1])
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["lines", "2,567", "+233", "1.10", "never", "0"]
+
+
+def test_pods_in_turn_are_not_in_step_with_kubelet(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Quick:
+        """A namespace whose pods start and end at once."""
+
+        kind = "without"
+
+        def run(self, _name: str, _form: str, _pods: int) -> Json:
+            """The times of a pod."""
+            return {"started": [1.0], "left": [1.0], "pulls": 0, "wrong": []}
+
+    pauses: list[float] = []
+    monkeypatch.setattr(jobs.time, "sleep", pauses.append)
+    jobs.Bench([Quick()], argparse.Namespace(runs=20)).in_turn("native")  # type: ignore[list-item]
+    assert len(set(pauses)) == 21
+    assert 0 <= min(pauses) < 0.5 < max(pauses) <= 1
+
+
+def test_a_job_whose_pods_are_refused_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(FakeKube):
+        """A cluster that refuses the pods of each Job."""
+
+        def create(self, _namespace: str, body: Json) -> None:
+            """No pod is made."""
+
+        def read(self, kind: str, _namespace: str, _name: str) -> Json:
+            """Events of this Job and of another one."""
+            assert kind == "Event"
+            said = [("FailedCreate", "other", "no"), ("FailedCreate", "some", "exceeded quota"), ("Completed", "some", "yes")]
+            return {
+                "items": [
+                    {"reason": reason, "involvedObject": {"name": name}, "message": message} for reason, name, message in said
+                ]
+            }
+
+    monkeypatch.setattr(jobs, "_WITHIN_S", 0.1)
+    monkeypatch.setattr(jobs, "_MORE_S", 0.0)
+    with pytest.raises(TimeoutError, match=r"some: 0 of 2 pods have started within 0 s; .*; FailedCreate: exceeded quota$"):
+        result("lines", Refusing(agent=True), tmp_path / "exeunt.wasm", monkeypatch)

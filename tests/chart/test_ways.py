@@ -22,6 +22,8 @@ PROXY_CONFIG = "proxy.istio.io/config"
 
 # A pod that was injected before it was created: Helm and kustomize write the Job, which comes before all injection.
 LATER = ("injected-before",)
+# Who writes a chart or a kustomization writes the agent's options for the pod's helpers, too.
+HELPERS = ("also-wait", "helpers")
 # Kustomize does not see that the pod has resources as a whole. A patch removes the agent's (docs/namespaces-with-rules.md).
 WHOLE_RESOURCES = ("pod-level-resources",)
 # The chart's author writes the annotation, and so merges a configuration of the pod's own by hand. The component replaces it.
@@ -51,7 +53,7 @@ annotations:
 
 def names(form: str) -> list[str]:
     """The vectors that get an agent in this form."""
-    return [name for name in pods.NAMES if name not in LATER and pods.expected(name, form)]
+    return [name for name in pods.NAMES if name not in (*LATER, *HELPERS) and pods.expected(name, form)]
 
 
 CASES = [(form, name) for form in FORMS for name in names(form)]

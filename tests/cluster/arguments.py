@@ -109,7 +109,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
         "at most 63 letters, digits, dots, dashes and underscores, as a label's value",
     ),
     "--install": (lambda value: value in ("manifests", "chart"), "manifests or chart"),
-    "--inject": (WAYS.__contains__, " or ".join(WAYS)),
+    "--inject": (WAYS.__contains__, "istio, policy or kyverno"),
     "--source": (SOURCES.__contains__, "oci, configMap or imageVolume"),
     "--module": (lambda value: Path(value).is_file(), "a file that exists"),
     "--parallel": (partial(_is_whole, MAX_PARALLEL), f"a whole number from 1 to {MAX_PARALLEL}"),

@@ -16,13 +16,15 @@ Json = dict[str, Any]
 _ROOT = Path(__file__).resolve().parents[2]
 _CHART = _ROOT / "deploy" / "chart"
 _MANIFESTS = ("wasmplugin.yaml", "deploy/serviceentry.yaml")
-# The address of a plugin that cannot be fetched. A refused connection fails at once; an unroutable address would delay the start
-# of every proxy by half a minute.
+# The address of a plugin that cannot be fetched, because the connection is refused: that delays a proxy by some seconds.
 _CLOSED_URL = "http://127.0.0.1:1/exeunt.wasm"
+# The same, because nobody answers (RFC 5737 reserves the address): that delays a proxy by half a minute.
+_SILENT_URL = "oci://198.51.100.1/exeunt:1"
 _HELM_TIMEOUT_S = 180
 # For each label its plugin: an address, if it is not the working one's, and limits that are not the default.
 _VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
     "broken": (_CLOSED_URL, {}),
+    "silent": (_SILENT_URL, {}),
     "patient": ("", {"stallTimeout": "40s"}),
     "hasty": ("", {"drainTimeout": "5s"}),
 }

@@ -46,12 +46,16 @@ _PATHS = {
     "ServiceEntry": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/serviceentries",
     "ProxyConfig": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/proxyconfigs",
     "Sidecar": "/apis/networking.istio.io/v1beta1/namespaces/{ns}/sidecars",
+    "EnvoyFilter": "/apis/networking.istio.io/v1alpha3/namespaces/{ns}/envoyfilters",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
     "Workflow": "/apis/argoproj.io/v1alpha1/namespaces/{ns}/workflows",
     "TaskRun": "/apis/tekton.dev/v1/namespaces/{ns}/taskruns",
     "MutatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
     "MutatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+    "MutatingPolicy": "/apis/policies.kyverno.io/v1/mutatingpolicies",
+    "GeneratingPolicy": "/apis/policies.kyverno.io/v1/generatingpolicies",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "SelfSubjectAccessReview": "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
 }
 

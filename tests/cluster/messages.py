@@ -13,6 +13,8 @@ def no_sign_of(container: str) -> str:
     return f"no sign of {container}"
 
 
+# What the agent says of a container that keeps the pod.
+STILL_RUNS = "still runs, for"
 # The remedy where the agent is listed behind a task that it never saw.
 MAKE_FIRST = "the first of the containers"
 

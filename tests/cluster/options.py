@@ -10,7 +10,7 @@ MAX_LOAD = 1000
 ENGINES = ("argo", "tekton")
 # How the names of the scenarios of ordinary Jobs begin.
 INJECTED = "inject-"
-WAYS = ("istio", "policy")
+WAYS = ("istio", "policy", "kyverno")
 # Where istio-proxy has the filter that is mounted into it.
 MODULE_URL = "file:///etc/exeunt/plugin.wasm"
 SOURCES = ("oci", "configMap", "imageVolume")
@@ -103,7 +103,9 @@ OPTIONAL = (
             "            ConfigMap of the injector, in istio-system",
             "policy      by a MutatingAdmissionPolicy, the chart's: adds a policy and its",
             "            binding to the cluster; needs helm",
-            "Both work in the namespaces of the run alone, and are removed at its end,",
+            "kyverno     by policies of Kyverno, the chart's: adds them to a cluster in",
+            "            which Kyverno runs; needs helm",
+            "Each works in the namespaces of the run alone, and is removed at its end,",
             "also after a failure and with --keep",
         ),
     ),

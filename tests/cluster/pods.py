@@ -64,6 +64,7 @@ def _metadata(name: str, shape: Shape) -> Json:
     if shape.exit_on_zero:
         variables["EXIT_ON_ZERO_ACTIVE_CONNECTIONS"] = "true"
     proxy: Json = {"proxyMetadata": variables} if variables else {}
+    proxy |= dict(shape.proxy_config)
     if shape.istio == "hold":
         proxy["holdApplicationUntilProxyStarts"] = True
     labels = {LABEL: name, "app": name}

@@ -49,7 +49,7 @@ def check(kube: "Kube", namespace: str, more: tuple[Right, ...] = ()) -> Json:
             ("extensions.istio.io/v1alpha1", "WasmPlugin", "wasmplugins"),
             ("networking.istio.io/v1beta1", "ServiceEntry", "serviceentries"),
         )
-        if not _serves(kube, group, plural)
+        if not serves(kube, group, plural)
     ]
     if lacking:
         raise RunError(*lacking)
@@ -74,7 +74,8 @@ def refusal(kube: "Kube", namespace: str, verb: str, group: str, resource: str) 
     return [f"no right to {verb} {full}{'.' if group else ''}{group}{where}"]
 
 
-def _serves(kube: "Kube", group: str, plural: str) -> bool:
+def serves(kube: "Kube", group: str, plural: str) -> bool:
+    """Whether the cluster has a kind, by its group with the version, and its plural."""
     try:
         return any(one["name"] == plural for one in kube.get(f"/apis/{group}")["resources"])
     except Refused:

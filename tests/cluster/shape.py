@@ -75,8 +75,8 @@ class Shape:
     behind: tuple[Task, ...] = ()
     # Whether the pod has the signal listener, by annotation. Without it the ServiceEntry is the only route to the filter.
     listener: bool = True
-    # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched, "patient" and
-    # "hasty" ones with longer and shorter limits; without a label there is none.
+    # The label that selects a plugin: "on" the working one, "broken" one that cannot be fetched, "silent" one whose
+    # registry does not answer, "patient" and "hasty" ones with longer and shorter limits; without a label there is none.
     drain: str = "on"
     # Whether the proxy of a deleted pod waits for its connections.
     exit_on_zero: bool = True
@@ -102,6 +102,8 @@ class Shape:
     inject: bool = True
     # Whether the pod asks for the ambient mesh instead of a sidecar.
     ambient: bool = False
+    # Further fields of Istio's ProxyConfig for this pod.
+    proxy_config: tuple[tuple[str, Any], ...] = ()
     annotations: tuple[tuple[str, str], ...] = field(default=())
 
     @property

@@ -27,6 +27,8 @@ OWNER = "app.kubernetes.io/managed-by"
 OURS = "exeunt-e2e"
 START_S = 300.0
 _PROGRAMS = Path(__file__).with_name("programs")
+# The tests on this machine have it, too.
+_COLLECTOR = Path(__file__).parents[1] / "harness" / "programs" / "collector.py"
 _DELETE_S = 180.0
 _POLL_S = 0.5
 
@@ -129,7 +131,7 @@ class Site:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": PROGRAMS},
-            "data": {path.name: path.read_text() for path in _PROGRAMS.glob("[a-z]*.py")},
+            "data": {path.name: path.read_text() for path in (*_PROGRAMS.glob("[a-z]*.py"), _COLLECTOR)},
         }
         self.kube.create(namespace or self.namespace, body)
 

@@ -36,12 +36,20 @@ GONE: Json = {
     "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,
     "advice": None,
+    "helpers": [],
     "warnings": [],
 }
 CUT_OFF: Json = {
     "undelivered": {"connections": 1, "bytes": 40_960, "atLeast": True},
     "limit": "grace-period",
     "advice": "raise it",
+}
+HELPERS: Json = {
+    "helpers": [
+        {"container": "cloud-sql-proxy", "asked": "POST http://127.0.0.1:9091/quitquitquit", "endedMs": 130},
+        {"container": None, "asked": "GET http://127.0.0.1:80/end", "endedMs": 12},
+        {"container": "cache", "asked": None, "endedMs": None},
+    ]
 }
 UNKNOWN_END: Json = {"exitCode": None, "signal": None, "exitStatus": "unknown"}
 NO_TIMES: Json = {"drainMs": None, "lingerMs": None, "route": None}
@@ -55,6 +63,7 @@ UNTOUCHED: Json = {
 # One of each form that the agent can write.
 FORMS: dict[str, Json] = {
     "gone": GONE,
+    "helpers": GONE | HELPERS,
     "gone by itself": GONE | {"route": None, "rungs": []},
     "gone before the task": GONE | {"route": None, "rungs": [], "drainMs": None},
     "ended by a signal": GONE | {"exitCode": None, "signal": 9},
@@ -95,6 +104,7 @@ WRONG: Json = {
     "undelivered": {"connections": 0, "bytes": 0.5, "atLeast": False},
     "limit": "patience",
     "advice": "",
+    "helpers": [{"container": "cache", "endedMs": 1}],
     "warnings": [""],
     "refused": ["hostPID"],
 }
@@ -124,7 +134,7 @@ def recorded() -> list[Json]:
 
 def with_newer_fields(verdict: Json) -> Json:
     undelivered = {"atLeast": False} | verdict["undelivered"]
-    return {"limit": None, "advice": None, "telemetryMs": None} | verdict | {"undelivered": undelivered}
+    return {"limit": None, "advice": None, "telemetryMs": None, "helpers": []} | verdict | {"undelivered": undelivered}
 
 
 def objects(schema: Any) -> Iterator[Json]:

@@ -318,6 +318,18 @@ class Sidecar:
             if provider is not None:
                 manager["tracing"] |= {"random_sampling": {"value": 100}, "provider": provider}
 
+    def send_metrics(self, statsd: Address, every: str) -> None:
+        """Lets Envoy send its metrics, as `statsdUdpAddress` of the annotation proxy.istio.io/config does.
+
+        As with `proxyStatsMatcher` of the annotation, the counters of the clusters are among them.
+        """
+        self.document["node"]["metadata"]["PROXY_CONFIG"]["statsdUdpAddress"] = f"{statsd[0]}:{statsd[1]}"
+        address = {"socket_address": {"address": statsd[0], "port_value": statsd[1]}}
+        of_statsd = "envoy.config.metrics.v3.StatsdSink"
+        self.document["stats_sinks"] = [_extension("envoy.stat_sinks.statsd", of_statsd, {"address": address})]
+        self.document["stats_flush_interval"] = every
+        self.document["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"].append({"prefix": "cluster.outbound"})
+
     def _traced_managers(self) -> Iterator[Json]:
         """The managers of HTTP connections that istiod writes: those of the bootstrap have no traces."""
         for chain in self._chains():

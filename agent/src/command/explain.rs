@@ -17,7 +17,7 @@ use pod::procfs::Procfs;
 use pod::proxy::Listener;
 
 use super::{others, preflight};
-use crate::options::main_containers::main_containers as main_ones;
+use crate::options::helpers::Helpers;
 use crate::options::{Form, KnownForm, Options, Placement, Verb};
 use crate::os::call;
 use crate::os::http::{Body, Request};
@@ -54,6 +54,9 @@ pub(super) fn plan(options: &Options) -> String {
     if Source::of(options) == Source::Processes {
         for line in main_containers(options) {
             say("main container", &line);
+        }
+        for line in helpers(options) {
+            say("helper", &line);
         }
         say("restart policy", &restarts(options));
     }
@@ -119,13 +122,28 @@ fn main_containers(options: &Options) -> Vec<String> {
         return vec![format!("{name}process {pid}")];
     }
     let own = proc.container(own_pid()).map(|container| container.name);
-    let names =
-        if options.containers.is_empty() { main_ones(&options.regular, own.as_deref()) } else { options.containers.clone() };
+    let names = if options.containers.is_empty() {
+        options.main_containers(&options.regular, own.as_deref())
+    } else {
+        options.containers.clone()
+    };
     if names.is_empty() {
         return vec!["all regular containers but known helpers: Envoy has not named them yet".to_owned()];
     }
     let state = |name: &String| proc.root_of(name).map_or("not running".to_owned(), |root| format!("process {}", root.pid));
     names.iter().map(|name| format!("{name}: {}", state(name))).collect()
+}
+
+/// What the agent does about the helpers that were given.
+fn helpers(options: &Options) -> Vec<String> {
+    let Helpers { endpoints, signals, also_wait, timeout } = &options.helpers;
+    let endpoints = endpoints
+        .iter()
+        .map(|it| format!("{it}{}", it.container.as_ref().map_or_else(String::new, |name| format!(" ends {name}"))));
+    let signals = signals.iter().map(|it| format!("SIG{} ends {}", it.name, it.container));
+    let also_wait =
+        also_wait.iter().map(|name| format!("{name} ends by itself, at most {} after the task", duration::display(*timeout)));
+    endpoints.chain(signals).chain(also_wait).collect()
 }
 
 fn restarts(options: &Options) -> String {

@@ -96,6 +96,23 @@ fn without(options: &Options, own: &str) -> Options {
     options
 }
 
+/// `options` without the helpers that are to end, if the agent sees no other container: then kubelet must tell the end of the task, and it does so only
+/// after the end of all regular containers. The agent says what to do.
+pub(super) fn with_possible_helpers(world: &Linux, options: &Options) -> Options {
+    let is_alone = options.helpers.are_to_end() && recognition::is_alone(world, options);
+    if is_alone { without_helpers(options) } else { options.clone() }
+}
+
+fn without_helpers(options: &Options) -> Options {
+    let mut options = options.clone();
+    (options.helpers.endpoints, options.helpers.signals) = (Vec::new(), Vec::new());
+    let warning = "--quit-endpoint and --quit-signal are ignored, because the pod does not share its processes: add \
+                   shareProcessNamespace: true, or make the helper an init container with restartPolicy: Always, which kubelet ends";
+    warn!("{warning}");
+    options.warnings.push(warning.to_owned());
+    options
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, process};
@@ -115,6 +132,18 @@ mod tests {
         for line in ["watch --container base", "watch --pid 7 --container exeunt"] {
             assert_eq!(without(&options(line), "exeunt"), options(line), "{line}");
         }
+    }
+
+    #[test]
+    fn an_agent_that_is_alone_leaves_the_helpers_to_kubelet() {
+        let native = "watch --proxy native --placement native";
+        let alone = without_helpers(&options(&format!("{native} --quit-endpoint http://127.0.0.1:1/ --quit-signal cache=TERM")));
+        assert_eq!((Source::of(&alone), alone.helpers), (Source::Kubelet, options(native).helpers));
+        assert!(
+            matches!(alone.warnings.as_slice(), [one] if one.contains("shareProcessNamespace: true")),
+            "{:?}",
+            alone.warnings
+        );
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::os::world::Source as Answer;
 use crate::os::{Linux, World, sys};
 use crate::proxy::telemetry::spans;
 use crate::proxy::{Known, Sidecar, State, readiness, recognition};
-use crate::shutdown::{Context, Patience, ProxyOutcome, TaskEnd, Verdict, report_running, sequence, verdict};
-use crate::task::{Containers, Source, StateDir, Waited, memory, same_user};
+use crate::shutdown::{Context, Helper, Patience, ProxyOutcome, TaskEnd, Verdict, report_running, sequence, verdict};
+use crate::task::{Containers, Source, StateDir, Waited, helpers, memory, same_user};
 
 /// The first pause between two looks for the proxy. The pauses double.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
@@ -59,6 +59,7 @@ pub(super) fn run(options: &Options) {
     if !was_told && company::is_missing(&world, options) {
         return;
     }
+    let options = &preflight::with_possible_helpers(&world, options);
     let refusals = preflight::refusals(&world, options);
     if recognition::is_alone(&world, options) && options.form.form == Form::Unknown && termination.has_come() {
         info!("SIGTERM before istio-proxy was seen; leaving");
@@ -165,15 +166,19 @@ fn see_end<W: World>(
         return None;
     }
 
-    let (at, only_sigterm) = (world.now(), containers.is_terminated());
-    let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str| TaskEnd {
+    let only_sigterm = containers.is_terminated();
+    // What the helpers send last goes through the proxy, too. A task that may still run keeps them.
+    let mut helpers = if only_sigterm { Vec::new() } else { helpers::see_off(world, &options, |name| containers.has_seen(name)) };
+    let at = world.now();
+    let task_end = |(name, exit): (Option<&str>, Exit), evidence: &str, helpers: &[Helper]| TaskEnd {
         container: name.map(ToOwned::to_owned),
         exit,
         evidence: evidence.to_owned(),
         at,
+        helpers: helpers.to_vec(),
         only_sigterm,
     };
-    let task = task_end(containers.primary(), containers.evidence());
+    let task = task_end(containers.primary(), containers.evidence(), &helpers);
     let options = &recognition::form(world, &options);
     if has_lost_proxy(world, options, &mut sidecar, containers) {
         sidecar = sidecar.seen_before(true);
@@ -191,7 +196,10 @@ fn see_end<W: World>(
             state_dir.record_done();
         }
         containers.update_exit_status();
-        verdict.publish(&task_end(containers.primary(), containers.evidence()), options);
+        if !only_sigterm {
+            helpers = helpers::with_those_left(world, options, helpers);
+        }
+        verdict.publish(&task_end(containers.primary(), containers.evidence(), &helpers), options);
         if !only_sigterm || verdict.proxy == ProxyOutcome::Gone {
             return None;
         }

@@ -242,7 +242,7 @@ fn fallback(option: Spec) -> String {
     if option.repeats || option.default.is_empty() { IGNORED.to_owned() } else { "the default is used".to_owned() }
 }
 
-/// The entries of a list with commas. The commas inside of JSON separate none.
+/// The entries of a list with commas, without empty ones. The commas inside of JSON separate none.
 fn entries(text: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     let is_separator = |letter: char| {
@@ -253,7 +253,7 @@ fn entries(text: &str) -> Vec<&str> {
         }
         letter == ',' && depth <= 0
     };
-    text.split(is_separator).map(str::trim).collect()
+    text.split(is_separator).map(str::trim).filter(|entry| !entry.is_empty()).collect()
 }
 
 /// Whether kubelet has set a variable for a Service of the namespace: a Service called `exeunt-admin` sets

@@ -21,7 +21,7 @@ pub(super) struct Spec {
     help: &'static str,
 }
 
-pub(super) const OPTIONS: [Spec; 28] = [
+pub(super) const OPTIONS: [Spec; 32] = [
     Spec { repeats: true, ..ends("container", "NAME", "", "main container; by default all but known helpers") },
     Spec { only: &[Verb::Watch], ..option("pid", "N", "", "its process, if its name does not lead to it") },
     Spec { only: &[Verb::Complete], ..option("exit-code", "N", "", "exit code of the main container") },
@@ -38,11 +38,15 @@ pub(super) const OPTIONS: [Spec; 28] = [
     watches("restart-wait", "DURATION", "10s", "how late kubelet may restart a container"),
     watches("placement", "regular|native", "", "of the agent; if it is not given, Envoy tells it"),
     watches("state-dir", "PATH", "", "emptyDir where a restarted agent finds its state"),
+    Spec { repeats: true, ..watches("quit-endpoint", "URL", "", "request that ends a helper: [NAME=][METHOD ]URL") },
+    Spec { repeats: true, ..watches("quit-signal", "NAME=SIGNAL", "", "signal that ends a helper") },
+    Spec { repeats: true, ..watches("also-wait", "NAME", "", "helper that needs the proxy until it ends") },
+    watches("helper-timeout", "DURATION", "1m", "longest wait for the helpers; 0: none"),
     watches("late-start", "DURATION", "1m", "after this, a task never seen can be over on weak evidence"),
     runs("grace-period", "DURATION", "30s", "the pod's terminationGracePeriodSeconds; a limit after SIGTERM"),
     ends("drain-timeout", "DURATION", "5m", "longest delivery; else the plugin's, else"),
     ends("stall-timeout", "DURATION", "15s", "longest pause in it; else the plugin's, else"),
-    ends("telemetry-timeout", "DURATION", "6s", "longest wait for access logs and spans"),
+    ends("telemetry-timeout", "DURATION", "6s", "longest wait for logs, spans and metrics"),
     ends("signal-port", "PORT", "15190", "port of the filter"),
     Spec {
         repeats: true,

@@ -226,7 +226,7 @@ fn help_and_version_need_no_other_option() {
 #[test]
 fn the_help_text_fits_a_screen() {
     for text in Verb::ALL.map(Some).into_iter().chain([None]).map(help) {
-        assert!(text.lines().count() <= 40 && text.lines().all(|line| line.len() <= 80), "{text}");
+        assert!(text.lines().count() <= 46 && text.lines().all(|line| line.len() <= 80), "{text}");
     }
 }
 
@@ -289,4 +289,32 @@ fn the_form_that_was_told_counts_before_the_annotation() {
 fn complete_names_no_container_that_was_not_given() {
     assert_eq!(options("complete", &[]).container(), None);
     assert_eq!(options("complete --container main", &[]).container(), Some("main"));
+}
+
+#[test]
+fn a_container_that_is_given_as_a_helper_is_no_main_one() {
+    let environment =
+        [("EXEUNT_QUIT_ENDPOINT", "cache=http://127.0.0.1:1/end, GET http://[::1]/"), ("EXEUNT_ALSO_WAIT", " shipper ,")];
+    let options = options("watch --container base --container cache --container shipper", &environment);
+    assert_eq!((options.containers.as_slice(), options.warnings.len()), (["base".to_owned()].as_slice(), 0));
+    assert_eq!((options.helpers.endpoints.len(), options.helpers.also_wait.as_slice()), (2, ["shipper".to_owned()].as_slice()));
+}
+
+#[test]
+fn the_proxy_is_no_helper() {
+    for given in [
+        "--quit-signal istio-proxy=TERM",
+        "--also-wait istio-proxy",
+        "--quit-endpoint istio-proxy=http://127.0.0.1:9091/quit",
+        "--quit-endpoint http://127.0.0.1:15020/quitquitquit",
+        "--quit-endpoint cache=http://localhost:15000/quitquitquit",
+        "--admin-port 9901 --quit-endpoint http://[::1]:9901/quitquitquit",
+    ] {
+        let read = crate::testing::options(&format!("watch {given}"));
+        assert_eq!(
+            (read.helpers.are_to_end(), read.helpers.has("istio-proxy"), read.warnings.len()),
+            (false, false, 1),
+            "{given}"
+        );
+    }
 }

@@ -29,7 +29,7 @@ use super::hop;
 use super::http::{self, Head, Problem, Request};
 use super::sys;
 use super::termination::Termination;
-use super::world::{Connection, Creations, Identity, NotTerminated, Process, Source, World};
+use super::world::{Connection, Creations, Identity, NotSignalled, Process, Source, World};
 
 /// The pause after a failed `poll(2)`, so that a loop does not spin.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
@@ -233,11 +233,12 @@ impl Process for pidfd::Process {
         status.map_or(Exit::Unknown, Exit::from_wait_status)
     }
 
-    fn terminate(&self) -> Result<(), NotTerminated> {
-        let fd = self.fd().ok_or(NotTerminated::NoPidfd)?;
-        pidfd_send_signal(fd, Signal::TERM).map_err(|error| match error {
-            Errno::PERM => NotTerminated::NotPermitted,
-            other => NotTerminated::Other(other.raw_os_error()),
+    fn signal(&self, number: u8) -> Result<(), NotSignalled> {
+        let fd = self.fd().ok_or(NotSignalled::NoPidfd)?;
+        let signal = Signal::from_named_raw(number.into()).ok_or(NotSignalled::Other(Errno::INVAL.raw_os_error()))?;
+        pidfd_send_signal(fd, signal).map_err(|error| match error {
+            Errno::PERM => NotSignalled::NotPermitted,
+            other => NotSignalled::Other(other.raw_os_error()),
         })
     }
 }

@@ -152,16 +152,19 @@ pub trait Process: fmt::Debug {
     /// How it has ended. Waits for its reaping, after which the kernel knows that, at most for `patience`.
     fn exit(&self, patience: Duration) -> Exit;
 
-    /// Sends SIGTERM.
+    /// Sends the signal with this number.
     ///
     /// # Errors
     /// Where it was not sent.
-    fn terminate(&self) -> Result<(), NotTerminated>;
+    fn signal(&self, number: u8) -> Result<(), NotSignalled>;
 }
 
-/// Why SIGTERM was not sent.
+/// SIGTERM, on every architecture of Linux.
+pub const SIGTERM: u8 = 15;
+
+/// Why a signal was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTerminated {
+pub enum NotSignalled {
     /// The kernel has no pidfd, and a PID alone can belong to another process by now.
     NoPidfd,
     /// The agent has neither the uid of the process nor root.
@@ -170,11 +173,11 @@ pub enum NotTerminated {
     Other(i32),
 }
 
-impl fmt::Display for NotTerminated {
+impl fmt::Display for NotSignalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoPidfd => f.write_str("skipped: the kernel has no pidfd, and a PID alone can belong to another process"),
-            Self::NotPermitted => f.write_str("skipped: only root and the uid of the proxy may send it"),
+            Self::NotPermitted => f.write_str("skipped: only root and the uid of its process may send it"),
             Self::Other(number) => write!(f, "failed: {}", io::Error::from_raw_os_error(*number)),
         }
     }

@@ -9,6 +9,7 @@ use pod::bounds::Input;
 use pod::istio::Form;
 use pod::ports;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::options::{KnownForm, Origin, Placement};
 use crate::os::World;
@@ -25,6 +26,8 @@ pub struct Metadata {
     status: String,
     /// The names of the pod's regular containers, without the proxy.
     regular: Vec<String>,
+    /// Whether Envoy sends its metrics to a statsd server.
+    has_statsd: bool,
 }
 
 /// The response, as far as it matters.
@@ -45,6 +48,14 @@ struct Node {
 struct Fields {
     annotations: Annotations,
     app_containers: String,
+    /// It is read apart: if it has another form, the rest counts all the same.
+    proxy_config: Option<Box<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ProxyConfig {
+    statsd_udp_address: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,9 +86,12 @@ impl Metadata {
     /// Reads the response. A response of another kind tells nothing.
     #[must_use]
     pub fn parse(info: &[u8]) -> Self {
-        let Fields { annotations, app_containers } = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let fields = serde_json::from_slice::<ServerInfo>(info).unwrap_or_default().node.metadata;
+        let Fields { annotations, app_containers, proxy_config } = fields;
         let regular = app_containers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-        Self { status: annotations.status, regular: regular.collect() }
+        let proxy_config = proxy_config.and_then(|config| serde_json::from_str::<ProxyConfig>(config.get()).ok());
+        let has_statsd = proxy_config.is_some_and(|config| !config.statsd_udp_address.is_empty());
+        Self { status: annotations.status, regular: regular.collect(), has_statsd }
     }
 
     /// The form of the proxy.
@@ -97,6 +111,12 @@ impl Metadata {
     #[must_use]
     pub fn regular(&self) -> &[String] {
         &self.regular
+    }
+
+    /// Whether Envoy sends its metrics to a statsd server.
+    #[must_use]
+    pub const fn has_statsd(&self) -> bool {
+        self.has_statsd
     }
 
     /// Whether the injector has added the init container `name`.
@@ -123,6 +143,16 @@ mod tests {
         assert_eq!(metadata.placement("other"), Some(Placement::Regular));
         assert_eq!(metadata.regular(), ["base", "other"]);
         assert!(metadata.has_init("istio-init") && !metadata.has_init("istio-validation"));
+        assert!(!metadata.has_statsd());
+    }
+
+    #[test]
+    fn a_statsd_server_is_read() {
+        let told = NATIVE.replace("\"concurrency\":2", "\"statsdUdpAddress\":\"10.0.0.1:9125\"");
+        assert!(Metadata::parse(told.as_bytes()).has_statsd());
+        let other = NATIVE.replace(r#"{"proxyAdminPort":15000,"concurrency":2}"#, r#""statsdUdpAddress: 10.0.0.1:9125""#);
+        assert_ne!(other, NATIVE);
+        assert_eq!(Metadata::parse(other.as_bytes()), Metadata::parse(NATIVE.as_bytes()), "the form is known all the same");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::times;
 use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::linux::own_pid;
-use crate::os::world::{NotTerminated, Process};
+use crate::os::world::{NotSignalled, Process, SIGTERM};
 
 /// Addresses for documentation (RFC 5737 and RFC 3849), which no machine has.
 const NOWHERE: [SocketAddr; 2] = [
@@ -43,7 +43,7 @@ pub enum NoSignal {
     /// Its process has just ended.
     Ended,
     /// The kernel did not send it.
-    NotSent(NotTerminated),
+    NotSent(NotSignalled),
 }
 
 /// The proxy in the world `W`.
@@ -331,7 +331,7 @@ impl<'w, W: World> Sidecar<'w, W> {
     pub fn terminate(&self) -> Result<(), NoSignal> {
         let pid = self.pilot_agent().ok_or(NoSignal::Ambiguous)?;
         let process = self.world.open(pid).ok_or(NoSignal::Ended)?;
-        process.terminate().map_err(NoSignal::NotSent)
+        process.signal(SIGTERM).map_err(NoSignal::NotSent)
     }
 
     /// Waits for the end of the proxy, at most for `timeout`. Returns whether it has ended.

@@ -3,8 +3,9 @@
 //!
 //! Only Envoy knows what it buffers: its listeners name the loggers and tracers ([`buffers`]). Loggers flush by the clock, at most a second
 //! later. Tracers would take five, but how long is a matter of Envoy's runtime: the agent sets it when it starts, so that Envoy sends each span
-//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). A proxy that had no loggers and tracers when the
-//! agent started costs no question at the end of a short task, and one at that of a longer one.
+//! at once ([`spans`]), and Envoy's clusters tell when the last one has arrived ([`exports`]). Metrics for a statsd server are sent by the
+//! clock, too, and when Envoy ends in order; kubelet kills a native one, so there a reading tells that they were sent ([`metrics`]). A proxy
+//! that had no loggers and tracers when the agent started costs no question at the end of a short task, and one at that of a longer one.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -16,6 +17,7 @@ use log::{info, warn};
 mod admin;
 pub mod buffers;
 mod exports;
+mod metrics;
 pub mod spans;
 
 use self::admin::Admin;
@@ -24,6 +26,9 @@ use self::exports::Exports;
 use super::times;
 use crate::options::{Options, Spans};
 use crate::os::World;
+
+/// The name of the metrics beside those of loggers and tracers, for the log.
+const METRICS: &str = "metrics for statsd";
 
 /// The wait for the buffers of one proxy.
 #[derive(Debug)]
@@ -52,6 +57,8 @@ enum State {
 #[derive(Debug)]
 struct Flush {
     buffers: Buffers,
+    /// Envoy's uptime at the beginning, if it has to send its metrics before its end.
+    uptime: Option<u64>,
     began: Instant,
     /// Until then, only time helps.
     until: Instant,
@@ -75,7 +82,9 @@ impl Telemetry {
     pub(super) fn buffers(&mut self, world: &impl World, is_delivered: bool, may_be_envoy: &dyn Fn(SocketAddr) -> bool) -> u32 {
         let admin = &Admin::new(world, self.admin_port, may_be_envoy);
         match self.state {
-            State::Fills if is_delivered && self.are_known_to_be_none(world.now()) => self.state = State::Empty(None),
+            State::Fills if is_delivered && !self.has_metrics() && self.are_known_to_be_none(world.now()) => {
+                self.state = State::Empty(None);
+            }
             State::Fills if is_delivered => {
                 self.state = State::Unasked(world.now());
                 return 1;
@@ -89,12 +98,12 @@ impl Telemetry {
         let State::Flushes(flush) = &mut self.state else { return 0 };
         let waited = world.now().since(flush.began);
         if flush.is_over(admin) {
-            info!("the access logs and spans are sent, {} ms after the data", waited.as_millis());
+            info!("the telemetry is sent, {} ms after the data", waited.as_millis());
         } else if waited >= timeout {
             let timeout = duration::display(timeout);
             warn!("Envoy still buffers telemetry after {timeout}: it is lost, or raise --telemetry-timeout");
         } else {
-            return flush.buffers.count();
+            return flush.buffers.count() + u32::from(flush.uptime.is_some());
         }
         self.state = State::Empty(Some(waited));
         0
@@ -127,11 +136,19 @@ impl Telemetry {
         asked.is_some_and(|asked| now.since(asked) < times::TRUSTED)
     }
 
+    /// Whether Envoy has to send its metrics before its end.
+    fn has_metrics(&self) -> bool {
+        self.spans.is_some_and(|spans| spans.buffers_metrics)
+    }
+
     /// Asks Envoy. The last data was delivered when it `began`.
     fn begin(&self, admin: &Admin<'_, impl World>, began: Instant) -> State {
         let has_bootstrap_tracer = self.spans.map(|spans| spans.has_bootstrap_tracer);
-        let buffers = buffers::ask(admin, has_bootstrap_tracer).filter(|buffers| !buffers.is_empty());
-        let Some(buffers) = buffers else { return State::Empty(None) };
+        let uptime = self.has_metrics().then(|| metrics::uptime(admin)).flatten();
+        let buffers = buffers::ask(admin, has_bootstrap_tracer).unwrap_or_default();
+        if buffers.is_empty() && uptime.is_none() {
+            return State::Empty(None);
+        }
         let span_wait = match buffers.tracer {
             None | Some(Tracer::Sends) => Duration::ZERO,
             Some(Tracer::Flushes(interval)) => interval + times::LATE_FLUSH,
@@ -146,8 +163,17 @@ impl Telemetry {
         };
         let log_wait = buffers.longest_interval.map_or(Duration::ZERO, |interval| interval + times::LATE_FLUSH);
         let wait = span_wait.max(log_wait);
-        info!("{buffers}: waiting {} until they are sent", if wait.is_zero() { "as Envoy tells" } else { "by the clock" });
-        State::Flushes(Flush { buffers, began, until: began + wait, ask_at: began + wait, pause: times::FIRST_EXPORT_PAUSE })
+        let how = if wait.is_zero() { "as Envoy tells" } else { "by the clock" };
+        let names: Vec<&str> = buffers.names.iter().map(String::as_str).chain(uptime.map(|_| METRICS)).collect();
+        info!("Envoy buffers telemetry: {}: waiting {how} until they are sent", names.join(", "));
+        State::Flushes(Flush {
+            buffers,
+            uptime,
+            began,
+            until: began + wait,
+            ask_at: began + wait,
+            pause: times::FIRST_EXPORT_PAUSE,
+        })
     }
 
     /// New data has come: the task still runs, and fills the buffers again.
@@ -167,7 +193,14 @@ impl Flush {
         if now < self.ask_at {
             return false;
         }
-        let exports = exports::ask(admin, &self.buffers);
+        if self.uptime.is_some() && metrics::uptime(admin) != self.uptime {
+            self.uptime = None;
+        }
+        let exports = match (self.uptime, self.buffers.is_empty()) {
+            (Some(_), _) => Exports::UnderWay,
+            (None, true) => Exports::Sent,
+            (None, false) => exports::ask(admin, &self.buffers),
+        };
         // An answer that takes long costs Envoy's main thread as much.
         let answered = admin.world().now();
         let latency = answered.since(now);

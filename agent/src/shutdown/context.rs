@@ -26,8 +26,21 @@ pub struct TaskEnd {
     pub evidence: String,
     /// When the agent saw it.
     pub at: Instant,
+    /// What became of the helpers of the task, and which containers still run.
+    pub helpers: Vec<Helper>,
     /// Whether only SIGTERM tells it. That can be somebody else's, so the task may still run, and the proxy is only drained: that cuts nothing off.
     pub only_sigterm: bool,
+}
+
+/// What became of one helper: a container beside the task that is neither a main container nor the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Helper {
+    /// Its container. `None` if only a request was given.
+    pub container: Option<String>,
+    /// The request or the signal that it got. `None` if it got none.
+    pub asked: Option<String>,
+    /// How long after the task it ended. `None` if it runs.
+    pub ended: Option<Duration>,
 }
 
 /// How often the agent tries to end the proxy.
@@ -63,13 +76,20 @@ impl TaskEnd {
     #[must_use]
     pub fn reported(container: Option<&str>, exit: Exit, at: Instant) -> Self {
         let evidence = "the caller of the agent reported it".to_owned();
-        Self { container: container.map(ToOwned::to_owned), exit, evidence, at, only_sigterm: false }
+        Self { container: container.map(ToOwned::to_owned), exit, evidence, at, helpers: Vec::new(), only_sigterm: false }
     }
 
     /// The end of all regular containers, which kubelet tells by SIGTERM.
     #[must_use]
     pub fn by_kubelet(at: Instant) -> Self {
-        Self { container: None, exit: Exit::Unknown, evidence: "SIGTERM from kubelet".to_owned(), at, only_sigterm: false }
+        Self {
+            container: None,
+            exit: Exit::Unknown,
+            evidence: "SIGTERM from kubelet".to_owned(),
+            at,
+            helpers: Vec::new(),
+            only_sigterm: false,
+        }
     }
 
     /// The exit code and the signal. At most one of them is known.

@@ -39,6 +39,7 @@ pub fn report_running<W: World>(world: &W, options: &Options, sidecar: &mut Side
         exit: Exit::Unknown,
         evidence,
         at: world.now(),
+        helpers: Vec::new(),
         only_sigterm: false,
     };
     let context = Context { world, options, task: &task, patience: Patience::Once, grace: Some(options.grace_period) };

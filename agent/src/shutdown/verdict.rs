@@ -7,13 +7,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use ::log::warn;
+use drain::duration::milliseconds;
 use drain::printable::printable;
 use drain::wire::Action;
 use pod::pidfd::Exit;
 use serde::Serialize;
 
 use super::attempts::Attempts;
-use super::context::TaskEnd;
+use super::context::{Helper, TaskEnd};
 use super::limit::Limit;
 use super::loss::Loss;
 use crate::options::{Options, Verb};
@@ -22,6 +23,10 @@ use crate::os::log;
 /// The longest termination message that kubelet reads, in bytes (Kubernetes, `pkg/kubelet/container/runtime.go`,
 /// `MaxContainerTerminationMessageLength`).
 const MAX_MESSAGE: usize = 4096;
+/// The most helpers in a verdict. The log has all of them.
+const MAX_HELPERS: usize = 8;
+/// The longest text about a helper, in bytes.
+const MAX_ASKED: usize = 100;
 /// The file where kubelet looks for the termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
@@ -56,7 +61,7 @@ pub struct Verdict {
     pub attempts: Attempts,
     /// From the end of the task to the end of the proxy. `None` if the proxy had ended before, or has not ended.
     pub drain: Option<Duration>,
-    /// The part of that in which only access logs and spans were waited for. `None` if Envoy buffers none.
+    /// The part of that in which only access logs, spans and metrics were waited for. `None` if Envoy buffers none.
     pub telemetry: Option<Duration>,
     /// From the end of the proxy to the end of the flush.
     pub flush: Duration,
@@ -90,7 +95,17 @@ struct Line<'a> {
     undelivered: Undelivered,
     limit: Option<Limit>,
     advice: Option<&'a str>,
+    helpers: Vec<HelperEntry<'a>>,
     warnings: &'a [String],
+}
+
+/// One entry of `helpers`.
+#[derive(Serialize)]
+struct HelperEntry<'a> {
+    container: Option<&'a str>,
+    asked: Option<&'a str>,
+    #[serde(rename = "endedMs")]
+    ended_ms: Option<u64>,
 }
 
 /// One entry of `rungs`: a route that was tried.
@@ -106,6 +121,16 @@ struct Undelivered {
     connections: u32,
     bytes: u64,
     at_least: bool,
+}
+
+impl<'a> From<&'a Helper> for HelperEntry<'a> {
+    fn from(helper: &'a Helper) -> Self {
+        Self {
+            container: helper.container.as_deref(),
+            asked: helper.asked.as_deref().map(|asked| asked.get(..MAX_ASKED).unwrap_or(asked)),
+            ended_ms: helper.ended.map(milliseconds),
+        }
+    }
 }
 
 impl From<Loss> for Undelivered {
@@ -190,6 +215,7 @@ impl Verdict {
             undelivered: self.undelivered.into(),
             limit: self.limit,
             advice: self.advice.as_deref(),
+            helpers: task.helpers.iter().take(MAX_HELPERS).map(HelperEntry::from).collect(),
             warnings,
         })
     }
@@ -284,7 +310,10 @@ mod tests {
         assert!(short.contains(r#""rungs":[{"route":"filter 127.0.0.1:0","outcome":"refused with 400: xxx"#), "{short}");
         assert!(short.contains(r#""drainMs":null,"telemetryMs":null,"lingerMs":null,"#), "the proxy has not ended: {short}");
         assert!(short.contains(r#""undelivered":{"connections":0,"bytes":0,"atLeast":true},"#), "{short}");
-        assert!(short.ends_with("\"limit\":\"grace-period\",\"advice\":null,\"warnings\":[\"careful\"]}\n"), "{short}");
+        assert!(
+            short.ends_with("\"limit\":\"grace-period\",\"advice\":null,\"helpers\":[],\"warnings\":[\"careful\"]}\n"),
+            "{short}"
+        );
         assert!(long.contains(r#""rungs":null,"#) && long.contains("careful") && long.len() <= MAX_MESSAGE, "{long}");
         let warned = verdict(1, &vec!["x".repeat(100); 100]);
         assert!(warned.ends_with("\"warnings\":[]}\n") && warned.len() <= MAX_MESSAGE, "{warned}");

@@ -11,7 +11,6 @@ use super::starts::Starts;
 use super::state_dir::StateDir;
 use super::times;
 use super::wrong_names::WrongNames;
-use crate::options::main_containers::{can_be_main, main_containers};
 use crate::options::{Form, Options};
 use crate::os::World;
 use crate::os::log::DEFERRED;
@@ -136,7 +135,7 @@ impl<'a, W: World> Containers<'a, W> {
         if self.listing.are_complete() || regular.is_empty() {
             return;
         }
-        let names = main_containers(regular, self.own.as_deref());
+        let names = self.options.main_containers(regular, self.own.as_deref());
         info!("the main containers are {}, as Envoy tells", names.join(", "));
         // The others are init containers and native sidecars.
         self.list.retain(|container| names.contains(&container.name));
@@ -257,7 +256,8 @@ impl<'a, W: World> Containers<'a, W> {
     pub(super) fn look(&mut self) {
         if !self.listing.are_complete() {
             // Also those that have ended between two looks.
-            let seen: Vec<_> = self.starts.held().map(ToOwned::to_owned).chain(self.strangers()).collect();
+            let held = self.starts.held().filter(|name| self.options.can_be_main(name)).map(ToOwned::to_owned);
+            let seen: Vec<_> = held.chain(self.strangers()).collect();
             for name in seen {
                 self.add(&name);
             }
@@ -335,6 +335,12 @@ impl<'a, W: World> Containers<'a, W> {
         }
     }
 
+    /// Whether a container with this name was seen, whatever it is.
+    #[must_use]
+    pub fn has_seen(&self, name: &str) -> bool {
+        self.starts.seen().iter().any(|seen| seen.container.name == name)
+    }
+
     /// The name of the agent's own container.
     pub(super) fn own(&self) -> Option<&str> {
         self.own.as_deref()
@@ -347,7 +353,7 @@ impl<'a, W: World> Containers<'a, W> {
         names.sort();
         names.dedup();
         let is_known = |name: &String| self.own.as_ref() == Some(name) || self.list.iter().any(|known| known.name == *name);
-        names.retain(|name| can_be_main(name) && !is_known(name));
+        names.retain(|name| self.options.can_be_main(name) && !is_known(name));
         names
     }
 

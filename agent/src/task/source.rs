@@ -20,7 +20,9 @@ impl Source {
     #[must_use]
     pub fn of(options: &Options) -> Self {
         let kubelet_ends_the_proxy = matches!(options.form.form, Form::Native | Form::Ambient);
-        if options.is_native() && kubelet_ends_the_proxy && options.pid.is_none() { Self::Kubelet } else { Self::Processes }
+        // Kubelet waits for the helpers, too.
+        let is_told = options.pid.is_none() && !options.helpers.are_to_end();
+        if options.is_native() && kubelet_ends_the_proxy && is_told { Self::Kubelet } else { Self::Processes }
     }
 }
 
@@ -33,7 +35,14 @@ mod tests {
     fn kubelet_tells_the_end_to_a_native_agent_beside_a_native_proxy() {
         let source = |line: &str| Source::of(&options(line));
         assert_eq!(source("watch --proxy native --placement native"), Source::Kubelet);
-        for line in ["watch", "watch --proxy native", "watch --placement native", "watch --proxy classic --placement native"] {
+        assert_eq!(source("watch --proxy native --placement native --also-wait shipper"), Source::Kubelet, "it waits for all");
+        for line in [
+            "watch",
+            "watch --proxy native",
+            "watch --placement native",
+            "watch --proxy classic --placement native",
+            "watch --proxy native --placement native --quit-signal cache=TERM",
+        ] {
             assert_eq!(source(line), Source::Processes, "{line}");
         }
     }

@@ -170,7 +170,8 @@ impl<W: World> Containers<'_, W> {
     /// others run or have ended for good.
     fn has_restarted_unseen(&self, container: &MainContainer<W::Process>) -> bool {
         let has_ended = |name: &str| self.list.iter().any(|known| known.name == name && known.has_ended());
-        let others_run = self.starts.all_run_but(|name| name == container.name || has_ended(name));
+        let matters_not = |name: &str| name == container.name || has_ended(name) || self.options.helpers.has(name);
+        let others_run = self.starts.all_run_but(matters_not);
         let is_alone = self.list.iter().all(|known| known.name == container.name || !known.may_start());
         self.listing.are_complete() && is_alone && others_run && self.starts.has_one_unseen_since(container.created)
     }

@@ -9,7 +9,6 @@ use log::{info, warn};
 
 use super::containers::Containers;
 use super::main_container::MainContainer;
-use crate::options::main_containers::main_containers;
 use crate::os::World;
 use crate::os::world::Source;
 
@@ -54,7 +53,7 @@ impl<W: World> Containers<'_, W> {
         if self.wrong.names.is_empty() {
             return;
         }
-        let of_the_pod = main_containers(&regular, self.own());
+        let of_the_pod = self.options.main_containers(&regular, self.own());
         let named = self.wrong.names.join(", ");
         warn!("--container: the pod has no {named}; its main containers are {}, as Envoy tells", of_the_pod.join(", "));
         if self.list.iter().all(|container| self.wrong.contains(&container.name)) {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration, V1PodSpec
 
     from exeunt_airflow.form import Form
+    from exeunt_airflow.helpers import Helpers
     from exeunt_airflow.main_containers import MainContainer
 
 # A restarted agent continues with what it finds here.
@@ -56,7 +57,12 @@ def arguments(spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", 
 
 
 def container(
-    spec: "V1PodSpec", main: "Sequence[MainContainer]", form: "Form", settings: Settings, client: "Configuration"
+    spec: "V1PodSpec",
+    main: "Sequence[MainContainer]",
+    helpers: "Helpers",
+    form: "Form",
+    settings: Settings,
+    client: "Configuration",
 ) -> V1Container:
     """The agent's container."""
     agent = V1Container(
@@ -71,7 +77,8 @@ def container(
         local_vars_configuration=client,
     )
     if main:
-        agent.env = [_istio_status(client)]
+        told = [V1EnvVar(name=name, value=value, local_vars_configuration=client) for name, value in helpers.variables]
+        agent.env = [_istio_status(client), *told]
         agent.volume_mounts = [V1VolumeMount(name=AGENT, mount_path=_STATE_FOLDER, local_vars_configuration=client)]
     if form.agent == "native":
         agent.restart_policy = "Always"

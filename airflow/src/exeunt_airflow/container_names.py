@@ -8,5 +8,5 @@ PROXY = "istio-proxy"
 XCOM_HELPER = "airflow-xcom-sidecar"
 
 _LINES = resources.files(__package__).joinpath("endless_helpers.txt").read_text().splitlines()
-# Containers that never end by themselves, and that never are the task.
-ENDLESS_HELPERS = tuple(line for line in _LINES if line and not line.startswith("#"))
+# Containers that never end by themselves, and that never are the task. Behind a name is the request that ends it, for the agent.
+ENDLESS_HELPERS = tuple(line.split()[0] for line in _LINES if line and not line.startswith("#"))

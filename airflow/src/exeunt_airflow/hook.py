@@ -54,13 +54,13 @@ def _log_each(mistakes: list[str]) -> None:
 def add_agent(pod: "V1Pod", settings: Settings) -> None:
     """Adds the agent, or raises `Unchanged` with the reason why the pod gets none."""
     # Every process of Airflow loads the hook, but only few make pods, and the Kubernetes client takes half a second to import.
-    from exeunt_airflow import grace_period, xcom
+    from exeunt_airflow import grace_period, helpers, xcom
     from exeunt_airflow.form import CLUSTERS, Form, choose
     from exeunt_airflow.mutation import mutation_of
 
     def form_of(pod: "V1Pod") -> Form:
         form = choose(pod, settings, CLUSTERS)
-        if form.shares_processes:
+        if form.shares_processes or helpers.of(pod.metadata.annotations or {}).are_to_end:
             xcom.check(pod)
         return form
 

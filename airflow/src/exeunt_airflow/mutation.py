@@ -11,6 +11,7 @@ from exeunt_airflow import (
     container_field,
     eligibility,
     grace_period,
+    helpers,
     main_containers,
     module_mount,
     proxy_config,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from exeunt_airflow.container_field import Container
     from exeunt_airflow.form import Form
+    from exeunt_airflow.helpers import Helpers
     from exeunt_airflow.main_containers import MainContainer
     from exeunt_airflow.settings import Settings
 
@@ -56,13 +58,16 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
     form = form_of(pod)
     client = pod.local_vars_configuration or Configuration()
     main: tuple[MainContainer, ...] = ()
-    if form.shares_processes:
+    told = helpers.of(pod.metadata.annotations or {})
+    if form.shares_processes or told.are_to_end:
         eligibility.check_processes(pod.spec)
         sharing.check(pod.spec, settings)
         named = main_containers.named(pod.metadata.annotations or {})
         main = main_containers.find(pod.spec, named, settings.endless_helpers, client)
     raised = grace_period.raised(pod.spec, form, settings)
-    return Mutation(_metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, form, raised, settings, client), raised)
+    return Mutation(
+        _metadata(pod.metadata, main, form, settings), _spec(pod.spec, main, told, form, raised, settings, client), raised
+    )
 
 
 def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Form", settings: "Settings") -> "V1ObjectMeta":
@@ -90,6 +95,7 @@ def _metadata(before: "V1ObjectMeta", main: "Sequence[MainContainer]", form: "Fo
 def _spec(
     before: "V1PodSpec",
     main: "Sequence[MainContainer]",
+    told: "Helpers",
     form: "Form",
     raised: int | None,
     settings: "Settings",
@@ -98,7 +104,7 @@ def _spec(
     after = copy.copy(before)
     if raised is not None:
         after.termination_grace_period_seconds = raised
-    agent = agent_container.container(after, main, form, settings, client)
+    agent = agent_container.container(after, main, told, form, settings, client)
     if main:
         after.share_process_namespace = True
         after.volumes = [*(before.volumes or []), agent_container.volume(client)]

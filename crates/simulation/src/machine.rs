@@ -6,7 +6,7 @@ use std::io;
 
 use agent::os::World;
 use agent::os::http::{Head, Problem, Request};
-use agent::os::world::{Connection, Creations, Identity, NotTerminated, Process, Source};
+use agent::os::world::{Connection, Creations, Identity, NotSignalled, Process, Source};
 use drain::time::Instant;
 use pod::container::Container;
 use pod::pidfd::Exit;
@@ -191,7 +191,7 @@ impl Process for Handle {
         world::with(|world| world.exit_of(self.0))
     }
 
-    fn terminate(&self) -> Result<(), NotTerminated> {
+    fn signal(&self, _: u8) -> Result<(), NotSignalled> {
         world::with(|world| world.terminate(self.0))
     }
 }

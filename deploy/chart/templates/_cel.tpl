@@ -41,6 +41,20 @@ Some rules for whoever changes an expression:
 - name: initContainers
   expression: object.spec.?initContainers.orValue([])
 {{ include (printf "exeunt.cel.%s.variables" .way) . }}
+# What the pod says of its helpers, the containers beside the task, as variables of the agent, which reads these lists itself.
+- name: told
+  expression: |-
+    [
+      ['EXEUNT_ALSO_WAIT', 'exeunt.dev/also-wait'],
+      ['EXEUNT_QUIT_ENDPOINT', 'exeunt.dev/quit-endpoints'],
+      ['EXEUNT_QUIT_SIGNAL', 'exeunt.dev/quit-signals']
+    ].filter(pair, variables.annotations[?pair[1]].orValue('') != '')
+# Whether the agent must see the processes of the pod: beside a classic proxy, and wherever it ends a helper, because kubelet would tell
+# the end of the task only after that of the helper.
+- name: watches
+  expression: "!variables.native || variables.told.exists(pair, pair[0] != 'EXEUNT_ALSO_WAIT')"
+- name: remedy
+  expression: "variables.native ? 'leave out exeunt.dev/quit-endpoints and exeunt.dev/quit-signals' : 'make the proxy native'"
 # The main containers, whose end is the end of the task: those that the pod names, or all but the proxy and the helpers.
 - name: names
   expression: object.spec.containers.map(container, string(container.name))
@@ -49,10 +63,16 @@ Some rules for whoever changes an expression:
     string(variables.annotations[?'exeunt.dev/container'].orValue('')).split(',').map(name, name.trim()).filter(name, name != '')
 - name: unknown
   expression: "variables.named.filter(name, !(name in variables.names))"
+- name: others
+  expression: |-
+    [
+      {{- range append $pods.helpers "istio-proxy" }}
+      {{ toString . | toJson }},
+      {{- end }}
+    ]
 - name: main
   expression: |-
-    variables.named != [] ? variables.named
-      : variables.names.filter(name, !(name in {{ include "exeunt.cel.strings" (append $pods.helpers "istio-proxy") }}))
+    variables.named != [] ? variables.named : variables.names.filter(name, !(name in variables.others))
 {{- if eq $pods.shareProcesses "unless-root" }}
 # The containers that run beside the task and that kubelet may start as root: nothing in the pod says that it may not.
 - name: root
@@ -74,22 +94,22 @@ Some rules for whoever changes an expression:
     : !(variables.ownPort in ['', '{{ $port }}'])
       ? 'ISTIO_META_HTTP_PROXY_PORT is ' + variables.ownPort + ': must be {{ $port }}, or absent'
     {{- end }}
-    : variables.native
+    : !variables.watches
       ? ''
     : object.metadata.?labels[?'workflows.argoproj.io/workflow'].hasValue()
-      ? 'Argo needs a process namespace for each container: make the proxy native'
+      ? 'Argo needs a process namespace for each container: ' + variables.remedy
     : object.spec.?hostPID.orValue(false)
-      ? 'it uses the process namespace of its node, so it cannot have one of its own: make the proxy native'
+      ? 'it uses the process namespace of its node, so it cannot have one of its own: ' + variables.remedy
     : !object.spec.?shareProcessNamespace.orValue(true)
-      ? 'shareProcessNamespace is false, so the agent could not see the main containers: make the proxy native'
+      ? 'shareProcessNamespace is false, so the agent could not see the main containers: ' + variables.remedy
     : object.spec.?volumes.orValue([]).exists(volume, volume.name == 'exeunt')
       ? 'it has a volume named exeunt, but no container of that name'
     {{- if eq $pods.shareProcesses "never" }}
     : true
-      ? 'shareProcesses is never, and the agent must see the task: make the proxy native'
+      ? 'shareProcesses is never, and the agent must see the task: ' + variables.remedy
     {{- else if eq $pods.shareProcesses "unless-root" }}
     : variables.root != []
-      ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: make the proxy native'
+      ? 'shareProcesses is unless-root, and ' + variables.root.join(', ') + ' may run as root: ' + variables.remedy
     {{- end }}
     : variables.unknown != []
       ? 'exeunt.dev/container names "' + variables.unknown[0] + '": the pod has no such container'
@@ -107,9 +127,9 @@ Some rules for whoever changes an expression:
   expression: |-
     (
       'watch' +
-      (variables.native ? '\n--placement\nnative' :
+      (!variables.watches ? '\n--placement\nnative' :
         variables.main.map(name, '\n--container\n' + name).join('') +
-        '\n--placement\n{{ $pods.placement }}\n--restart-policy\n' + string(object.spec.restartPolicy) +
+        '\n--placement\n{{ if eq $pods.placement "native" }}native{{ else }}' + (variables.native ? 'native' : 'regular') + '{{ end }}\n--restart-policy\n' + string(object.spec.restartPolicy) +
         object.spec.containers.filter(container, container.name in variables.main).map(container,
           (has(container.restartPolicy)
             ? '\n--restart-policy\n' + string(container.name) + '=' + string(container.restartPolicy) : '') +
@@ -173,14 +193,18 @@ Some rules for whoever changes an expression:
   (object.spec.?resources.?requests.orValue({}).size() + object.spec.?resources.?limits.orValue({}).size() > 0 ? [] :
     [JSONPatch{op: 'add', path: variables.place + '/resources', value: {{ include "exeunt.cel.value" . | indent 4 | trim }}}]) +
   {{- end }}
-  (variables.native ? [] :
+  (!variables.watches ? [] :
     (has(object.spec.volumes) ? [] : [JSONPatch{op: 'add', path: '/spec/volumes', value: []}]) +
     [
       JSONPatch{op: 'add', path: '/spec/volumes/-', value: {{ $volume | include "exeunt.cel.value" | indent 6 | trim }}},
       JSONPatch{op: 'add', path: '/spec/shareProcessNamespace', value: true},
       JSONPatch{op: 'add', path: variables.place + '/env', value: {{ include "exeunt.cel.value" $watching.env | indent 6 | trim }}},
       JSONPatch{op: 'add', path: variables.place + '/volumeMounts', value: {{ include "exeunt.cel.value" $watching.volumeMounts }}}
-    ])
+    ] +
+    variables.told.map(pair, JSONPatch{op: 'add', path: variables.place + '/env/-', value: {
+      'name': pair[0], 'value': string(variables.annotations[pair[1]])
+    }})
+  )
 )
 {{- end }}
 

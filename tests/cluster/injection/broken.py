@@ -32,7 +32,7 @@ def _no_module(istio: Istio, run: ScenarioRun) -> None:
     """The plugin names the filter's file, but the ConfigMap with it stands in another namespace."""
     if run.site.options.source != "configMap":
         raise Skip("the filter comes from no ConfigMap; it does with --source configMap")
-    _elsewhere(run, f"no-module-{istio}")
+    _elsewhere(run, f"{module.MISSING}-{istio}")
     run.site.kube.create(run.namespace, install.manifest("wasmplugin.yaml", run.site.options.plugin_url))
     _arrives_without_filter(istio, run)
 
@@ -50,7 +50,7 @@ def _plugin_removed(istio: Istio, run: ScenarioRun) -> None:
     _elsewhere(run, f"removed-{istio}")
     plugin = install.manifest("wasmplugin.yaml", run.site.options.plugin_url)
     run.site.kube.create(run.namespace, plugin)
-    module.install(run.site, run.namespace)
+    run.site.need_way().put_module(run.namespace)
     start(run, ordinary(istio, tasks=(Task(upload("--before", str(_WORK_S))),)))
     run.wait("the task to run", lambda pod: observed.is_running(pod, MAIN))
     run.site.kube.delete(plugin["kind"], run.namespace, plugin["metadata"]["name"])

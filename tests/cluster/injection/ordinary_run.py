@@ -30,15 +30,22 @@ def start_body(run: ScenarioRun, body: Json) -> None:
 
 
 def check_injected(
-    run: ScenarioRun, istio: Istio, *, phase: str = "Succeeded", main_exit: int = 0, route: str = messages.BY_FILTER
+    run: ScenarioRun,
+    istio: Istio,
+    *,
+    phase: str = "Succeeded",
+    main_exit: int = 0,
+    route: str = messages.BY_FILTER,
+    watches: bool = False,
 ) -> None:
-    """What must hold of an ordinary pod that got the agent, and has ended."""
-    run.by_kubelet = istio == "native"
+    """What must hold of an ordinary pod that got the agent, and has ended. `watches`: it shares its processes in any case."""
+    watches = watches or istio != "native"
+    run.by_kubelet = not watches
     run.check_end(phase=phase, main_exit=main_exit, proxy=outcome(istio), route=route)
     pod = run.wait("the pod's state", lambda _pod: True)
     check_given(run, pod)
     shares = bool(pod["spec"].get("shareProcessNamespace"))
-    run.check(shares == (istio != "native"), f"shareProcessNamespace is {shares} beside a {istio} proxy")
+    run.check(shares == watches, f"shareProcessNamespace is {shares} beside a {istio} proxy")
 
 
 def check_given(run: ScenarioRun, pod: Json, *, given: bool = True) -> None:

@@ -3,7 +3,7 @@
 from .. import observed, pods
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
-from ..scenarios.common import RATE, SIZE, SMALL, upload, upload_task
+from ..scenarios.common import MB, RATE, SIZE, SMALL, upload, upload_task
 from ..shape import MAIN, PROXY, Istio, Rule, Shape, Task
 from . import broken, hook, several_pods, uninstall
 from .forms import of_each_form
@@ -63,6 +63,19 @@ def _two(istio: Istio, run: ScenarioRun) -> None:
     first = Task(upload(size=SMALL))
     second = Task(upload("--before", "6", size=SIZE - SMALL), name="second")
     _check_arrives(run, ordinary(istio, tasks=(first, second)))
+
+
+def _helpers(istio: Istio, run: ScenarioRun) -> None:
+    """The pod says by annotations how its helpers end: kubelet would wait for them, and they for nobody."""
+    own, shipper = Task(upload(size=SIZE - MB)), Task(upload("--before", "10", size=MB, rate=0), name="shipper")
+    asked = Task(name="proxy", command=("python3", "/e2e/servers.py", "app", "9091"))
+    told = (("exeunt.dev/quit-endpoints", "proxy=http://127.0.0.1:9091/end"), ("exeunt.dev/also-wait", shipper.name))
+    start(run, ordinary(istio, tasks=(own, asked, shipper), annotations=told))
+    run.wait_ended()
+    for task in (own, shipper):
+        run.wait_received(task.name)
+    check_injected(run, istio, watches=True)
+    run.check_delivered(SIZE)
 
 
 def _hold(run: ScenarioRun) -> None:
@@ -135,6 +148,7 @@ SCENARIOS = (
     *of_each_form("on-failure", "the same of a task that fails twice under OnFailure", _on_failure),
     *of_each_form("rule", "the same of a task that its own restart rule starts twice again", _rule),
     *of_each_form("two", "the same of a Job with two containers", _two),
+    *of_each_form("helpers", "the same of a Job whose annotations say how its helpers end", _helpers),
     *(
         Scenario(f"inject-{name}", sentence, steps, injected=True)
         for name, sentence, steps in (

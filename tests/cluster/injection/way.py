@@ -3,13 +3,17 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import Interrupted, RunError
 from ..preflight import Right
 from ..scenarios.common import NO_IMAGE
 from ..shape import AGENT, LABEL
 from ..site import Site
+from . import module
+
+if TYPE_CHECKING:
+    from ..kube import Kube
 
 Json = dict[str, Any]
 
@@ -66,6 +70,16 @@ class Way(ABC):
     @abstractmethod
     def opt_out(self, namespace: str) -> None:
         """Does what the owner of a namespace does whose Jobs must not get the agent."""
+
+    @classmethod
+    def missing(cls, _kube: "Kube") -> list[str]:
+        """What the cluster lacks for it, beside rights: one line each."""
+        return []
+
+    def put_module(self, namespace: str) -> None:
+        """Sees to the ConfigMap with the filter in a namespace, if proxies have the filter from there."""
+        if self.site.options.module is not None:
+            self.site.kube.create(namespace, module.config_map(self.site.options.module))
 
     def remove(self) -> None:
         """Takes it away; a second call does nothing."""

@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING
 from ..errors import RunError
 from ..preflight import Right, refusal
 from ..site import Site
-from . import module
 from .istio import Injector
+from .kyverno import Kyverno
 from .policy import Policy
+from .way import Way
 
 if TYPE_CHECKING:
     from ..kube import Kube
 
 # What the scenarios create beside what every run creates.
 _RIGHTS: tuple[Right, ...] = tuple((verb, "batch", "cronjobs") for verb in ("create", "patch", "delete"))
-_WAYS = {"istio": Injector, "policy": Policy}
+_WAYS = {"istio": Injector, "policy": Policy, "kyverno": Kyverno}
 
 
 def check(kube: "Kube", namespace: str, inject: str) -> None:
-    """Refuses a run without the rights of its way, and names all that are missing."""
+    """Refuses a run whose way the cluster does not have, or without the rights for it, and names all that are missing."""
     if inject:
-        way = _WAYS[inject]
+        way: type[Way] = _WAYS[inject]
         places = ((namespace, _RIGHTS), (way.rights_in or namespace, way.rights))
         lines = [line for place, rights in places for right in rights for line in refusal(kube, place, *right)]
+        lines = [*way.missing(kube), *lines]
         if lines:
             raise RunError(*lines)
 
@@ -36,6 +38,6 @@ def chosen(site: Site, say: Callable[[str], None]) -> Iterator[None]:
     if not options.inject:
         yield
         return
-    module.install(site, site.namespace)
     with _WAYS[options.inject](site, say) as site.way:
+        site.way.put_module(site.namespace)
         yield

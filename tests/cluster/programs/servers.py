@@ -1,6 +1,7 @@
 """The servers of pods that attack, or are attacked.
 
-usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it
+usage: servers.py app PORT          an application that says each second what the filter's state is; POST /end ends it, and so do
+                                    the requests that end a Cloud SQL Auth Proxy and a Vault agent
        servers.py open-proxy PORT   the same, and it passes /pass/ADDRESS/PATH on to http://ADDRESS/PATH, with all headers
        servers.py honest-proxy PORT the same, and it names itself in the header `via`, as a proxy must (RFC 9110 §7.6.3)
        servers.py impostor N TEXT   answers every request on the port of the signal with status N and this text, as if it were the
@@ -23,6 +24,7 @@ _SIGNAL = ("127.0.0.1", 15190)
 _ONWARD = "/pass/"
 _READY = Path("/scratch/ready")
 _TIMEOUT_S = 10
+_ENDS = ("/end", "/quitquitquit", "/agent/v1/quit")
 
 
 def say(**event: object) -> None:
@@ -90,8 +92,8 @@ class App(Handler):
     """An application of a pod."""
 
     def answered(self) -> None:
-        """POST /end ends the program."""
-        if (self.command, self.path) == ("POST", "/end"):
+        """Some requests end the program."""
+        if self.command == "POST" and self.path in _ENDS:
             say(state=state())
             threading.Thread(target=self.server.shutdown).start()
 

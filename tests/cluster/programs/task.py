@@ -1,9 +1,10 @@
 """The task of a pod: uploads, fails or works as its options say, and writes its events to stdout.
 
-usage: task.py upload|fail|wait|probe|kill|kill-all|freeze|thaw|meter|helper|sidecar
+usage: task.py upload|request|fail|wait|probe|kill|kill-all|freeze|thaw|meter|helper|sidecar
        [--id ID] [--bytes N] [--rate N] [--stall-at N] [--stall-for S] [--exit N]
        [--failures N] [--late] [--work S] [--linger S] [--complete] [--restart-proxy] [--after-kill]
        [--signal NAME] [--delay S] [--after-end] [--attempts N] [--for S] [--before S] [--at-once] [--ready] [--stay]
+       [--requests N] [--quit]
 """
 
 import argparse
@@ -39,6 +40,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 # A proxy that is not ready after this time does not become ready, also on a busy node.
 _TIMEOUT_S = 240.0
 _PIECE = bytes(65_536)
+_WHAT = ("upload", "request", "fail", "wait", "probe", "kill", "kill-all", "freeze", "thaw", "meter", "helper", "sidecar")
 
 
 def say(**event: Any) -> None:
@@ -81,8 +83,8 @@ def wait_killed() -> None:
         time.sleep(_POLL_S)
 
 
-def restart_proxy() -> None:
-    """Ends Envoy, as a crash does, and waits until it has gone; kubelet restarts a native sidecar."""
+def quit_proxy() -> None:
+    """Ends Envoy by its own admin interface, and waits until it has gone; kubelet restarts a native sidecar."""
     with urllib.request.urlopen(urllib.request.Request(_QUIT, method="POST"), timeout=5) as answer:
         say(quit=answer.status)
     deadline = time.monotonic() + _TIMEOUT_S
@@ -124,6 +126,15 @@ def upload(options: argparse.Namespace) -> None:
         while left > 0:
             left -= connection.send(_PIECE[:left])
     say(written=options.bytes)
+
+
+def request(number: int) -> None:
+    """Sends so many requests to the server, one after the other. Their paths are those that the collectors look for."""
+    server = os.environ["E2E_SERVER"]
+    for path in (f"/told-{10_000_000 + one}" for one in range(number)):
+        with urllib.request.urlopen(f"http://{server}{path}", timeout=10) as answer:
+            answer.read()
+    say(requested=number)
 
 
 def attempts_made() -> int:
@@ -245,9 +256,7 @@ def cpu_seconds(pid: int) -> float:
 def main() -> int:
     """Does what the options say; the exit code is `--exit`, or 3 for an attempt that must fail (`--late`: after its upload)."""
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "what", choices=("upload", "fail", "wait", "probe", "kill", "kill-all", "freeze", "thaw", "meter", "helper", "sidecar")
-    )
+    parser.add_argument("what", choices=_WHAT)
     parser.add_argument("--id", default=os.environ.get("E2E_ID", ""))
     parser.add_argument("--bytes", type=int, default=0)
     parser.add_argument("--rate", type=int, default=0)
@@ -270,6 +279,8 @@ def main() -> int:
     parser.add_argument("--at-once", action="store_true")
     parser.add_argument("--ready", action="store_true")
     parser.add_argument("--stay", action="store_true")
+    parser.add_argument("--requests", type=int, default=0)
+    parser.add_argument("--quit", action="store_true")
     options = parser.parse_args()
     fails = bool(options.failures) and failed_before(options.failures)
     if fails and not options.late:
@@ -282,17 +293,21 @@ def main() -> int:
     if options.at_once and not is_ready():
         say(ready=False)
         return _NOT_READY
-    if options.ready or options.what in ("upload", "wait", "probe", "kill-all", "helper"):
+    if options.ready or options.what in ("upload", "request", "wait", "probe", "kill-all", "helper"):
         wait_ready()
     # Before the upload, for what another container does meanwhile.
     time.sleep(options.before)
     if options.restart_proxy:
-        restart_proxy()
+        quit_proxy()
         wait_ready()
     if options.what == "sidecar":
         wait_term()
     if options.what == "upload" or (options.what == "sidecar" and options.bytes):
         upload(options)
+    if options.what == "request":
+        request(options.requests)
+    if options.quit:
+        quit_proxy()
     if options.what == "probe":
         probe()
     if options.what == "kill-all":

@@ -166,7 +166,7 @@ def test_a_filter_without_a_registry_comes_from_a_file_of_the_proxy(kubeconfig: 
             ["--inject", "istio", *NEEDED[:2], "--module", __file__],
             "--module is not allowed with --source oci: only a ConfigMap is made of it",
         ),
-        (["--inject", "webhook", *NEEDED[:2]], "--inject webhook is not allowed: must be istio or policy"),
+        (["--inject", "webhook", *NEEDED[:2]], "--inject webhook is not allowed: must be istio, policy or kyverno"),
         (
             ["--inject", "istio", *NEEDED[:2], "--engines", "argo"],
             "--inject and --engines are not allowed together: each has scenarios of its own",

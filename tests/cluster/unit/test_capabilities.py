@@ -67,7 +67,7 @@ def test_each_label_selects_one_plugin_with_its_own_limits() -> None:
         for body in kube.bodies
         if body["kind"] == "WasmPlugin"
     }
-    assert set(plugins) == {"on", "broken", "patient", "hasty"}
+    assert set(plugins) == {"on", "broken", "silent", "patient", "hasty"}
     assert {label for label, spec in plugins.items() if spec["url"] == "oci://r.example/exeunt"} == {"on", "patient", "hasty"}
     assert (plugins["on"]["pluginConfig"]["stallTimeout"], plugins["patient"]["pluginConfig"]["stallTimeout"]) == ("15s", "40s")
     assert (plugins["on"]["pluginConfig"]["drainTimeout"], plugins["hasty"]["pluginConfig"]["drainTimeout"]) == ("5m", "5s")

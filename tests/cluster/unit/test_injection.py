@@ -8,7 +8,10 @@ import pytest
 import yaml
 
 from cluster.errors import Refused, RunError
-from cluster.injection import istio, module, objects, policy, template, ways
+from cluster.injection import istio, module, objects, template, ways
+from cluster.injection.from_chart import FromChart
+from cluster.injection.kyverno import Kyverno
+from cluster.injection.policy import Policy
 from cluster.injection.scenarios import SCENARIOS
 from cluster.injection.way import Way, has_agent, pod_of_job
 from cluster.options import Options
@@ -262,14 +265,112 @@ POLICY: list[Json] = [
 ]
 
 
+def way(kind: type[FromChart], source: str = "oci", kube: Any = None) -> FromChart:
+    class Site:
+        """A run with this source of the filter; its namespace's objects are those of `kube`."""
+
+        namespace = "run"
+        options = Options(agent_image="x:1", source=source, module=Path(__file__))
+
+        class stop:  # noqa: N801 (it stands for an object)
+            """Never set."""
+
+            @staticmethod
+            def wait(_seconds: float) -> bool:
+                """No time passes."""
+                return False
+
+    site: Any = Site()
+    site.kube = kube
+    return kind(site, lambda _line: None)
+
+
+OWN = {"key": "own", "operator": "In", "values": ["run"]}
+
+
 def test_a_policy_is_bound_by_its_own_label_and_to_the_run_alone() -> None:
-    one, binding = policy.bound(POLICY, "run", {"key": "own", "operator": "In", "values": ["run"]})
+    one, binding = way(Policy).bound(POLICY, "run", OWN)
     assert (one["metadata"]["name"], binding["metadata"]["name"], binding["spec"]["policyName"]) == ("exeunt-run",) * 3
     assert binding["spec"]["matchResources"]["namespaceSelector"] == {
         "matchLabels": {"exeunt.dev/drain": "on"},
-        "matchExpressions": [{"key": "own", "operator": "In", "values": ["run"]}],
+        "matchExpressions": [OWN],
     }
     assert POLICY[1]["metadata"]["name"] == "exeunt"
+
+
+def of_kyverno() -> list[Json]:
+    file = Path(__file__).resolve().parents[3] / "deploy" / "kyverno" / "policies-with-module.yaml"
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def test_kyvernos_policies_are_for_the_run_alone() -> None:
+    made = way(Kyverno).bound(of_kyverno(), "run", OWN)
+    assert [body["kind"] for body in made] == ["ClusterRole", "GeneratingPolicy", "MutatingPolicy", "MutatingPolicy"]
+    assert all(body["metadata"]["name"].endswith("-run") for body in made)
+    for body in made[2:]:
+        assert body["spec"]["matchConstraints"]["namespaceSelector"] == {
+            "matchLabels": {"exeunt.dev/drain": "on"},
+            "matchExpressions": [OWN],
+        }
+    *_, condition = made[1]["spec"]["matchConditions"]
+    assert condition["expression"] == (
+        f"object.metadata.?labels[?'{LABEL}'].orValue('') == 'run' && !object.metadata.name.startsWith('run-no-module')"
+    )
+
+
+def test_kyverno_copies_the_module_once() -> None:
+    assert [body["kind"] for body in way(Kyverno).of_another_image(of_kyverno())] == ["MutatingPolicy", "MutatingPolicy"]
+
+
+class Copying:
+    """An API server in whose cluster Kyverno has copied the ConfigMap when it is asked for the third time, or never does."""
+
+    def __init__(self, after: int = 3) -> None:
+        self.after = after
+        self.asked = 0
+        self.created: list[str] = []
+
+    def create(self, namespace: str, body: Json) -> Json:
+        """What is created, and where."""
+        self.created.append(f"{namespace}/{body['metadata']['name']}")
+        return body
+
+    def read(self, _kind: str, namespace: str, name: str) -> Json | None:
+        """The copy."""
+        assert (namespace, name) == ("run-other", "exeunt-module")
+        self.asked += 1
+        return {} if self.asked >= self.after else None
+
+
+def test_only_the_runs_namespace_gets_the_module_and_kyverno_has_to_copy_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    kube = Copying()
+    one = way(Kyverno, "configMap", kube)
+    one.put_module("run")
+    one.put_module("run-other")
+    assert (kube.created, kube.asked) == (["run/exeunt-module"], 3)
+    monkeypatch.setattr("cluster.injection.kyverno._COPY_S", 0)
+    with pytest.raises(RunError, match="waited 0 s for Kyverno to copy the module into namespace run-other"):
+        way(Kyverno, "configMap", Copying(after=99)).put_module("run-other")
+    by_policy = Copying()
+    way(Policy, "configMap", by_policy).put_module("run-other")
+    assert by_policy.created == ["run-other/exeunt-module"]
+
+
+def test_a_cluster_without_kyverno_is_refused() -> None:
+    class Without(Reviews):
+        """An API server without Kyverno's kinds."""
+
+        server = "https://cluster"
+
+        def get(self, path: str) -> Json:
+            """Nothing is there."""
+            raise Refused(404, path)
+
+    kube: Any = Without()
+    with pytest.raises(RunError) as raised:
+        ways.check(kube, "run", "kyverno")
+    (line,) = raised.value.lines
+    assert line.startswith("no Kyverno: https://cluster has no MutatingPolicy in policies.kyverno.io/v1, so nothing was tested")
 
 
 @pytest.mark.parametrize("classic", [True, False])

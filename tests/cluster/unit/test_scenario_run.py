@@ -32,6 +32,7 @@ VERDICT: Json = {
     "undelivered": {"connections": 0, "bytes": 0, "atLeast": False},
     "limit": None,
     "advice": None,
+    "helpers": [],
     "warnings": [],
 }
 

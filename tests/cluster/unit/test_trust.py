@@ -12,7 +12,7 @@ from cluster.errors import Refused, RunError, Skip
 from cluster.options import Options
 from cluster.pods import pod
 from cluster.scenario_run import ScenarioRun
-from cluster.scenarios import trust
+from cluster.scenarios import second_pod, trust
 from cluster.scenarios.trust import attack
 from cluster.shape import LABEL, Where
 
@@ -76,7 +76,7 @@ def test_what_follows_the_helper_waits_for_its_file() -> None:
 
 def test_a_pod_of_somebody_else_has_neither_agent_nor_label() -> None:
     where = Where("task:1", "agent:1")
-    outside, inside = (pod("x", attack.outsider("true", mesh=mesh), where) for mesh in (False, True))
+    outside, inside = (pod("x", second_pod.outsider("true", mesh=mesh), where) for mesh in (False, True))
     for made in (outside, inside):
         assert [one["name"] for one in [*made["spec"]["initContainers"], *made["spec"]["containers"]]] == ["base"]
         assert "exeunt.dev/drain" not in made["metadata"]["labels"]
@@ -87,10 +87,10 @@ def test_a_pod_of_somebody_else_has_neither_agent_nor_label() -> None:
 def test_a_second_pod_goes_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
     kube = Kube()
     run = run_with(kube, monkeypatch)
-    with attack.beside(run, "other", attack.outsider("true")) as other:
+    with second_pod.beside(run, "other", second_pod.outsider("true")) as other:
         assert other.name == "victim-other"
     assert (kube.deleted, run.evidence) == ([("Pod", "victim-other")], {})
-    with pytest.raises(RunError), attack.beside(run, "second", attack.outsider("true")):
+    with pytest.raises(RunError), second_pod.beside(run, "second", second_pod.outsider("true")):
         raise RunError("waited too long")
     assert kube.deleted[1:] == [("Pod", "victim-second")]
     assert run.evidence == {"second, pod": "victim-second"}
@@ -127,5 +127,5 @@ def test_what_a_pod_has_written_is_read_by_key(monkeypatch: pytest.MonkeyPatch) 
     run = run_with(Kube(), monkeypatch)
     lines = ["text", json.dumps({"state": "serving"}), json.dumps({"asked": "GET /"}), json.dumps({"state": "draining"})]
     monkeypatch.setattr(ScenarioRun, "log", lambda *_: "\n".join(lines))
-    assert [event["state"] for event in attack.events(run, "state")] == ["serving", "draining"]
-    assert attack.wait_event(run, "asked") == {"asked": "GET /"}
+    assert [event["state"] for event in second_pod.events(run, "state")] == ["serving", "draining"]
+    assert second_pod.wait_event(run, "asked") == {"asked": "GET /"}

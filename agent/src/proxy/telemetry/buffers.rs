@@ -4,7 +4,6 @@
 //! which is an outbound HTTP listener as all others, and `virtualOutbound`, which has the loggers of TCP. Without the first, all outbound HTTP
 //! listeners that Services share by their port are asked for, and `virtualInbound`, which is always there.
 
-use core::fmt;
 use core::time::Duration;
 
 use log::debug;
@@ -227,13 +226,6 @@ impl Buffers {
         let list = if streams { &mut self.streams } else { &mut self.requests };
         extension.clusters().into_iter().for_each(|cluster| push_new(list, cluster));
         push_new(&mut self.names, &extension.name);
-    }
-}
-
-impl fmt::Display for Buffers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Envoy buffers telemetry: ")?;
-        f.write_str(&self.names.join(", "))
     }
 }
 

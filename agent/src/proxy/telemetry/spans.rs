@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use drain::time::Instant;
+use drain::wire::Action;
 use log::{debug, info};
 use pod::bounds::Input;
 use pod::proxy::Listener;
@@ -15,7 +16,7 @@ use super::admin::Admin;
 use super::buffers::{self, Buffers, has_bootstrap_tracer};
 use crate::options::{Options, Spans};
 use crate::os::World;
-use crate::proxy::Sidecar;
+use crate::proxy::{Sidecar, metadata, times};
 
 /// After how many spans Zipkin's tracer sends them.
 pub(super) const ZIPKIN: &str = "tracing.zipkin.min_flush_spans";
@@ -62,10 +63,12 @@ pub fn send_at_once<W: World>(world: &W, options: &Options, precedes_task: bool)
     let had_no_buffers = buffers.as_ref().is_some_and(Buffers::is_empty).then(|| world.now());
     // Without listeners Envoy has made none.
     let has_none_before = was_so || precedes_task || buffers.is_none();
+    let buffers_metrics = options.action() == Action::Drain
+        && metadata::ask(world, options.admin_port, times::TELEMETRY, may_be_envoy).is_some_and(|told| told.has_statsd());
     info!("if Envoy has a tracer, it sends each span at once");
     debug!("spans from before that: {}", if has_none_before { "none" } else { "possible" });
     let at_once_from = if has_none_before { Instant::default() } else { world.now() };
-    Some(Spans { at_once_from, has_bootstrap_tracer, had_no_buffers })
+    Some(Spans { at_once_from, has_bootstrap_tracer, had_no_buffers, buffers_metrics })
 }
 
 /// Whether Envoy's runtime has the number one under all `keys`.

@@ -13,7 +13,12 @@ const AT_ONCE: &str = r#"{"entries": {"tracing.zipkin.min_flush_spans": {"layer_
     "tracing.opentelemetry.min_flush_spans": {"layer_values": ["", "1"], "final_value": "1"}}}"#;
 
 /// What an agent knows that has asked an Envoy with a tracer, before the task.
-const SPANS: Spans = Spans { at_once_from: Instant::at(Duration::ZERO), has_bootstrap_tracer: false, had_no_buffers: None };
+const SPANS: Spans = Spans {
+    at_once_from: Instant::at(Duration::ZERO),
+    has_bootstrap_tracer: false,
+    had_no_buffers: None,
+    buffers_metrics: false,
+};
 
 fn listener(manager: &str) -> String {
     format!(
@@ -231,4 +236,25 @@ mod at_once {
         assert_eq!(send_at_once(&world, &options("watch --telemetry-timeout 0"), true), None);
         assert_eq!(questions(&world), Vec::<String>::new());
     }
+}
+
+#[test]
+fn metrics_for_statsd_are_waited_for_until_another_uptime_shows_that_they_were_sent() {
+    let uptime = |seconds: u64| format!("server.uptime: {seconds}\n");
+    let world = |flush: u64, manager: &str| {
+        let mut world = envoy(manager, "als", 0);
+        world.admin.extend([("/stats?filter=", 0..flush, uptime(10)), ("/stats?filter=", ALWAYS, uptime(15))]);
+        world
+    };
+    // Known to have no loggers and tracers.
+    let spans = Spans { had_no_buffers: Some(Instant::default()), buffers_metrics: true, ..SPANS };
+    let told = Options { spans: Some(spans), ..options("watch") };
+    assert!((1_500..1_600).contains(&emptied(&world(1_500, ""), &told)));
+    assert_eq!(emptied(&world(1_500, ""), &Options { spans: Some(SPANS), ..options("watch") }), 0, "it ends in order");
+    assert!((2_500..2_600).contains(&emptied(&world(2_500, LOGGER), &told)), "longer than the logger");
+    assert!((1_100..1_200).contains(&emptied(&world(500, LOGGER), &told)), "not as long as the logger");
+    let silent = envoy("", "als", 0);
+    assert_eq!(emptied(&silent, &told), 0, "an Envoy that does not tell is not waited for");
+    let stuck = emptied(&world(u64::MAX, ""), &Options { telemetry_timeout: Duration::from_secs(2), ..told });
+    assert!((2_000..2_100).contains(&stuck), "{stuck}");
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use agent::options::PROXY;
 use agent::os::http::Request;
-use agent::os::world::NotTerminated;
+use agent::os::world::NotSignalled;
 use agent::task::Source;
 use drain::admin::{Answer, Call, Callee, Failure};
 use drain::limits::Limits;
@@ -203,9 +203,9 @@ impl World {
     }
 
     /// The agent sends SIGTERM to the process `pid`.
-    pub(crate) fn terminate(&mut self, pid: i32) -> Result<(), NotTerminated> {
+    pub(crate) fn terminate(&mut self, pid: i32) -> Result<(), NotSignalled> {
         if !self.plan.may_terminate {
-            return Err(NotTerminated::NotPermitted);
+            return Err(NotSignalled::NotPermitted);
         }
         if pid == self.proxy.pilot_agent {
             self.note("the agent sends SIGTERM to pilot-agent");

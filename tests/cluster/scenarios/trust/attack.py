@@ -1,13 +1,12 @@
-"""What the scenarios of this group share: commands of the attacking containers, second pods, and what they have written."""
+"""What the scenarios of this group share: commands of the attacking containers, and objects that they need."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from ...errors import Refused, Skip
 from ...scenario_run import ScenarioRun
-from ...shape import LABEL, MAIN, Shape, Task
+from ...shape import LABEL
 
 Json = dict[str, Any]
 
@@ -29,29 +28,6 @@ def until_the_proxy_ends(step: str) -> tuple[str, ...]:
 def after_the_helper(step: str) -> tuple[str, ...]:
     """A command that takes this step when another container of the pod has made the file that says that it is ready."""
     return "sh", "-c", f"until [ -e /scratch/ready ]; do sleep 0.2; done; exec python3 /e2e/{step}"
-
-
-def outsider(*command: str, mesh: bool = False) -> Shape:
-    """A pod without exeunt, with a proxy of its own or without."""
-    return Shape(
-        agent="none", inject=mesh, listener=False, drain="", exit_on_zero=False, grace_s=1, tasks=(Task(command=command),)
-    )
-
-
-@contextlib.contextmanager
-def beside(run: ScenarioRun, name: str, shape: Shape) -> Iterator[ScenarioRun]:
-    """A second pod, which is deleted at the end of the `with` block."""
-    other = ScenarioRun(run.site, f"{run.name}-{name}")
-    ended_well = False
-    try:
-        other.start(shape, bare=True)
-        yield other
-        ended_well = not run.problems
-    finally:
-        if not ended_well:
-            other.collect_evidence()
-            run.evidence |= {f"{name}, {what}": text for what, text in other.evidence.items()}
-        other.clean_up()
 
 
 @contextlib.contextmanager
@@ -93,22 +69,3 @@ def service(run: ScenarioRun, selected: str, *ports: int) -> Iterator[str]:
         yield f"[{found}]" if ":" in found else found
     finally:
         kube.delete("Service", namespace, name)
-
-
-def events(run: ScenarioRun, key: str, container: str = MAIN) -> list[Json]:
-    """The lines of JSON with this key in the log of a container."""
-    lines = [line for line in run.log(container).splitlines() if line.startswith("{")]
-    return [event for event in map(json.loads, lines) if key in event]
-
-
-def wait_event(run: ScenarioRun, key: str, container: str = MAIN) -> Json:
-    """The first such line, when it is there."""
-    run.wait_until(f"{container} to write {key!r}", lambda: bool(events(run, key, container)))
-    return events(run, key, container)[0]
-
-
-def address(run: ScenarioRun) -> str:
-    """The pod's IP."""
-    pod = run.wait("the pod to have an address", lambda pod: bool(pod["status"].get("podIP")))
-    found = str(pod["status"]["podIP"])
-    return f"[{found}]" if ":" in found else found

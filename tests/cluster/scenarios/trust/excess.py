@@ -7,7 +7,8 @@ from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...shape import Shape, Task
 from ..common import SMALL, upload
-from .attack import after_the_helper, events, script, until_the_proxy_ends
+from ..second_pod import events
+from .attack import after_the_helper, script, until_the_proxy_ends
 
 _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"
 _MOUNTS = 6000

@@ -13,7 +13,8 @@ from ...several import each
 from ...shape import AGENT as AGENT_NAME
 from ...shape import AGENT_UID, TASK_UID, Agent, Policy, Shape, Task
 from ..common import AGENT, PLACEMENTS, SMALL, upload
-from .attack import SIGNAL_PORT, after_the_helper, events, script, until_the_proxy_ends
+from ..second_pod import events
+from .attack import SIGNAL_PORT, after_the_helper, script, until_the_proxy_ends
 
 _PROXY_UID = 1337
 _UPLOAD = f"task.py {' '.join(upload(size=SMALL))}"

@@ -5,7 +5,8 @@ from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...shape import Shape, Task
 from ..common import SMALL, upload
-from .attack import SIGNAL_PORT, address, beside, events, outsider, script, sidecar, wait_event
+from ..second_pod import address, beside, events, outsider, wait_event
+from .attack import SIGNAL_PORT, script, sidecar
 
 _REGISTERED, _UNKNOWN = "exeunt.internal", "unknown.example"
 _ONLY = {"mode": "REGISTRY_ONLY"}

@@ -9,7 +9,8 @@ from ...errors import Refused, Skip
 from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...shape import PROXY, Shape, Task
-from .attack import SIGNAL_PORT, address, beside, events, outsider, script, service, sidecar, wait_event
+from ..second_pod import address, beside, events, outsider, wait_event
+from .attack import SIGNAL_PORT, script, service, sidecar
 
 # The port of the pod's application.
 _APP = 8080

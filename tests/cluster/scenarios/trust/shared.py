@@ -3,7 +3,8 @@
 from ...scenario import Scenario
 from ...scenario_run import ScenarioRun
 from ...shape import Shape, Task, three_lines
-from .attack import Json, events, script
+from ..second_pod import events
+from .attack import Json, script
 
 _SPY_UID = 2000
 _WORK_S = 15
