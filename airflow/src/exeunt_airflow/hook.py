@@ -60,7 +60,7 @@ def add_agent(pod: "V1Pod", settings: Settings) -> None:
 
     def form_of(pod: "V1Pod") -> Form:
         form = choose(pod, settings, CLUSTERS)
-        if form.shares_processes or helpers.of(pod.metadata.annotations or {}).are_to_end:
+        if form.shares_processes or helpers.of(pod, settings).are_to_end:
             xcom.check(pod)
         return form
 
