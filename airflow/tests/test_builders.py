@@ -110,6 +110,20 @@ def test_an_agent_that_watches_processes_gets_the_base_container_name(
     assert agent["args"][agent["args"].index("--container") + 1] == "train"
 
 
+@pytest.mark.parametrize("form", ["native", "classic", "regular"])
+def test_a_pod_without_a_grace_period_has_an_agent_with_a_second(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, name = FORMS[form]
+    use_settings(monkeypatch, settings)
+    pod = built(tmp_path, termination_grace_period=0, do_xcom_push=XCOM_WORKS)
+    # Kubelet gives each container two seconds. The provider of Airflow 2.8 does not write its argument into the pod.
+    is_written = pod["spec"].get("terminationGracePeriodSeconds") == 0
+    words = pod["spec"][name][0]["args"]
+    assert ("--grace-period" in words) == is_written == XCOM_WORKS
+    assert not is_written or words[words.index("--grace-period") + 1] == "1s"
+
+
 def test_an_agent_that_kubelet_tells_gets_only_the_grace_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_settings(monkeypatch, Settings(proxy="native"))
     # The provider of Airflow 2.8 does not write its argument termination_grace_period into the pod.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exeunt_airflow.container_names import AGENT
 from harness import pod
 from matrix import VERSION, outcome, table
 from pods.process_pod import XCOM_VALUE
@@ -17,6 +18,8 @@ needs_pods = pytest.mark.skipif(bool(pod.unavailable()), reason=f"pods cannot ru
 def test_the_outcome_is_as_the_table_says(row: str, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = outcome(row, column, monkeypatch)
     assert str(result) == table()[row][column]
+    # Airflow shows one log after the other, and the agent's ends after the task.
+    assert AGENT not in result.logs
     scenario = ROWS[row]
     # With such an Istio, the annotation of the native column does nothing: the pod is as if there were no agent.
     if column != "without exeunt" and (scenario.form, column) != ("old", "native"):

@@ -168,6 +168,22 @@ def test_the_agent_fits_into_a_namespace_with_a_usual_minimum(least: dict[str, s
     assert said.ok is taken, said.out
 
 
+def test_a_highest_limit_needs_no_change_unless_it_is_very_low(build: Build) -> None:
+    def rule(memory: str) -> Resource:
+        # The API server makes `max` the default of a rule that has none (k8s.io/kubernetes pkg/apis/core/v1/defaults.go).
+        most = {"cpu": "100m", "memory": memory}
+        limits = [{"type": "Container", "max": most, "default": most}]
+        return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "usual"}, "spec": {"limits": limits}}
+
+    taken = judge(ruled(build(), rule("128Mi")))
+    assert taken.ok, taken.out
+    # The other containers do not fit here, with 128Mi.
+    of_the_agent = "maximum memory usage per Container is 15Mi, but limit is 16Mi"
+    low = {"requests": {"cpu": "10m", "memory": "12Mi"}, "limits": {"memory": "12Mi"}}
+    assert of_the_agent in judge(ruled(build(), rule("15Mi"))).out
+    assert of_the_agent not in judge(ruled(build({"resources": low}), rule("15Mi"))).out
+
+
 def test_a_limit_range_with_a_default_is_enough_for_a_quota(build: Build) -> None:
     quota = recipes()[0].rule
     limits = [{"type": "Container", "default": {"cpu": "500m", "memory": "512Mi"}}]

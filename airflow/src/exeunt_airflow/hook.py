@@ -3,6 +3,7 @@
 import functools
 from typing import TYPE_CHECKING
 
+from exeunt_airflow import followed_logs
 from exeunt_airflow.log import log, warn_once
 from exeunt_airflow.settings import InvalidSettings, Settings, read, source
 from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
@@ -16,6 +17,8 @@ def pod_mutation_hook(pod: "V1Pod") -> None:
     try:
         settings = settings_or_none()
         if settings is not None and settings.enabled:
+            # Also for a pod whose template has an agent: the hook leaves that one unchanged.
+            followed_logs.leave_out_the_agent()
             add_agent(pod, settings)
     except NotApplicable as reason:
         log.debug("exeunt leaves pod %s unchanged: %s", _name(pod), reason)
@@ -57,7 +60,7 @@ def add_agent(pod: "V1Pod", settings: Settings) -> None:
 
     def form_of(pod: "V1Pod") -> Form:
         form = choose(pod, settings, CLUSTERS)
-        if form.shares_processes or helpers.of(pod.metadata.annotations or {}).are_to_end:
+        if form.shares_processes or helpers.of(pod, settings).are_to_end:
             xcom.check(pod)
         return form
 

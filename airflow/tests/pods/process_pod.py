@@ -34,8 +34,6 @@ _RATE = 6_000_000
 # A second container begins this long after the first has ended. An agent that does not wait for it has ended the proxy by then.
 _LATER_S = 2.0
 _AGENT_UID = "15190"
-# Airflow's name of the container with the task.
-_FIRST = "base"
 _STATUS = "sidecar.istio.io/status"
 _XCOM_FOLDER = "/airflow/xcom"
 # What the agent writes when it knows what to do.
@@ -137,7 +135,9 @@ class ProcessPod:
         self._scene.sidecar.document["node"]["metadata"] |= {"APP_CONTAINERS": ",".join(regular), "ANNOTATIONS": status}
         # The harness needs the proxy before the task, and the task before the agent. In these pods the order makes no difference.
         self._envoy = self._scene.envoy(pilot_agent=True)
-        self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
+        # An operator puts the task first, and can give it another name than base.
+        self._first = next(name for name in regular if name != AGENT)
+        self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code, container=self._first)
         self._others: list[Child] = []
         self._helper: _Process | None = None
         self._second: Task | None = None
@@ -153,7 +153,7 @@ class ProcessPod:
             argv: list[str | Path] = [*spec["command"], *(spec.get("args") or [])]
             self._helper = self._started(argv, "xcom.log", name, uid=None)
             return self._helper
-        if name != _FIRST:
+        if name != self._first:
             return self._start_second(name)
         assert isinstance(self._task, Task)
         return _Process(self._task)

@@ -13,7 +13,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 
 from exeunt_airflow.container_names import PROXY
 from fake_kubernetes.api_server import ApiServer
-from fake_kubernetes.pod_state import can_never_end, has_ended, proxy_is_running
+from fake_kubernetes.pod_state import can_never_end, has_ended, proxy_is_running, waits_for_client
 
 from .cluster_access import NAMESPACE, kubeconfig
 from .scenario import Outcome, Scenario
@@ -52,11 +52,11 @@ def run_operator(scenario: Scenario, api: ApiServer, folder: Path) -> Outcome:
     while task.is_alive():
         task.join(0.02)
         if _waits_forever(api):
-            return Outcome("waits forever", "stays NotReady")
+            return Outcome("waits forever", "stays NotReady", logs=tuple(api.logs_asked_for))
         assert time.monotonic() < deadline, f"{operator} does not end: {api.store.all('pods')}"
     if task.failure is not None and type(task.failure).__name__ not in _TASK_FAILED:
         raise task.failure
-    return Outcome("succeeds" if task.failure is None else "fails", _end_of_pod(api), task.value)
+    return Outcome("succeeds" if task.failure is None else "fails", _end_of_pod(api), task.value, tuple(api.logs_asked_for))
 
 
 def _operator(scenario: Scenario, api: ApiServer, folder: Path) -> Any:
@@ -93,12 +93,15 @@ async def _first_event(trigger: Any) -> Any:
 
 
 def _waits_forever(api: ApiServer) -> bool:
-    """Whether no pod can ever end, and Airflow either reads the same object again and again or follows the log of a proxy."""
+    """Whether no pod can ever end, and Airflow reads the same object again and again or follows the log of a proxy or sidecar."""
     pods = api.store.all("pods")
+    followed = [container for _, container in api.followed]
+    if pods and all(waits_for_client(pod, followed) for pod in pods):
+        return True
     if not pods or not all(can_never_end(pod) for pod in pods):
         return False
     reads_in_vain = any(count >= _READS_IN_VAIN for count in api.store.reads.values())
-    return reads_in_vain or any(container == PROXY for _, container in api.followed)
+    return reads_in_vain or PROXY in followed
 
 
 def _end_of_pod(api: ApiServer) -> str:

@@ -1,0 +1,116 @@
+"""Nonsense in a pod or in a setting: the operator makes the pod as it would without exeunt, and the log says why."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client import V1Container, V1EmptyDirVolumeSource, V1Pod, V1PodSpec, V1Volume
+
+from exeunt_airflow import hook
+from exeunt_airflow.settings import Settings
+from real_airflow.hook_settings import use_settings
+from test_builders import FORMS, built
+
+_CONFIG = "proxy.istio.io/config"
+_HELPER = V1Container(name="helper", image="helper:1")
+
+
+def _spec(*containers: V1Container) -> dict[str, Any]:
+    """The base container and these."""
+    return {"full_pod_spec": V1Pod(spec=V1PodSpec(containers=[V1Container(name="base"), *containers]))}
+
+
+def pod_of(folder: Path, options: dict[str, Any]) -> Any:
+    """The pod that the operator builds, always with the same name."""
+    return built(folder, name="t", random_name_suffix=False, **options)
+
+
+def without_exeunt(folder: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same pod if exeunt is off."""
+    with monkeypatch.context() as own:
+        use_settings(own, Settings(enabled=False))
+        return pod_of(folder, options)
+
+
+# The pod, what the log says, and where the hook looks at it at all.
+PODS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
+    "a main container that it has not": (
+        _spec(_HELPER) | {"annotations": {"exeunt.dev/container": "base, bsae"}},
+        "its annotation exeunt.dev/container names 'bsae': it has no such container",
+        ("classic", "regular"),
+    ),
+    "a configuration that is not YAML": ({"annotations": {_CONFIG: "{"}}, f"its annotation {_CONFIG} is not YAML", tuple(FORMS)),
+    "a configuration that is a list": (
+        {"annotations": {_CONFIG: "[]"}},
+        f"its annotation {_CONFIG} is not a mapping",
+        tuple(FORMS),
+    ),
+    "a label that is not known": ({"labels": {"exeunt.dev/drain": "no"}}, "must be on or off", tuple(FORMS)),
+    "another volume of this name": (
+        {"volumes": [V1Volume(name="exeunt", empty_dir=V1EmptyDirVolumeSource())]},
+        "it has a volume named exeunt",
+        ("classic", "regular"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, (_, _, forms) in PODS.items() for form in forms])
+def test_a_pod_with_nonsense_is_made_without_exeunt_and_one_line_says_why(
+    name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options, reason, _ = PODS[name]
+    expected = without_exeunt(tmp_path, options, monkeypatch)
+    use_settings(monkeypatch, FORMS[form][0])
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        assert pod_of(tmp_path, options) == expected
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
+    assert line.startswith("exeunt leaves pod t unchanged: ")
+    assert reason in line
+
+
+def test_a_template_with_an_agent_keeps_it_and_no_line_disturbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Where the hook is in airflow_local_settings.py, too, it gets each pod twice.
+    options = _spec(V1Container(name="exeunt", image="own:1"))
+    expected = without_exeunt(tmp_path, options, monkeypatch)
+    use_settings(monkeypatch, Settings(proxy="native"))
+    with caplog.at_level(logging.DEBUG, "exeunt_airflow"):
+        assert pod_of(tmp_path, options) == expected
+    lines = [record for record in caplog.records if record.name.startswith("exeunt_airflow")]
+    assert [(record.levelname, record.getMessage()) for record in lines] == [
+        ("DEBUG", "exeunt leaves pod t unchanged: it already has an agent")
+    ]
+
+
+@pytest.mark.parametrize("form", ["classic", "regular"])
+def test_a_pod_without_a_container_named_base_gets_its_agent(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, agents_list = FORMS[form]
+    use_settings(monkeypatch, settings)
+    spec = V1Pod(spec=V1PodSpec(containers=[V1Container(name="worker"), _HELPER]))
+    pod = pod_of(tmp_path, {"base_container_name": "worker", "full_pod_spec": spec})
+    words = pod["spec"][agents_list][0]["args"]
+    assert words[:5] == ["watch", "--container", "worker", "--container", "helper"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("cpu_limit", "100Mi"), ("memory_request", "16MiB"), ("memory_limit", "16 megabytes"), ("cpu_request", "1c")],
+)
+def test_a_unit_that_kubernetes_does_not_know_is_told_and_the_pod_is_made_without_exeunt(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = without_exeunt(tmp_path, {}, monkeypatch)
+    monkeypatch.setenv(f"AIRFLOW__EXEUNT__{name.upper()}", text)
+    hook.settings_or_none.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+            assert pod_of(tmp_path, {}) == expected
+            # It is read and told once in a process.
+            assert pod_of(tmp_path, {}) == expected
+    finally:
+        hook.settings_or_none.cache_clear()
+    told, off = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
+    assert told.startswith(f"[exeunt] {name} is {text!r}: must be none or ")
+    assert off == "exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged"
