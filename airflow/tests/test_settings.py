@@ -43,6 +43,8 @@ def test_an_empty_section_means_the_defaults() -> None:
     [
         ("enabled", "False", False),
         ("enabled", " true ", True),
+        ("add_callback", "true", True),
+        ("fail_on_loss", "True", True),
         ("mode", "opt-in", "opt-in"),
         ("namespaces", "jobs, reports,", ("jobs", "reports")),
         ("namespaces", "", ()),
@@ -93,6 +95,8 @@ def test_a_valid_value(name: str, text: str, value: Any) -> None:
 
 WRONG = {
     "enabled": "maybe",
+    "add_callback": "ExeuntCallback",
+    "fail_on_loss": "warn",
     "mode": "sometimes",
     "namespaces": "jobs,Reports",
     "image": "registry.example/Team/agent:1",
@@ -116,6 +120,8 @@ WRONG = {
     "labels": "team",
     "arguments": "30s",
     "probes": "{",
+    "add_callback": "always",
+    "fail_on_loss": "2",
 }
 
 

@@ -23,7 +23,7 @@ from .task import context
 _READS_IN_VAIN = 25
 _TIMEOUT_S = 60.0
 # How an operator reports that its task has failed.
-_TASK_FAILED = ("AirflowException", "PodNotFoundException")
+_TASK_FAILED = ("AirflowException", "PodNotFoundException", "DataWasLost")
 
 
 class _TaskThread(threading.Thread):
