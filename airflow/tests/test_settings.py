@@ -120,8 +120,6 @@ WRONG = {
     "labels": "team",
     "arguments": "30s",
     "probes": "{",
-    "add_callback": "always",
-    "fail_on_loss": "2",
 }
 
 

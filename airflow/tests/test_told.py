@@ -49,8 +49,8 @@ def logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
     return lambda: [record.message for record in caplog.records if record.name == "exeunt_airflow"]
 
 
-# The provider of Airflow 2.8 does not call the callback when a deferrable task ends, but when it has cleaned up.
-@pytest.mark.parametrize("runner", ["operator", pytest.param("deferrable", id="deferrable")])
+# The provider of Airflow 2.8 calls no callback when a deferrable task ends, but one when it has cleaned up.
+@pytest.mark.parametrize("runner", ["operator", "deferrable"])
 @pytest.mark.parametrize(
     ("form", "settings"), [("classic", Settings(proxy="keep", placement="native")), ("native", Settings(proxy="native"))]
 )
@@ -85,7 +85,15 @@ def test_a_loss_fails_the_task_after_its_pod_is_deleted(tmp_path: Path, logged: 
 
 
 @pytest.mark.parametrize(
-    "hostile", ["", "\x1b[31m", "[" * 4000, '{"proxy": ["gone"]}', '{"proxy": "gone\\nAll is well"}', "null"]
+    "hostile",
+    [
+        "",
+        "\x1b[31m",
+        "[" * 4000,
+        '{"proxy": ["gone"]}',
+        '{"proxy": "gone", "drainMs": 1, "route": "a\\nAll is well\\u001b[31m"}',
+        "null",
+    ],
 )
 def test_whatever_the_agent_leaves_the_task_succeeds_and_one_line_tells_it(
     hostile: str, tmp_path: Path, logged: Any, monkeypatch: pytest.MonkeyPatch

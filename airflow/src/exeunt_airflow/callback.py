@@ -4,7 +4,6 @@ import sys
 import time
 from typing import Any, ClassVar
 
-from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 
 from exeunt_airflow import metrics, verdict

@@ -33,7 +33,10 @@ class Verdict:
         return not self.is_loss and self.proxy in ("gone", "left", "none")
 
     def sentence(self) -> str:
-        """The verdict in one line, for the log of the task."""
+        """The verdict in one line, for the log of the task. Whoever writes the message cannot write a second line."""
+        return "".join(letter if letter.isprintable() else " " for letter in self._text())
+
+    def _text(self) -> str:
         if self.proxy == "untouched":
             return f"exeunt did nothing: {'; '.join(self.refused) or 'its own log says why'}"
         if self.proxy == "none":
@@ -63,7 +66,10 @@ class Verdict:
 
 def parse(message: str) -> Verdict:
     """The verdict in a termination message. `ValueError` if it is none."""
-    told = json.loads(message)
+    try:
+        told = json.loads(message)
+    except RecursionError as problem:
+        raise ValueError("too deep") from problem
     if not isinstance(told, dict):
         raise ValueError("not an object")
     undelivered = _field(told, "undelivered", dict, {})

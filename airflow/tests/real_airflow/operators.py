@@ -78,10 +78,12 @@ def _execute(operator: Any) -> Any:
     task_context = context(operator)
     try:
         return operator.execute(task_context)
-    except TaskDeferred as deferred:
-        event = asyncio.run(_first_event(deferred.trigger))
-        method = getattr(operator, deferred.method_name)
-        return method(context=task_context, event=event, **(deferred.kwargs or {}))
+    except TaskDeferred as exception:
+        deferred = exception
+    # The next worker knows nothing of that exception.
+    event = asyncio.run(_first_event(deferred.trigger))
+    method = getattr(operator, deferred.method_name)
+    return method(context=task_context, event=event, **(deferred.kwargs or {}))
 
 
 async def _first_event(trigger: Any) -> Any:
