@@ -1,5 +1,6 @@
 """The setting `add_callback`: Airflow gives each task of a DAG to the policy of this package, with the real operators."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,26 @@ from exeunt_airflow import ExeuntCallback, default_callback
 from exeunt_airflow.settings import Settings
 from matrix import VERSION
 
+try:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+except ImportError:
+    from airflow.models.dagbag import DagBag
+    from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+
 ON = Settings(add_callback=True)
 # The provider of Airflow 2.8 has one callback, and no list.
 OLD = VERSION.startswith("2.")
+DAG_FILE = """
+import datetime
+
+from airflow import DAG
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+
+with DAG("d", start_date=datetime.datetime(2026, 1, 1), schedule=None):
+    KubernetesPodOperator(task_id="plain", image="task")
+    KubernetesPodOperator.partial(task_id="mapped", image="task").expand(name=["a", "b"])
+"""
 
 
 class Theirs(KubernetesPodOperatorCallback):
@@ -79,3 +97,14 @@ def test_a_task_that_is_something_else_stays(monkeypatch: pytest.MonkeyPatch, ca
     task = object()
     airflow_settings.task_policy(task)
     assert caplog.messages == []
+
+
+def test_airflow_gives_it_the_tasks_of_a_dag_file_and_can_store_the_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, ON)
+    (tmp_path / "dag.py").write_text(DAG_FILE)
+    bag = DagBag(tmp_path)
+    assert bag.import_errors == {}
+    dag = bag.dags["d"]
+    assert as_list(dag.get_task("plain").callbacks) == [ExeuntCallback]
+    assert as_list(dag.get_task("mapped").partial_kwargs["callbacks"]) == [ExeuntCallback]
+    assert sorted(DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_ids) == ["mapped", "plain"]
