@@ -50,6 +50,8 @@ def test_an_empty_section_means_the_defaults() -> None:
     [
         ("enabled", "False", False),
         ("enabled", " true ", True),
+        ("add_callback", "true", True),
+        ("fail_on_loss", "True", True),
         ("mode", "opt-in", "opt-in"),
         ("namespaces", "jobs, reports,", ("jobs", "reports")),
         ("namespaces", "", ()),
@@ -105,6 +107,8 @@ def test_a_valid_value(name: str, text: str, value: Any) -> None:
 
 WRONG = {
     "enabled": "maybe",
+    "add_callback": "ExeuntCallback",
+    "fail_on_loss": "warn",
     "mode": "sometimes",
     "namespaces": "jobs,Reports",
     "image": "registry.example/Team/agent:1",

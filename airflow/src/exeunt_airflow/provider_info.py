@@ -35,6 +35,8 @@ _DESCRIPTIONS = {
     "labels": "More labels for the pod, as NAME=VALUE with commas.",
     "arguments": "More options for the agent, quoted as in a shell.",
     "probes": "Probes of the agent's container, as JSON.",
+    "add_callback": "Whether every KubernetesPodOperator gets ExeuntCallback, which waits for the delivery and tells of it.",
+    "fail_on_loss": "Whether ExeuntCallback fails a task whose data did not arrive.",
 }
 _EXAMPLES = {
     "namespaces": "airflow-tasks,reports",

@@ -84,6 +84,10 @@ class Settings:
     arguments: tuple[str, ...] = ()
     # Probes of the agent's container: fields of the Kubernetes client and what they hold.
     probes: tuple[tuple[str, Any], ...] = ()
+    # Whether every KubernetesPodOperator gets `ExeuntCallback`.
+    add_callback: bool = False
+    # Whether `ExeuntCallback` fails a task whose data did not arrive.
+    fail_on_loss: bool = False
 
     @property
     def drain_seconds(self) -> float:
@@ -119,6 +123,8 @@ _PARSERS: dict[str, Parser] = {
     "labels": labels,
     "arguments": arguments,
     "probes": probes,
+    "add_callback": parsers.boolean,
+    "fail_on_loss": parsers.boolean,
 }
 NAMES = tuple(field.name for field in fields(Settings))
 
@@ -140,6 +146,8 @@ FORGIVEN = (
     "grace_period",
     "labels",
     "arguments",
+    "add_callback",
+    "fail_on_loss",
 )
 # Airflow's ways to get a value from a command or from a store of secrets.
 _INDIRECT = ("_cmd", "_secret")

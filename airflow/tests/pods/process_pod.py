@@ -182,6 +182,11 @@ class ProcessPod:
         process.stdin = _Input(process.stdin, self._xcom_folder)  # type: ignore[assignment]
         return process
 
+    def message(self, container: str) -> str:
+        """The agent's verdict. Other containers leave no message."""
+        file = self._message_of_the_agent
+        return file.read_text() if container == AGENT and file.exists() else ""
+
     def close(self) -> None:
         """Ends everything that still runs."""
         self._closed.set()
@@ -192,6 +197,10 @@ class ProcessPod:
             self._others.clear()
             self._network.close()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _message_of_the_agent(self) -> Path:
+        return self._folder / "termination-log-of-the-agent"
 
     @property
     def _xcom_folder(self) -> Path:
@@ -213,7 +222,7 @@ class ProcessPod:
     def _start_agent(self, spec: Json) -> _Process:
         """Starts the agent, and returns when it has decided what to do."""
         binary = shutil.copy(paths.agent(), self._folder / "exeunt-agent")
-        message = self._folder / "termination-log-of-the-agent"
+        message = self._message_of_the_agent
         message.touch()
         message.chmod(0o666)
         argv = [binary, *self._agent_arguments(spec), "--termination-log", message]

@@ -23,7 +23,7 @@ from .task import context
 _READS_IN_VAIN = 25
 _TIMEOUT_S = 60.0
 # How an operator reports that its task has failed.
-_TASK_FAILED = ("AirflowException", "PodNotFoundException")
+_TASK_FAILED = ("AirflowException", "PodNotFoundException", "DataWasLost")
 
 
 class _TaskThread(threading.Thread):
@@ -78,10 +78,12 @@ def _execute(operator: Any) -> Any:
     task_context = context(operator)
     try:
         return operator.execute(task_context)
-    except TaskDeferred as deferred:
-        event = asyncio.run(_first_event(deferred.trigger))
-        method = getattr(operator, deferred.method_name)
-        return method(context=task_context, event=event, **(deferred.kwargs or {}))
+    except TaskDeferred as exception:
+        deferred = exception
+    # The next worker knows nothing of that exception.
+    event = asyncio.run(_first_event(deferred.trigger))
+    method = getattr(operator, deferred.method_name)
+    return method(context=task_context, event=event, **(deferred.kwargs or {}))
 
 
 async def _first_event(trigger: Any) -> Any:
