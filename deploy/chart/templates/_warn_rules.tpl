@@ -1,0 +1,205 @@
+{{/*
+The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
+
+  id        what `kubectl exeunt` calls it, too; in front of each message
+  found     CEL: a list of texts, which are the evidence. The rule fires if there is any
+  sentence  what is wrong, and behind the last colon what to do. {} is the evidence, {name} a variable of the policy
+*/}}
+{{- define "exeunt.warn.rules" -}}
+{{- $port := int64 .Values.plugin.config.signal.port }}
+{{- $name := `[a-z0-9]([-a-z0-9]*[a-z0-9])?` -}}
+- id: agent-without-always
+  found: |-
+    variables.initContainers.filter(container,
+      container.name in variables.watching && container.?restartPolicy.orValue('') != 'Always').map(container, string(container.name))
+  sentence: >-
+    the init container {} runs the agent without restartPolicy: Always, so the task starts only after it has ended: add restartPolicy: Always
+    to it
+
+- id: not-shared
+  found: |-
+    variables.watchesProcesses && !variables.isShared && !variables.spec.?hostPID.orValue(false)
+      ? [variables.isRegular ? 'the agent' : 'istio-proxy'] : []
+  sentence: >-
+    the agent cannot see the end of the task, because {} is a regular container and the pod does not share its processes: make it an init
+    container with restartPolicy: Always (istio-proxy by the annotation sidecar.istio.io/nativeSidecar), or add shareProcessNamespace: true
+
+- id: host-pid
+  found: |-
+    variables.watchesProcesses && variables.spec.?hostPID.orValue(false) ? variables.watching : []
+  sentence: >-
+    hostPID: true is not supported beside a container {} that watches processes: use shareProcessNamespace: true instead
+
+- id: host-network
+  found: |-
+    variables.spec.?hostNetwork.orValue(false) ? variables.watching : []
+  sentence: >-
+    hostNetwork: true is not supported, because Istio injects no proxy there: leave out hostNetwork, or the container {}
+
+- id: restart-always
+  found: |-
+    variables.isPod && variables.restartPolicy == 'Always' ? variables.watching : []
+  sentence: >-
+    the restartPolicy of the pod is Always, so its task never ends: use Never or OnFailure, or leave out the container {}
+
+- id: wrong-container
+  found: |-
+    ({{ include "exeunt.warn.told" "container" }} +
+      {{ include "exeunt.warn.entries" "container" }})
+      .filter(name, !(name in variables.names) && !name.contains('$'))
+  sentence: >-
+    the pod has no container {}, which --container or exeunt.dev/container names: name one of {containers}
+
+# Another webhook may still add a helper to a template, but not to a pod.
+- id: wrong-helper
+  found: |-
+    !variables.isPod ? [] :
+      ({{ include "exeunt.warn.told" "also-wait" }} +
+        {{ include "exeunt.warn.entries" "also-wait" }} +
+        ({{ include "exeunt.warn.told" "quit-endpoint" }} + {{ include "exeunt.warn.entries" "quit-endpoints" }} +
+          {{ include "exeunt.warn.told" "quit-signal" }} + {{ include "exeunt.warn.entries" "quit-signals" }})
+          .map(entry, entry.find('^{{ $name }} *=').replace('=', '').trim()))
+      .filter(name, name != '' && !(name in variables.names) && !name.contains('$'))
+  sentence: >-
+    the pod has no container {}, which the agent is told to end or to wait for: name one of {containers}
+
+- id: restart-policy-differs
+  found: |-
+    ({{ include "exeunt.warn.told" "restart-policy" }} +
+      {{ include "exeunt.warn.entries" "restart-policy" }})
+      .filter(policy, !policy.contains('=') && !policy.contains('$') && !(policy in ['auto', variables.restartPolicy]))
+  sentence: >-
+    the agent is told the restart policy {}, and the pod has {restartPolicy}: tell it {restartPolicy}
+
+- id: grace-period-differs
+  found: |-
+    {{ include "exeunt.warn.told" "grace-period" }}
+      .filter(period, period.matches('^([0-9]+(ms|s|m|h))+$|^[0-9]+$') &&
+        duration(period.matches('^[0-9]+$') ? period + 's' : period).getSeconds() > (variables.gracePeriod == '0' ? 1 : int(variables.gracePeriod)))
+  sentence: >-
+    the agent is told the grace period {}, and the pod has {gracePeriod} seconds: set terminationGracePeriodSeconds to the same time
+
+- id: placement-differs
+  found: |-
+    {{ include "exeunt.warn.told" "placement" }}
+      .filter(placement, placement == (variables.isRegular ? 'native' : 'regular'))
+  sentence: >-
+    the agent is told --placement {}, but its container is not among those: leave out --placement
+
+- id: proxy-differs
+  found: |-
+    {{ include "exeunt.warn.told" "proxy" }}
+      .filter(form, form in ['native', 'classic'] && variables.form in ['native', 'classic'] && form != variables.form)
+  sentence: >-
+    the agent is told --proxy {}, and istio-proxy is {form}: leave out --proxy
+
+- id: signal-port-differs
+  found: |-
+    variables.watching == [] || variables.listener == '' ? [] :
+      [{{ include "exeunt.warn.told" "signal-port" }}]
+        .map(told, told == [] ? ['15190'] : told)[0].filter(port, port != variables.listener)
+  sentence: >-
+    the agent signals to port {}, and ISTIO_META_HTTP_PROXY_PORT is {listener}: use the same port for both and for the plugin
+
+- id: agent-before-proxy
+  found: |-
+    variables.isPod && variables.form == 'native'
+      ? variables.initContainers.filter(container, container.name in variables.watching).map(container, string(container.name))
+        .filter(name, variables.initContainers.map(container, string(container.name)).indexOf(name) <
+          variables.initContainers.map(container, string(container.name)).indexOf('istio-proxy'))
+      : []
+  sentence: >-
+    the container {} is listed before istio-proxy, so kubelet ends istio-proxy before the agent can drain it: list it behind istio-proxy
+
+- id: agent-user-taken
+  found: |-
+    !variables.isShared ? [] :
+      (variables.spec.containers + variables.sidecars).filter(other,
+        !(other.name in variables.watching) &&
+        !({{ include "exeunt.warn.told" "quit-signal" }} + {{ include "exeunt.warn.entries" "quit-signals" }})
+          .exists(entry, entry.startsWith(string(other.name))) &&
+        variables.watchers.exists(agent,
+          other.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(-1)) ==
+            agent.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(15190)))
+      ).map(other, string(other.name))
+  sentence: >-
+    the user of the agent is also that of {}, which can end the agent: give the agent a runAsUser of its own
+
+- id: status-port
+  found: |-
+    variables.watchesProcesses && variables.form in ['classic', 'unknown']
+      ? [string(variables.annotations[?'status.sidecar.istio.io/port'].orValue('15020'))]
+        .filter(port, !(port in ['15020'] + {{ include "exeunt.warn.told" "status-port" }}))
+      : []
+  sentence: >-
+    status.sidecar.istio.io/port is {}, and the agent asks pilot-agent at another port: leave out the annotation, or give the agent the port
+    by --status-port
+
+- id: interception-off
+  found: |-
+    variables.watchesProcesses && variables.form in ['classic', 'unknown'] &&
+      {{ include "exeunt.warn.told" "istio-status" }} == [] &&
+      {{ include "exeunt.warn.told" "proxy" }} == []
+      ? [
+          ['sidecar.istio.io/interceptionMode', 'REDIRECT'],
+          ['traffic.sidecar.istio.io/includeOutboundIPRanges', '*'],
+          ['traffic.sidecar.istio.io/excludeOutboundIPRanges', '']
+        ].filter(pair, !(variables.annotations[?pair[0]].orValue(pair[1]) in [pair[1], 'TPROXY'])).map(pair, pair[0])
+      : []
+  sentence: >-
+    by {} Istio captures only a part of the traffic, so nothing tells the agent that istio-proxy is still to come: give it
+    EXEUNT_ISTIO_STATUS from the annotation sidecar.istio.io/status
+
+- id: label-value
+  found: |-
+    variables.label in ['', 'on', 'off'] ? [] : [variables.label]
+  sentence: >-
+    the label exeunt.dev/drain is "{}", which nothing selects: write "on" or "off"
+
+# The task may call the filter itself. For that it has a signal listener, so a pod with one is not meant.
+- id: label-without-agent
+  found: |-
+    variables.label == 'on' && variables.agents == [] && !variables.isAdded && variables.form != 'none' && variables.listener == '' &&
+      !(variables.spec.containers + variables.initContainers).exists(container,
+        (container.?command.orValue([]) + container.?args.orValue([])).exists(word, word.matches('exeunt|{{ $port }}')) ||
+        container.?env.orValue([]).exists(one, one.name == 'ISTIO_META_HTTP_PROXY_PORT'))
+      ? ['exeunt.dev/drain'] : []
+  sentence: >-
+    the pod has the label {}, but no agent, so nothing ends istio-proxy: add the agent, or leave out the label
+
+- id: label-on-the-job
+  found: |-
+    !variables.isPod && !variables.isAdded && variables.watching == [] && variables.label == '' &&
+      'exeunt.dev/drain' in dyn(object).metadata.?labels.orValue({}) ? [string(request.kind.kind)] : []
+  sentence: >-
+    the label exeunt.dev/drain is on the {}, where nothing reads it: put it into the labels of its pod template
+
+- id: listener-without-label
+  found: |-
+    variables.label == '' && variables.listener != '' ? variables.watching : []
+  sentence: >-
+    the pod has a signal listener for the container {}, but not the label by which the plugin selects it: add exeunt.dev/drain: "on", or leave
+    out ISTIO_META_HTTP_PROXY_PORT
+
+- id: unknown-name
+  found: |-
+    variables.annotations.filter(name, name.startsWith('exeunt.dev/') && !(name in [
+      'exeunt.dev/also-wait', 'exeunt.dev/container', 'exeunt.dev/quit-endpoints', 'exeunt.dev/quit-signals',
+      'exeunt.dev/restart-policy', 'exeunt.dev/restart-rules', 'exeunt.dev/skipped'
+    ])).map(name, 'annotation ' + string(name)) +
+    variables.labels.filter(name, name.startsWith('exeunt.dev/') && name != 'exeunt.dev/drain' && variables.labels[name] in ['on', 'off'])
+      .map(name, 'label ' + string(name))
+  sentence: >-
+    exeunt knows no {}: the label is exeunt.dev/drain, the annotations are exeunt.dev/container, also-wait, quit-endpoints and quit-signals
+
+- id: annotation-value
+  found: |-
+    {{ include "exeunt.warn.entries" "quit-endpoints" }}
+      .filter(entry, !entry.matches(
+        r'^({{ $name }} *= *)?((POST|GET|PUT) +)?http://(localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\])(:[0-9]+)?([/?][!-~]*)?$')) +
+    {{ include "exeunt.warn.entries" "quit-signals" }}
+      .filter(entry, !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
+  sentence: >-
+    the agent cannot read "{}": an entry of exeunt.dev/quit-endpoints is [NAME=][METHOD ]http://127.0.0.1:PORT/PATH, one of
+    exeunt.dev/quit-signals is NAME=SIGNAL
+{{- end }}
