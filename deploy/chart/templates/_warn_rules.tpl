@@ -84,7 +84,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
     {{ include "exeunt.warn.told" "placement" }}
       .filter(placement, placement == (variables.isRegular ? 'native' : 'regular'))
   sentence: >-
-    the agent is told --placement {}, but its container is not among those: leave out --placement
+    the agent is told --placement {}, and its container is in the other list of the pod: leave out --placement
 
 - id: proxy-differs
   found: |-
