@@ -17,7 +17,7 @@ WITHOUT_A_POD = {"late-image-held", "order-wrong", "slow-restart", "restricted-c
 
 
 def scenario_pods(patch: pytest.MonkeyPatch) -> dict[str, Resource]:
-    """The first pod or Job of each scenario, or of each of its parts, by name. Those of engines and of injected pods are elsewhere."""
+    """The first pod or Job of each scenario, or of each of its parts, by name; without those of engines and of injected pods."""
     made: dict[str, Resource] = {}
 
     def create(run: ScenarioRun, body: Resource) -> None:

@@ -45,7 +45,7 @@ class Server(Line):
     def create(
         self, policies: list[Resource], objects: list[Resource], namespaces: dict[str, dict[str, str]] | None = None
     ) -> list[Created]:
-        """Creates the pods, Jobs and CronJobs in a cluster with these policies. Without `namespaces` each of their namespaces is bound."""
+        """Creates pods, Jobs and CronJobs in a cluster with these policies. Without `namespaces` each of theirs is bound."""
         named = {one["metadata"].setdefault("namespace", "default"): BOUND for one in objects} | (namespaces or {})
         asked = json.dumps({"policies": policies, "namespaces": named, "objects": objects})
         # In the worker that Airflow's chart makes the name of the release is a placeholder, which no API server takes.

@@ -1,4 +1,4 @@
-"""A pod that is right gets no warning: every sample, vector and scenario, as it is applied, injected, and made by each way that adds the agent.
+"""A pod that is right gets no warning: samples, vectors and scenarios, as applied, as injected, and as the other policy makes them.
 
 A pod that is there to be wrong is named here, with the rule.
 """
@@ -75,7 +75,7 @@ def test_what_kustomize_builds_is_right(folder: Path, server: Server) -> None:
 
 
 def test_the_vectors_are_right(server: Server) -> None:
-    """Without an agent as their authors wrote them, and with the agent of each form; as pods, and in Jobs before they are injected."""
+    """As their authors wrote them, and with the agent of each form; as pods, and in Jobs and CronJobs."""
     made = {}
     for name in pods.NAMES:
         for form in (None, *pods.SUFFIXES):

@@ -81,32 +81,35 @@ def without_label(pod: Resource) -> None:
 CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     (
         "agent-without-always", KINDS, "native", without_always,
-        "the init container exeunt runs the agent without restartPolicy: Always, so the task starts only after it has ended: add "
-        "restartPolicy: Always to it",
+        "the init container exeunt runs the agent without restartPolicy: Always, so the task starts only "
+        "after it has ended: add restartPolicy: Always to it",
     ),
     (
         "not-shared", KINDS, "classic", spec(shareProcessNamespace=False),
-        "the agent cannot see the end of the task, because istio-proxy is a regular container and the pod does not share its processes: "
-        "make it an init container with restartPolicy: Always (istio-proxy by the annotation sidecar.istio.io/nativeSidecar), or add "
-        "shareProcessNamespace: true",
+        "the agent cannot see the end of the task, because istio-proxy is a regular container and the pod "
+        "does not share its processes: make it an init container with restartPolicy: Always (istio-proxy by "
+        "the annotation sidecar.istio.io/nativeSidecar), or add shareProcessNamespace: true",
     ),
     (
         "not-shared", KINDS, "regular", spec(shareProcessNamespace=False),
-        "the agent cannot see the end of the task, because the agent is a regular container and the pod does not share its processes: "
-        "make it an init container with restartPolicy: Always (istio-proxy by the annotation sidecar.istio.io/nativeSidecar), or add "
-        "shareProcessNamespace: true",
+        "the agent cannot see the end of the task, because the agent is a regular container and the pod does "
+        "not share its processes: make it an init container with restartPolicy: Always (istio-proxy by the "
+        "annotation sidecar.istio.io/nativeSidecar), or add shareProcessNamespace: true",
     ),
     (
         "host-pid", KINDS, "classic", spec(shareProcessNamespace=False, hostPID=True),
-        "hostPID: true is not supported beside a container exeunt that watches processes: use shareProcessNamespace: true instead",
+        "hostPID: true is not supported beside a container exeunt that watches processes: use "
+        "shareProcessNamespace: true instead",
     ),
     (
         "host-network", ("Job", "CronJob"), "native", spec(hostNetwork=True),
-        "hostNetwork: true is not supported, because Istio injects no proxy there: leave out hostNetwork, or the container exeunt",
+        "hostNetwork: true is not supported, because Istio injects no proxy there: leave out hostNetwork, or "
+        "the container exeunt",
     ),
     (
         "restart-always", ("Pod",), "native", spec(restartPolicy="Always"),
-        "the restartPolicy of the pod is Always, so its task never ends: use Never or OnFailure, or leave out the container exeunt",
+        "the restartPolicy of the pod is Always, so its task never ends: use Never or OnFailure, or leave out"
+        " the container exeunt",
     ),
     (
         "wrong-container", KINDS, "native", told("--container", "base", "--container=bass"),
@@ -138,7 +141,8 @@ CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     ),
     (
         "grace-period-differs", KINDS, "native", both(spec(terminationGracePeriodSeconds=60), told("--grace-period", "1m30s")),
-        "the agent is told the grace period 1m30s, and the pod has 60 seconds: set terminationGracePeriodSeconds to the same time",
+        "the agent is told the grace period 1m30s, and the pod has 60 seconds: set "
+        "terminationGracePeriodSeconds to the same time",
     ),
     (
         "placement-differs", KINDS, "native", told("--placement", "regular"),
@@ -150,7 +154,8 @@ CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     ),
     (
         "signal-port-differs", KINDS, "native", annotated(CONFIG, '{"proxyMetadata": {"ISTIO_META_HTTP_PROXY_PORT": "16000"}}'),
-        "the agent signals to port 15190, and ISTIO_META_HTTP_PROXY_PORT is 16000: use the same port for both and for the plugin",
+        "the agent signals to port 15190, and ISTIO_META_HTTP_PROXY_PORT is 16000: use the same port for both"
+        " and for the plugin",
     ),
     (
         "agent-user-taken", KINDS, "classic", with_helper,
@@ -158,19 +163,21 @@ CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     ),
     (
         "status-port", KINDS, "classic", annotated("status.sidecar.istio.io/port", "0"),
-        "status.sidecar.istio.io/port is 0, and the agent asks pilot-agent at another port: leave out the annotation, or give the agent the "
-        "port by --status-port",
+        "status.sidecar.istio.io/port is 0, and the agent asks pilot-agent at another port: leave out the "
+        "annotation, or give the agent the port by --status-port",
     ),
     (
         "interception-off", KINDS, "classic", both(without_variables, annotated("sidecar.istio.io/interceptionMode", "NONE")),
-        "by sidecar.istio.io/interceptionMode Istio captures only a part of the traffic, so nothing tells the agent that istio-proxy is still "
-        "to come: give it EXEUNT_ISTIO_STATUS from the annotation sidecar.istio.io/status",
+        "by sidecar.istio.io/interceptionMode Istio captures only a part of the traffic, so nothing tells the"
+        " agent that istio-proxy is still to come: give it EXEUNT_ISTIO_STATUS from the annotation "
+        "sidecar.istio.io/status",
     ),
     (
         "interception-off", KINDS, "classic",
         both(without_variables, annotated("traffic.sidecar.istio.io/includeOutboundIPRanges", "10.0.0.0/8")),
-        "by traffic.sidecar.istio.io/includeOutboundIPRanges Istio captures only a part of the traffic, so nothing tells the agent that "
-        "istio-proxy is still to come: give it EXEUNT_ISTIO_STATUS from the annotation sidecar.istio.io/status",
+        "by traffic.sidecar.istio.io/includeOutboundIPRanges Istio captures only a part of the traffic, so "
+        "nothing tells the agent that istio-proxy is still to come: give it EXEUNT_ISTIO_STATUS from the "
+        "annotation sidecar.istio.io/status",
     ),
     (
         "label-value", KINDS, "native", labelled(LABEL, "true"),
@@ -178,27 +185,28 @@ CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     ),
     (
         "label-without-agent", KINDS, "native", only_labelled,
-        "the pod has the label exeunt.dev/drain, but no agent, so nothing ends istio-proxy: add the agent, or leave out the label",
+        "the pod has the label exeunt.dev/drain, but no agent, so nothing ends istio-proxy: add the agent, or"
+        " leave out the label",
     ),
     (
         "listener-without-label", KINDS, "native", without_label,
-        "the pod has a signal listener for the container exeunt, but not the label by which the plugin selects it: add exeunt.dev/drain: "
-        '"on", or leave out ISTIO_META_HTTP_PROXY_PORT',
+        "the pod has a signal listener for the container exeunt, but not the label by which the plugin "
+        'selects it: add exeunt.dev/drain: "on", or leave out ISTIO_META_HTTP_PROXY_PORT',
     ),
     (
         "unknown-name", KINDS, "native", annotated("exeunt.dev/quit-signal", "cache=TERM"),
-        "exeunt knows no annotation exeunt.dev/quit-signal: the label is exeunt.dev/drain, the annotations are exeunt.dev/container, "
-        "also-wait, quit-endpoints and quit-signals",
+        "exeunt knows no annotation exeunt.dev/quit-signal: the label is exeunt.dev/drain, the annotations "
+        "are exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
     ),
     (
         "unknown-name", KINDS, "native", both(annotated(LABEL, "on"), labelled("exeunt.dev/drian", "on")),
-        "exeunt knows no annotation exeunt.dev/drain, label exeunt.dev/drian: the label is exeunt.dev/drain, the annotations are "
-        "exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
+        "exeunt knows no annotation exeunt.dev/drain, label exeunt.dev/drian: the label is exeunt.dev/drain, "
+        "the annotations are exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
     ),
     (
         "annotation-value", KINDS, "native",
-        both(annotated("exeunt.dev/quit-endpoints", "base=DELETE http://localhost:1/"), annotated("exeunt.dev/quit-signals", "TERM")),
-        'the agent cannot read "base=DELETE http://localhost:1/, TERM": an entry of exeunt.dev/quit-endpoints is '
+        both(annotated("exeunt.dev/quit-endpoints", "base=PUT https://a/"), annotated("exeunt.dev/quit-signals", "TERM")),
+        'the agent cannot read "base=PUT https://a/, TERM": an entry of exeunt.dev/quit-endpoints is '
         "[NAME=][METHOD ]http://127.0.0.1:PORT/PATH, one of exeunt.dev/quit-signals is NAME=SIGNAL",
     ),
 ]  # fmt: skip
@@ -230,8 +238,8 @@ def test_an_agent_in_front_of_the_proxy_is_seen_in_a_pod(server: Server) -> None
     pod = injected(right("native"), "native")
     pod["spec"]["initContainers"].reverse()
     assert said(one(server, as_kind("Pod", pod))) == [
-        "[exeunt agent-before-proxy] the container exeunt is listed before istio-proxy, so kubelet ends istio-proxy before the agent can drain "
-        "it: list it behind istio-proxy"
+        "[exeunt agent-before-proxy] the container exeunt is listed before istio-proxy, so kubelet ends "
+        "istio-proxy before the agent can drain it: list it behind istio-proxy"
     ]
 
 
@@ -243,8 +251,8 @@ def test_a_label_on_the_job_itself_is_seen(kind: str, server: Server) -> None:
     made = as_kind(kind, pod)
     made["metadata"]["labels"] = {LABEL: "on"}
     assert said(one(server, made)) == [
-        f"[exeunt label-on-the-job] the label exeunt.dev/drain is on the {kind}, where nothing reads it: put it into the labels of its pod "
-        "template"
+        f"[exeunt label-on-the-job] the label exeunt.dev/drain is on the {kind}, where nothing reads it: put "
+        "it into the labels of its pod template"
     ]
 
 

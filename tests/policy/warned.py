@@ -61,7 +61,7 @@ def injected(pod: Resource, form: str) -> Resource:
 
 
 def right(form: str) -> Resource:
-    """A pod with an agent that is right beside a proxy of this form, before Istio's injector sees it: `native`, `classic` or `regular`."""
+    """A pod with the agent of this form of the vectors, which is right. Istio's injector has not seen it yet."""
     suffix = "" if form == "native" else f".{form}"
     pod: Resource = load(f"kpo-plain{suffix}.out.yaml")
     pod["metadata"].setdefault("annotations", {})["sidecar.istio.io/nativeSidecar"] = "true" if form == "native" else "false"

@@ -19,11 +19,11 @@ FILES = {
     ),
     "warn.yaml": (
         """\
-# Shows a mistake in a pod, Job or CronJob to whoever applies it, by a ValidatingAdmissionPolicy, for Kubernetes 1.30 and newer. It refuses
-# nothing. docs/troubleshooting.md has the rules.
+# Shows a mistake in a pod, Job or CronJob to whoever applies it, by a ValidatingAdmissionPolicy, for Kubernetes 1.30 and newer.
+# It refuses nothing. docs/troubleshooting.md has the rules.
 #
-# The chart writes this file, with its default values: tests/policy/write.py. If Istio's template adds the agent to your pods, let the chart
-# write it with inject=istio: then a Job without an agent is no mistake.
+# The chart writes this file, with its default values: tests/policy/write.py. If Istio's template adds the agent to your pods, let
+# the chart write it with inject=istio: then a Job without an agent is no mistake.
 """,
         ("warn.enabled=true",),
     ),

@@ -9,16 +9,6 @@ Some rules for whoever changes an expression:
   A message has one line: the API server drops one with a line break.
 */}}
 
-{{/* The values of an option of the agent, from its words and its variables, as a CEL list. Takes the name of the option. */}}
-{{- define "exeunt.warn.told" -}}
-variables.told.split('\n--{{ . }}\n').filter(part, !part.startsWith('\n')).map(part, part.split('\n')[0])
-{{- end }}
-
-{{/* The entries of an annotation that is a list with commas, as a CEL list. Takes the name of the annotation. */}}
-{{- define "exeunt.warn.entries" -}}
-string(variables.annotations[?'exeunt.dev/{{ . }}'].orValue('')).split(',').map(entry, entry.trim()).filter(entry, entry != '')
-{{- end }}
-
 {{- define "exeunt.warn.pod" -}}
 request.resource.resource == 'pods' ? dyn(object)
   : request.resource.resource == 'jobs' ? dyn(object).spec.template
@@ -96,6 +86,19 @@ request.resource.resource == 'pods' ? dyn(object)
         one.?value.orValue('$').split(',').map(value,
           '--' + one.name.substring(7).lowerAscii().replace('_', '-') + '\n' + value.trim() + '\n').join('')).join('')
     ).join('')
+# The values of its options.
+{{- range list "also-wait" "container" "grace-period" "istio-status" "placement" "proxy" "quit-endpoint" "quit-signal" "restart-policy"
+      "signal-port" "status-port" }}
+- name: {{ printf "told-%s" . | include "exeunt.warn.variable" }}
+  expression: variables.told.split('\n--{{ . }}\n').filter(part, !part.startsWith('\n')).map(part, part.split('\n')[0])
+{{- end }}
+# The entries of the annotations.
+{{- range list "also-wait" "container" "quit-endpoints" "quit-signals" "restart-policy" }}
+- name: {{ printf "annotated-%s" . | include "exeunt.warn.variable" }}
+  expression: |-
+    string(variables.annotations[?'exeunt.dev/{{ . }}'].orValue('')).split(',')
+      .map(entry, entry.trim()).filter(entry, entry != '')
+{{- end }}
 # Istio injects no other pods, and one that it has injected already stays as it is.
 - name: injects
   expression: |-
@@ -138,8 +141,9 @@ request.resource.resource == 'pods' ? dyn(object)
 {{ . | camelcase | untitle | replace "-" "" }}
 {{- end }}
 
-{{/* A sentence as CEL. In it {} is what the rule has found, and {name} is that variable. Takes id and sentence. */}}
+{{/* A sentence as CEL, in lines. In it {} is what the rule has found, and {name} is that variable. Takes id and sentence. */}}
 {{- define "exeunt.warn.message" -}}
-{{- $found := printf "' + variables.%s.join(', ') + '" (include "exeunt.warn.variable" .id) -}}
-'[exeunt {{ .id }}] {{ regexReplaceAll `\{(\w+)\}` (.sentence | replace "{}" $found) "' + variables.${1} + '" }}'
+{{- $found := printf "' + variables.%s.join(', ') + '" (include "exeunt.warn.variable" .id) }}
+{{- $lines := printf "[exeunt %s] %s" .id .sentence | wrapWith 66 "\n" | replace "\n" " ' +\n'" | replace "{}" $found }}
+{{- printf "'%s'" (regexReplaceAll `\{(\w+)\}` $lines "' + variables.${1} + '") | trimSuffix " + ''" }}
 {{- end }}

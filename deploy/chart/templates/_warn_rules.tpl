@@ -44,9 +44,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 
 - id: wrong-container
   found: |-
-    ({{ include "exeunt.warn.told" "container" }} +
-      {{ include "exeunt.warn.entries" "container" }})
-      .filter(name, !(name in variables.names) && !name.contains('$'))
+    (variables.toldContainer + variables.annotatedContainer).filter(name, !(name in variables.names) && !name.contains('$'))
   sentence: >-
     the pod has no container {}, which --container or exeunt.dev/container names: name one of {containers}
 
@@ -54,10 +52,8 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 - id: wrong-helper
   found: |-
     !variables.isPod ? [] :
-      ({{ include "exeunt.warn.told" "also-wait" }} +
-        {{ include "exeunt.warn.entries" "also-wait" }} +
-        ({{ include "exeunt.warn.told" "quit-endpoint" }} + {{ include "exeunt.warn.entries" "quit-endpoints" }} +
-          {{ include "exeunt.warn.told" "quit-signal" }} + {{ include "exeunt.warn.entries" "quit-signals" }})
+      (variables.toldAlsoWait + variables.annotatedAlsoWait +
+        (variables.toldQuitEndpoint + variables.annotatedQuitEndpoints + variables.toldQuitSignal + variables.annotatedQuitSignals)
           .map(entry, entry.find('^{{ $name }} *=').replace('=', '').trim()))
       .filter(name, name != '' && !(name in variables.names) && !name.contains('$'))
   sentence: >-
@@ -65,39 +61,36 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 
 - id: restart-policy-differs
   found: |-
-    ({{ include "exeunt.warn.told" "restart-policy" }} +
-      {{ include "exeunt.warn.entries" "restart-policy" }})
-      .filter(policy, !policy.contains('=') && !policy.contains('$') && !(policy in ['auto', variables.restartPolicy]))
+    (variables.toldRestartPolicy + variables.annotatedRestartPolicy).filter(policy,
+      !policy.contains('=') && !policy.contains('$') && !(policy in ['auto', variables.restartPolicy]))
   sentence: >-
     the agent is told the restart policy {}, and the pod has {restartPolicy}: tell it {restartPolicy}
 
 - id: grace-period-differs
   found: |-
-    {{ include "exeunt.warn.told" "grace-period" }}
-      .filter(period, period.matches('^([0-9]+(ms|s|m|h))+$|^[0-9]+$') &&
-        duration(period.matches('^[0-9]+$') ? period + 's' : period).getSeconds() > (variables.gracePeriod == '0' ? 1 : int(variables.gracePeriod)))
+    variables.toldGracePeriod.filter(period, period.matches('^([0-9]+(ms|s|m|h))+$|^[0-9]+$') &&
+      duration(period.matches('^[0-9]+$') ? period + 's' : period).getSeconds() >
+        (variables.gracePeriod == '0' ? 1 : int(variables.gracePeriod)))
   sentence: >-
     the agent is told the grace period {}, and the pod has {gracePeriod} seconds: set terminationGracePeriodSeconds to the same time
 
 - id: placement-differs
   found: |-
-    {{ include "exeunt.warn.told" "placement" }}
-      .filter(placement, placement == (variables.isRegular ? 'native' : 'regular'))
+    variables.toldPlacement.filter(placement, placement == (variables.isRegular ? 'native' : 'regular'))
   sentence: >-
     the agent is told --placement {}, and its container is in the other list of the pod: leave out --placement
 
 - id: proxy-differs
   found: |-
-    {{ include "exeunt.warn.told" "proxy" }}
-      .filter(form, form in ['native', 'classic'] && variables.form in ['native', 'classic'] && form != variables.form)
+    variables.toldProxy.filter(form,
+      form in ['native', 'classic'] && variables.form in ['native', 'classic'] && form != variables.form)
   sentence: >-
     the agent is told --proxy {}, and istio-proxy is {form}: leave out --proxy
 
 - id: signal-port-differs
   found: |-
     variables.watching == [] || variables.listener == '' ? [] :
-      [{{ include "exeunt.warn.told" "signal-port" }}]
-        .map(told, told == [] ? ['15190'] : told)[0].filter(port, port != variables.listener)
+      (variables.toldSignalPort == [] ? ['15190'] : variables.toldSignalPort).filter(port, port != variables.listener)
   sentence: >-
     the agent signals to port {}, and ISTIO_META_HTTP_PROXY_PORT is {listener}: use the same port for both and for the plugin
 
@@ -116,8 +109,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
     !variables.isShared ? [] :
       (variables.spec.containers + variables.sidecars).filter(other,
         !(other.name in variables.watching) &&
-        !({{ include "exeunt.warn.told" "quit-signal" }} + {{ include "exeunt.warn.entries" "quit-signals" }})
-          .exists(entry, entry.startsWith(string(other.name))) &&
+        !(variables.toldQuitSignal + variables.annotatedQuitSignals).exists(entry, entry.split('=')[0].trim() == other.name) &&
         variables.watchers.exists(agent,
           other.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(-1)) ==
             agent.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(15190)))
@@ -129,7 +121,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
   found: |-
     variables.watchesProcesses && variables.form in ['classic', 'unknown']
       ? [string(variables.annotations[?'status.sidecar.istio.io/port'].orValue('15020'))]
-        .filter(port, !(port in ['15020'] + {{ include "exeunt.warn.told" "status-port" }}))
+        .filter(port, !(port in ['15020'] + variables.toldStatusPort))
       : []
   sentence: >-
     status.sidecar.istio.io/port is {}, and the agent asks pilot-agent at another port: leave out the annotation, or give the agent the port
@@ -138,8 +130,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 - id: interception-off
   found: |-
     variables.watchesProcesses && variables.form in ['classic', 'unknown'] &&
-      {{ include "exeunt.warn.told" "istio-status" }} == [] &&
-      {{ include "exeunt.warn.told" "proxy" }} == []
+      variables.toldIstioStatus == [] && variables.toldProxy == []
       ? [
           ['sidecar.istio.io/interceptionMode', 'REDIRECT'],
           ['traffic.sidecar.istio.io/includeOutboundIPRanges', '*'],
@@ -194,11 +185,9 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 
 - id: annotation-value
   found: |-
-    {{ include "exeunt.warn.entries" "quit-endpoints" }}
-      .filter(entry, !entry.matches(
-        r'^({{ $name }} *= *)?((POST|GET|PUT) +)?http://(localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\])(:[0-9]+)?([/?][!-~]*)?$')) +
-    {{ include "exeunt.warn.entries" "quit-signals" }}
-      .filter(entry, !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
+    variables.annotatedQuitEndpoints.filter(entry, !entry.matches(r'^({{ $name }} *= *)?((POST|GET|PUT) +)?http://' +
+      r'(localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\])(:[0-9]+)?([/?][!-~]*)?$')) +
+    variables.annotatedQuitSignals.filter(entry, !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
   sentence: >-
     the agent cannot read "{}": an entry of exeunt.dev/quit-endpoints is [NAME=][METHOD ]http://127.0.0.1:PORT/PATH, one of
     exeunt.dev/quit-signals is NAME=SIGNAL
