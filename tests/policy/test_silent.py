@@ -1,4 +1,4 @@
-"""A pod that is right gets no warning: samples, vectors and scenarios, as applied, as injected, and as the other policy makes them.
+"""A pod that is right gets no warning: samples, vectors and scenarios, also injected, and as the other policy makes them.
 
 A pod that is there to be wrong is named here, with the rule.
 """

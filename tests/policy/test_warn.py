@@ -1,11 +1,13 @@
 """Each mistake is named in one sentence when somebody applies the pod, Job or CronJob that has it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
-from chart.programs import Resource, template
+from chart.programs import CHART, ROOT, Resource, template
 from inject.pods import LABEL
 from policy.server import Created, Server
 from policy.warned import KINDS, agent, as_kind, ids, injected, right, rules, said
@@ -284,6 +286,19 @@ def test_the_pods_of_a_job_are_looked_at_for_the_audit_log_only(server: Server) 
     made["metadata"]["ownerReferences"] = [{"apiVersion": "batch/v1", "kind": "Job", "name": "a", "uid": "1", "controller": True}]
     assert ids(one(server, made)) == []
     assert ids(one(server, made, warn={"enabled": True, "audit": True})) == ["agent-without-always"]
+
+
+def test_the_page_has_every_rule() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    table = page.partition("## kubectl prints a warning\n")[2].partition("\n## ")[0]
+    assert re.findall(r"(?m)^\| `([a-z-]+)` \|", table) == rules()
+
+
+def test_the_policy_knows_every_annotation() -> None:
+    names = yaml.safe_load((ROOT / "facts.yaml").read_text())["names"]
+    text = (CHART / "templates" / "_warn_rules.tpl").read_text()
+    known = re.findall(r"'(exeunt\.dev/[a-z-]+)'", text.partition("- id: unknown-name\n")[2].partition("]")[0])
+    assert sorted([*known, LABEL]) == sorted(names)
 
 
 def test_no_mistake_keeps_a_pod(server: Server) -> None:

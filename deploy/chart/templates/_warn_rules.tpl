@@ -178,8 +178,8 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
       'exeunt.dev/also-wait', 'exeunt.dev/container', 'exeunt.dev/quit-endpoints', 'exeunt.dev/quit-signals',
       'exeunt.dev/restart-policy', 'exeunt.dev/restart-rules', 'exeunt.dev/skipped'
     ])).map(name, 'annotation ' + string(name)) +
-    variables.labels.filter(name, name.startsWith('exeunt.dev/') && name != 'exeunt.dev/drain' && variables.labels[name] in ['on', 'off'])
-      .map(name, 'label ' + string(name))
+    variables.labels.filter(name, name.startsWith('exeunt.dev/') && name != 'exeunt.dev/drain' &&
+      variables.labels[name] in ['on', 'off']).map(name, 'label ' + string(name))
   sentence: >-
     exeunt knows no {}: the label is exeunt.dev/drain, the annotations are exeunt.dev/container, also-wait, quit-endpoints and quit-signals
 
@@ -187,7 +187,8 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
   found: |-
     variables.annotatedQuitEndpoints.filter(entry, !entry.matches(r'^({{ $name }} *= *)?((POST|GET|PUT) +)?http://' +
       r'(localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\])(:[0-9]+)?([/?][!-~]*)?$')) +
-    variables.annotatedQuitSignals.filter(entry, !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
+    variables.annotatedQuitSignals.filter(entry,
+      !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
   sentence: >-
     the agent cannot read "{}": an entry of exeunt.dev/quit-endpoints is [NAME=][METHOD ]http://127.0.0.1:PORT/PATH, one of
     exeunt.dev/quit-signals is NAME=SIGNAL
