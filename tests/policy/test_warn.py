@@ -328,6 +328,16 @@ def test_a_large_pod_is_not_too_much_for_the_policy(server: Server) -> None:
     assert ids(created) == ["wrong-container"]
 
 
+def test_no_control_character_reaches_a_terminal(server: Server) -> None:
+    pod = right("classic")
+    annotated("exeunt.dev/quit-signals", "\x1b[31mred, two\nlines")(pod)
+    annotated("status.sidecar.istio.io/port", "\x1b[2J")(pod)
+    told("--container", "base", "--container", "\x1b]0;title\x07")(pod)
+    created = one(server, as_kind("Job", pod))
+    assert ids(created) == ["wrong-container", "status-port", "annotation-value"]
+    assert all(message.isprintable() for message in created.warnings)
+
+
 def test_an_older_kubernetes_is_told_so() -> None:
     answer = template("--set", "warn.enabled=true", "--kube-version", "1.29.0")
     assert not answer.ok

@@ -86,18 +86,18 @@ request.resource.resource == 'pods' ? dyn(object)
         one.?value.orValue('$').split(',').map(value,
           '--' + one.name.substring(7).lowerAscii().replace('_', '-') + '\n' + value.trim() + '\n').join('')).join('')
     ).join('')
-# The values of its options.
+# The values of its options, up to a character that no warning may contain: the API server drops a warning with a control character.
 {{- range list "also-wait" "container" "grace-period" "istio-status" "placement" "proxy" "quit-endpoint" "quit-signal" "restart-policy"
       "signal-port" "status-port" }}
 - name: {{ printf "told-%s" . | include "exeunt.warn.variable" }}
-  expression: variables.told.split('\n--{{ . }}\n').filter(part, !part.startsWith('\n')).map(part, part.split('\n')[0])
+  expression: variables.told.split('\n--{{ . }}\n').filter(part, !part.startsWith('\n')).map(part, part.find('^[ -~]*'))
 {{- end }}
-# The entries of the annotations.
+# The entries of the annotations, and ? for one that cannot be shown.
 {{- range list "also-wait" "container" "quit-endpoints" "quit-signals" "restart-policy" }}
 - name: {{ printf "annotated-%s" . | include "exeunt.warn.variable" }}
   expression: |-
     string(variables.annotations[?'exeunt.dev/{{ . }}'].orValue('')).split(',')
-      .map(entry, entry.trim()).filter(entry, entry != '')
+      .map(entry, entry.trim().matches('^[ -~]*$') ? entry.trim() : '?').filter(entry, entry != '')
 {{- end }}
 # Istio injects no other pods, and one that it has injected already stays as it is.
 - name: injects

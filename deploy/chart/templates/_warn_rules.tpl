@@ -121,7 +121,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
   found: |-
     variables.watchesProcesses && variables.form in ['classic', 'unknown']
       ? [string(variables.annotations[?'status.sidecar.istio.io/port'].orValue('15020'))]
-        .filter(port, !(port in ['15020'] + variables.toldStatusPort))
+        .map(port, port.matches('^[0-9]+$') ? port : '?').filter(port, !(port in ['15020'] + variables.toldStatusPort))
       : []
   sentence: >-
     status.sidecar.istio.io/port is {}, and the agent asks pilot-agent at another port: leave out the annotation, or give the agent the port
@@ -132,10 +132,11 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
     variables.watchesProcesses && variables.form in ['classic', 'unknown'] &&
       variables.toldIstioStatus == [] && variables.toldProxy == []
       ? [
-          ['sidecar.istio.io/interceptionMode', 'REDIRECT'],
-          ['traffic.sidecar.istio.io/includeOutboundIPRanges', '*'],
+          ['sidecar.istio.io/interceptionMode', 'REDIRECT TPROXY'],
+          ['traffic.sidecar.istio.io/includeOutboundIPRanges', '* 0.0.0.0/0'],
           ['traffic.sidecar.istio.io/excludeOutboundIPRanges', '']
-        ].filter(pair, !(variables.annotations[?pair[0]].orValue(pair[1]) in [pair[1], 'TPROXY'])).map(pair, pair[0])
+        ].map(pair, pair[0] in variables.annotations && !(variables.annotations[pair[0]] in pair[1].split(' ')) ? pair[0] : '')
+          .filter(name, name != '')
       : []
   sentence: >-
     by {} Istio captures only a part of the traffic, so nothing tells the agent that istio-proxy is still to come: give it
