@@ -16,7 +16,7 @@ from inject.releases import Release
 from policy.conftest import FORMS
 from policy.scenario_pods import scenario_pods
 from policy.server import Server
-from policy.test_injection import MESHES, WITH_A_NATIVE_PROXY, release  # noqa: F401
+from policy.test_injection import MESHES, WITH_A_NATIVE_PROXY
 from policy.warned import as_kind, ids
 
 SAMPLES = ROOT / "deploy" / "samples"
@@ -110,7 +110,7 @@ def test_what_the_other_policy_makes_is_right(server: Server, form: str) -> None
     assert warned == WRONG_VECTORS
 
 
-def test_what_istio_injects_is_right(server: Server, form: str, release: Release) -> None:  # noqa: F811
+def test_what_istio_injects_is_right(server: Server, form: str, release: Release) -> None:
     """With the agent by the policy or by its author, before Istio's injector."""
     asked = [pod for name in pods.NAMES if name not in WITH_A_NATIVE_PROXY and (pod := pods.expected(name, form))]
     injected = [one.pod for one in release.inject(None, MESHES[form], asked)]
