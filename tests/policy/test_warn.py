@@ -197,19 +197,19 @@ CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
     ),
     (
         "unknown-name", KINDS, "native", annotated("exeunt.dev/quit-signal", "cache=TERM"),
-        "exeunt knows no annotation exeunt.dev/quit-signal: the label is exeunt.dev/drain, the annotations "
-        "are exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
+        "exeunt knows no annotation exeunt.dev/quit-signal: use the label exeunt.dev/drain, or the "
+        "annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
     ),
     (
         "unknown-name", KINDS, "native", both(annotated(LABEL, "on"), labelled("exeunt.dev/drian", "on")),
-        "exeunt knows no annotation exeunt.dev/drain, label exeunt.dev/drian: the label is exeunt.dev/drain, "
-        "the annotations are exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
+        "exeunt knows no annotation exeunt.dev/drain, label exeunt.dev/drian: use the label exeunt.dev/drain, "
+        "or the annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
     ),
     (
         "annotation-value", KINDS, "native",
         both(annotated("exeunt.dev/quit-endpoints", "base=PUT https://a/"), annotated("exeunt.dev/quit-signals", "TERM")),
-        'the agent cannot read "base=PUT https://a/, TERM": an entry of exeunt.dev/quit-endpoints is '
-        "[NAME=][METHOD ]http://127.0.0.1:PORT/PATH, one of exeunt.dev/quit-signals is NAME=SIGNAL",
+        'the agent cannot read "base=PUT https://a/, TERM": write an entry of exeunt.dev/quit-endpoints as '
+        "[NAME=][METHOD ]http://127.0.0.1:PORT/PATH, and one of exeunt.dev/quit-signals as NAME=SIGNAL",
     ),
 ]  # fmt: skip
 SHOWN = [(kind, *case) for case in CASES for kind in case[1]]

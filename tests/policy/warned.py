@@ -76,8 +76,9 @@ def agent(pod: Resource) -> Resource:
     return found
 
 
-def sentences() -> dict[str, str]:
-    """The sentence of each rule, with {} for what it has found, without line breaks."""
+def sentences() -> dict[str, tuple[str, str]]:
+    """What each rule says, with {} for what it has found: the sentence and the remedy."""
     text = (CHART / "templates" / "_warn_rules.tpl").read_text()
-    found = re.findall(r"(?m)^- id: (.+)\n(?:.*\n)+?  sentence: (>-\n(?:    .*\n?)+)", text)
-    return {name: yaml.safe_load(f"sentence: {sentence}")["sentence"] for name, sentence in found}
+    folded = r"  {}: (>-\n(?:    .*\n)+)"
+    rule = r"(?m)^- id: (.+)\n(?:.*\n)+?" + folded.format("sentence") + folded.format("remedy")
+    return {name: (yaml.safe_load(one), yaml.safe_load(two)) for name, one, two in re.findall(rule, text)}

@@ -141,9 +141,9 @@ request.resource.resource == 'pods' ? dyn(object)
 {{ . | camelcase | untitle | replace "-" "" }}
 {{- end }}
 
-{{/* A sentence as CEL, in lines. In it {} is what the rule has found, and {name} is that variable. Takes id and sentence. */}}
+{{/* The message of a rule as CEL, in lines. */}}
 {{- define "exeunt.warn.message" -}}
 {{- $found := printf "' + variables.%s.join(', ') + '" (include "exeunt.warn.variable" .id) }}
-{{- $lines := printf "[exeunt %s] %s" .id .sentence | wrapWith 66 "\n" | replace "\n" " ' +\n'" | replace "{}" $found }}
+{{- $lines := printf "[exeunt %s] %s: %s" .id .sentence .remedy | wrapWith 66 "\n" | replace "\n" " ' +\n'" | replace "{}" $found }}
 {{- printf "'%s'" (regexReplaceAll `\{(\w+)\}` $lines "' + variables.${1} + '") | trimSuffix " + ''" }}
 {{- end }}
