@@ -18,6 +18,8 @@ from scenarios import COLUMNS, rows_for
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "airflow-matrix.md"
 VERSION = importlib.metadata.version("apache-airflow")
 PROVIDER = importlib.metadata.version("apache-airflow-providers-cncf-kubernetes")
+# Every provider of Airflow 2.8.
+OLD_PROVIDER = PROVIDER.startswith("8.")
 TITLE = f"## Airflow {VERSION}, provider {PROVIDER}"
 
 
@@ -33,13 +35,13 @@ def outcome(row: str, column: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     shorten_pauses(monkeypatch)
     use_settings(monkeypatch, COLUMNS[column])
     with tempfile.TemporaryDirectory() as folder:
-        return run(rows_for(VERSION)[row], Path(folder))
+        return run(rows_for(old_provider=OLD_PROVIDER)[row], Path(folder))
 
 
 def section() -> str:
     """Runs every cell for this version, and returns its section of the document."""
     lines = [TITLE, "", f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    for row in rows_for(VERSION):
+    for row in rows_for(old_provider=OLD_PROVIDER):
         cells = []
         for column in COLUMNS:
             with pytest.MonkeyPatch.context() as monkeypatch:

@@ -78,7 +78,7 @@ SCENARIOS = {
 # operator does not call callbacks at its end. Pods with XCom that share processes get no agent. Other pods with XCom cannot run
 # here: that provider ends the helper with `kill -s SIGINT 1`, which Alpine's shell understands, but Debian's does not. These are
 # some of the other rows.
-_ROWS_OF_AIRFLOW_2 = (
+_ROWS_OF_OLD_PROVIDERS = (
     "KubernetesExecutor",
     "KubernetesExecutor, exit 3",
     "PodOperator, keep_pod",
@@ -94,6 +94,6 @@ _ROWS_OF_AIRFLOW_2 = (
 )
 
 
-def rows_for(version: str) -> dict[str, Scenario]:
-    """The rows for a version of Airflow."""
-    return {name: SCENARIOS[name] for name in _ROWS_OF_AIRFLOW_2} if version.startswith("2.") else SCENARIOS
+def rows_for(*, old_provider: bool) -> dict[str, Scenario]:
+    """The rows for the provider of Airflow 2.8, or for a newer one."""
+    return {name: SCENARIOS[name] for name in _ROWS_OF_OLD_PROVIDERS} if old_provider else SCENARIOS

@@ -10,7 +10,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow import settings as airflow_settings
 from exeunt_airflow import ExeuntCallback, default_callback
 from exeunt_airflow.settings import Settings
-from matrix import VERSION
+from matrix import OLD_PROVIDER
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -20,8 +20,6 @@ except ImportError:
     from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
 ON = Settings(add_callback=True)
-# The provider of Airflow 2.8 has one callback, and no list.
-OLD = VERSION.startswith("2.")
 DAG_FILE = """
 import datetime
 
@@ -80,7 +78,8 @@ def test_it_is_added_once(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_tasks_own_callback_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, ON)
-    assert as_list(operator(callbacks=Theirs).callbacks) == ([Theirs] if OLD else [Theirs, ExeuntCallback])
+    # The provider of Airflow 2.8 has one callback, and no list.
+    assert as_list(operator(callbacks=Theirs).callbacks) == ([Theirs] if OLD_PROVIDER else [Theirs, ExeuntCallback])
 
 
 def test_a_mapped_operator_gets_it_too(monkeypatch: pytest.MonkeyPatch) -> None:

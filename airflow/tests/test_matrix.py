@@ -6,11 +6,11 @@ import pytest
 
 from exeunt_airflow.container_names import AGENT
 from harness import pod
-from matrix import VERSION, outcome, table
+from matrix import OLD_PROVIDER, outcome, table
 from pods.process_pod import XCOM_VALUE
 from scenarios import COLUMNS, rows_for
 
-ROWS = rows_for(VERSION)
+ROWS = rows_for(old_provider=OLD_PROVIDER)
 needs_pods = pytest.mark.skipif(bool(pod.unavailable()), reason=f"pods cannot run here: {pod.unavailable()}")
 
 

@@ -7,7 +7,6 @@ the same requests and limits.
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -17,43 +16,14 @@ import pytest
 import yaml
 
 from chart.programs import HERE, ROOT, Resource, Said, judge, kustomize
-from documents.pages import Block, blocks
+from documents.pages import blocks
+from documents.recipes import PAGE, Recipe, recipes
 
 sys.path.append(str(ROOT / "airflow" / "src"))
 
 from exeunt_airflow.settings import read
 
-PAGE = ROOT / "docs" / "namespaces-with-rules.md"
 _PLACES = {"Job": ["spec", "template"], "CronJob": ["spec", "jobTemplate", "spec", "template"]}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A rule, what the API server says of an agent with its defaults, and the remedy."""
-
-    rule: Any
-    message: str
-    resources: Any
-    settings: dict[str, str]
-
-
-def recipes() -> list[Recipe]:
-    """Those of the page. Each begins with a rule."""
-    found: list[list[Block]] = []
-    for block in blocks(PAGE):
-        if block.language == "yaml" and "\nkind:" in block.text and "patches:" not in block.text:
-            found.append([])
-        if found and len(found[-1]) < len(("rule", "message", "resources", "settings")):
-            found[-1].append(block)
-    return [
-        Recipe(
-            yaml.safe_load(rule.text),
-            message.text.strip(),
-            yaml.safe_load(resources.text),
-            {name: str(value) for name, value in yaml.safe_load(settings.text)["config"]["exeunt"].items()},
-        )
-        for rule, message, resources, settings in found
-    ]
 
 
 def the_patch() -> tuple[Resource, Resource]:
