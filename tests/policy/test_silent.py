@@ -25,7 +25,7 @@ READ = ("Pod", "Job", "CronJob")
 # A label that no user means.
 WRONG_VECTORS = {"invalid-label": ["label-value"]}
 # These are only about what a way that adds the agent does: one asks for it, and one has a container of that name.
-WRONG_JOBS = {"asks-for-it": ["label-without-agent"], "has-agent": ["not-shared"]}
+WRONG_JOBS = {"asks-for-it": ["label-without-agent"], "has-agent": ["regular-agent-not-shared"]}
 # The API server refuses a pod without an image, and a vector is one.
 NO_POD = ("job-template",)
 # The scenarios that are about a mistake, by the beginning of their names.
@@ -37,12 +37,12 @@ WRONG_SCENARIOS = {
     **dict.fromkeys(("mistakes-native-bare", "mistakes-regular-bare"), "grace-period-differs"),
     **dict.fromkeys(("mistakes-native-policy", "mistakes-regular-policy"), "restart-policy-differs"),
     **dict.fromkeys(("mistakes-native-port", "mistakes-regular-port"), "signal-port-differs"),
-    **dict.fromkeys(("mistakes-native-container", "mistakes-regular-container", "wrong-name-"), "wrong-container"),
-    "stripped-": "agent-without-always",
-    "no-plugin": "listener-without-label",
+    **dict.fromkeys(("mistakes-native-container", "mistakes-regular-container", "wrong-name-"), "wrong-container-name"),
+    "stripped-": "agent-stripped",
+    "no-plugin": "unlabelled",
     "host-network": "host-network",
-    "unshared-native": "not-shared",
-    "unshared-regular": "not-shared",
+    "unshared-native": "no-shared-processes",
+    "unshared-regular": "no-shared-processes",
 }
 
 

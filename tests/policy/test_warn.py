@@ -10,9 +10,9 @@ import yaml
 from chart.programs import CHART, ROOT, Resource, template
 from inject.pods import LABEL
 from policy.server import Created, Server
-from policy.warned import KINDS, agent, as_kind, ids, injected, right, rules, said
+from policy.warned import KINDS, agent, as_kind, ids, injected, message, right, rules, said
 
-CONFIG = "proxy.istio.io/config"
+CONFIG, NATIVE = "proxy.istio.io/config", "sidecar.istio.io/nativeSidecar"
 # What a case does to a pod that is right.
 Change = Callable[[Resource], object]
 
@@ -79,137 +79,67 @@ def without_label(pod: Resource) -> None:
     del pod["metadata"]["labels"][LABEL]
 
 
-# For each rule: in which kinds, in a pod that is right beside which proxy, what is changed, and the whole message.
+# For each rule: in which kinds, in a pod that is right beside which proxy, what is changed, and the evidence.
 CASES: list[tuple[str, tuple[str, ...], str, Change, str]] = [
+    ("agent-stripped", KINDS, "native", without_always, "container exeunt"),
+    ("no-shared-processes", KINDS, "classic", spec(shareProcessNamespace=False), "container exeunt"),
+    ("no-shared-processes", KINDS, "regular", spec(shareProcessNamespace=False), "container exeunt"),
     (
-        "agent-without-always", KINDS, "native", without_always,
-        "the init container exeunt runs the agent without restartPolicy: Always, so the task starts only "
-        "after it has ended: add restartPolicy: Always to it",
+        "regular-agent-not-shared", KINDS, "regular",
+        both(spec(shareProcessNamespace=False), annotated(NATIVE, "true")), "container exeunt",
     ),
+    ("host-pid", KINDS, "classic", spec(shareProcessNamespace=False, hostPID=True), "container exeunt"),
+    ("host-network", ("Job", "CronJob"), "native", spec(hostNetwork=True), "container exeunt"),
+    ("restart-always", ("Pod",), "native", spec(restartPolicy="Always"), "container exeunt"),
+    ("wrong-container-name", KINDS, "native", told("--container", "base", "--container=bass"), "bass"),
+    ("wrong-container-name", KINDS, "native", variable("EXEUNT_CONTAINER", "base, bass,alto"), "bass, alto"),
+    ("wrong-container-name", KINDS, "native", annotated("exeunt.dev/container", " bass ,base"), "bass"),
+    ("wrong-helper-name", ("Pod",), "classic", annotated("exeunt.dev/quit-signals", "cash = TERM, base=INT"), "cash"),
     (
-        "not-shared", KINDS, "classic", spec(shareProcessNamespace=False),
-        "the agent cannot see the end of the task, because istio-proxy is a regular container and the pod "
-        "does not share its processes: make it an init container with restartPolicy: Always (istio-proxy by "
-        "the annotation sidecar.istio.io/nativeSidecar), or add shareProcessNamespace: true",
+        "wrong-helper-name", ("Pod",), "classic",
+        told("--also-wait", "log", "--quit-endpoint", "proxy=http://localhost:1/quit"), "log, proxy",
     ),
-    (
-        "not-shared", KINDS, "regular", spec(shareProcessNamespace=False),
-        "the agent cannot see the end of the task, because the agent is a regular container and the pod does "
-        "not share its processes: make it an init container with restartPolicy: Always (istio-proxy by the "
-        "annotation sidecar.istio.io/nativeSidecar), or add shareProcessNamespace: true",
-    ),
-    (
-        "host-pid", KINDS, "classic", spec(shareProcessNamespace=False, hostPID=True),
-        "hostPID: true is not supported beside a container exeunt that watches processes: use "
-        "shareProcessNamespace: true instead",
-    ),
-    (
-        "host-network", ("Job", "CronJob"), "native", spec(hostNetwork=True),
-        "hostNetwork: true is not supported, because Istio injects no proxy there: leave out hostNetwork, or "
-        "the container exeunt",
-    ),
-    (
-        "restart-always", ("Pod",), "native", spec(restartPolicy="Always"),
-        "the restartPolicy of the pod is Always, so its task never ends: use Never or OnFailure, or leave out"
-        " the container exeunt",
-    ),
-    (
-        "wrong-container", KINDS, "native", told("--container", "base", "--container=bass"),
-        "the pod has no container bass, which --container or exeunt.dev/container names: name one of base",
-    ),
-    (
-        "wrong-container", KINDS, "native", variable("EXEUNT_CONTAINER", "base, bass,alto"),
-        "the pod has no container bass, alto, which --container or exeunt.dev/container names: name one of base",
-    ),
-    (
-        "wrong-container", KINDS, "native", annotated("exeunt.dev/container", " bass ,base"),
-        "the pod has no container bass, which --container or exeunt.dev/container names: name one of base",
-    ),
-    (
-        "wrong-helper", ("Pod",), "classic", annotated("exeunt.dev/quit-signals", "cash = TERM, base=INT"),
-        "the pod has no container cash, which the agent is told to end or to wait for: name one of base",
-    ),
-    (
-        "wrong-helper", ("Pod",), "classic", told("--also-wait", "log", "--quit-endpoint", "proxy=http://localhost:1/quit"),
-        "the pod has no container log, proxy, which the agent is told to end or to wait for: name one of base",
-    ),
-    (
-        "restart-policy-differs", KINDS, "classic", spec(restartPolicy="OnFailure"),
-        "the agent is told the restart policy Never, and the pod has OnFailure: tell it OnFailure",
-    ),
+    ("restart-policy-differs", KINDS, "classic", spec(restartPolicy="OnFailure"), "Never, and the pod has OnFailure"),
     (
         "restart-policy-differs", KINDS, "native", annotated("exeunt.dev/restart-policy", "OnFailure, base=Never"),
-        "the agent is told the restart policy OnFailure, and the pod has Never: tell it Never",
+        "OnFailure, and the pod has Never",
     ),
     (
         "grace-period-differs", KINDS, "native", both(spec(terminationGracePeriodSeconds=60), told("--grace-period", "1m30s")),
-        "the agent is told the grace period 1m30s, and the pod has 60 seconds: set "
-        "terminationGracePeriodSeconds to the same time",
+        "1m30s, and the pod has 60s",
     ),
-    (
-        "placement-differs", KINDS, "native", told("--placement", "regular"),
-        "the agent is told --placement regular, and its container is in the other list of the pod: leave out --placement",
-    ),
-    (
-        "proxy-differs", KINDS, "classic", told("--proxy", "native"),
-        "the agent is told --proxy native, and istio-proxy is classic: leave out --proxy",
-    ),
+    ("placement-differs", KINDS, "native", told("--placement", "regular"), "regular"),
+    ("proxy-form-differs", KINDS, "classic", told("--proxy", "native"), "native, and it is classic"),
     (
         "signal-port-differs", KINDS, "native", annotated(CONFIG, '{"proxyMetadata": {"ISTIO_META_HTTP_PROXY_PORT": "16000"}}'),
-        "the agent signals to port 15190, and ISTIO_META_HTTP_PROXY_PORT is 16000: use the same port for both"
-        " and for the plugin",
+        "15190, and the listener has 16000",
+    ),
+    ("agent-user-taken", KINDS, "classic", with_helper, "cache"),
+    ("status-port-zero", KINDS, "classic", annotated("status.sidecar.istio.io/port", "0"), "0"),
+    ("status-port-differs", KINDS, "classic", annotated("status.sidecar.istio.io/port", "15099"), "15099"),
+    (
+        "capture-limited", KINDS, "classic", both(without_variables, annotated("sidecar.istio.io/interceptionMode", "NONE")),
+        "sidecar.istio.io/interceptionMode",
     ),
     (
-        "agent-user-taken", KINDS, "classic", with_helper,
-        "the user of the agent is also that of cache, which can end the agent: give the agent a runAsUser of its own",
-    ),
-    (
-        "status-port", KINDS, "classic", annotated("status.sidecar.istio.io/port", "0"),
-        "status.sidecar.istio.io/port is 0, and the agent asks pilot-agent at another port: leave out the "
-        "annotation, or give the agent the port by --status-port",
-    ),
-    (
-        "interception-off", KINDS, "classic", both(without_variables, annotated("sidecar.istio.io/interceptionMode", "NONE")),
-        "by sidecar.istio.io/interceptionMode Istio captures only a part of the traffic, so nothing tells the"
-        " agent that istio-proxy is still to come: give it EXEUNT_ISTIO_STATUS from the annotation "
-        "sidecar.istio.io/status",
-    ),
-    (
-        "interception-off", KINDS, "classic",
+        "capture-limited", KINDS, "classic",
         both(without_variables, annotated("traffic.sidecar.istio.io/includeOutboundIPRanges", "10.0.0.0/8")),
-        "by traffic.sidecar.istio.io/includeOutboundIPRanges Istio captures only a part of the traffic, so "
-        "nothing tells the agent that istio-proxy is still to come: give it EXEUNT_ISTIO_STATUS from the "
-        "annotation sidecar.istio.io/status",
+        "traffic.sidecar.istio.io/includeOutboundIPRanges",
     ),
+    ("label-value", KINDS, "native", labelled(LABEL, "true"), '"true"'),
+    ("label-without-agent", KINDS, "native", only_labelled, "no container exeunt"),
+    ("unlabelled", KINDS, "native", without_label, "container exeunt"),
     (
-        "label-value", KINDS, "native", labelled(LABEL, "true"),
-        'the label exeunt.dev/drain is "true", which nothing selects: write "on" or "off"',
-    ),
-    (
-        "label-without-agent", KINDS, "native", only_labelled,
-        "the pod has the label exeunt.dev/drain, but no agent, so nothing ends istio-proxy: add the agent, or"
-        " leave out the label",
-    ),
-    (
-        "listener-without-label", KINDS, "native", without_label,
-        "the pod has a signal listener for the container exeunt, but not the label by which the plugin "
-        'selects it: add exeunt.dev/drain: "on", or leave out ISTIO_META_HTTP_PROXY_PORT',
-    ),
-    (
-        "unknown-name", KINDS, "native", annotated("exeunt.dev/quit-signal", "cache=TERM"),
-        "exeunt knows no annotation exeunt.dev/quit-signal: use the label exeunt.dev/drain, or the "
-        "annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
+        "unknown-name", KINDS, "native", annotated("exeunt.dev/quit-signal", "cache=TERM"), "annotation exeunt.dev/quit-signal",
     ),
     (
         "unknown-name", KINDS, "native", both(annotated(LABEL, "on"), labelled("exeunt.dev/drian", "on")),
-        "exeunt knows no annotation exeunt.dev/drain, label exeunt.dev/drian: use the label exeunt.dev/drain, "
-        "or the annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals",
+        "annotation exeunt.dev/drain, label exeunt.dev/drian",
     ),
     (
         "annotation-value", KINDS, "native",
         both(annotated("exeunt.dev/quit-endpoints", "base=PUT https://a/"), annotated("exeunt.dev/quit-signals", "TERM")),
-        'the agent cannot read "base=PUT https://a/, TERM": write an entry of exeunt.dev/quit-endpoints as '
-        "[NAME=][METHOD ]http://127.0.0.1:PORT/PATH, and one of exeunt.dev/quit-signals as NAME=SIGNAL",
+        "base=PUT https://a/, TERM",
     ),
 ]  # fmt: skip
 SHOWN = [(kind, *case) for case in CASES for kind in case[1]]
@@ -225,13 +155,14 @@ def changed(kind: str, form: str, change: Change) -> Resource:
     """The object, as the API server sees it: a pod after Istio's injector, and a Job before it."""
     pod = right(form)
     change(pod)
-    return as_kind(kind, injected(pod, form) if kind == "Pod" else pod)
+    native = pod["metadata"]["annotations"][NATIVE] == "true"
+    return as_kind(kind, injected(pod, "native" if native else "classic") if kind == "Pod" else pod)
 
 
 def test_every_mistake_is_named_and_nothing_else(server: Server) -> None:
     made = [changed(kind, form, change) for kind, _, _, form, change, _ in SHOWN]
     created = server.create(server.warning(), made, {"default": {}})
-    expected = [[f"[exeunt {rule}] {message}"] for _, rule, _, _, _, message in SHOWN]
+    expected = [[message(rule, evidence)] for _, rule, _, _, _, evidence in SHOWN]
     assert [said(one) for one in created] == expected
 
 
@@ -239,10 +170,7 @@ def test_an_agent_in_front_of_the_proxy_is_seen_in_a_pod(server: Server) -> None
     """Only a pod has both."""
     pod = injected(right("native"), "native")
     pod["spec"]["initContainers"].reverse()
-    assert said(one(server, as_kind("Pod", pod))) == [
-        "[exeunt agent-before-proxy] the container exeunt is listed before istio-proxy, so kubelet ends "
-        "istio-proxy before the agent can drain it: list it behind istio-proxy"
-    ]
+    assert said(one(server, as_kind("Pod", pod))) == [message("agent-before-proxy", "container exeunt")]
 
 
 @pytest.mark.parametrize("kind", ["Job", "CronJob"])
@@ -252,10 +180,21 @@ def test_a_label_on_the_job_itself_is_seen(kind: str, server: Server) -> None:
     without_label(pod)
     made = as_kind(kind, pod)
     made["metadata"]["labels"] = {LABEL: "on"}
-    assert said(one(server, made)) == [
-        f"[exeunt label-on-the-job] the label exeunt.dev/drain is on the {kind}, where nothing reads it: put "
-        "it into the labels of its pod template"
+    assert said(one(server, made)) == [message("label-on-the-job", f"it is on the {kind}")]
+
+
+def test_a_message_is_a_sentence_with_its_evidence_and_what_to_do(server: Server) -> None:
+    pod = right("native")
+    told("--container", "bass")(pod)
+    assert said(one(server, as_kind("Job", pod))) == [
+        "[exeunt wrong-container-name] The agent waits for a container that the pod does not have (bass). Remove --container "
+        "from the agent's arguments (then every main container counts), or correct the name."
     ]
+
+
+def test_the_page_shows_a_message() -> None:
+    page = (ROOT / "docs" / "install.md").read_text()
+    assert message("agent-stripped", "container exeunt") in page
 
 
 def test_every_rule_has_a_case() -> None:
@@ -285,7 +224,7 @@ def test_the_pods_of_a_job_are_looked_at_for_the_audit_log_only(server: Server) 
     made = as_kind("Pod", pod)
     made["metadata"]["ownerReferences"] = [{"apiVersion": "batch/v1", "kind": "Job", "name": "a", "uid": "1", "controller": True}]
     assert ids(one(server, made)) == []
-    assert ids(one(server, made, warn={"enabled": True, "audit": True})) == ["agent-without-always"]
+    assert ids(one(server, made, warn={"enabled": True, "audit": True})) == ["agent-stripped"]
 
 
 def test_the_page_has_every_rule() -> None:
@@ -325,7 +264,7 @@ def test_a_large_pod_is_not_too_much_for_the_policy(server: Server) -> None:
     ]
     pod["metadata"]["annotations"]["proxy.istio.io/config"] = f"proxyMetadata:\n  A: {'b' * 100_000}\n"
     created = one(server, as_kind("Job", pod))
-    assert ids(created) == ["wrong-container"]
+    assert ids(created) == ["wrong-container-name"]
 
 
 def test_no_control_character_reaches_a_terminal(server: Server) -> None:
@@ -334,8 +273,8 @@ def test_no_control_character_reaches_a_terminal(server: Server) -> None:
     annotated("status.sidecar.istio.io/port", "\x1b[2J")(pod)
     told("--container", "base", "--container", "\x1b]0;title\x07")(pod)
     created = one(server, as_kind("Job", pod))
-    assert ids(created) == ["wrong-container", "status-port", "annotation-value"]
-    assert all(message.isprintable() for message in created.warnings)
+    assert ids(created) == ["wrong-container-name", "status-port-differs", "annotation-value"]
+    assert all(text.isprintable() for text in created.warnings)
 
 
 def test_an_older_kubernetes_is_told_so() -> None:

@@ -77,8 +77,14 @@ def agent(pod: Resource) -> Resource:
 
 
 def sentences() -> dict[str, tuple[str, str]]:
-    """What each rule says, with {} for what it has found: the sentence and the remedy."""
+    """The sentence and the remedy of each rule."""
     text = (CHART / "templates" / "_warn_rules.tpl").read_text()
     folded = r"  {}: (>-\n(?:    .*\n)+)"
     rule = r"(?m)^- id: (.+)\n(?:.*\n)+?" + folded.format("sentence") + folded.format("remedy")
     return {name: (yaml.safe_load(one), yaml.safe_load(two)) for name, one, two in re.findall(rule, text)}
+
+
+def message(rule: str, evidence: str) -> str:
+    """What the API server must say of an object with this evidence."""
+    sentence, remedy = sentences()[rule]
+    return f"[exeunt {rule}] {sentence.removesuffix('.')} ({evidence}). {remedy}"

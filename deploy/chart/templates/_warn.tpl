@@ -71,9 +71,9 @@ request.resource.resource == 'pods' ? dyn(object)
         words.size() == 0 || words[0] == 'watch' || words[0].startsWith('-')))
 - name: watching
   expression: variables.watchers.map(agent, string(agent.name))
-# Those that can be main containers.
-- name: containers
-  expression: variables.names.filter(name, name != 'istio-proxy' && !(name in variables.watching)).join(', ')
+# The agent's containers as evidence.
+- name: where
+  expression: variables.watching.map(name, 'container ' + name)
 - name: isRegular
   expression: variables.watching.exists(name, name in variables.names)
 # What the agent is told, one word a line: its words, then its variables as options. A value that is not in the pod is $.
@@ -121,6 +121,16 @@ request.resource.resource == 'pods' ? dyn(object)
     variables.watching.size() > 0 && variables.form != 'none' && (variables.isRegular || variables.form == 'classic')
 - name: isShared
   expression: variables.spec.?shareProcessNamespace.orValue(false)
+- name: cannotSee
+  expression: |-
+    variables.watchesProcesses && !variables.isShared && !variables.spec.?hostPID.orValue(false)
+# The port of pilot-agent, if it is not the one that the agent asks at. Beside a native proxy the agent does not ask.
+- name: statusPort
+  expression: |-
+    variables.watchesProcesses && variables.form in ['classic', 'unknown']
+      ? [string(variables.annotations[?'status.sidecar.istio.io/port'].orValue('15020'))]
+        .map(port, port.matches('^[0-9]+$') ? port : '?').filter(port, !(port in ['15020'] + variables.toldStatusPort))
+      : []
 - name: proxyConfig
   expression: string(variables.annotations[?'proxy.istio.io/config'].orValue(''))
 # The port of the signal listener, if the pod's own configuration of its proxy gives it one.
@@ -143,7 +153,7 @@ request.resource.resource == 'pods' ? dyn(object)
 
 {{/* The message of a rule as CEL, in lines. */}}
 {{- define "exeunt.warn.message" -}}
+{{- $said := printf "[exeunt %s] %s (FOUND). %s" .id (.sentence | trimSuffix ".") .remedy | replace "'" "\\'" }}
 {{- $found := printf "' + variables.%s.join(', ') + '" (include "exeunt.warn.variable" .id) }}
-{{- $lines := printf "[exeunt %s] %s: %s" .id .sentence .remedy | wrapWith 66 "\n" | replace "\n" " ' +\n'" | replace "{}" $found }}
-{{- printf "'%s'" (regexReplaceAll `\{(\w+)\}` $lines "' + variables.${1} + '") | trimSuffix " + ''" }}
+{{- printf "'%s'" ($said | wrapWith 66 "\n" | replace "\n" " ' +\n'" | replace "FOUND" $found) }}
 {{- end }}

@@ -1,67 +1,78 @@
 {{/*
 The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
 
-  id        what `kubectl exeunt` calls it, too; in front of each message
+  id        its name, in front of each message
   found     CEL: a list of texts, which are the evidence. The rule fires if there is any
-  sentence  what is wrong. {} is the evidence, {name} a variable of the policy
+  sentence  what is wrong. The message has the evidence in front of the full stop
   remedy    what to do
+
+`kubectl exeunt` has the same rules: an id that both have means the same sentence and the same remedy.
 */}}
 {{- define "exeunt.warn.rules" -}}
 {{- $port := int64 .Values.plugin.config.signal.port }}
 {{- $name := `[a-z0-9]([-a-z0-9]*[a-z0-9])?` -}}
-- id: agent-without-always
+- id: agent-stripped
   found: |-
     variables.initContainers.filter(container,
-      container.name in variables.watching && container.?restartPolicy.orValue('') != 'Always').map(container, string(container.name))
+      container.name in variables.watching && container.?restartPolicy.orValue('') != 'Always')
+      .map(container, 'container ' + string(container.name))
   sentence: >-
-    the init container {} runs the agent without restartPolicy: Always, so the task starts only after it has ended
+    The agent is an init container without restartPolicy Always, so the pod waits for it before it starts its task.
   remedy: >-
-    add restartPolicy: Always to it
+    Add "restartPolicy: Always" to the agent in initContainers. If it is in your template, a webhook or a policy has removed it:
+    exclude this pod there.
 
-- id: not-shared
+- id: no-shared-processes
   found: |-
-    variables.watchesProcesses && !variables.isShared && !variables.spec.?hostPID.orValue(false)
-      ? [variables.isRegular ? 'the agent' : 'istio-proxy'] : []
+    variables.cannotSee && variables.form == 'classic' ? variables.where : []
   sentence: >-
-    the agent cannot see the end of the task, because {} is a regular container and the pod does not share its processes
+    istio-proxy is classic, and the pod does not share its processes, so the agent cannot see the end of the task.
   remedy: >-
-    make it an init container with restartPolicy: Always (istio-proxy by the annotation sidecar.istio.io/nativeSidecar), or add
-    shareProcessNamespace: true
+    Add "shareProcessNamespace: true" to the pod template, or make istio-proxy native by the annotation
+    sidecar.istio.io/nativeSidecar: "true".
+
+- id: regular-agent-not-shared
+  found: |-
+    variables.cannotSee && variables.form != 'classic' ? variables.where : []
+  sentence: >-
+    The agent is a regular container, and the pod does not share its processes, so the agent cannot see the end of the task.
+  remedy: >-
+    Make the agent an init container with "restartPolicy: Always", or add "shareProcessNamespace: true" to the pod template.
 
 - id: host-pid
   found: |-
-    variables.watchesProcesses && variables.spec.?hostPID.orValue(false) ? variables.watching : []
+    variables.watchesProcesses && variables.spec.?hostPID.orValue(false) ? variables.where : []
   sentence: >-
-    hostPID: true is not supported beside a container {} that watches processes
+    The pod has the processes of its node, and the agent cannot tell which of them are the task.
   remedy: >-
-    use shareProcessNamespace: true instead
+    Use "shareProcessNamespace: true" instead of "hostPID: true".
 
 - id: host-network
   found: |-
-    variables.spec.?hostNetwork.orValue(false) ? variables.watching : []
+    variables.spec.?hostNetwork.orValue(false) ? variables.where : []
   sentence: >-
-    hostNetwork: true is not supported, because Istio injects no proxy there
+    The pod has the network of its node, so Istio gives it no proxy, and the agent has nothing to end.
   remedy: >-
-    leave out hostNetwork, or the container {}
+    Remove "hostNetwork: true" from the pod template, or remove the agent.
 
 - id: restart-always
   found: |-
-    variables.isPod && variables.restartPolicy == 'Always' ? variables.watching : []
+    variables.isPod && variables.restartPolicy == 'Always' ? variables.where : []
   sentence: >-
-    the restartPolicy of the pod is Always, so its task never ends
+    The restartPolicy of the pod is Always, so its task never ends.
   remedy: >-
-    use Never or OnFailure, or leave out the container {}
+    Use Never or OnFailure, or remove the agent.
 
-- id: wrong-container
+- id: wrong-container-name
   found: |-
     (variables.toldContainer + variables.annotatedContainer).filter(name, !(name in variables.names) && !name.contains('$'))
   sentence: >-
-    the pod has no container {}, which --container or exeunt.dev/container names
+    The agent waits for a container that the pod does not have.
   remedy: >-
-    name one of {containers}
+    Remove --container from the agent's arguments (then every main container counts), or correct the name.
 
 # Another webhook may still add a helper to a template, but not to a pod.
-- id: wrong-helper
+- id: wrong-helper-name
   found: |-
     !variables.isPod ? [] :
       (variables.toldAlsoWait + variables.annotatedAlsoWait +
@@ -69,54 +80,58 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
           .map(entry, entry.find('^{{ $name }} *=').replace('=', '').trim()))
       .filter(name, name != '' && !(name in variables.names) && !name.contains('$'))
   sentence: >-
-    the pod has no container {}, which the agent is told to end or to wait for
+    The agent is told to end a container, or to wait for one, that the pod does not have.
   remedy: >-
-    name one of {containers}
+    Correct the name.
 
 - id: restart-policy-differs
   found: |-
     (variables.toldRestartPolicy + variables.annotatedRestartPolicy).filter(policy,
       !policy.contains('=') && !policy.contains('$') && !(policy in ['auto', variables.restartPolicy]))
+      .map(policy, policy + ', and the pod has ' + variables.restartPolicy)
   sentence: >-
-    the agent is told the restart policy {}, and the pod has {restartPolicy}
+    The agent is told another restart policy than the pod has.
   remedy: >-
-    tell it {restartPolicy}
+    Tell the agent the restart policy of the pod.
 
 - id: grace-period-differs
   found: |-
     variables.toldGracePeriod.filter(period, period.matches('^([0-9]+(ms|s|m|h))+$|^[0-9]+$') &&
       duration(period.matches('^[0-9]+$') ? period + 's' : period).getSeconds() >
         (variables.gracePeriod == '0' ? 1 : int(variables.gracePeriod)))
+      .map(period, period + ', and the pod has ' + variables.gracePeriod + 's')
   sentence: >-
-    the agent is told the grace period {}, and the pod has {gracePeriod} seconds
+    The agent is told a longer grace period than the pod has.
   remedy: >-
-    set terminationGracePeriodSeconds to the same time
+    Set terminationGracePeriodSeconds to the same time, or tell the agent that of the pod.
 
 - id: placement-differs
   found: |-
     variables.toldPlacement.filter(placement, placement == (variables.isRegular ? 'native' : 'regular'))
   sentence: >-
-    the agent is told --placement {}, and its container is in the other list of the pod
+    The agent is told another placement than it has.
   remedy: >-
-    leave out --placement
+    Remove --placement from the agent's arguments.
 
-- id: proxy-differs
+- id: proxy-form-differs
   found: |-
     variables.toldProxy.filter(form,
       form in ['native', 'classic'] && variables.form in ['native', 'classic'] && form != variables.form)
+      .map(form, form + ', and it is ' + variables.form)
   sentence: >-
-    the agent is told --proxy {}, and istio-proxy is {form}
+    The agent is told another form of istio-proxy than it has.
   remedy: >-
-    leave out --proxy
+    Remove --proxy from the agent's arguments.
 
 - id: signal-port-differs
   found: |-
     variables.watching == [] || variables.listener == '' ? [] :
       (variables.toldSignalPort == [] ? ['15190'] : variables.toldSignalPort).filter(port, port != variables.listener)
+        .map(port, port + ', and the listener has ' + variables.listener)
   sentence: >-
-    the agent signals to port {}, and ISTIO_META_HTTP_PROXY_PORT is {listener}
+    The agent signals to another port than the one of the signal listener.
   remedy: >-
-    use the same port for both and for the plugin
+    Use the same port in ISTIO_META_HTTP_PROXY_PORT, in --signal-port and in the plugin.
 
 - id: agent-before-proxy
   found: |-
@@ -124,11 +139,12 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
       ? variables.initContainers.filter(container, container.name in variables.watching).map(container, string(container.name))
         .filter(name, variables.initContainers.map(container, string(container.name)).indexOf(name) <
           variables.initContainers.map(container, string(container.name)).indexOf('istio-proxy'))
+        .map(name, 'container ' + name)
       : []
   sentence: >-
-    the container {} is listed before istio-proxy, so kubelet ends istio-proxy before the agent can drain it
+    The agent is listed before istio-proxy, so kubelet ends istio-proxy before the agent can drain it.
   remedy: >-
-    list it behind istio-proxy
+    List the agent behind istio-proxy in initContainers.
 
 - id: agent-user-taken
   found: |-
@@ -141,22 +157,27 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
             agent.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(15190)))
       ).map(other, string(other.name))
   sentence: >-
-    the user of the agent is also that of {}, which can end the agent
+    Another container runs as the user of the agent, and can end it.
   remedy: >-
-    give the agent a runAsUser of its own
+    Give the agent a runAsUser that no other container has.
 
-- id: status-port
+- id: status-port-zero
   found: |-
-    variables.watchesProcesses && variables.form in ['classic', 'unknown']
-      ? [string(variables.annotations[?'status.sidecar.istio.io/port'].orValue('15020'))]
-        .map(port, port.matches('^[0-9]+$') ? port : '?').filter(port, !(port in ['15020'] + variables.toldStatusPort))
-      : []
+    variables.statusPort.filter(port, port == '0')
   sentence: >-
-    status.sidecar.istio.io/port is {}, and the agent asks pilot-agent at another port
+    The pod has no status server of pilot-agent, because its annotation sets port 0, so one way to end the proxy is closed.
   remedy: >-
-    leave out the annotation, or give the agent the port by --status-port
+    Remove the annotation status.sidecar.istio.io/port: "0" from the pod template.
 
-- id: interception-off
+- id: status-port-differs
+  found: |-
+    variables.statusPort.filter(port, port != '0')
+  sentence: >-
+    The agent asks pilot-agent at another port than the one of the annotation status.sidecar.istio.io/port.
+  remedy: >-
+    Tell the agent that port with --status-port.
+
+- id: capture-limited
   found: |-
     variables.watchesProcesses && variables.form in ['classic', 'unknown'] &&
       variables.toldIstioStatus == [] && variables.toldProxy == []
@@ -168,17 +189,17 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
           .filter(name, name != '')
       : []
   sentence: >-
-    by {} Istio captures only a part of the traffic, so nothing tells the agent that istio-proxy is still to come
+    Istio captures only a part of the traffic of the pod, so nothing tells the agent that istio-proxy is still to come.
   remedy: >-
-    give it EXEUNT_ISTIO_STATUS from the annotation sidecar.istio.io/status
+    Give the agent the variable EXEUNT_ISTIO_STATUS from the annotation sidecar.istio.io/status.
 
 - id: label-value
   found: |-
-    variables.label in ['', 'on', 'off'] ? [] : [variables.label]
+    variables.label in ['', 'on', 'off'] ? [] : ['"' + variables.label + '"']
   sentence: >-
-    the label exeunt.dev/drain is "{}", which nothing selects
+    The label exeunt.dev/drain has a value that nothing selects.
   remedy: >-
-    write "on" or "off"
+    Write "on" or "off".
 
 # The task may call the filter itself. For that it has a signal listener, so a pod with one is not meant.
 - id: label-without-agent
@@ -187,28 +208,28 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
       !(variables.spec.containers + variables.initContainers).exists(container,
         (container.?command.orValue([]) + container.?args.orValue([])).exists(word, word.matches('exeunt|{{ $port }}')) ||
         container.?env.orValue([]).exists(one, one.name == 'ISTIO_META_HTTP_PROXY_PORT'))
-      ? ['exeunt.dev/drain'] : []
+      ? ['no container exeunt'] : []
   sentence: >-
-    the pod has the label {}, but no agent, so nothing ends istio-proxy
+    The pod has the label exeunt.dev/drain: "on", but no agent, so nothing ends istio-proxy.
   remedy: >-
-    add the agent, or leave out the label
+    Add the agent, or remove the label.
 
 - id: label-on-the-job
   found: |-
     !variables.isPod && !variables.isAdded && variables.watching == [] && variables.label == '' &&
-      'exeunt.dev/drain' in dyn(object).metadata.?labels.orValue({}) ? [string(request.kind.kind)] : []
+      'exeunt.dev/drain' in dyn(object).metadata.?labels.orValue({}) ? ['it is on the ' + string(request.kind.kind)] : []
   sentence: >-
-    the label exeunt.dev/drain is on the {}, where nothing reads it
+    The label exeunt.dev/drain is not on the pod template, and nothing reads it elsewhere.
   remedy: >-
-    put it into the labels of its pod template
+    Put it into the labels of the pod template.
 
-- id: listener-without-label
+- id: unlabelled
   found: |-
-    variables.label == '' && variables.listener != '' ? variables.watching : []
+    variables.label == '' && variables.listener != '' ? variables.where : []
   sentence: >-
-    the pod has a signal listener for the container {}, but not the label by which the plugin selects it
+    The pod has an agent, but not the label by which the plugin selects it, so it is drained without the plugin.
   remedy: >-
-    add exeunt.dev/drain: "on", or leave out ISTIO_META_HTTP_PROXY_PORT
+    Add the label exeunt.dev/drain: "on" to the pod template, or remove the plugin if you do not need it.
 
 - id: unknown-name
   found: |-
@@ -219,9 +240,9 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
     variables.labels.filter(name, name.startsWith('exeunt.dev/') && name != 'exeunt.dev/drain' &&
       variables.labels[name] in ['on', 'off']).map(name, 'label ' + string(name))
   sentence: >-
-    exeunt knows no {}
+    exeunt does not know a label or an annotation of the pod.
   remedy: >-
-    use the label exeunt.dev/drain, or the annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals
+    Use the label exeunt.dev/drain, or the annotations exeunt.dev/container, also-wait, quit-endpoints and quit-signals.
 
 - id: annotation-value
   found: |-
@@ -230,8 +251,8 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
     variables.annotatedQuitSignals.filter(entry,
       !entry.matches(r'^{{ $name }} *= *(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$'))
   sentence: >-
-    the agent cannot read "{}"
+    The agent cannot read an annotation of the pod.
   remedy: >-
-    write an entry of exeunt.dev/quit-endpoints as [NAME=][METHOD ]http://127.0.0.1:PORT/PATH, and one of
-    exeunt.dev/quit-signals as NAME=SIGNAL
+    Write an entry of exeunt.dev/quit-endpoints as [NAME=][METHOD ]http://127.0.0.1:PORT/PATH, and one of
+    exeunt.dev/quit-signals as NAME=SIGNAL.
 {{- end }}

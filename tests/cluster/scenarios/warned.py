@@ -30,21 +30,21 @@ _RIGHT: tuple[Shape, ...] = (
 _MADE: tuple[Callable[[str, Shape, Where], Json], ...] = (pods.job, pods.pod)
 # For each rule a shape that it is about.
 _WRONG: tuple[tuple[str, Shape], ...] = (
-    ("agent-without-always", three_lines(stripped=True)),
-    ("not-shared", Shape(sharing=False)),
-    ("not-shared", Shape(istio="native", agent="regular", sharing=False)),
+    ("agent-stripped", three_lines(stripped=True)),
+    ("no-shared-processes", Shape(sharing=False)),
+    ("regular-agent-not-shared", Shape(istio="native", agent="regular", sharing=False)),
     ("host-network", Shape(agent="regular", host_network=True)),
-    ("wrong-container", Shape(agent_words=("--container", "nobody"))),
+    ("wrong-container-name", Shape(agent_words=("--container", "nobody"))),
     ("restart-policy-differs", Shape(agent_words=("--restart-policy", "OnFailure"))),
     ("grace-period-differs", three_lines(agent_words=("--grace-period", "2m"))),
     ("placement-differs", Shape(agent="regular", agent_words=("--placement", "native"))),
-    ("proxy-differs", Shape(agent_words=("--proxy", "native"))),
+    ("proxy-form-differs", Shape(agent_words=("--proxy", "native"))),
     ("signal-port-differs", Shape(agent_words=("--signal-port", "16000"))),
     ("agent-user-taken", Shape(tasks=(Task(("wait",), uid=15190),))),
-    ("status-port", Shape(annotations=(("status.sidecar.istio.io/port", "0"),))),
+    ("status-port-zero", Shape(annotations=(("status.sidecar.istio.io/port", "0"),))),
     ("label-value", three_lines(drain="true")),
     ("label-without-agent", Shape(agent="none", listener=False)),
-    ("listener-without-label", Shape(drain="")),
+    ("unlabelled", Shape(drain="")),
     ("unknown-name", Shape(annotations=(("exeunt.dev/containers", MAIN),))),
     ("annotation-value", Shape(annotations=(("exeunt.dev/quit-signals", "TERM"),))),
 )
