@@ -172,7 +172,7 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
     if let Some(verdict) = facts.verdict() {
         let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
         let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();
-        let why = verdict.refused.map(|why| format!(": {why}")).unwrap_or_default();
+        let why = verdict.refused.first().map(|refusal| format!(": {}", refusal.reason)).unwrap_or_default();
         let _ = writeln!(text, "  verdict {}", safe(&format!("proxy {}{route}{lost}{why}", verdict.proxy)));
     }
     if findings.is_empty() {

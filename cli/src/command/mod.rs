@@ -3,6 +3,7 @@
 //! To add a verb: a file with a struct that derives [`clap::Args`] and has `async fn run(self, common: &Common) -> Result<Exit, Failure>`,
 //! and one line in [`Verb`] and one in [`Arguments::run`].
 
+mod end;
 mod explain;
 mod status;
 
@@ -39,6 +40,7 @@ pub struct Common {
 enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
+    End(end::End),
 }
 
 // === impl Arguments ===
@@ -49,6 +51,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
+            Verb::End(verb) => verb.run(&self.common).await,
         }
     }
 }
