@@ -1,0 +1,215 @@
+//! `explain`: one pod on one screen: what holds it, and what mends it.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde::{Deserialize, Serialize};
+
+use super::Common;
+use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
+use crate::pod::{Facts, Kind, Part, Standing, State, Surroundings, Verdict};
+use crate::rules::{self, Case, Finding};
+
+/// The largest file that is read: a pod has at most 3 MiB.
+const LARGEST: u64 = 16 << 20;
+
+/// What holds one pod, since when, and what mends it
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Name of the pod
+    #[arg(required_unless_present = "file", value_name = "POD")]
+    pod: Option<String>,
+    /// Read the pod from a file instead: what kubectl get pod -o json or --save has written; - is stdin
+    #[arg(short, long, conflicts_with = "pod", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Also write the pod and what is around it into a file that -f reads
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    save: Option<PathBuf>,
+}
+
+/// A pod with what is around it, in a file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    pod: Pod,
+    #[serde(default)]
+    surroundings: Surroundings,
+    /// When it was saved, so that times mean the same later.
+    #[serde(default)]
+    at: Option<Timestamp>,
+}
+
+/// What a program gets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    namespace: &'a str,
+    pod: &'a str,
+    uid: &'a str,
+    #[serde(flatten)]
+    standing: Standing,
+    proxy: crate::pod::ProxyForm,
+    agent: crate::pod::Placement,
+    label: bool,
+    listener: Option<&'a str>,
+    verdict: Option<Verdict>,
+    findings: &'a [Finding],
+    unknown: &'a [String],
+}
+
+// === impl Explain ===
+
+impl Explain {
+    pub(super) async fn run(self, common: &Common) -> Result<Exit, Failure> {
+        let saved = match (&self.file, &self.pod) {
+            (Some(file), _) => Saved::read(file)?,
+            (None, Some(name)) => {
+                let cluster = common.cluster().await?;
+                let pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+                let surroundings = cluster.surroundings(&pod).await;
+                Saved { pod, surroundings, at: Some(Timestamp::now()) }
+            }
+            (None, None) => return Err(Failure::usage("give the name of a pod, or -f FILE")),
+        };
+        if let Some(file) = &self.save {
+            saved.write(file)?;
+        }
+        let facts = Facts::of(&saved.pod);
+        let findings = rules::findings(&Case { facts: &facts, around: &saved.surroundings });
+        let now = saved.at.unwrap_or_else(Timestamp::now);
+        let standing = facts.standing(now);
+        if common.output == Format::Table {
+            print(&text(&facts, &saved.surroundings, &findings, now));
+        } else {
+            let report = Report {
+                namespace: facts.namespace,
+                pod: facts.name,
+                uid: facts.uid,
+                standing,
+                proxy: facts.proxy,
+                agent: facts.agent.placement,
+                label: facts.has_label(),
+                listener: facts.listener(),
+                verdict: facts.verdict(),
+                findings: &findings,
+                unknown: &saved.surroundings.unknown,
+            };
+            print_object(common.output, &report)?;
+        }
+        Ok(if standing.is_stuck() || !findings.is_empty() { Exit::Stuck } else { Exit::Fine })
+    }
+}
+
+// === impl Saved ===
+
+impl Saved {
+    fn read(file: &Path) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::usage(format!("-f {}: {what}", file.display()));
+        let mut text = String::new();
+        let read = if file == Path::new("-") {
+            std::io::stdin().take(LARGEST).read_to_string(&mut text)
+        } else {
+            std::fs::File::open(file).and_then(|open| open.take(LARGEST).read_to_string(&mut text))
+        };
+        read.map_err(|error| wrong(error.to_string()))?;
+        let value: serde_json::Value =
+            serde_saphyr::from_str(&text).map_err(|error| wrong(format!("neither JSON nor YAML: {}", one_line(&error))))?;
+        let read = if value.get("pod").is_some() {
+            serde_json::from_value(value)
+        } else if value.get("kind").and_then(serde_json::Value::as_str) == Some("Pod") {
+            serde_json::from_value(value).map(|pod| Self { pod, surroundings: Surroundings::default(), at: None })
+        } else {
+            return Err(wrong("it is not a pod: save one with kubectl get pod POD -o json".to_owned()));
+        };
+        read.map_err(|error| wrong(format!("not a pod: {error}")))
+    }
+
+    fn write(&self, file: &Path) -> Result<(), Failure> {
+        let wrong = |what: String| Failure::usage(format!("--save {}: {what}", file.display()));
+        let text = serde_json::to_string_pretty(self).map_err(|error| wrong(error.to_string()))?;
+        std::fs::write(file, text + "\n").map_err(|error| wrong(error.to_string()))
+    }
+}
+
+fn one_line(error: &impl core::fmt::Display) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// One screen.
+fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Timestamp) -> String {
+    let mut text = String::new();
+    let standing = facts.standing(now);
+    let since = standing.since().map(|since| format!(", for {}", age(now, since))).unwrap_or_default();
+    let of = if facts.namespace.is_empty() { String::new() } else { format!(" in namespace {}", safe(facts.namespace)) };
+    let _ = writeln!(text, "{}{of}: {}{since}.\n", safe(facts.name), standing.sentence());
+    for (container, part) in &facts.containers {
+        if *part == Part::Other && container.kind == Kind::Init {
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "  {:<20} {:<16} {}",
+            safe(container.name),
+            kind(container.kind, *part),
+            safe(&state(facts, container, now))
+        );
+    }
+    let plugin = match (facts.has_label(), facts.listener()) {
+        (true, Some(port)) => format!("the pod has the label, and a signal listener on port {}", safe(port)),
+        (true, None) => "the pod has the label, but no signal listener of its own".to_owned(),
+        (false, Some(port)) => format!("the pod has a signal listener on port {}, but not the label", safe(port)),
+        (false, None) => "the pod has neither the label nor a signal listener".to_owned(),
+    };
+    let _ = writeln!(
+        text,
+        "\n  proxy   {}\n  agent   {}\n  plugin  {plugin}",
+        facts.proxy.sentence(),
+        facts.agent.placement.sentence()
+    );
+    if let Some(verdict) = facts.verdict() {
+        let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
+        let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();
+        let why = verdict.refused.first().map(|refusal| format!(": {}", refusal.reason)).unwrap_or_default();
+        let _ = writeln!(text, "  verdict {}", safe(&format!("proxy {}{route}{lost}{why}", verdict.proxy)));
+    }
+    if findings.is_empty() {
+        text.push_str("\nNo rule applies.\n");
+    }
+    for finding in findings {
+        let _ = writeln!(text, "\n{}: {}", finding.rule.id, finding.rule.sentence);
+        let _ = writeln!(text, "  seen    {}", safe(&finding.evidence));
+        let _ = writeln!(text, "  do      {}", safe(&finding.rule.remedy_for(facts)));
+        let _ = writeln!(text, "  read    {}", finding.rule.link);
+    }
+    for line in &around.unknown {
+        let _ = writeln!(text, "\nnot known: {}", safe(line));
+    }
+    text
+}
+
+fn kind(kind: Kind, part: Part) -> &'static str {
+    match (part, kind) {
+        (Part::Main, _) => "main container",
+        (Part::Helper, _) => "helper",
+        (Part::Proxy, _) => "proxy",
+        (Part::Agent, _) => "agent",
+        (Part::Other, Kind::Sidecar) => "native sidecar",
+        (Part::Other, Kind::Ephemeral) => "ephemeral",
+        (Part::Other, Kind::Init | Kind::Regular) => "init container",
+    }
+}
+
+fn state(facts: &Facts<'_>, container: &crate::pod::Container<'_>, now: Timestamp) -> String {
+    match &container.state {
+        State::Waiting { reason, .. } if reason.is_empty() => "not started".to_owned(),
+        State::Waiting { reason, .. } => format!("waits: {reason}"),
+        State::Running { since } => since.map_or_else(|| "runs".to_owned(), |since| format!("runs for {}", age(now, since))),
+        State::Ended(end) => {
+            let ago = end.at.map(|at| format!(", {} ago", age(now, at))).unwrap_or_default();
+            format!("{} ({}){ago}", facts.ending(container).sentence(), end.reason)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Names that Istio, Kubernetes and exeunt give to things of a pod. A test holds them equal to the rest of the project.
+
+/// The container of the agent.
+pub const AGENT: &str = "exeunt";
+/// The program of the agent, and the last part of its image's name.
+pub const AGENT_PROGRAM: &str = "exeunt-agent";
+/// The container of Istio's proxy.
+pub const PROXY: &str = "istio-proxy";
+/// The label by which the plugin selects a pod. Its value is `on`.
+pub const DRAIN_LABEL: &str = "exeunt.dev/drain";
+/// The variable of the proxy that opens the signal listener.
+pub const LISTENER_VARIABLE: &str = "ISTIO_META_HTTP_PROXY_PORT";
+/// The port of the signal listener.
+pub const SIGNAL_PORT: u16 = 15190;
+/// The annotation with which Istio CNI marks a pod of an ambient mesh.
+pub const AMBIENT: &str = "ambient.istio.io/redirection";
+/// The annotation for the port of pilot-agent's status server.
+pub const STATUS_PORT: &str = "status.sidecar.istio.io/port";
+/// The annotation for the way in which Istio captures traffic.
+pub const INTERCEPTION: &str = "sidecar.istio.io/interceptionMode";
+
+/// Containers that never end by themselves and are never the task. The file is a link to that of the Airflow package, which the agent reads,
+/// too.
+const ENDLESS_HELPERS: &str = include_str!("endless_helpers.txt");
+
+/// Whether the container `name` never ends by itself and is never the task.
+#[must_use]
+pub fn is_endless_helper(name: &str) -> bool {
+    let lines = ENDLESS_HELPERS.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_whitespace().next()).any(|helper| helper == name)
+}

@@ -1,0 +1,57 @@
+//! What one must ask the cluster for, besides the pod. Everything can be unknown: a right may be missing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The surroundings of a pod. `None`: unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Surroundings {
+    /// exeunt's plugins (`WasmPlugin`) in the cluster, or, if that may not be listed, in the pod's namespace.
+    pub plugins: Option<Vec<Plugin>>,
+    /// The root namespace of the mesh: a plugin there is for all namespaces.
+    pub root_namespace: Option<String>,
+    /// The lines of the proxy's log that speak of Wasm.
+    pub proxy_log: Option<Vec<String>>,
+    /// The warnings among the Events of who has made the pod.
+    pub owner_events: Option<Vec<OwnerEvent>>,
+    /// What could not be asked, each with the reason as one line.
+    pub unknown: Vec<String>,
+}
+
+/// A plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Plugin {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The labels that it selects pods by. Empty: all pods.
+    pub match_labels: BTreeMap<String, String>,
+    /// The ports of its `match`. Empty: all.
+    pub ports: Vec<u16>,
+    /// Where its module is.
+    pub url: String,
+}
+
+/// A warning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerEvent {
+    /// For example `FailedCreate`.
+    pub reason: String,
+    /// The sentence of who has written it.
+    pub message: String,
+}
+
+// === impl Plugin ===
+
+impl Plugin {
+    /// Whether it selects a pod with these labels.
+    #[must_use]
+    pub fn selects(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
+        self.match_labels.iter().all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value))
+    }
+}
