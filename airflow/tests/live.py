@@ -30,6 +30,8 @@ from scenarios import COLUMNS, ON_CLUSTERS, SCENARIOS
 
 Json = dict[str, Any]
 
+# The operator lists the pods of its new Job three times at once, and fails the task if the controller has made none by then.
+_JOB = {"discover_pods_retry_number": 500}
 _XCOM_FILE = "/airflow/xcom/return.json"
 
 
@@ -41,7 +43,7 @@ def main() -> None:
     extra = json.dumps({"xcom_sidecar_container_image": request["task"]["image"]})
     os.environ["AIRFLOW_CONN_KUBERNETES_DEFAULT"] = json.dumps({"conn_type": "kubernetes", "extra": extra})
     default_form("true" if scenario.form == "native" else "false")
-    operator = build(scenario, place(request, scenario))
+    operator = build(scenario, place(request, scenario) | (_JOB if scenario.runner == "job" else {}))
     signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
     result: Json = {"task": "succeeds", "value": None, "failure": ""}
     try:

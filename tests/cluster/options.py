@@ -99,8 +99,8 @@ OPTIONAL = (
         "--airflow",
         "",
         (
-            "run the rows of docs/airflow-matrix.md, and no other scenarios. The operators",
-            "of Airflow run on this machine, with the kubeconfig, and their pods in the",
+            "run the rows of docs/airflow-matrix.md, and no other scenarios. Airflow's",
+            "operators run on this machine, with the kubeconfig, and their pods in the",
             "cluster. ./build.sh installs Airflow 3.3 into .cache",
         ),
     ),

@@ -38,7 +38,7 @@ def _row(short: str, column: str, run: ScenarioRun) -> None:
         run.main_containers = task.main_containers()
         # Before the bytes: a pod without exeunt that stays keeps its connection.
         run.observe()
-        run.note(f"{word}; {end}")
+        run.note("; ".join(filter(None, (word, end, str(task.result.get("failure", ""))))))
         if word != "waits forever":
             _check_as_in_table(run, task, word, end)
         else:
