@@ -74,6 +74,19 @@ SCENARIOS = {
     "JobOperator, native proxy": Scenario("job", "native"),
 }
 
+# What only a real kubelet can show: how much of a slow upload arrives, and how a task ends that somebody kills.
+_HURRY, _SHORT = {"termination_grace_period": 1}, {"termination_grace_period": 5}
+ON_CLUSTERS = {
+    "PodOperator, on_kill": Scenario("operator", "classic", 0, _DELETE),
+    "PodOperator, delete_pod, termination_grace_period=1": Scenario("operator", "classic", 0, _DELETE | _HURRY),
+    "PodOperator, delete_pod, termination_grace_period=1, ExeuntCallback": Scenario(
+        "operator", "classic", 0, _DELETE | _HURRY | _CALLBACK
+    ),
+    "PodOperator, keep_pod, native proxy, termination_grace_period=5, ExeuntCallback": Scenario(
+        "operator", "native", 0, _KEEP | _SHORT | _CALLBACK
+    ),
+}
+
 # In the provider of Airflow 2.8 the JobOperator does not wait, the logs of init containers are not read, and a deferrable
 # operator does not call callbacks at its end. Pods with XCom that share processes get no agent. Other pods with XCom cannot run
 # here: that provider ends the helper with `kill -s SIGINT 1`, which Alpine's shell understands, but Debian's does not. These are
