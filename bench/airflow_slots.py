@@ -1,0 +1,136 @@
+"""Measures the slots of Airflow's KubernetesExecutor on a real cluster with classic Istio proxies, without and with exeunt.
+
+    .cache/airflow-venv-3.3/bin/python bench/airflow_slots.py --kubeconfig FILE --namespace NAME --agent-image IMAGE --task-image IMAGE
+    python3 bench/airflow_slots.py --from docs/airflow-slots.json --svg docs/airflow-slots.svg
+
+Scheduler, executor, its watcher, the API server, kubelet, Istio's injector and the proxies are real. Two things stand in: the
+program in each pod sleeps for a second instead of running Airflow, so its image needs only `python3`; and this command writes the
+success of such a task into Airflow's database, which a worker does through Airflow's API.
+
+The namespace must exist, with Istio's injection on. The command deletes the executor's pods in it.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from slots.picture import draw
+from slots.result import Case, Result, Sample, read
+
+TASKS, SLOTS = 64, 32
+# So long nothing may change before a run counts as stopped, and so long a finished run is still watched.
+STILL_S, AFTER_S = 60.0, 5.0
+LONGEST_S = 420.0
+
+
+def main() -> int:
+    """Measures or draws. Returns 1 if a run with exeunt does not finish."""
+    options = _arguments()
+    if options.figures:
+        result = read(json.loads(options.figures.read_text()))
+    else:
+        result = _measure(options)
+        text = json.dumps(dataclasses.asdict(result), separators=(",", ":")).replace('{"at_s"', '\n{"at_s"')
+        options.json.write_text(text + "\n")
+    if options.svg:
+        options.svg.write_text(draw(result))
+    for case in result.cases:
+        print(_sentence(case, result))
+    return 0 if result.cases[-1].last.succeeded == result.tasks else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--namespace", help="an existing namespace with Istio's injection")
+    parser.add_argument("--kubeconfig", help="the kubeconfig of the cluster")
+    parser.add_argument("--agent-image", help="the agent's image")
+    parser.add_argument("--task-image", help="an image that has python3")
+    parser.add_argument("--json", type=Path, default=Path("slots.json"), help="where the figures are written")
+    parser.add_argument("--svg", type=Path, help="where the picture is written")
+    parser.add_argument("--from", type=Path, dest="figures", metavar="JSON", help="take these figures, and measure nothing")
+    options = parser.parse_args()
+    if not options.figures and not all((options.namespace, options.kubeconfig, options.agent_image, options.task_image)):
+        parser.error("needs --namespace, --kubeconfig, --agent-image and --task-image, or --from")
+    return options
+
+
+def _measure(options: argparse.Namespace) -> Result:
+    from airflow.version import version
+    from kubernetes import client, config
+
+    kubernetes = client.VersionApi(config.new_client_from_config(options.kubeconfig)).get_code().git_version
+    without = {"AIRFLOW__EXEUNT__ENABLED": "False"}
+    with_exeunt = {"AIRFLOW__EXEUNT__IMAGE": options.agent_image}
+    cases = tuple(_case(name, options, more) for name, more in (("without exeunt", without), ("with exeunt", with_exeunt)))
+    return Result(TASKS, SLOTS, version, kubernetes, cases)
+
+
+def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
+    """One run, until all tasks have succeeded and all pods are gone, or nothing changes any more."""
+    from slots.pods import Pods
+    from slots.scheduler import prepared
+
+    home = Path(tempfile.mkdtemp(prefix="exeunt-slots-"))
+    pods = Pods(options.kubeconfig, options.namespace)
+    kubeconfig = str(Path(options.kubeconfig).resolve())
+    airflow = prepared(
+        home,
+        kubeconfig=kubeconfig,
+        namespace=options.namespace,
+        image=options.task_image,
+        tasks=TASKS,
+        slots=SLOTS,
+        more=more,
+    )
+    samples: list[Sample] = []
+    told: set[str] = set()
+    start, changed = None, time.monotonic()
+    try:
+        with airflow.scheduling():
+            while time.monotonic() - (start or changed) < LONGEST_S:
+                seen = pods.seen()
+                for task in sorted(seen.ended - told):
+                    airflow.report_success(task)
+                told |= seen.ended
+                now, slots = time.monotonic(), airflow.slots_used()
+                if start is None and slots:
+                    start = now
+                if start is not None:
+                    sample = Sample(round(now - start, 1), slots, seen.pods, seen.stuck, airflow.succeeded())
+                    if not samples or dataclasses.replace(samples[-1], at_s=0) != dataclasses.replace(sample, at_s=0):
+                        changed = now
+                    samples.append(sample)
+                    finished = sample.succeeded == TASKS and not slots and not seen.pods
+                    if now - changed > (AFTER_S if finished else STILL_S):
+                        break
+                time.sleep(1)
+    finally:
+        pods.delete_all()
+    if not samples:
+        raise RuntimeError(f"the scheduler starts no task: {home}/scheduler.log")
+    while pods.seen().pods:
+        time.sleep(1)
+    shutil.rmtree(home)
+    return Case(name, tuple(samples))
+
+
+def _sentence(case: Case, result: Result) -> str:
+    last, full = case.last, next((sample.at_s for sample in case.samples if sample.slots == result.slots), None)
+    done = next((sample.at_s for sample in case.samples if sample.succeeded == result.tasks), None)
+    return (
+        f"{case.name}: {last.succeeded} of {result.tasks} tasks succeeded"
+        + (f", the last after {done:.0f} s" if done is not None else "")
+        + (f"; all {result.slots} slots in use after {full:.0f} s" if full is not None else "")
+        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods, {last.stuck} with only the proxy left"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
