@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exeunt_airflow import followed_logs
+from exeunt_airflow import followed_logs, missing_image
 from exeunt_airflow.log import log, warn_once
 from exeunt_airflow.settings import InvalidSettings, Settings, read, source
 from exeunt_airflow.unchanged import NeedsAttention, NotApplicable
@@ -23,6 +23,7 @@ def pod_mutation_hook(pod: "V1Pod") -> None:
         if settings is not None and settings.enabled:
             # Also for a pod whose template has an agent: the hook leaves that one unchanged.
             followed_logs.leave_out_the_agent()
+            missing_image.tell_when_a_pod_is_read()
             add_agent(pod, settings)
     except NotApplicable as reason:
         log.debug("exeunt leaves pod %s unchanged: %s", _name(pod), reason)
