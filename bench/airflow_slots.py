@@ -1,11 +1,12 @@
-"""Measures the slots of Airflow's KubernetesExecutor on a real cluster with classic Istio proxies, without and with exeunt.
+r"""Measures the slots of Airflow's KubernetesExecutor on a real cluster with classic Istio proxies, without and with exeunt.
 
-    .cache/airflow-venv-3.3/bin/python bench/airflow_slots.py --kubeconfig FILE --namespace NAME --agent-image IMAGE --task-image IMAGE
+    .cache/airflow-venv-3.3/bin/python bench/airflow_slots.py --kubeconfig FILE --namespace NAME --agent-image IMAGE \
+        --task-image IMAGE --json docs/airflow-slots.json --svg docs/airflow-slots.svg
     python3 bench/airflow_slots.py --from docs/airflow-slots.json --svg docs/airflow-slots.svg
 
 Scheduler, executor, its watcher, the API server, kubelet, Istio's injector and the proxies are real. Two things stand in: the
-program in each pod sleeps for a second instead of running Airflow, so its image needs only `python3`; and this command writes the
-success of such a task into Airflow's database, which a worker does through Airflow's API.
+program in each pod only reports its success, through its proxy, so its image needs no more than `python3`; and this command takes
+the report and writes it into Airflow's database, which Airflow's API server does for a worker. The pods must reach this machine.
 
 The namespace must exist, with Istio's injection on. The command deletes the executor's pods in it.
 """
@@ -26,7 +27,7 @@ from slots.result import Case, Result, Sample, read
 
 TASKS, SLOTS = 64, 32
 # So long nothing may change before a run counts as stopped, and so long a finished run is still watched.
-STILL_S, AFTER_S = 60.0, 5.0
+STILL_S, AFTER_S = 45.0, 5.0
 LONGEST_S = 420.0
 
 
@@ -52,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", help="the kubeconfig of the cluster")
     parser.add_argument("--agent-image", help="the agent's image")
     parser.add_argument("--task-image", help="an image that has python3")
+    parser.add_argument("--address", help="of this machine, for the pods (default: that on the way to the API server)")
     parser.add_argument("--json", type=Path, default=Path("slots.json"), help="where the figures are written")
     parser.add_argument("--svg", type=Path, help="where the picture is written")
     parser.add_argument("--from", type=Path, dest="figures", metavar="JSON", help="take these figures, and measure nothing")
@@ -75,6 +77,7 @@ def _measure(options: argparse.Namespace) -> Result:
 def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
     """One run, until all tasks have succeeded and all pods are gone, or nothing changes any more."""
     from slots.pods import Pods
+    from slots.reports import host_towards, receiving
     from slots.scheduler import prepared
 
     home = Path(tempfile.mkdtemp(prefix="exeunt-slots-"))
@@ -84,21 +87,17 @@ def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
         home,
         kubeconfig=kubeconfig,
         namespace=options.namespace,
-        image=options.task_image,
         tasks=TASKS,
         slots=SLOTS,
         more=more,
     )
     samples: list[Sample] = []
-    told: set[str] = set()
     start, changed = None, time.monotonic()
     try:
-        with airflow.scheduling():
+        address = options.address or host_towards(pods.server)
+        with receiving(airflow.report_success, address) as receiver, airflow.scheduling(options.task_image, receiver):
             while time.monotonic() - (start or changed) < LONGEST_S:
                 seen = pods.seen()
-                for task in sorted(seen.ended - told):
-                    airflow.report_success(task)
-                told |= seen.ended
                 now, slots = time.monotonic(), airflow.slots_used()
                 if start is None and slots:
                     start = now
@@ -122,13 +121,13 @@ def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
 
 
 def _sentence(case: Case, result: Result) -> str:
-    last, full = case.last, next((sample.at_s for sample in case.samples if sample.slots == result.slots), None)
+    last, full = case.last, next((sample.at_s for sample in case.samples if sample.stuck == result.slots), None)
     done = next((sample.at_s for sample in case.samples if sample.succeeded == result.tasks), None)
     return (
         f"{case.name}: {last.succeeded} of {result.tasks} tasks succeeded"
         + (f", the last after {done:.0f} s" if done is not None else "")
-        + (f"; all {result.slots} slots in use after {full:.0f} s" if full is not None else "")
-        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods, {last.stuck} with only the proxy left"
+        + (f"; after {full:.0f} s all {result.slots} slots belong to pods with only the proxy left" if full is not None else "")
+        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods"
     )
 
 

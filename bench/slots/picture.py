@@ -168,7 +168,7 @@ def _verdict(case: Case, result: Result) -> tuple[str, ...]:
     if last.succeeded == result.tasks:
         done = next(sample.at_s for sample in case.samples if sample.succeeded == result.tasks)
         return "good", f"All {result.tasks} done, {done:.0f} s", f"{last.slots} slots in use", f"{last.pods} pods left"
-    full = next((sample.at_s for sample in case.samples if sample.slots == result.slots), last.at_s)
+    full = next((sample.at_s for sample in case.samples if sample.stuck == result.slots), last.at_s)
     stuck = f"{last.stuck} pods whose proxy runs"
     missing = result.tasks - last.succeeded
     return "bad", f"Airflow stops, {full:.0f} s", f"{last.slots} of {result.slots} slots in use", stuck, f"{missing} tasks wait"

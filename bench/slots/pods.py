@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from kubernetes import client, config
 
@@ -15,8 +16,6 @@ class Seen:
     pods: int
     # Pods whose task has ended, and which are there because another container of them still runs.
     stuck: int
-    # The tasks whose container has exited with 0, in pods that are there.
-    ended: frozenset[str]
 
 
 class Pods:
@@ -24,7 +23,9 @@ class Pods:
 
     def __init__(self, kubeconfig: str, namespace: str) -> None:
         """Connects to the cluster of the kubeconfig."""
-        self._core = client.CoreV1Api(config.new_client_from_config(kubeconfig))
+        connection = config.new_client_from_config(kubeconfig)
+        self._core = client.CoreV1Api(connection)
+        self.server = urlsplit(connection.configuration.host).hostname or ""
         self._namespace = namespace
 
     def seen(self) -> Seen:
@@ -33,9 +34,7 @@ class Pods:
             self._namespace, label_selector="kubernetes_executor=True", _preload_content=False, _request_timeout=20
         )
         pods = json.loads(answer.data)["items"]
-        ended = [pod for pod in pods if _task_has_ended(pod)]
-        stuck = sum(pod["status"].get("phase") == "Running" for pod in ended)
-        return Seen(len(pods), stuck, frozenset(pod["metadata"]["annotations"]["task_id"] for pod in ended))
+        return Seen(len(pods), sum(pod["status"].get("phase") == "Running" and _task_has_ended(pod) for pod in pods))
 
     def delete_all(self) -> None:
         """Deletes all that are left."""

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slots.reports import PROGRAM
+
 BENCH = Path(__file__).resolve().parents[1]
 _STOP_S = 30.0
 
@@ -53,8 +55,9 @@ class Airflow:
         return int(lines[-1].split()[1]) if lines else 0
 
     @contextlib.contextmanager
-    def scheduling(self) -> Iterator[None]:
-        """Runs the scheduler until the block is left."""
+    def scheduling(self, image: str, receiver: str) -> Iterator[None]:
+        """Runs the scheduler until the block is left. Its pods report to the address of the receiver."""
+        (self.home / "template.json").write_text(json.dumps(_template(image, PROGRAM.replace("ADDRESS", receiver))))
         with (self.home / "scheduler.log").open("w") as log:
             process = subprocess.Popen([_program(), "scheduler"], env=self.environment, stdout=log, stderr=log)
             try:
@@ -70,11 +73,10 @@ class Airflow:
                     process.wait()
 
 
-def prepared(home: Path, *, kubeconfig: str, namespace: str, image: str, tasks: int, slots: int, more: dict[str, str]) -> Airflow:
+def prepared(home: Path, *, kubeconfig: str, namespace: str, tasks: int, slots: int, more: dict[str, str]) -> Airflow:
     """An Airflow whose database has the DAG with its tasks, and one run of it that waits for a scheduler."""
     (home / "dags").mkdir(parents=True)
     shutil.copy(BENCH / "slots" / "dag.py", home / "dags" / "slots_dag.py")
-    (home / "template.json").write_text(json.dumps(_template(image)))
     kubernetes = "AIRFLOW__KUBERNETES_EXECUTOR__"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
@@ -102,8 +104,8 @@ def prepared(home: Path, *, kubeconfig: str, namespace: str, image: str, tasks: 
     return airflow
 
 
-def _template(image: str) -> dict[str, object]:
-    """The pod of a worker. Its program stands in for Airflow's: it takes the workload as its argument, and exits."""
+def _template(image: str, program: str) -> dict[str, object]:
+    """The pod of a worker. Its program stands in for Airflow's, and gets the same arguments."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -121,7 +123,7 @@ def _template(image: str) -> dict[str, object]:
                     "name": "base",
                     "image": image,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["python3", "-c", "import time; time.sleep(1)"],
+                    "command": ["python3", "-c", program],
                     "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
                 }
             ],

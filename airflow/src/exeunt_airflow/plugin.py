@@ -28,7 +28,7 @@ class SchedulerListener:
             log.warning("exeunt tells no verdicts in the scheduler's log", exc_info=True)
 
 
-class ExeuntPlugin(AirflowPlugin):  # type: ignore[misc]
+class ExeuntPlugin(AirflowPlugin):
     """What Airflow shows in `airflow plugins`."""
 
     name = "exeunt"
