@@ -29,6 +29,8 @@ TASKS, SLOTS = 64, 32
 # So long nothing may change before a run counts as stopped, and so long a finished run is still watched.
 STILL_S, AFTER_S = 45.0, 5.0
 LONGEST_S = 420.0
+# Another scheduler looks so often for the pods of one that is gone, which it takes for gone after 30 s without a sign of life.
+ADOPTION_S = 30.0
 
 
 def main() -> int:
@@ -54,6 +56,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--agent-image", help="the agent's image")
     parser.add_argument("--task-image", help="an image that has python3")
     parser.add_argument("--address", help="of this machine, for the pods (default: that on the way to the API server)")
+    parser.add_argument("--tasks", type=int, default=TASKS, help="how many tasks (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=SLOTS, help="how many of them at once (default: %(default)s)")
+    parser.add_argument("--restart-after", type=float, metavar="SECONDS", help="kill the scheduler then, and start another one")
     parser.add_argument("--json", type=Path, default=Path("slots.json"), help="where the figures are written")
     parser.add_argument("--svg", type=Path, help="where the picture is written")
     parser.add_argument("--from", type=Path, dest="figures", metavar="JSON", help="take these figures, and measure nothing")
@@ -68,10 +73,15 @@ def _measure(options: argparse.Namespace) -> Result:
     from kubernetes import client, config
 
     kubernetes = client.VersionApi(config.new_client_from_config(options.kubeconfig)).get_code().git_version
-    without = {"AIRFLOW__EXEUNT__ENABLED": "False"}
-    with_exeunt = {"AIRFLOW__EXEUNT__IMAGE": options.agent_image}
-    cases = tuple(_case(name, options, more) for name, more in (("without exeunt", without), ("with exeunt", with_exeunt)))
-    return Result(TASKS, SLOTS, version, kubernetes, cases)
+    settings = {
+        "without exeunt": {"AIRFLOW__EXEUNT__ENABLED": "False"},
+        "with exeunt": {"AIRFLOW__EXEUNT__IMAGE": options.agent_image},
+    }
+    adoption = {}
+    if options.restart_after is not None:
+        adoption = {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": str(ADOPTION_S)}
+    cases = tuple(_case(name, options, more | adoption) for name, more in settings.items())
+    return Result(options.tasks, options.slots, version, kubernetes, cases)
 
 
 def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
@@ -87,27 +97,31 @@ def _case(name: str, options: argparse.Namespace, more: dict[str, str]) -> Case:
         home,
         kubeconfig=kubeconfig,
         namespace=options.namespace,
-        tasks=TASKS,
-        slots=SLOTS,
+        tasks=options.tasks,
+        slots=options.slots,
         more=more,
     )
+    still = STILL_S if options.restart_after is None else STILL_S + ADOPTION_S
     samples: list[Sample] = []
-    start, changed = None, time.monotonic()
+    start, restart_at, changed = None, None, time.monotonic()
     try:
         address = options.address or host_towards(pods.server)
-        with receiving(airflow.report_success, address) as receiver, airflow.scheduling(options.task_image, receiver):
+        with receiving(airflow.report_success, address) as receiver, airflow.scheduling(options.task_image, receiver) as it:
             while time.monotonic() - (start or changed) < LONGEST_S:
                 seen = pods.seen()
                 now, slots = time.monotonic(), airflow.slots_used()
                 if start is None and slots:
-                    start = now
+                    start, restart_at = now, None if options.restart_after is None else now + options.restart_after
+                if restart_at is not None and now >= restart_at:
+                    it.restart()
+                    restart_at = None
                 if start is not None:
                     sample = Sample(round(now - start, 1), slots, seen.pods, seen.stuck, airflow.succeeded())
                     if not samples or dataclasses.replace(samples[-1], at_s=0) != dataclasses.replace(sample, at_s=0):
                         changed = now
                     samples.append(sample)
-                    finished = sample.succeeded == TASKS and not slots and not seen.pods
-                    if now - changed > (AFTER_S if finished else STILL_S):
+                    finished = sample.succeeded == options.tasks and not slots and not seen.pods
+                    if now - changed > (AFTER_S if finished else still):
                         break
                 time.sleep(1)
     finally:
@@ -127,7 +141,7 @@ def _sentence(case: Case, result: Result) -> str:
         f"{case.name}: {last.succeeded} of {result.tasks} tasks succeeded"
         + (f", the last after {done:.0f} s" if done is not None else "")
         + (f"; after {full:.0f} s all {result.slots} slots belong to pods with only the proxy left" if full is not None else "")
-        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods"
+        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods, {last.stuck} with only the proxy left"
     )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -55,22 +56,52 @@ class Airflow:
         return int(lines[-1].split()[1]) if lines else 0
 
     @contextlib.contextmanager
-    def scheduling(self, image: str, receiver: str) -> Iterator[None]:
+    def scheduling(self, image: str, receiver: str) -> Iterator["Scheduler"]:
         """Runs the scheduler until the block is left. Its pods report to the address of the receiver."""
         (self.home / "template.json").write_text(json.dumps(_template(image, PROGRAM.replace("ADDRESS", receiver))))
-        with (self.home / "scheduler.log").open("w") as log:
-            process = subprocess.Popen([_program(), "scheduler"], env=self.environment, stdout=log, stderr=log)
-            try:
-                yield
-                if process.poll() is not None:
-                    raise RuntimeError(f"the scheduler has ended: {self.home}/scheduler.log")
-            finally:
-                process.terminate()
-                try:
-                    process.wait(_STOP_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        scheduler = Scheduler(self)
+        try:
+            yield scheduler
+            if scheduler.has_ended():
+                raise RuntimeError(f"the scheduler has ended: {self.home}/scheduler.log")
+        finally:
+            scheduler.stop()
+
+
+class Scheduler:
+    """The scheduler's processes: itself, and the executor's watcher."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        """Starts them."""
+        self._airflow = airflow
+        self._process = self._start()
+
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() is not None
+
+    def restart(self) -> None:
+        """Kills it, as a node does that has no memory left, and starts another one."""
+        self._kill()
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """Ends it in order, or kills it."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_S)
+        self._kill()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with (self._airflow.home / "scheduler.log").open("a") as log:
+            return subprocess.Popen(
+                [_program(), "scheduler"], env=self._airflow.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 def prepared(home: Path, *, kubeconfig: str, namespace: str, tasks: int, slots: int, more: dict[str, str]) -> Airflow:
