@@ -103,14 +103,15 @@ def test_a_unit_that_kubernetes_does_not_know_is_told_and_the_pod_is_made_withou
 ) -> None:
     expected = without_exeunt(tmp_path, {}, monkeypatch)
     monkeypatch.setenv(f"AIRFLOW__EXEUNT__{name.upper()}", text)
-    hook.settings_or_none.cache_clear()
+    hook._loaded.cache_clear()
     try:
         with caplog.at_level(logging.WARNING, "exeunt_airflow"):
             assert pod_of(tmp_path, {}) == expected
             # It is read and told once in a process.
             assert pod_of(tmp_path, {}) == expected
     finally:
-        hook.settings_or_none.cache_clear()
-    told, off = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
+        hook._loaded.cache_clear()
+    told, off, in_the_task = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
     assert told.startswith(f"[exeunt] {name} is {text!r}: must be none or ")
     assert off == "exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged"
+    assert in_the_task == f"exeunt leaves every pod unchanged, because of its settings: {told}"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 
-from exeunt_airflow import metrics, verdict
+from exeunt_airflow import agent_status, metrics
 from exeunt_airflow.container_names import AGENT, PROXY, XCOM_HELPER
 from exeunt_airflow.hook import settings_or_none
 from exeunt_airflow.log import log
@@ -101,12 +101,9 @@ def _is_to_change(pod: Any, xcom_is_read: bool) -> bool:
 
 def _tell(name: str, end: Any) -> Verdict | None:
     """Logs the verdict of a pod whose agent has ended, and sends the metrics."""
-    try:
-        told = verdict.parse(end.message or "")
-    except ValueError:
-        log.warning("exeunt left no verdict in pod %s: it ended with %s (%s)", name, end.exit_code, end.reason)
+    told = agent_status.tell_verdict(name, end)
+    if told is None:
         return None
-    (log.info if told.is_good else log.warning)("pod %s: %s", name, told.sentence())
     try:
         metrics.send(told)
     except Exception:  # noqa: BLE001 - a metric is never worth a task
