@@ -96,28 +96,6 @@ def test_a_pod_without_a_container_named_base_gets_its_agent(form: str, tmp_path
     assert words[:5] == ["watch", "--container", "worker", "--container", "helper"]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("cpu_limit", "100Mi"), ("memory_request", "16MiB"), ("memory_limit", "16 megabytes"), ("cpu_request", "1c")],
-)
-def test_a_unit_that_kubernetes_does_not_know_is_told_and_the_pod_is_made_without_exeunt(
-    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    expected = without_exeunt(tmp_path, {}, monkeypatch)
-    monkeypatch.setenv(f"AIRFLOW__EXEUNT__{name.upper()}", text)
-    hook.settings_or_none.cache_clear()
-    try:
-        with caplog.at_level(logging.WARNING, "exeunt_airflow"):
-            assert pod_of(tmp_path, {}) == expected
-            # It is read and told once in a process.
-            assert pod_of(tmp_path, {}) == expected
-    finally:
-        hook.settings_or_none.cache_clear()
-    told, off = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
-    assert told.startswith(f"[exeunt] {name} is {text!r}: must be none or ")
-    assert off == "exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged"
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("metadata", "containers", "level", "reason"),
@@ -159,3 +137,25 @@ def test_a_worker_of_the_executor_is_made_without_exeunt_where_a_main_container_
         pod = vectors.plain(worker_pod("t", V1Pod(metadata=named, spec=V1PodSpec(containers=[V1Container(name="base")]))))
     assert [one["name"] for one in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]] == ["base"]
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["it has no such container"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("cpu_limit", "100Mi"), ("memory_request", "16MiB"), ("memory_limit", "16 megabytes"), ("cpu_request", "1c")],
+)
+def test_a_unit_that_kubernetes_does_not_know_is_told_and_the_pod_is_made_without_exeunt(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = without_exeunt(tmp_path, {}, monkeypatch)
+    monkeypatch.setenv(f"AIRFLOW__EXEUNT__{name.upper()}", text)
+    hook.settings_or_none.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+            assert pod_of(tmp_path, {}) == expected
+            # It is read and told once in a process.
+            assert pod_of(tmp_path, {}) == expected
+    finally:
+        hook.settings_or_none.cache_clear()
+    told, off = [record.getMessage() for record in caplog.records if record.name.startswith("exeunt_airflow")]
+    assert told.startswith(f"[exeunt] {name} is {text!r}: must be none or ")
+    assert off == "exeunt is off until the mistakes in [exeunt] are corrected: pods stay unchanged"
