@@ -70,6 +70,9 @@ def test_the_callback_waits_for_the_proxy_of_a_pod_that_is_deleted(placement: st
     assert set(SEEN) == {placement == "regular"}
 
 
-def test_without_the_callback_a_pod_with_a_regular_agent_is_deleted_earlier(placement: str) -> None:
-    early = " while its proxy was running" if placement == "regular" else ""
-    assert outcome(0, DELETE) == f"succeeds; deleted{early}"
+def test_without_the_callback_only_a_pod_with_a_regular_agent_may_be_deleted_earlier(placement: str) -> None:
+    seen = outcome(0, DELETE)
+    # How early depends on who is faster.
+    early = placement == "regular" and seen == "succeeds; deleted while its proxy was running"
+    assert early or seen == "succeeds; deleted"
+    assert set(SEEN) == {placement == "regular"}
