@@ -51,6 +51,11 @@ def section() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _numbers(one: str) -> list[int]:
+    """The version of Airflow in the title of a section."""
+    return [int(number) for number in re.findall(r"\d+", one.splitlines()[0])]
+
+
 def main() -> None:
     """Replaces the section for this version in the document."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,7 +63,7 @@ def main() -> None:
     parser.parse_args()
     head, *sections = re.split(r"(?=^## )", DOCUMENT.read_text(), flags=re.MULTILINE)
     others = [one.rstrip() + "\n" for one in sections if not one.startswith(f"{TITLE}\n")]
-    newest_first = sorted([*others, section()], reverse=True)
+    newest_first = sorted([*others, section()], key=_numbers, reverse=True)
     DOCUMENT.write_text(head.rstrip() + "\n\n" + "\n".join(newest_first))
 
 

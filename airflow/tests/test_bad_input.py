@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.client import V1Container, V1EmptyDirVolumeSource, V1Pod, V1PodSpec, V1Volume
+from kubernetes.client import V1Container, V1EmptyDirVolumeSource, V1ObjectMeta, V1Pod, V1PodSpec, V1Volume
 
+import vectors
 from exeunt_airflow import hook
 from exeunt_airflow.settings import Settings
 from real_airflow.hook_settings import use_settings
+from real_airflow.worker_pod import worker_pod
 from test_builders import FORMS, built
 
 _CONFIG = "proxy.istio.io/config"
@@ -92,6 +94,49 @@ def test_a_pod_without_a_container_named_base_gets_its_agent(form: str, tmp_path
     pod = pod_of(tmp_path, {"base_container_name": "worker", "full_pod_spec": spec})
     words = pod["spec"][agents_list][0]["args"]
     assert words[:5] == ["watch", "--container", "worker", "--container", "helper"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("metadata", "containers", "level", "reason"),
+    [
+        ({"annotations": {_CONFIG: "a: [b"}}, (), "WARNING", f"its annotation {_CONFIG} is not YAML"),
+        ({"labels": {"exeunt.dev/drain": "no"}}, (), "WARNING", "must be on or off"),
+        ({}, (V1Container(name="exeunt", image="own:1"),), "DEBUG", "it already has an agent"),
+    ],
+    ids=["a configuration that is not YAML", "a label that is not known", "an agent already"],
+)
+def test_a_worker_of_the_executor_with_nonsense_is_made_without_exeunt_and_one_line_says_why(
+    form: str,
+    metadata: dict[str, Any],
+    containers: tuple[V1Container, ...],
+    level: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def made() -> Any:
+        own = V1PodSpec(containers=[V1Container(name="base"), *containers])
+        return vectors.plain(worker_pod("t", V1Pod(metadata=V1ObjectMeta(**metadata), spec=own)))
+
+    use_settings(monkeypatch, Settings(enabled=False))
+    expected = made()
+    use_settings(monkeypatch, FORMS[form][0])
+    with caplog.at_level(logging.DEBUG, "exeunt_airflow"):
+        assert made() == expected
+    (line,) = [record for record in caplog.records if record.name.startswith("exeunt_airflow")]
+    assert (line.levelname, reason in line.getMessage()) == (level, True)
+
+
+def test_a_worker_of_the_executor_is_made_without_exeunt_where_a_main_container_is_named_that_it_has_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_settings(monkeypatch, FORMS["classic"][0])
+    named = V1ObjectMeta(annotations={"exeunt.dev/container": "bsae"})
+    with caplog.at_level(logging.WARNING, "exeunt_airflow"):
+        pod = vectors.plain(worker_pod("t", V1Pod(metadata=named, spec=V1PodSpec(containers=[V1Container(name="base")]))))
+    assert [one["name"] for one in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]] == ["base"]
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["it has no such container"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_it_prints_the_settings_and_the_pod(monkeypatch: pytest.MonkeyPatch, cap
     assert (code, err) == (0, "")
     assert vectors.comparable(yaml.safe_load(out)) == vectors.comparable(vectors.load("kpo-plain.out.yaml"))
     assert "# [exeunt] proxy: 'native' (default: auto)" in out.splitlines()
+    assert f"# The pod with its agent, from {vectors.FOLDER / 'kpo-plain.in.yaml'}:" in out.splitlines()
 
 
 def test_it_says_why_a_pod_stays_unchanged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +114,7 @@ def test_without_a_file_it_takes_the_template_of_the_executor_or_the_pod_of_an_o
 ) -> None:
     code, out, _ = run(monkeypatch, capsys)
     assert (code, [one["name"] for one in yaml.safe_load(out)["spec"]["containers"]]) == (0, ["base"])
+    assert "# The pod with its agent, from no template:" in out.splitlines()
     monkeypatch.setenv("AIRFLOW__KUBERNETES_EXECUTOR__POD_TEMPLATE_FILE", str(vectors.FOLDER / "kpo-plain.in.yaml"))
     code, out, _ = run(monkeypatch, capsys)
     assert (code, yaml.safe_load(out)["metadata"]["name"]) == (0, "run-report-lilskmzd")

@@ -97,6 +97,7 @@ def _print_pod(file: str, settings: Settings, *, by_operator: bool) -> int:
     except Unchanged as reason:
         print(f"exeunt leaves this pod unchanged: {reason}", file=sys.stderr)
         return _WRONG
+    print(f"# The pod with its agent, from {file or 'no template'}:")
     import yaml
     from kubernetes.client import ApiClient
 
