@@ -27,7 +27,14 @@ pub struct Verdict {
     pub advice: Option<String>,
     /// Why the agent did nothing.
     #[serde(default)]
-    pub refused: Option<String>,
+    pub refused: Vec<Refusal>,
+}
+
+/// One reason why the agent did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// A sentence for a person.
+    pub reason: String,
 }
 
 /// What was not delivered.
