@@ -21,7 +21,8 @@ impl Cluster {
         let facts = Facts::of(pod);
         let mut around = Surroundings::default();
         around.plugins = self.known(&mut around, self.plugins(facts.namespace).await);
-        if facts.proxy_container().is_some() {
+        // A container that has never run has no log.
+        if facts.proxy_container().is_some_and(|proxy| proxy.is_running() || proxy.end().is_some()) {
             let log = self.proxy_log(&facts).await;
             around.proxy_log = self.known(&mut around, log);
         }

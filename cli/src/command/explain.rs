@@ -68,7 +68,9 @@ impl Explain {
             (Some(file), _) => Saved::read(file)?,
             (None, Some(name)) => {
                 let cluster = common.cluster().await?;
-                let pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+                let mut pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+                // Who has written which field is of no interest, and half of the pod.
+                pod.metadata.managed_fields = None;
                 let surroundings = cluster.surroundings(&pod).await;
                 Saved { pod, surroundings, at: Some(Timestamp::now()) }
             }
@@ -172,7 +174,7 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
     if let Some(verdict) = facts.verdict() {
         let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
         let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();
-        let why = verdict.refused.first().map(|refusal| format!(": {}", refusal.reason)).unwrap_or_default();
+        let why = verdict.refused.first().map(|why| format!(": {}", why.reason)).unwrap_or_default();
         let _ = writeln!(text, "  verdict {}", safe(&format!("proxy {}{route}{lost}{why}", verdict.proxy)));
     }
     if findings.is_empty() {

@@ -21,7 +21,7 @@ pub use facts::{Facts, Part};
 pub use proxy::ProxyForm;
 pub use standing::{SETTLING, Standing};
 pub use surroundings::{OwnerEvent, Plugin, Surroundings};
-pub use verdict::{Undelivered, Verdict};
+pub use verdict::{Refusal, Undelivered, Verdict};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ pub const SETTLING: Duration = Duration::from_secs(30);
 
 /// What state a pod is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "state", rename_all = "camelCase")]
+#[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Standing {
     /// All main containers have ended for good, and the classic proxy keeps the pod.
     Stuck {

@@ -40,7 +40,7 @@ fn the_recorded_pods_have_the_form_the_agent_and_the_state_that_their_names_say(
         ("job-native-succeeded", ProxyForm::Native, Placement::Native, "succeeded"),
         ("executor-classic-notready-base0", ProxyForm::Classic, Placement::Absent, "stuck"),
         ("executor-classic-succeeded", ProxyForm::Classic, Placement::Absent, "succeeded"),
-        ("kpo-classic-failed-proxy137", ProxyForm::Classic, Placement::Absent, "failed"),
+        ("proxy-exit-code", ProxyForm::Classic, Placement::Absent, "failed"),
         ("kpo-classic-notready-base0", ProxyForm::Classic, Placement::Absent, "stuck"),
         ("kpo-classic-notready-base3", ProxyForm::Classic, Placement::Absent, "stuck"),
         ("kpo-classic-running", ProxyForm::Classic, Placement::Absent, "running"),
@@ -169,6 +169,8 @@ fn the_verdict_is_read_and_nonsense_is_none() {
     let verdict = Facts::of(&pod).verdict().unwrap();
     let lost = Undelivered { connections: 1, bytes: 7, at_least: true };
     assert_eq!((verdict.proxy.as_str(), verdict.undelivered, verdict.drain_ms), ("gone", Some(lost), Some(40)));
+    let refused = r#"{"version":"0.1.0","proxy":"untouched","refused":[{"reason":"second still runs"}],"warnings":[]}"#;
+    assert_eq!(Verdict::read(refused).unwrap().refused, [Refusal { reason: "second still runs".to_owned() }]);
     for nonsense in ["", "\n", "{}", "[1]", r#"{"proxy": 1}"#, "Killed"] {
         assert_eq!(Verdict::read(nonsense), None, "{nonsense:?}");
     }

@@ -30,10 +30,10 @@ pub struct Verdict {
     pub refused: Vec<Refusal>,
 }
 
-/// Why the agent did nothing.
+/// One reason why the agent did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// One sentence.
+    /// A sentence for a person.
     pub reason: String,
 }
 

@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_rule() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/kubectl.md")).unwrap();
+        for rule in all() {
+            assert!(text.contains(&format!("| `{}` | {} |", rule.id, rule.sentence)), "{}", rule.id);
+        }
+    }
+
+    #[test]
     fn every_sentence_ends_with_a_full_stop() {
         for rule in all() {
             assert!(rule.sentence.ends_with('.'), "{}", rule.id);
