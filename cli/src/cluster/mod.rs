@@ -2,7 +2,7 @@
 //!
 //! Interface: [`Cluster::connect`] with the [`Connection`] of the command line; [`Cluster::pods`] lists in pages and keeps only what its
 //! caller makes of each pod; [`Cluster::pod`] gets one; [`Cluster::same_pod`] reads a pod again and is sure that it is the same one;
-//! [`Cluster::surroundings`] asks for what a pod alone does not say. Every error is one line ([`Error`]): which verb on which resource, and
+//! [`Cluster::workloads`] lists what makes pods; [`Cluster::surroundings`] asks for what a pod alone does not say. Every error is one line ([`Error`]): which verb on which resource, and
 //! what to do. `?` turns it into a [`crate::output::Failure`]. [`Cluster::client`] is for what is not here.
 
 mod connect;
@@ -10,6 +10,7 @@ mod error;
 mod names;
 mod pods;
 mod surroundings;
+mod workloads;
 
 pub use connect::{Cluster, Connection};
 pub use error::{Error, Kind};
