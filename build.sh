@@ -34,6 +34,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/tiers/lint.sh
 . build/tiers/verbs.sh
 . build/tiers/unit.sh
+. build/tiers/cli.sh
 . build/tiers/wasm.sh
 . build/tiers/host.sh
 . build/tiers/texts.sh
@@ -93,6 +94,11 @@ verb_agent() {
     '' | amd64 | arm64) build_agent "$@" || exit 1 ;;
     *) wrong "agent $1 is not allowed: must be amd64 or arm64" ;;
     esac
+}
+
+verb_cli() {
+    takes_nothing cli "$@"
+    build_cli || exit 1
 }
 
 verb_lint() {

@@ -118,6 +118,23 @@ build_agent() {
     fi
 }
 
+# The command for this machine, linked statically where the compiler has musl.
+build_cli() {
+    use_rust
+    local target
+    target=$(rust_arch "$(this_arch)")-unknown-linux-musl
+    shipping_flags
+    if rust_has_target "$target"; then
+        FLAGS+=(-Clinker=rust-lld)
+    else
+        target=$(rust_arch "$(this_arch)")-unknown-linux-gnu
+    fi
+    # The cryptography of its TLS has parts in C, which need nothing of a C library.
+    export "CC_${target//-/_}=${CC:-cc}"
+    step cli "building target/kubectl-exeunt" cargo_release "$target" exeunt-cli --manifest-path cli/Cargo.toml || return
+    ship "$CARGO_TARGET_DIR/$target/release/kubectl-exeunt" kubectl-exeunt
+}
+
 # This machine's architecture, as images name it.
 this_arch() {
     case $(uname -m) in

@@ -8,6 +8,7 @@ VERBS=(
     "lint         run the lints alone"
     "wasm         build the filter: target/exeunt.wasm"
     "agent        build the static agent: target/exeunt-agent"
+    "cli          build kubectl exeunt: target/kubectl-exeunt"
     "image        make the OCI images of both, push them, or check what Istio will say about one"
     "e2e          run the scenarios on a real cluster that has Istio"
     "bench        measure what exeunt costs: a drain, and on a cluster a Job and istiod"

@@ -15,6 +15,7 @@ REQUIREMENTS=(
     tests/requirements
     tests/cluster/requirements
     airflow/tests/requirements-airflow-3.3
+    airflow/tests/requirements-airflow-2.11=no-deps
     airflow/tests/requirements-airflow-2.8=no-deps
 )
 

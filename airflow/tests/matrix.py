@@ -18,6 +18,8 @@ from scenarios import COLUMNS, rows_for
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "airflow-matrix.md"
 VERSION = importlib.metadata.version("apache-airflow")
 PROVIDER = importlib.metadata.version("apache-airflow-providers-cncf-kubernetes")
+# Every provider of Airflow 2.8.
+OLD_PROVIDER = PROVIDER.startswith("8.")
 TITLE = f"## Airflow {VERSION}, provider {PROVIDER}"
 
 
@@ -33,13 +35,13 @@ def outcome(row: str, column: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     shorten_pauses(monkeypatch)
     use_settings(monkeypatch, COLUMNS[column])
     with tempfile.TemporaryDirectory() as folder:
-        return run(rows_for(VERSION)[row], Path(folder))
+        return run(rows_for(old_provider=OLD_PROVIDER)[row], Path(folder))
 
 
 def section() -> str:
     """Runs every cell for this version, and returns its section of the document."""
     lines = [TITLE, "", f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    for row in rows_for(VERSION):
+    for row in rows_for(old_provider=OLD_PROVIDER):
         cells = []
         for column in COLUMNS:
             with pytest.MonkeyPatch.context() as monkeypatch:
@@ -49,6 +51,11 @@ def section() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _numbers(one: str) -> list[int]:
+    """The version of Airflow in the title of a section."""
+    return [int(number) for number in re.findall(r"\d+", one.splitlines()[0])]
+
+
 def main() -> None:
     """Replaces the section for this version in the document."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +63,7 @@ def main() -> None:
     parser.parse_args()
     head, *sections = re.split(r"(?=^## )", DOCUMENT.read_text(), flags=re.MULTILINE)
     others = [one.rstrip() + "\n" for one in sections if not one.startswith(f"{TITLE}\n")]
-    newest_first = sorted([*others, section()], reverse=True)
+    newest_first = sorted([*others, section()], key=_numbers, reverse=True)
     DOCUMENT.write_text(head.rstrip() + "\n\n" + "\n".join(newest_first))
 
 

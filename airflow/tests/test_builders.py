@@ -24,7 +24,7 @@ from kubernetes.client import (
 import vectors
 from exeunt_airflow.container_names import AGENT, XCOM_HELPER
 from exeunt_airflow.settings import Settings
-from matrix import VERSION
+from matrix import OLD_PROVIDER
 from real_airflow.cluster_access import kubeconfig
 from real_airflow.hook_settings import use_settings
 from real_airflow.task import DAG, context
@@ -37,7 +37,8 @@ FORMS = {
     "regular": (Settings(proxy="keep", placement="regular"), "containers"),
 }
 # The hook adds no agent to a pod with XCom that shares its processes on the provider of Airflow 2.8.
-XCOM_WORKS = not VERSION.startswith("2.")
+XCOM_WORKS = not OLD_PROVIDER
+GRACE_IS_WRITTEN = "termination_grace_period_seconds" in inspect.getsource(KubernetesPodOperator.build_pod_request_obj)
 NO_CLUSTER = "http://127.0.0.1:1"
 
 
@@ -110,9 +111,23 @@ def test_an_agent_that_watches_processes_gets_the_base_container_name(
     assert agent["args"][agent["args"].index("--container") + 1] == "train"
 
 
+@pytest.mark.parametrize("form", ["native", "classic", "regular"])
+def test_a_pod_without_a_grace_period_has_an_agent_with_a_second(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, name = FORMS[form]
+    use_settings(monkeypatch, settings)
+    pod = built(tmp_path, termination_grace_period=0, do_xcom_push=XCOM_WORKS)
+    # Kubelet gives each container two seconds. Older providers do not write their argument into the pod.
+    is_written = pod["spec"].get("terminationGracePeriodSeconds") == 0
+    words = pod["spec"][name][0]["args"]
+    assert ("--grace-period" in words) == is_written == GRACE_IS_WRITTEN
+    assert not is_written or words[words.index("--grace-period") + 1] == "1s"
+
+
 def test_an_agent_that_kubelet_tells_gets_only_the_grace_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_settings(monkeypatch, Settings(proxy="native"))
-    # The provider of Airflow 2.8 does not write its argument termination_grace_period into the pod.
+    # Older providers do not write their argument termination_grace_period into the pod.
     spec = V1Pod(spec=V1PodSpec(containers=[V1Container(name="train")], termination_grace_period_seconds=45))
     pod = built(tmp_path, base_container_name="train", do_xcom_push=True, full_pod_spec=spec)
     assert pod["spec"]["initContainers"][0]["args"] == ["watch", "--placement", "native", "--grace-period", "45s"]

@@ -22,6 +22,13 @@ IMAGES = [
     "localhost/agent",
     "[::1]:5000/agent:1",
 ]
+ENDPOINTS = (
+    "sql=http://127.0.0.1:9091/quitquitquit",
+    "sql=GET http://localhost/a?b=c",
+    "sql=PUT http://[::1]:8200",
+    "sql=http://127.255.0.9",
+    "sql=http://[::1]?q=1",
+)
 LABELS = (("team", "data"), ("example.com/cost-center", "42"), ("empty", ""))
 PROBES = (("liveness_probe", {"exec": {"command": ["/exeunt-agent", "--version"]}}),)
 _TIMES = {"initialDelaySeconds": 0, "periodSeconds": 60, "timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 3}
@@ -43,6 +50,8 @@ def test_an_empty_section_means_the_defaults() -> None:
     [
         ("enabled", "False", False),
         ("enabled", " true ", True),
+        ("add_callback", "true", True),
+        ("fail_on_loss", "True", True),
         ("mode", "opt-in", "opt-in"),
         ("namespaces", "jobs, reports,", ("jobs", "reports")),
         ("namespaces", "", ()),
@@ -58,6 +67,11 @@ def test_an_empty_section_means_the_defaults() -> None:
         ("uid", "none", None),
         ("endless_helpers", "log-shipper, metrics", ("log-shipper", "metrics")),
         ("endless_helpers", "", ()),
+        ("quit_endpoints", f" {ENDPOINTS[0]} , {ENDPOINTS[1]},", ENDPOINTS[:2]),
+        *(("quit_endpoints", endpoint, (endpoint,)) for endpoint in ENDPOINTS),
+        ("quit_endpoints", "", ()),
+        ("quit_signals", "renewer = TERM,cache=SIGUSR1", ("renewer=TERM", "cache=SIGUSR1")),
+        ("also_wait", "uploader, log-shipper", ("uploader", "log-shipper")),
         ("signal_route", "service-entry", "service-entry"),
         ("signal_port", "15999", 15999),
         ("module", "configMap", "configMap"),
@@ -93,6 +107,8 @@ def test_a_valid_value(name: str, text: str, value: Any) -> None:
 
 WRONG = {
     "enabled": "maybe",
+    "add_callback": "ExeuntCallback",
+    "fail_on_loss": "warn",
     "mode": "sometimes",
     "namespaces": "jobs,Reports",
     "image": "registry.example/Team/agent:1",
@@ -103,6 +119,9 @@ WRONG = {
     "share_processes": "sometimes",
     "uid": "root",
     "endless_helpers": "log-shipper,Metrics",
+    "quit_endpoints": "http://127.0.0.1:9091/quitquitquit",
+    "quit_signals": "TERM",
+    "also_wait": "uploader,Metrics",
     "signal_route": "loopback",
     "signal_port": "70000",
     "module": "oci",
@@ -153,6 +172,28 @@ def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) ->
                 "https://a.b/c",
             )
         ),
+        *(
+            ("quit_endpoints", text)
+            for text in (
+                "sql",
+                "sql=9091",
+                "sql=https://127.0.0.1/quit",
+                "sql=DELETE http://127.0.0.1/quit",
+                "sql=http://10.0.0.1/quit",
+                "sql=http://127.0.0.256/quit",
+                "sql=http://127.0.0.1.example.com/quit",
+                "sql=http://user@127.0.0.1/quit",
+                "sql=http://127.0.0.1:0/quit",
+                "sql=http://127.0.0.1:70000/quit",
+                "sql=http://127.0.0.1/a b",
+                "Sql=http://127.0.0.1/quit",
+                "istio-proxy=http://127.0.0.1/quit",
+                "sql=http://127.0.0.1:15000/quitquitquit",
+                "sql=http://localhost:15020/quitquitquit",
+            )
+        ),
+        *(("quit_signals", text) for text in ("a=STOP", "a=15", "=TERM", "exeunt=TERM", "airflow-xcom-sidecar=INT")),
+        *(("also_wait", text) for text in ("istio-proxy", "a=TERM")),
         # Kubernetes takes the first two, for less than a byte and for millions of processors.
         *(("memory_request", text) for text in ("400m", "0", "1e6", "16mi", "16 Mi", "16MiB", "1Ti")),
         *(("cpu_request", text) for text in ("16Mi", "0", "0m", "0.0001", "1.5m", "1k", "100u")),
@@ -175,7 +216,15 @@ def test_a_mistake_names_the_setting_its_value_and_what_is_allowed(name: str) ->
         ),
         *(
             ("arguments", text)
-            for text in ("--log 'info", "watch", "--container base", "--placement=native", "--log ssh", "--restart-policy Never")
+            for text in (
+                "--log 'info",
+                "watch",
+                "--container base",
+                "--placement=native",
+                "--log ssh",
+                "--restart-policy Never",
+                "--also-wait a",
+            )
         ),
         *(("probes", text) for text in ("[]", '{"livenessProbe": 1}', '{"liveness_probe": {}}', '{"lifecycle": {}}')),
         # The API server refuses every pod with one of these.

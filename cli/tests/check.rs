@@ -8,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 #[expect(clippy::unwrap_used, reason = "a test may panic, also where it has no #[test]")]
 fn check(text: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt"));
-    let command = command.args(["check", "-f", "-"]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command =
+        command.args(["check", "-f", "-"]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
@@ -55,8 +56,13 @@ fn each_mistake_is_found_with_its_rule() {
     ] {
         let output = check(&job(metadata, &spec), &["-o", "json"]);
         let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let ids = found[0]["findings"].as_array().unwrap().iter().map(|finding| finding["id"].as_str().unwrap()).collect::<Vec<_>>();
-        assert_eq!((ids, found[0]["workload"].as_str(), output.status.code()), (vec![rule], Some("Job/upload"), Some(1)), "{rule}");
+        let ids =
+            found[0]["findings"].as_array().unwrap().iter().map(|finding| finding["id"].as_str().unwrap()).collect::<Vec<_>>();
+        assert_eq!(
+            (ids, found[0]["workload"].as_str(), output.status.code()),
+            (vec![rule], Some("Job/upload"), Some(1)),
+            "{rule}"
+        );
     }
 }
 
@@ -72,9 +78,10 @@ fn nonsense_is_a_mistake_of_the_command_line_and_no_escape_passes() {
     for text in ["a: [", "kind: Job\nspec: {template: {spec: {containers: 7}}}"] {
         let output = check(text, &[]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
-        assert_eq!(output.stderr.iter().filter(|byte| **byte == b'\n').count(), 1, "one line: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{output:?}");
     }
-    let hostile = job("", "initContainers: [{name: exeunt, image: a, restartPolicy: Always, args: [\"--container\", \"\\e[31m\"]}]");
+    let hostile =
+        job("", "initContainers: [{name: exeunt, image: a, restartPolicy: Always, args: [\"--container\", \"\\e[31m\"]}]");
     let output = check(&hostile, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stdout.contains(&0x1b), "{output:?}");

@@ -7,7 +7,6 @@ the same requests and limits.
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -17,43 +16,14 @@ import pytest
 import yaml
 
 from chart.programs import HERE, ROOT, Resource, Said, judge, kustomize
-from documents.pages import Block, blocks
+from documents.pages import blocks
+from documents.recipes import PAGE, Recipe, recipes
 
 sys.path.append(str(ROOT / "airflow" / "src"))
 
 from exeunt_airflow.settings import read
 
-PAGE = ROOT / "docs" / "namespaces-with-rules.md"
 _PLACES = {"Job": ["spec", "template"], "CronJob": ["spec", "jobTemplate", "spec", "template"]}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A rule, what the API server says of an agent with its defaults, and the remedy."""
-
-    rule: Any
-    message: str
-    resources: Any
-    settings: dict[str, str]
-
-
-def recipes() -> list[Recipe]:
-    """Those of the page. Each begins with a rule."""
-    found: list[list[Block]] = []
-    for block in blocks(PAGE):
-        if block.language == "yaml" and "\nkind:" in block.text and "patches:" not in block.text:
-            found.append([])
-        if found and len(found[-1]) < len(("rule", "message", "resources", "settings")):
-            found[-1].append(block)
-    return [
-        Recipe(
-            yaml.safe_load(rule.text),
-            message.text.strip(),
-            yaml.safe_load(resources.text),
-            {name: str(value) for name, value in yaml.safe_load(settings.text)["config"]["exeunt"].items()},
-        )
-        for rule, message, resources, settings in found
-    ]
 
 
 def the_patch() -> tuple[Resource, Resource]:
@@ -166,6 +136,22 @@ def test_the_agent_fits_into_a_namespace_with_a_usual_minimum(least: dict[str, s
     }
     said = judge(ruled(build(), rule | {"spec": {"limits": [limits]}}))
     assert said.ok is taken, said.out
+
+
+def test_a_highest_limit_needs_no_change_unless_it_is_very_low(build: Build) -> None:
+    def rule(memory: str) -> Resource:
+        # The API server makes `max` the default of a rule that has none (k8s.io/kubernetes pkg/apis/core/v1/defaults.go).
+        most = {"cpu": "100m", "memory": memory}
+        limits = [{"type": "Container", "max": most, "default": most}]
+        return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "usual"}, "spec": {"limits": limits}}
+
+    taken = judge(ruled(build(), rule("128Mi")))
+    assert taken.ok, taken.out
+    # The other containers do not fit here, with 128Mi.
+    of_the_agent = "maximum memory usage per Container is 15Mi, but limit is 16Mi"
+    low = {"requests": {"cpu": "10m", "memory": "12Mi"}, "limits": {"memory": "12Mi"}}
+    assert of_the_agent in judge(ruled(build(), rule("15Mi"))).out
+    assert of_the_agent not in judge(ruled(build({"resources": low}), rule("15Mi"))).out
 
 
 def test_a_limit_range_with_a_default_is_enough_for_a_quota(build: Build) -> None:

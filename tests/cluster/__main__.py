@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from . import arguments, capabilities, files, install, page, preflight, report, table, usage
+from .airflow import prepare as airflow
+from .airflow.scenarios import SCENARIOS as OF_AIRFLOW
 from .arguments import Mistakes
 from .engines import prepare as engines
 from .engines.scenarios import ALL as OF_ENGINES
@@ -29,7 +31,7 @@ from .scenario import Scenario
 from .scenarios import ALL
 from .site import Site
 
-EVERY = (*ALL, *OF_ENGINES, *OF_ORDINARY)
+EVERY = (*ALL, *OF_ENGINES, *OF_ORDINARY, *OF_AIRFLOW)
 # The names of sysexits(3).
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
@@ -100,6 +102,7 @@ def _run_on_cluster(options: Options) -> report.Run:
     needed = sorted({scenario.engine for scenario in scenarios} - {""})
     engines.check(kube, options.namespace, needed)
     ways.check(kube, options.namespace, options.inject)
+    airflow.check(kube, options.namespace, asked=options.airflow)
     run = report.Run(date=datetime.now(UTC).strftime("%Y-%m-%d"), command=_command(), versions={})
     try:
         with Site(kube, options, say) as site:
@@ -124,10 +127,11 @@ def _run_on_cluster(options: Options) -> report.Run:
 
 
 def chosen(options: Options) -> list[Scenario]:
-    """The scenarios that the command line asks for: by name, or of ordinary Jobs, or of the named engines, or all others."""
+    """The scenarios that are asked for: by name, or of ordinary Jobs, of Airflow, of the named engines, or all others."""
     if options.only:
         return [scenario for scenario in EVERY if scenario.name in options.only]
-    wanted = [scenario for scenario in EVERY if scenario.injected == bool(options.inject)]
+    suite = (bool(options.inject), options.airflow)
+    wanted = [scenario for scenario in EVERY if (scenario.injected, scenario.airflow) == suite]
     return [scenario for scenario in wanted if scenario.engine in (options.engines or [""])]
 
 

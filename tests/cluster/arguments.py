@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .options import ALL, ENGINES, INJECTED, MAX_LOAD, MAX_PARALLEL, MODULE_URL, SOURCES, WAYS, Options
+from .options import AIRFLOW, ALL, ENGINES, INJECTED, MAX_LOAD, MAX_PARALLEL, MODULE_URL, SOURCES, WAYS, Options
 
 _KINDS = {option.flag: option.kind for option in ALL}
 _PUSH = "./build.sh image --push REGISTRY/PREFIX pushes it, and prints the value"
@@ -33,8 +33,10 @@ def read(words: list[str], scenarios: list[str], environment: dict[str, str]) ->
     options = Options()
     options.keep, options.listing, options.help = ("--keep" in given, "--list" in given, "--help" in given)
     asked, options.render = given.get("--only", []), given.get("--render", [])
-    # Ordinary Jobs have scenarios of their own.
-    scenarios = [name for name in scenarios if name.startswith(INJECTED) == ("--inject" in given)]
+    options.airflow = "--airflow" in given
+    # Ordinary Jobs and tasks of Airflow have scenarios of their own.
+    for flag, beginning in (("--inject", INJECTED), ("--airflow", AIRFLOW)):
+        scenarios = [name for name in scenarios if name.startswith(beginning) == (flag in given)]
     options.only = [name for pattern in asked for name in fnmatch.filter(scenarios, pattern)]
     options.engines = given.get("--engines", [])
     for flag, values in given.items():
@@ -139,8 +141,9 @@ def _missing(options: Options, given: dict[str, list[str]], environment: dict[st
     if "--kubeconfig" not in given:
         lines += _kubeconfig_from(environment.get("KUBECONFIG", ""), options)
     lines += _wrong_source(options, given)
-    if options.inject and options.engines:
-        lines.append("--inject and --engines are not allowed together: each has scenarios of its own")
+    suites = [f"--{name}" for name in ("airflow", "inject", "engines") if getattr(options, name)]
+    if len(suites) > 1:
+        lines.append(f"{' and '.join(suites)} are not allowed together: each has scenarios of its own")
     if "--agent-image" not in given:
         lines.append(f"--agent-image is missing: the agent's image, as the cluster's nodes pull it. {_PUSH}")
     return lines

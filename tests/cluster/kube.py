@@ -53,6 +53,8 @@ _PATHS = {
     "TaskRun": "/apis/tekton.dev/v1/namespaces/{ns}/taskruns",
     "MutatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
     "MutatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
     "MutatingPolicy": "/apis/policies.kyverno.io/v1/mutatingpolicies",
     "GeneratingPolicy": "/apis/policies.kyverno.io/v1/generatingpolicies",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
@@ -97,6 +99,13 @@ class Kube:
         query = [("dryRun", "All")] if dry_run else []
         created: Json = self._call("POST", _path(body["kind"], namespace), body, query)
         return created
+
+    def warnings(self, namespace: str, body: Json) -> list[str]:
+        """What the API server warns of when the object would be created, as kubectl prints it. Nothing is created."""
+        answer = self._send("POST", _path(body["kind"], namespace), body, [("dryRun", "All")], _JSON, _TIMEOUT_S)
+        answer.read()
+        # Each is `299 - "TEXT"`, as RFC 7234 has it, with a backslash in front of quotes.
+        return [json.loads(one.partition(" - ")[2]) for one in answer.headers.getlist("Warning")]
 
     def patch(self, kind: str, namespace: str, name: str, body: Json) -> Json:
         """Changes an object by a strategic merge patch."""

@@ -10,6 +10,8 @@ MAX_LOAD = 1000
 ENGINES = ("argo", "tekton")
 # How the names of the scenarios of ordinary Jobs begin.
 INJECTED = "inject-"
+# How the names of the scenarios of Airflow's tasks begin.
+AIRFLOW = "airflow-"
 WAYS = ("istio", "policy", "kyverno")
 # Where istio-proxy has the filter that is mounted into it.
 MODULE_URL = "file:///etc/exeunt/plugin.wasm"
@@ -94,6 +96,15 @@ OPTIONAL = (
         ),
     ),
     Option(
+        "--airflow",
+        "",
+        (
+            "run the rows of docs/airflow-matrix.md, and no other scenarios. Airflow's",
+            "operators run on this machine, with the kubeconfig, and their pods in the",
+            "cluster. ./build.sh installs Airflow 3.3 into .cache",
+        ),
+    ),
+    Option(
         "--inject",
         "HOW",
         (
@@ -164,6 +175,7 @@ class Options:
     keep: bool = False
     listing: bool = False
     help: bool = False
+    airflow: bool = False
     only: list[str] = field(default_factory=list)
     engines: list[str] = field(default_factory=list)
     inject: str = ""

@@ -31,7 +31,7 @@ def pod(name: str, shape: Shape, where: Where) -> Json:
 
 def template(name: str, shape: Shape, where: Where) -> Json:
     """The pod's metadata and spec."""
-    containers = [_task(name, task, shape, where) for task in shape.tasks]
+    containers = [task_container(name, task, shape, where) for task in shape.tasks]
     init: list[Json] = [_unpacker(where)] if shape.unpacks_agent else []
     if shape.agent == "native":
         always: Json = {} if shape.stripped else {"restartPolicy": "Always"}
@@ -123,10 +123,11 @@ def _as_new(injected: Json) -> Json:
 
 
 def _sidecars(name: str, tasks: tuple[Task, ...], shape: Shape, where: Where) -> list[Json]:
-    return [_task(name, task, shape, where) | {"restartPolicy": "Always"} for task in tasks]
+    return [task_container(name, task, shape, where) | {"restartPolicy": "Always"} for task in tasks]
 
 
-def _task(name: str, task: Task, shape: Shape, where: Where) -> Json:
+def task_container(name: str, task: Task, shape: Shape, where: Where) -> Json:
+    """The container of a task, in the scenario `name`."""
     env = [{"name": "E2E_ID", "value": f"{name}-{task.name}"}, {"name": "E2E_RECEIVER", "value": where.receiver}]
     if shape.unpacks_agent:
         env.append(istio_status())
@@ -169,7 +170,7 @@ def receiver(where: Where, port: int) -> tuple[Json, Json]:
     """The server that counts the uploaded bytes, a pod outside of the mesh, and its Service."""
     name = "receiver"
     labels = {LABEL: name, "app": name, "sidecar.istio.io/inject": "false"}
-    container = _task(name, Task(name=name, command=("python3", "/e2e/receiver.py")), Shape(), where)
+    container = task_container(name, Task(name=name, command=("python3", "/e2e/receiver.py")), Shape(), where)
     body = {
         "apiVersion": "v1",
         "kind": "Pod",

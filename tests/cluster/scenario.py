@@ -17,5 +17,7 @@ class Scenario:
     engine: str = ""
     # Whether it is about ordinary pods, which something adds the agent to.
     injected: bool = False
+    # Whether it is about tasks of Airflow, whose operators run on this machine.
+    airflow: bool = False
     # Whether it runs alone, after all others.
     last: bool = False

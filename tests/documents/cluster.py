@@ -17,8 +17,9 @@ from documents.discovery import CLUSTER_WIDE, answers, kinds_of
 from documents.pod import log_of, pod_of
 from documents.protobuf import MEDIA_TYPE, read_secret
 
-# tests/policy gives the policy to the API server's own code.
-_UNJUDGED = ("Secret", "Namespace", "ConfigMap", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+# tests/policy gives the policies to the API server's own code.
+_POLICIES = tuple(f"{kind}AdmissionPolicy{part}" for kind in ("Mutating", "Validating") for part in ("", "Binding"))
+_UNJUDGED = ("Secret", "Namespace", "ConfigMap", *_POLICIES)
 _MERGES = ("application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml")
 
 

@@ -11,7 +11,13 @@ from chart.programs import Resource
 Kinds = dict[str, dict[str, str]]
 
 # Those that are in no namespace.
-CLUSTER_WIDE = ("namespaces", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+CLUSTER_WIDE = (
+    "namespaces",
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+)
 
 
 def kinds_of(definitions: Path) -> Kinds:
@@ -20,6 +26,8 @@ def kinds_of(definitions: Path) -> Kinds:
     admission = {
         "mutatingadmissionpolicies": "MutatingAdmissionPolicy",
         "mutatingadmissionpolicybindings": "MutatingAdmissionPolicyBinding",
+        "validatingadmissionpolicies": "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicybindings": "ValidatingAdmissionPolicyBinding",
     }
     own = {"v1": core, "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"}, "admissionregistration.k8s.io/v1": admission}
     return own | _istio_kinds(definitions)

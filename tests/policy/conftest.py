@@ -7,6 +7,7 @@ import pytest
 
 from chart.programs import Resource
 from inject import pods
+from inject.releases import Release
 from policy.server import Created, Server
 
 # The values of the chart that make each form of the vectors.
@@ -50,6 +51,12 @@ class Cluster:
 def server(request: pytest.FixtureRequest) -> Server:
     """Each API server whose program is built."""
     return Server(str(request.param))
+
+
+@pytest.fixture(scope="session", params=Release.built())
+def release(request: pytest.FixtureRequest) -> Release:
+    """Each release of Istio whose injector is built."""
+    return Release(str(request.param))
 
 
 @pytest.fixture(scope="session", params=list(FORMS))

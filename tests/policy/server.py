@@ -1,4 +1,4 @@
-"""The API servers that judge the policy. build/tiers/policy.sh builds a program of each."""
+"""The API servers that judge the policies. build/tiers/policy.sh builds a program of each."""
 
 import json
 from dataclasses import dataclass
@@ -19,11 +19,13 @@ BOUND = {"exeunt.dev/drain": "on"}
 
 @dataclass(frozen=True)
 class Created:
-    """What has become of a pod: as it is stored, or why it is refused, or with what the API server has panicked."""
+    """What has become of an object: as it is stored, or why it is refused, or with what the API server has panicked."""
 
     pod: Resource | None
     refused: str
     panic: str
+    # What kubectl prints behind `Warning: `.
+    warnings: tuple[str, ...] = ()
 
     @property
     def stored(self) -> Resource:
@@ -41,15 +43,18 @@ class Server(Line):
     NEWEST = "1.37"
 
     def create(
-        self, policies: list[Resource], pods: list[Resource], namespaces: dict[str, dict[str, str]] | None = None
+        self, policies: list[Resource], objects: list[Resource], namespaces: dict[str, dict[str, str]] | None = None
     ) -> list[Created]:
-        """Creates the pods in a cluster with these policies. Without `namespaces` every namespace of a pod is bound."""
-        named = {pod["metadata"].setdefault("namespace", "default"): BOUND for pod in pods} | (namespaces or {})
-        asked = json.dumps({"policies": policies, "namespaces": named, "pods": pods})
+        """Creates pods, Jobs and CronJobs in a cluster with these policies. Without `namespaces` each of theirs is bound."""
+        named = {one["metadata"].setdefault("namespace", "default"): BOUND for one in objects} | (namespaces or {})
+        asked = json.dumps({"policies": policies, "namespaces": named, "objects": objects})
         # In the worker that Airflow's chart makes the name of the release is a placeholder, which no API server takes.
         said = self.run(text=asked.replace("RELEASE-NAME", "release"))
         assert said.ok, said.err
-        return [Created(one.get("pod"), one.get("refused", ""), one.get("panic", "")) for one in json.loads(said.out)]
+        return [
+            Created(one.get("stored"), one.get("refused", ""), one.get("panic", ""), tuple(one.get("warnings", ())))
+            for one in json.loads(said.out)
+        ]
 
     def policies(self, **values: Any) -> list[Resource]:
         """The policy and its bindings, as the chart renders them with these values for this server.
@@ -57,12 +62,21 @@ class Server(Line):
         An expression that fails is an error here, and no reason to ignore the policy.
         """
         said = rendered(self.line, json.dumps(values))
-        policies = [one for one in yaml.safe_load_all(said) if one and one["kind"].startswith("MutatingAdmissionPolicy")]
-        for one in policies:
-            if one["kind"] == "MutatingAdmissionPolicy":
-                assert one["spec"]["failurePolicy"] == "Ignore"
-                one["spec"]["failurePolicy"] = "Fail"
-        return policies
+        return _strict(said, "MutatingAdmissionPolicy")
+
+    def warning(self, **values: Any) -> list[Resource]:
+        """The policy that warns, and its binding, as `policies` returns the other one."""
+        given = {"inject": "none", "warn": {"enabled": True}} | values
+        return _strict(rendered(self.line, json.dumps(given)), "ValidatingAdmissionPolicy")
+
+
+def _strict(manifests: str, kind: str) -> list[Resource]:
+    policies = [one for one in yaml.safe_load_all(manifests) if one and one["kind"].startswith(kind)]
+    for one in policies:
+        if one["kind"] == kind:
+            assert one["spec"]["failurePolicy"] == "Ignore"
+            one["spec"]["failurePolicy"] = "Fail"
+    return policies
 
 
 @cache

@@ -1,18 +1,21 @@
-"""The file that an administrator applies without the chart, and what the page says of it."""
+"""The files that an administrator applies without the chart, and what the pages say of them."""
 
 import re
+
+import pytest
 
 from chart.programs import CHART, helm, template
 from harness.paths import ROOT
 from policy.server import Server
-from policy.write import FILE, text_of
+from policy.write import FILES, FOLDER, text_of
 
 TEMPLATE = ROOT / "deploy" / "istio" / "template.tpl"
 CEL = (CHART / "templates" / "_cel.tpl").read_text()
 
 
-def test_the_file_is_what_the_chart_renders() -> None:
-    assert FILE.read_text() == text_of()
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_what_the_chart_renders(name: str) -> None:
+    assert (FOLDER / name).read_text() == text_of(name)
 
 
 def test_the_reasons_are_those_of_the_injection_template() -> None:

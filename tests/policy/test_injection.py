@@ -28,12 +28,6 @@ FOUND = ("kubectl.kubernetes.io/default-logs-container", "ISTIO_META_APP_CONTAIN
 STATUS = "sidecar.istio.io/status"
 
 
-@pytest.fixture(scope="module", params=Release.built())
-def release(request: pytest.FixtureRequest) -> Release:
-    """Each release of Istio whose injector is built."""
-    return Release(str(request.param))
-
-
 def unseen_by_the_template(form: str, release: Release) -> list[str]:
     """The vectors with fields that this Istio does not show to a template. The policy sees all that the API server knows."""
     rules = MAY_HAVE_RULES if form != "native" and release.version < KNOWS_RULES else ()

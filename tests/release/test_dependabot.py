@@ -11,7 +11,7 @@ from release.files import project_files
 _FILE = ROOT / ".github" / "dependabot.yml"
 # The files in which an ecosystem pins versions.
 _PINS = {
-    "cargo": ["Cargo.lock", "fuzz/Cargo.lock"],
+    "cargo": ["Cargo.lock", "cli/Cargo.lock", "fuzz/Cargo.lock"],
     "uv": [
         "build/requirements/node.txt",
         "build/requirements/package.txt",

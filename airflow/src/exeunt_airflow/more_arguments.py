@@ -4,10 +4,13 @@ import shlex
 
 # What the hook tells the agent by itself, and what to use instead: a setting, or nothing where the hook reads the pod.
 _TOLD = {
+    "--also-wait": "also_wait",
     "--container": "endless_helpers",
     "--drain-timeout": "drain_timeout",
     "--grace-period": None,
     "--placement": "placement",
+    "--quit-endpoint": "quit_endpoints",
+    "--quit-signal": "quit_signals",
     "--restart-policy": None,
     "--restart-rules": None,
     "--signal-port": "signal_port",

@@ -58,7 +58,7 @@ def mutation_of(pod: "V1Pod", settings: "Settings", form_of: "Callable[[V1Pod], 
     form = form_of(pod)
     client = pod.local_vars_configuration or Configuration()
     main: tuple[MainContainer, ...] = ()
-    told = helpers.of(pod.metadata.annotations or {})
+    told = helpers.of(pod, settings)
     if form.shares_processes or told.are_to_end:
         eligibility.check_processes(pod.spec)
         sharing.check(pod.spec, settings)

@@ -20,6 +20,9 @@ _DESCRIPTIONS = {
     "uid": "The agent's user, which no other container has. none: that of its image, or the one that the cluster assigns.",
     "seccomp": "The agent's seccomp profile: RuntimeDefault, or none.",
     "endless_helpers": "Containers that never end by themselves, with commas, besides those that exeunt knows.",
+    "quit_endpoints": "Requests that end helpers, as NAME=[METHOD ]URL with commas.",
+    "quit_signals": "Signals that end helpers, as NAME=SIGNAL with commas.",
+    "also_wait": "Helpers that end by themselves and need the proxy until then, with commas.",
     "signal_route": "annotation: the hook gives the pod a signal listener. service-entry: the cluster has one.",
     "signal_port": "The port of the signal listener, as in wasmplugin.yaml.",
     "module": "Where istio-proxy finds the plugin's module: none (the url of the plugin), configMap or image.",
@@ -32,6 +35,8 @@ _DESCRIPTIONS = {
     "labels": "More labels for the pod, as NAME=VALUE with commas.",
     "arguments": "More options for the agent, quoted as in a shell.",
     "probes": "Probes of the agent's container, as JSON.",
+    "add_callback": "Whether every KubernetesPodOperator gets ExeuntCallback, which waits for the delivery and tells of it.",
+    "fail_on_loss": "Whether ExeuntCallback fails a task whose data did not arrive.",
 }
 _EXAMPLES = {
     "namespaces": "airflow-tasks,reports",
@@ -39,6 +44,9 @@ _EXAMPLES = {
     "image_pull_secrets": "mirror",
     "uid": "none",
     "endless_helpers": "log-shipper",
+    "quit_endpoints": "cloud-sql-proxy=http://127.0.0.1:9092/quitquitquit",
+    "quit_signals": "renewer=TERM",
+    "also_wait": "uploader",
     "drain_timeout": "2m",
     "grace_period": "60",
     "cpu_limit": "100m",

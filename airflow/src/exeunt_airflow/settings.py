@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from exeunt_airflow import parsers, quantity, resources
+from exeunt_airflow import helper_rules, parsers, quantity, resources
 from exeunt_airflow.image_reference import image
 from exeunt_airflow.more_arguments import arguments
 from exeunt_airflow.parsers import Parser
@@ -58,6 +58,11 @@ class Settings:
     seccomp: Literal["RuntimeDefault", "none"] = "RuntimeDefault"
     # Containers that never end by themselves, besides those that exeunt knows.
     endless_helpers: tuple[str, ...] = ()
+    # How helpers end, in each pod that has them and says nothing of them itself: by a request or a signal of the agent, or by
+    # themselves a little after the task.
+    quit_endpoints: tuple[str, ...] = ()
+    quit_signals: tuple[str, ...] = ()
+    also_wait: tuple[str, ...] = ()
     # annotation: the hook gives the pod a signal listener. service-entry: the cluster has one, from deploy/serviceentry.yaml.
     signal_route: Literal["annotation", "service-entry"] = "annotation"
     signal_port: int = 15190
@@ -79,6 +84,10 @@ class Settings:
     arguments: tuple[str, ...] = ()
     # Probes of the agent's container: fields of the Kubernetes client and what they hold.
     probes: tuple[tuple[str, Any], ...] = ()
+    # Whether every KubernetesPodOperator gets `ExeuntCallback`.
+    add_callback: bool = False
+    # Whether `ExeuntCallback` fails a task whose data did not arrive.
+    fail_on_loss: bool = False
 
     @property
     def drain_seconds(self) -> float:
@@ -99,6 +108,9 @@ _PARSERS: dict[str, Parser] = {
     "uid": parsers.uid,
     "seccomp": parsers.one_of("RuntimeDefault", "none"),
     "endless_helpers": parsers.list_of(parsers.name),
+    "quit_endpoints": parsers.list_of(helper_rules.endpoint),
+    "quit_signals": parsers.list_of(helper_rules.signal),
+    "also_wait": parsers.list_of(helper_rules.container),
     "signal_route": parsers.one_of("annotation", "service-entry"),
     "signal_port": parsers.port,
     "module": parsers.one_of("none", "configMap", "image"),
@@ -111,6 +123,8 @@ _PARSERS: dict[str, Parser] = {
     "labels": labels,
     "arguments": arguments,
     "probes": probes,
+    "add_callback": parsers.boolean,
+    "fail_on_loss": parsers.boolean,
 }
 NAMES = tuple(field.name for field in fields(Settings))
 
@@ -122,6 +136,9 @@ FORGIVEN = (
     "proxy",
     "placement",
     "endless_helpers",
+    "quit_endpoints",
+    "quit_signals",
+    "also_wait",
     "signal_route",
     "signal_port",
     "module",
@@ -129,6 +146,8 @@ FORGIVEN = (
     "grace_period",
     "labels",
     "arguments",
+    "add_callback",
+    "fail_on_loss",
 )
 # Airflow's ways to get a value from a command or from a store of secrets.
 _INDIRECT = ("_cmd", "_secret")

@@ -41,6 +41,8 @@ class ApiServer:
         self.closed = False
         # The logs that clients follow at this moment, as (pod, container).
         self.followed: list[tuple[str, str]] = []
+        # The containers whose logs were asked for, in this order.
+        self.logs_asked_for: list[str] = []
         handler = type("HandlerOfThisServer", (Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True

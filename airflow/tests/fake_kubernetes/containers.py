@@ -34,3 +34,11 @@ class WithCommands(Protocol):
 
     def execute(self, container: str, argv: list[str]) -> Any:
         """Starts a command in a container. Returns a process with three pipes."""
+
+
+@runtime_checkable
+class WithMessages(Protocol):
+    """Containers that may leave a termination message."""
+
+    def message(self, container: str) -> str:
+        """The termination message of a container that has ended."""

@@ -95,6 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         container = query.get("container", "")
         self._begin_stream()
         self.api.followed.append((name, container))
+        self.api.logs_asked_for.append(container)
         try:
             for line in self._node.log(name, container, query.get("follow") in _TRUE):
                 text = line if query.get("timestamps") in _TRUE else line.partition(" ")[2]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .api_server import ApiServer
-from .containers import Container, Containers, WithCommands
+from .containers import Container, Containers, WithCommands, WithMessages
 from .store import Json, now
 
 
@@ -92,12 +92,12 @@ class RunningPod:
 
     def _await_end(self, name: str) -> None:
         code = self._running[name].wait()
+        message = self._containers.message(name) if isinstance(self._containers, WithMessages) else ""
         with self._changed:
             started = self._states[name]["running"]["startedAt"]
             reason = "Completed" if code == 0 else "Error"
-            self._states[name] = {
-                "terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now(), "containerID": ""}
-            }
+            ended = {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now(), "containerID": ""}
+            self._states[name] = {"terminated": ended | ({"message": message} if message else {})}
             self._logs[name].append(f"{now()} {name} ends with {code}")
             self._changed.notify_all()
         if not self._killed:

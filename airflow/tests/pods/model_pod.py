@@ -28,9 +28,11 @@ class ModelPod:
     docs/airflow-matrix.md shows that a real agent and a real Envoy behave like this.
     """
 
-    def __init__(self, pod: Json) -> None:
+    def __init__(self, pod: Json, verdict: str = "") -> None:
+        """`verdict` is what the agent leaves."""
         del pod
         self._containers: dict[str, ModelContainer] = {}
+        self._verdict = verdict
 
     def start(self, name: str, spec: Json) -> ModelContainer:
         """Starts a container."""
@@ -44,6 +46,10 @@ class ModelPod:
             self._containers[PROXY].end()
             self._containers[AGENT].end()
         self._containers["base"].end()
+
+    def message(self, container: str) -> str:
+        """The termination message of a container that has ended."""
+        return self._verdict if container == AGENT else ""
 
     def close(self) -> None:
         """Ends every container."""

@@ -34,8 +34,6 @@ _RATE = 6_000_000
 # A second container begins this long after the first has ended. An agent that does not wait for it has ended the proxy by then.
 _LATER_S = 2.0
 _AGENT_UID = "15190"
-# Airflow's name of the container with the task.
-_FIRST = "base"
 _STATUS = "sidecar.istio.io/status"
 _XCOM_FOLDER = "/airflow/xcom"
 # What the agent writes when it knows what to do.
@@ -137,7 +135,9 @@ class ProcessPod:
         self._scene.sidecar.document["node"]["metadata"] |= {"APP_CONTAINERS": ",".join(regular), "ANNOTATIONS": status}
         # The harness needs the proxy before the task, and the task before the agent. In these pods the order makes no difference.
         self._envoy = self._scene.envoy(pilot_agent=True)
-        self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code)
+        # An operator puts the task first, and can give it another name than base.
+        self._first = next(name for name in regular if name != AGENT)
+        self._task = self._scene.task(size=_UPLOAD, exit_code=exit_code, container=self._first)
         self._others: list[Child] = []
         self._helper: _Process | None = None
         self._second: Task | None = None
@@ -153,7 +153,7 @@ class ProcessPod:
             argv: list[str | Path] = [*spec["command"], *(spec.get("args") or [])]
             self._helper = self._started(argv, "xcom.log", name, uid=None)
             return self._helper
-        if name != _FIRST:
+        if name != self._first:
             return self._start_second(name)
         assert isinstance(self._task, Task)
         return _Process(self._task)
@@ -182,6 +182,11 @@ class ProcessPod:
         process.stdin = _Input(process.stdin, self._xcom_folder)  # type: ignore[assignment]
         return process
 
+    def message(self, container: str) -> str:
+        """The agent's verdict. Other containers leave no message."""
+        file = self._message_of_the_agent
+        return file.read_text() if container == AGENT and file.exists() else ""
+
     def close(self) -> None:
         """Ends everything that still runs."""
         self._closed.set()
@@ -192,6 +197,10 @@ class ProcessPod:
             self._others.clear()
             self._network.close()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _message_of_the_agent(self) -> Path:
+        return self._folder / "termination-log-of-the-agent"
 
     @property
     def _xcom_folder(self) -> Path:
@@ -213,7 +222,7 @@ class ProcessPod:
     def _start_agent(self, spec: Json) -> _Process:
         """Starts the agent, and returns when it has decided what to do."""
         binary = shutil.copy(paths.agent(), self._folder / "exeunt-agent")
-        message = self._folder / "termination-log-of-the-agent"
+        message = self._message_of_the_agent
         message.touch()
         message.chmod(0o666)
         argv = [binary, *self._agent_arguments(spec), "--termination-log", message]

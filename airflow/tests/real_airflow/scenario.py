@@ -28,6 +28,8 @@ class Outcome:
     pod: str
     # What the operator returned.
     value: Any = None
+    # The containers whose logs Airflow asked for, in this order.
+    logs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.task}; {self.pod}"

@@ -4,6 +4,7 @@
 //! and one line in [`Verb`] and one in [`Arguments::run`].
 
 mod check;
+mod end;
 mod explain;
 mod file;
 mod status;
@@ -42,6 +43,7 @@ enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
     Check(check::Check),
+    End(end::End),
 }
 
 // === impl Arguments ===
@@ -53,6 +55,7 @@ impl Arguments {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
             Verb::Check(verb) => verb.run(&self.common).await,
+            Verb::End(verb) => verb.run(&self.common).await,
         }
     }
 }

@@ -28,6 +28,11 @@ pub fn complain(line: &str) {
     let _ = writeln!(anstream::stderr(), "kubectl exeunt: {}", safe(line));
 }
 
+/// Prints one line to stderr that a person must read, whoever looks on.
+pub fn warn(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", safe(line));
+}
+
 /// Prints one line to stderr that says what is going on, if a person looks on.
 pub fn progress(line: &str) {
     if anstream::stderr().is_terminal() {

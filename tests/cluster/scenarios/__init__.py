@@ -25,6 +25,7 @@ from . import (
     trust,
     unshared,
     uploads,
+    warned,
 )
 
 ALL: tuple[Scenario, ...] = (
@@ -50,6 +51,7 @@ ALL: tuple[Scenario, ...] = (
     *deletion.SCENARIOS,
     *unshared.SCENARIOS,
     *others.SCENARIOS,
+    *warned.SCENARIOS,
     *trust.SCENARIOS,
 )
 NAMES = [scenario.name for scenario in ALL]

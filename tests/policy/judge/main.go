@@ -1,9 +1,10 @@
-// Command judge creates pods as an API server does: decoding, defaults, the admission plugin MutatingAdmissionPolicy, validation.
+// Command judge creates pods, Jobs and CronJobs as an API server does: decoding, defaults, the admission plugins MutatingAdmissionPolicy and
+// ValidatingAdmissionPolicy, validation.
 //
 //	judge < REQUESTS > ANSWERS
 //
-// REQUESTS is one JSON document, as the type requests below says. ANSWERS is a JSON list with an answer for each pod. A policy that the API
-// server would refuse is an error of the program.
+// REQUESTS is one JSON document, as the type requests below says. ANSWERS is a JSON list with an answer for each object. A policy that the
+// API server would refuse is an error of the program.
 package main
 
 import (
@@ -17,19 +18,21 @@ import (
 )
 
 type requests struct {
-	// MutatingAdmissionPolicies and their bindings.
+	// MutatingAdmissionPolicies, ValidatingAdmissionPolicies and their bindings.
 	Policies []json.RawMessage `json:"policies"`
 	// The labels of each namespace.
 	Namespaces map[string]map[string]string `json:"namespaces"`
-	Pods       []json.RawMessage            `json:"pods"`
+	Objects    []json.RawMessage            `json:"objects"`
 }
 
-// answer is the pod as it would be stored, or why there is none.
+// answer is the object as it would be stored, or why there is none.
 type answer struct {
-	Pod     runtime.Object `json:"pod,omitempty"`
+	Stored  runtime.Object `json:"stored,omitempty"`
 	Refused string         `json:"refused,omitempty"`
-	// What the API server has panicked with. It then answers nothing, and creates no pod.
+	// What the API server has panicked with. It then answers nothing, and creates no object.
 	Panic string `json:"panic,omitempty"`
+	// What kubectl prints behind `Warning: `.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func main() {
@@ -54,13 +57,13 @@ func run(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		policies = append(policies, policy)
 	}
-	plugin, err := start(ctx, policies, asked.Namespaces)
+	chain, err := start(ctx, policies, asked.Namespaces)
 	if err != nil {
 		return err
 	}
-	answers := make([]answer, 0, len(asked.Pods))
-	for _, text := range asked.Pods {
-		answers = append(answers, create(ctx, plugin, text))
+	answers := make([]answer, 0, len(asked.Objects))
+	for _, text := range asked.Objects {
+		answers = append(answers, create(ctx, chain, text))
 	}
 	return json.NewEncoder(out).Encode(answers)
 }

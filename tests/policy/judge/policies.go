@@ -17,11 +17,8 @@ func readPolicy(text []byte) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	var internal runtime.Object = &admissionregistration.MutatingAdmissionPolicy{}
-	if versioned.GetObjectKind().GroupVersionKind().Kind == "MutatingAdmissionPolicyBinding" {
-		internal = &admissionregistration.MutatingAdmissionPolicyBinding{}
-	}
-	if err := legacyscheme.Scheme.Convert(versioned, internal, nil); err != nil {
+	internal, err := legacyscheme.Scheme.UnsafeConvertToVersion(versioned.DeepCopyObject(), admissionregistration.SchemeGroupVersion)
+	if err != nil {
 		return nil, err
 	}
 	var mistakes field.ErrorList
@@ -30,6 +27,12 @@ func readPolicy(text []byte) (runtime.Object, error) {
 		mistakes = validation.ValidateMutatingAdmissionPolicy(policy)
 	case *admissionregistration.MutatingAdmissionPolicyBinding:
 		mistakes = validation.ValidateMutatingAdmissionPolicyBinding(policy)
+	case *admissionregistration.ValidatingAdmissionPolicy:
+		mistakes = validation.ValidateValidatingAdmissionPolicy(policy)
+	case *admissionregistration.ValidatingAdmissionPolicyBinding:
+		mistakes = validation.ValidateValidatingAdmissionPolicyBinding(policy)
+	default:
+		return nil, fmt.Errorf("%T is no policy", internal)
 	}
 	if len(mistakes) > 0 {
 		return nil, fmt.Errorf("the API server refuses the policy: %w", mistakes.ToAggregate())

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# kubectl exeunt. Its dependencies are many, so `./build.sh test` leaves it out.
+
+tier_cli() {
+    use_rust
+    local code=0
+    if cargo_has fmt rustfmt; then
+        check fmt-cli "lint: rustfmt of kubectl exeunt" cargo fmt --manifest-path cli/Cargo.toml --check
+    else
+        skip "rustfmt: not part of this Rust (rustup component add rustfmt)"
+    fi
+    step cli "the tests of kubectl exeunt" cargo test --manifest-path cli/Cargo.toml --locked --no-fail-fast "$@" || code=$?
+    count_cargo cli "$code"
+    if cargo_has clippy clippy; then
+        # It uses what the tests have built where it can.
+        check clippy-cli "lint: clippy of kubectl exeunt" cargo clippy --manifest-path cli/Cargo.toml --all-targets --locked -- -D warnings
+    else
+        skip "clippy: not part of this Rust (rustup component add clippy)"
+    fi
+}

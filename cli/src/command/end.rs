@@ -1,0 +1,181 @@
+//! `end`: the rescue of pods that hang. It looks, asks, adds an ephemeral container with the agent, waits, and tells the verdict.
+
+mod qualify;
+mod rescue;
+
+use core::time::Duration;
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::{ArgGroup, Args};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::time::Instant;
+
+use self::qualify::Qualified;
+use self::rescue::{Outcome, Rescue};
+use super::Common;
+use crate::cluster::{Cluster, ErrorKind};
+use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
+use crate::pod::Facts;
+
+/// The image that belongs to this version.
+const IMAGE: &str = concat!("ghcr.io/exeunt-dev/exeunt-agent:", env!("CARGO_PKG_VERSION"));
+/// How often a pod is read again that has changed between the look and the rescue.
+const TRIES: u32 = 5;
+
+/// End the Istio proxy of pods whose task has ended, and lose nothing
+///
+/// Adds an ephemeral container with the agent to each pod. The agent drains the proxy, ends it when everything is delivered, and leaves;
+/// the pod then ends with the exit code of its task. The pod needs no preparation.
+///
+/// A pod qualifies only if all its main containers have ended for good, and its proxy is classic and runs. It is read again just before,
+/// and the change names the uid and the version that were read.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["pods", "selector", "all_stuck"]))]
+pub(super) struct End {
+    /// The pods, by name
+    #[arg(value_name = "POD", conflicts_with_all = ["selector", "all_stuck", "all_namespaces"])]
+    pods: Vec<String>,
+    /// All pods that are stuck
+    #[arg(long)]
+    all_stuck: bool,
+    /// The agent's image
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
+    image: String,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before more than one pod
+    #[arg(short, long)]
+    yes: bool,
+    /// End the proxy although the task may not have ended, and say what that overrides. A native proxy is never ended
+    #[arg(long, requires = "pods")]
+    force: bool,
+    /// How long to wait for the proxies to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 330)]
+    timeout: u64,
+}
+
+// === impl End ===
+
+impl End {
+    pub(super) async fn run(self, common: &Common) -> Result<Exit, Failure> {
+        let cluster = common.cluster().await?;
+        let (chosen, refused) = self.choose(&cluster, common).await?;
+        if chosen.is_empty() {
+            if refused == 0 {
+                progress("no pod is stuck");
+            }
+            return Ok(if refused > 0 { Exit::NotNow } else { Exit::Fine });
+        }
+        if self.dry_run {
+            for (pod, qualified) in &chosen {
+                let overridden =
+                    qualified.overridden.as_deref().map(|why| format!(" (--force overrides: {why})")).unwrap_or_default();
+                print(&format!("{}: would be ended{}\n", safe(&name_of(pod)), safe(&overridden)));
+            }
+            return Ok(if refused > 0 { Exit::NotNow } else { Exit::Fine });
+        }
+        if chosen.len() > 1 && !self.yes && !agreed(chosen.len()) {
+            return Ok(Exit::NotNow);
+        }
+        let outcomes = self.end_all(&cluster, chosen).await;
+        if common.output == Format::Table {
+            for outcome in &outcomes {
+                print(&format!("{}\n", outcome.sentence()));
+            }
+        } else {
+            print_object(common.output, &outcomes)?;
+        }
+        Ok(match (outcomes.iter().all(|outcome| outcome.is_gone), refused) {
+            (true, 0) => Exit::Fine,
+            (true, _) => Exit::NotNow,
+            (false, _) => Exit::Stuck,
+        })
+    }
+
+    /// The pods that qualify, and how many of the named ones do not. A search takes what is stuck, and says nothing of the rest.
+    async fn choose(&self, cluster: &Cluster, common: &Common) -> Result<(Vec<(Pod, Qualified)>, usize), Failure> {
+        if self.pods.is_empty() {
+            let now = Timestamp::now();
+            let keep = |pod: Pod| {
+                let facts = Facts::of(&pod);
+                let qualified = facts.standing(now).is_stuck().then(|| qualify::qualify(&facts, false).ok())??;
+                Some((pod, qualified))
+            };
+            return Ok((cluster.pods(&common.scope, keep).await?, 0));
+        }
+        let (mut chosen, mut refused) = (Vec::new(), 0);
+        for name in &self.pods {
+            // `kubectl get -o name` prints pod/NAME.
+            let name = name.strip_prefix("pod/").unwrap_or(name);
+            let pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+            match qualify::qualify(&Facts::of(&pod), self.force) {
+                Ok(qualified) => chosen.push((pod, qualified)),
+                Err(why) => {
+                    refused += 1;
+                    warn(&format!("{name}: not ended: {why}"));
+                }
+            }
+        }
+        Ok((chosen, refused))
+    }
+
+    /// Begins with all of them before it waits for the first, so that one slow receiver does not keep the others.
+    async fn end_all(&self, cluster: &Cluster, chosen: Vec<(Pod, Qualified)>) -> Vec<Outcome> {
+        let until = Instant::now() + Duration::from_secs(self.timeout);
+        let (mut begun, mut outcomes) = (Vec::new(), Vec::new());
+        for (pod, qualified) in chosen {
+            if let Some(why) = &qualified.overridden {
+                warn(&format!("{}: --force overrides: {why}", name_of(&pod)));
+            }
+            match self.begin(cluster, &pod).await {
+                Ok(rescue) => begun.push(rescue),
+                Err(why) => outcomes.push(Outcome::failed(&pod, &why)),
+            }
+        }
+        for rescue in begun {
+            progress(&format!("{}: the agent drains istio-proxy", rescue.pod));
+            outcomes.push(rescue.wait(cluster, until).await);
+        }
+        outcomes
+    }
+
+    /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more.
+    async fn begin(&self, cluster: &Cluster, seen: &Pod) -> Result<Rescue, String> {
+        let (namespace, name) = (seen.metadata.namespace.as_deref().unwrap_or_default(), name_of(seen));
+        let uid = seen.metadata.uid.as_deref().unwrap_or_default();
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            let again = cluster.same_pod(namespace, &name, uid).await.map_err(|error| error.line)?;
+            let pod = again.ok_or("it has gone, or another pod has its name now")?;
+            qualify::qualify(&Facts::of(&pod), self.force)?;
+            let rescue = Rescue::of(&pod, self.image.clone());
+            match cluster.add_rescue(&pod, &rescue.container, &self.image).await {
+                Ok(()) => return Ok(rescue),
+                Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
+                Err(error) if error.kind == ErrorKind::Refused => {
+                    return Err(format!("{}. docs/rescue.md has the way for who may only use pods/exec", error.line));
+                }
+                Err(error) => return Err(error.line),
+            }
+        }
+        Err(last)
+    }
+}
+
+fn name_of(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
+}
+
+/// Asks on a terminal. Elsewhere nobody can agree.
+fn agreed(pods: usize) -> bool {
+    if !std::io::stdin().is_terminal() {
+        warn(&format!("{pods} pods qualify: add --yes, because nobody can be asked here"));
+        return false;
+    }
+    warn(&format!("end the proxies of {pods} pods? [y/N]"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

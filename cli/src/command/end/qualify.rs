@@ -1,0 +1,48 @@
+//! Whether the proxy of a pod may be ended.
+
+use crate::pod::{Container, Facts, Part, ProxyForm};
+
+/// A pod whose proxy may be ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Qualified {
+    /// What `--force` overrides: the reason for which the pod would not qualify.
+    pub(super) overridden: Option<String>,
+}
+
+/// Whether the proxy may be ended; the error is the reason why not. `force` overrides what the task does, and nothing else.
+pub(super) fn qualify(facts: &Facts<'_>, force: bool) -> Result<Qualified, String> {
+    if facts.is_over() {
+        return Err(format!("the pod has ended: its phase is {}", facts.phase()));
+    }
+    match facts.proxy {
+        ProxyForm::None => return Err("it has no istio-proxy".to_owned()),
+        ProxyForm::Ambient => return Err("it has no istio-proxy: ztunnel carries its traffic, and keeps no pod".to_owned()),
+        ProxyForm::Native => return Err(of_native(facts)),
+        ProxyForm::Classic => {}
+    }
+    if !facts.proxy_container().is_some_and(Container::is_running) {
+        return Err("its istio-proxy does not run".to_owned());
+    }
+    match of_task(facts) {
+        Some(why) if !force => Err(why),
+        overridden => Ok(Qualified { overridden }),
+    }
+}
+
+/// Why the task may need the proxy.
+fn of_task(facts: &Facts<'_>) -> Option<String> {
+    if facts.with(Part::Main).next().is_none() {
+        return Some("it has no container that can be the task".to_owned());
+    }
+    let needs = |container: &&Container<'_>| facts.ending(container).for_good().is_none();
+    let container = facts.with(Part::Main).find(needs)?;
+    Some(format!("its main container {} {}", container.name, facts.ending(container).sentence()))
+}
+
+fn of_native(facts: &Facts<'_>) -> String {
+    let running = facts.still_running().map(|container| container.name).collect::<Vec<_>>();
+    if facts.has_task_ended_for_good() && !running.is_empty() {
+        return format!("its istio-proxy is a native sidecar and keeps no pod: kubelet waits for {}", running.join(", "));
+    }
+    "its istio-proxy is a native sidecar: kubelet ends it, and nobody else may".to_owned()
+}

@@ -1,0 +1,151 @@
+//! One rescue, from the container that was added to its verdict.
+
+use core::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::Cluster;
+use crate::output::safe;
+use crate::pod::{Facts, State, Verdict};
+
+/// The names of the containers begin so. A pod keeps every ephemeral container, so each try has a name of its own.
+const NAME: &str = "exeunt-end-";
+/// How often the pod is read. A watch would need one more right.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The reasons of kubelet for an image that it cannot have.
+const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
+
+/// A rescue that has begun.
+#[derive(Clone, Debug)]
+pub(super) struct Rescue {
+    namespace: String,
+    pub(super) pod: String,
+    uid: String,
+    pub(super) container: String,
+    image: String,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Outcome {
+    namespace: String,
+    pod: String,
+    /// Whether the proxy is gone.
+    pub(super) is_gone: bool,
+    /// What the agent has written.
+    verdict: Option<Verdict>,
+    /// What went wrong.
+    trouble: Option<String>,
+}
+
+// === impl Rescue ===
+
+impl Rescue {
+    pub(super) fn of(pod: &Pod, image: String) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let meta = &pod.metadata;
+        let container = format!("{NAME}{}", Timestamp::now().as_second());
+        Self { namespace: text(&meta.namespace), pod: text(&meta.name), uid: text(&meta.uid), container, image }
+    }
+
+    /// Waits for the end of the agent.
+    pub(super) async fn wait(self, cluster: &Cluster, until: Instant) -> Outcome {
+        loop {
+            match cluster.same_pod(&self.namespace, &self.pod, &self.uid).await {
+                Ok(None) => return self.outcome(true, None, None),
+                // The agent goes on without us: one answer that fails is no reason to stop.
+                Err(error) if Instant::now() >= until => return self.outcome(false, None, Some(error.line)),
+                Err(_) => {}
+                Ok(Some(pod)) => {
+                    if let Some(outcome) = self.look(cluster, &Facts::of(&pod)).await {
+                        return outcome;
+                    }
+                    if Instant::now() >= until {
+                        let trouble = format!(
+                            "not ended yet: `kubectl logs {} -c {}` shows what the agent waits for",
+                            self.pod, self.container
+                        );
+                        return self.outcome(false, None, Some(trouble));
+                    }
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn look(&self, cluster: &Cluster, facts: &Facts<'_>) -> Option<Outcome> {
+        match &facts.container(&self.container)?.state {
+            State::Waiting { reason, message } if NO_IMAGE.contains(&reason.as_str()) => {
+                let trouble = format!(
+                    "kubelet cannot have the image {} ({reason}: {message}): name one with --image. The container {} does not keep the pod",
+                    self.image, self.container
+                );
+                Some(self.outcome(false, None, Some(trouble)))
+            }
+            State::Waiting { .. } | State::Running { .. } => None,
+            State::Ended(end) => {
+                let mut verdict = Verdict::read(&end.message);
+                if verdict.is_none() {
+                    let log = cluster.log(&self.namespace, &self.pod, &self.container).await;
+                    verdict = log.ok().and_then(|log| Verdict::read(&log));
+                }
+                let is_gone =
+                    verdict.as_ref().map_or(end.exit_code == 0, |verdict| verdict.proxy == "gone" || verdict.proxy == "none");
+                let trouble =
+                    verdict.is_none().then(|| format!("the agent exited with {}, and its verdict cannot be read", end.exit_code));
+                Some(self.outcome(is_gone, verdict, trouble))
+            }
+        }
+    }
+
+    fn outcome(&self, is_gone: bool, verdict: Option<Verdict>, trouble: Option<String>) -> Outcome {
+        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, trouble }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// A rescue that has not begun.
+    pub(super) fn failed(pod: &Pod, trouble: &str) -> Self {
+        Self { trouble: Some(format!("not ended: {trouble}")), ..Rescue::of(pod, String::new()).outcome(false, None, None) }
+    }
+
+    /// One line for a person.
+    pub(super) fn sentence(&self) -> String {
+        let mut parts = Vec::new();
+        match &self.verdict {
+            Some(verdict) => parts.extend(told(verdict)),
+            None if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
+            None => {}
+        }
+        parts.extend(self.trouble.clone());
+        safe(&format!("{}: {}", self.pod, parts.join("; ")))
+    }
+}
+
+/// What a verdict says, in the order in which a person asks.
+fn told(verdict: &Verdict) -> Vec<String> {
+    let route = verdict.route.as_deref().map(|route| format!(" by {route}")).unwrap_or_default();
+    let time = verdict.drain_ms.map(|ms| format!(" after {ms} ms")).unwrap_or_default();
+    let proxy = match verdict.proxy.as_str() {
+        "gone" => format!("istio-proxy is gone{time}{route}"),
+        "none" => "istio-proxy was gone already".to_owned(),
+        "stays" => "istio-proxy could not be ended".to_owned(),
+        "left" => "istio-proxy is drained, and kubelet ends it".to_owned(),
+        other => format!("istio-proxy: {other}"),
+    };
+    let lost = verdict.undelivered.map(|lost| match (lost.connections, lost.bytes, lost.at_least) {
+        (0, 0, false) => "everything is delivered".to_owned(),
+        (connections, bytes, more) => {
+            let more = if more { "at least " } else { "" };
+            format!("{more}{bytes} bytes on {connections} connections were not delivered")
+        }
+    });
+    let refused = verdict.refused.iter().map(|refusal| refusal.reason.clone());
+    [Some(proxy), lost].into_iter().flatten().chain(refused).chain(verdict.advice.clone()).collect()
+}
