@@ -2,9 +2,9 @@
 //!
 //! Interface: [`Cluster::connect`] with the [`Connection`] of the command line; [`Cluster::pods`] lists in pages and keeps only what its
 //! caller makes of each pod; [`Cluster::pod`] gets one; [`Cluster::same_pod`] reads a pod again and is sure that it is the same one;
-//! [`Cluster::surroundings`] asks for what a pod alone does not say. Every error is one line ([`Error`]): which verb on which resource, and
-//! what to do. `?` turns it into a [`crate::output::Failure`]. [`Cluster::add_rescue`] adds the agent to a
-//! pod that runs. [`Cluster::client`] is for what is not here.
+//! [`Cluster::workloads`] lists what makes pods; [`Cluster::surroundings`] asks for what a pod alone does not say; [`Cluster::add_rescue`] adds
+//! the agent to a pod that runs. Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
+//! [`crate::output::Failure`]. [`Cluster::client`] is for what is not here.
 
 mod connect;
 mod error;
@@ -12,6 +12,7 @@ mod names;
 mod pods;
 mod rescue;
 mod surroundings;
+mod workloads;
 
 pub use connect::{Cluster, Connection};
 pub use error::{Error, Kind as ErrorKind};

@@ -1,9 +1,12 @@
 //! Pods: list them, get one, read one again.
 
+use core::fmt::Debug;
+
 use clap::Args;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
+use serde::de::DeserializeOwned;
 
 use super::connect::Cluster;
 use super::error::{Error, Kind};
@@ -35,13 +38,28 @@ impl Cluster {
         scope.namespace.as_deref().unwrap_or_else(|| self.namespace())
     }
 
-    /// What `keep` makes of each pod. If the list becomes too old between two pages, it begins again.
-    pub async fn pods<T>(&self, scope: &Scope, mut keep: impl FnMut(Pod) -> Option<T>) -> Result<Vec<T>, Error> {
-        let (api, place): (Api<Pod>, _) = if scope.all_namespaces {
-            (Api::all(self.client()), "pods in all namespaces".to_owned())
+    /// What `keep` makes of each pod.
+    pub async fn pods<T>(&self, scope: &Scope, keep: impl FnMut(Pod) -> Option<T>) -> Result<Vec<T>, Error> {
+        let api: Api<Pod> =
+            if scope.all_namespaces { Api::all(self.client()) } else { Api::namespaced(self.client(), self.namespace_of(scope)) };
+        self.pages(&api, "pods", scope, keep).await
+    }
+
+    /// What `keep` makes of each object of a list. If the list becomes too old between two pages, it begins again.
+    pub(super) async fn pages<K, T>(
+        &self,
+        api: &Api<K>,
+        resource: &str,
+        scope: &Scope,
+        mut keep: impl FnMut(K) -> Option<T>,
+    ) -> Result<Vec<T>, Error>
+    where
+        K: Clone + DeserializeOwned + Debug,
+    {
+        let place = if scope.all_namespaces {
+            format!("{resource} in all namespaces")
         } else {
-            let namespace = self.namespace_of(scope);
-            (Api::namespaced(self.client(), namespace), format!("pods in namespace {namespace}"))
+            format!("{resource} in namespace {}", self.namespace_of(scope))
         };
         let mut parameters = ListParams::default().limit(PAGE);
         parameters.label_selector.clone_from(&scope.selector);

@@ -1,7 +1,6 @@
 //! `explain`: one pod on one screen: what holds it, and what mends it.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,13 +8,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 
-use super::Common;
+use super::{Common, file};
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
 use crate::pod::{Facts, Kind, Part, Standing, State, Surroundings, Verdict};
 use crate::rules::{self, Case, Finding};
-
-/// The largest file that is read: a pod has at most 3 MiB.
-const LARGEST: u64 = 16 << 20;
 
 /// What holds one pod, since when, and what mends it
 #[derive(Debug, Args)]
@@ -108,15 +104,9 @@ impl Explain {
 // === impl Saved ===
 
 impl Saved {
-    fn read(file: &Path) -> Result<Self, Failure> {
-        let wrong = |what: String| Failure::usage(format!("-f {}: {what}", file.display()));
-        let mut text = String::new();
-        let read = if file == Path::new("-") {
-            std::io::stdin().take(LARGEST).read_to_string(&mut text)
-        } else {
-            std::fs::File::open(file).and_then(|open| open.take(LARGEST).read_to_string(&mut text))
-        };
-        read.map_err(|error| wrong(error.to_string()))?;
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let wrong = |what: String| file::wrong(path, &what);
+        let text = file::read(path)?;
         let value: serde_json::Value =
             serde_saphyr::from_str(&text).map_err(|error| wrong(format!("neither JSON nor YAML: {}", one_line(&error))))?;
         let read = if value.get("pod").is_some() {

@@ -3,8 +3,10 @@
 //! To add a verb: a file with a struct that derives [`clap::Args`] and has `async fn run(self, common: &Common) -> Result<Exit, Failure>`,
 //! and one line in [`Verb`] and one in [`Arguments::run`].
 
+mod check;
 mod end;
 mod explain;
+mod file;
 mod status;
 
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +42,7 @@ pub struct Common {
 enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
+    Check(check::Check),
     End(end::End),
 }
 
@@ -51,6 +54,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
+            Verb::Check(verb) => verb.run(&self.common).await,
             Verb::End(verb) => verb.run(&self.common).await,
         }
     }

@@ -14,6 +14,10 @@ pub const LISTENER_VARIABLE: &str = "ISTIO_META_HTTP_PROXY_PORT";
 pub const SIGNAL_PORT: u16 = 15190;
 /// The annotation with which Istio CNI marks a pod of an ambient mesh.
 pub const AMBIENT: &str = "ambient.istio.io/redirection";
+/// The annotation that makes the proxy native, or classic.
+pub const NATIVE: &str = "sidecar.istio.io/nativeSidecar";
+/// The label, earlier also annotation, with which a pod wants a proxy or not.
+pub const INJECT: &str = "sidecar.istio.io/inject";
 /// The annotation for the port of pilot-agent's status server.
 pub const STATUS_PORT: &str = "status.sidecar.istio.io/port";
 /// The annotation for the way in which Istio captures traffic.

@@ -1,0 +1,101 @@
+//! The pods that an object will make.
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Map, Value, json};
+
+/// A pod that an object will make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// Kind and name of the object: `Job/upload`. A template of a workflow is behind it: `Workflow/upload-/step`.
+    pub of: String,
+    /// The pod.
+    pub pod: Pod,
+}
+
+/// The pods that `object` will make, or why they cannot be read. An object of another kind makes none.
+pub fn templates(object: &Value) -> Result<Vec<Template>, String> {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str);
+    let kind = text("/kind").unwrap_or_default();
+    let name = text("/metadata/name").or_else(|| text("/metadata/generateName")).unwrap_or_default();
+    let namespace = text("/metadata/namespace");
+    let of = format!("{kind}/{name}");
+    let one = |pod: Option<&Value>| pod.cloned().into_iter().map(|pod| (of.clone(), pod)).collect::<Vec<_>>();
+    let found = match kind {
+        "Pod" => one(Some(object)),
+        "Job" => one(object.pointer("/spec/template")),
+        "CronJob" => one(object.pointer("/spec/jobTemplate/spec/template")),
+        "PodTemplate" => one(object.pointer("/template")),
+        "Workflow" | "WorkflowTemplate" | "ClusterWorkflowTemplate" => workflow(&of, object.get("spec")),
+        "CronWorkflow" => workflow(&of, object.pointer("/spec/workflowSpec")),
+        "SparkApplication" => one(object.pointer("/spec/driver").map(spark).as_ref()),
+        "ScheduledSparkApplication" => one(object.pointer("/spec/template/driver").map(spark).as_ref()),
+        "List" => {
+            let items = object.get("items").and_then(Value::as_array).into_iter().flatten();
+            return items.map(templates).collect::<Result<Vec<_>, _>>().map(|lists| lists.into_iter().flatten().collect());
+        }
+        _ => Vec::new(),
+    };
+    let read = |(of, mut value): (String, Value)| {
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("status");
+            for (name, value) in [("apiVersion", "v1"), ("kind", "Pod")] {
+                fields.insert(name.to_owned(), json!(value));
+            }
+        }
+        let mut pod: Pod = serde_json::from_value(value).map_err(|error| format!("{of}: its pod cannot be read: {error}"))?;
+        if pod.metadata.namespace.is_none() {
+            pod.metadata.namespace = namespace.map(ToOwned::to_owned);
+        }
+        Ok(Template { of, pod })
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// Argo adds a container `wait` to each pod, and calls that of a template `main`.
+fn workflow(of: &str, spec: Option<&Value>) -> Vec<(String, Value)> {
+    let Some(spec) = spec else { return Vec::new() };
+    let or_default = |template: &Value, field: &str| {
+        let own = template.get(field).or_else(|| spec.pointer("/templateDefaults")?.get(field));
+        own.and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let pod = |template: &Value| {
+        let mut containers = vec![json!({"name": "wait"})];
+        if let Some(main) = template.get("container").or_else(|| template.get("script")).and_then(Value::as_object) {
+            // The source of a script is no field of a container.
+            let mut main: Map<String, Value> =
+                main.iter().filter(|(name, _)| *name != "source").map(|(name, value)| (name.clone(), value.clone())).collect();
+            main.insert("name".to_owned(), json!("main"));
+            containers.push(Value::Object(main));
+        } else {
+            containers.extend(template.pointer("/containerSet/containers")?.as_array()?.iter().cloned());
+        }
+        containers.extend(or_default(template, "sidecars"));
+        let metadata = template.get("metadata").or_else(|| spec.get("podMetadata")).cloned().unwrap_or_else(|| json!({}));
+        let name = template.get("name").and_then(Value::as_str).unwrap_or_default();
+        let spec = json!({
+            "restartPolicy": "Never",
+            "hostNetwork": spec.get("hostNetwork"),
+            "initContainers": or_default(template, "initContainers"),
+            "containers": containers,
+        });
+        Some((format!("{of}/{name}"), json!({"metadata": metadata, "spec": spec})))
+    };
+    spec.get("templates").and_then(Value::as_array).into_iter().flatten().filter_map(pod).collect()
+}
+
+/// The driver of a Spark application is the pod that ends last.
+fn spark(driver: &Value) -> Value {
+    let mut containers = vec![json!({"name": "spark-kubernetes-driver"})];
+    containers.extend(driver.get("sidecars").and_then(Value::as_array).into_iter().flatten().cloned());
+    let field = |name: &str| driver.get(name).cloned().unwrap_or_default();
+    json!({
+        "metadata": {"labels": field("labels"), "annotations": field("annotations")},
+        "spec": {
+            "restartPolicy": "Never",
+            "hostNetwork": field("hostNetwork"),
+            "shareProcessNamespace": field("shareProcessNamespace"),
+            "initContainers": field("initContainers"),
+            "containers": containers,
+        },
+    })
+}
