@@ -13,9 +13,9 @@ from .rows import COLUMNS, ROWS
 from .task import AirflowTask
 
 # The task begins its upload when Airflow has had time to show its first line: it looks every five seconds for a new pod.
-_BEFORE_S = 8
+_BEFORE_S = 15
 # A second container begins its upload when the task has ended, and sends for some seconds more.
-_SECOND_BEFORE_S = 14
+_SECOND_BEFORE_S = 21
 _TASK = upload("--before", str(_BEFORE_S), size=SMALL)
 _SECOND = upload("--before", str(_SECOND_BEFORE_S), size=SMALL, rate=RATE // 2)
 # A pod with a grace period of 0 must not need one.
