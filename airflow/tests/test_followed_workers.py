@@ -1,11 +1,15 @@
 """What the scheduler log says of KubernetesExecutor's pods: its real watcher, and a pod whose agent tells a loss."""
 
+import importlib
 import json
 import logging
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.listeners.listener import get_listener_manager
 from airflow.providers.cncf.kubernetes.executors import kubernetes_executor_utils
 
 from exeunt_airflow import followed_workers, plugin
@@ -30,6 +34,13 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Any:
     return kind
 
 
+def installed_plugin() -> Any:
+    """What Airflow finds by the entry point of the package."""
+    project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text())["project"]
+    module, _, name = project["entry-points"]["airflow.plugins"]["exeunt"].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "exeunt_airflow"]
 
@@ -51,8 +62,15 @@ def test_the_schedulers_log_has_the_verdict_of_a_worker_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     use_settings(monkeypatch, Settings(proxy="native"))
-    plugin.SchedulerListener().on_starting(SCHEDULER)
-    plugin.SchedulerListener().on_starting(SCHEDULER)
+    # Airflow's own manager calls the listener, as a scheduler does that starts; twice changes nothing.
+    manager = get_listener_manager()
+    (listener,) = installed_plugin().listeners
+    manager.add_listener(listener)
+    try:
+        manager.hook.on_starting(component=SCHEDULER)
+        manager.hook.on_starting(component=SCHEDULER)
+    finally:
+        manager.pm.unregister(listener)
     name, lines = run(caplog, LOST)
     sentence = "the proxy was drained, and kubelet ends it, 9 ms after the task, by driver: "
     assert lines == [f"pod {name}: {sentence}1525700 bytes on 1 connections were not delivered (stall-timeout)"]
