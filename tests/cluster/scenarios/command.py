@@ -76,7 +76,7 @@ def _rescued(failure: bool, run: ScenarioRun) -> None:
 def _listed(run: ScenarioRun) -> None:
     """A pod that hangs is listed as stuck, explained, and found by --all-stuck."""
     _program()
-    run.start(Shape(agent="none", drain="", listener=False, tasks=(Task(("true",)),)))
+    run.start(Shape(agent="none", drain="", listener=False, tasks=(Task(command=("true",)),)))
     run.wait_main_ended()
     run.check(_standing(run).get("state") in ("ending", "stuck"), "status does not list a pod whose task has just ended")
     run.wait_until("the pod to count as stuck", lambda: _standing(run).get("state") == "stuck", 2.0 * _STUCK_S)
