@@ -1,4 +1,4 @@
-//! What makes pods in a namespace: Jobs that no `CronJob` has made, and `CronJobs`.
+//! What makes pods in a namespace: Jobs that no CronJob has made, and CronJobs.
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::{Api, ResourceExt as _};
@@ -11,7 +11,7 @@ use super::pods::Scope;
 // === impl Cluster ===
 
 impl Cluster {
-    /// The Jobs and `CronJobs` of the scope.
+    /// The Jobs and CronJobs of the scope.
     pub async fn workloads(&self, scope: &Scope) -> Result<Vec<Value>, Error> {
         let (jobs, cron_jobs): (Api<Job>, Api<CronJob>) = if scope.all_namespaces {
             (Api::all(self.client()), Api::all(self.client()))

@@ -12,9 +12,9 @@ use crate::pod::{Facts, ProxyForm, Surroundings};
 use crate::rules::{self, Case, Finding};
 use crate::workload::{documents, inject, templates};
 
-/// The mistakes of Jobs, `CronJobs`, pods, and templates of Argo, Spark and Airflow, before they happen
+/// The mistakes of Jobs, CronJobs, pods, and templates of Argo, Spark and Airflow, before they happen
 ///
-/// Reads files, or with -n and without -f the Jobs and `CronJobs` of a namespace. It assumes that Istio gives each pod a proxy, unless the pod
+/// Reads files, or with -n and without -f the Jobs and CronJobs of a namespace. It assumes that Istio gives each pod a proxy, unless the pod
 /// says otherwise. The exit code is 1 if a rule applies.
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -104,7 +104,11 @@ fn text(reports: &[Report]) -> String {
         }
     }
     if text.is_empty() {
-        text = format!("{} pod templates, and no rule applies\n", reports.len());
+        text = match reports.len() {
+            0 => "nothing here has a pod template that this command knows: it reads Jobs, CronJobs, pods, PodTemplates, Argo and Spark\n".to_owned(),
+            1 => "1 pod template, and no rule applies\n".to_owned(),
+            count => format!("{count} pod templates, and no rule applies\n"),
+        };
     }
     text
 }

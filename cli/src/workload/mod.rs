@@ -1,4 +1,4 @@
-//! Pod templates inside the objects that make pods: Jobs, `CronJobs`, pods (also Airflow's template and Spark's), `PodTemplates`, Argo's
+//! Pod templates inside the objects that make pods: Jobs, CronJobs, pods (also Airflow's template and Spark's), PodTemplates, Argo's
 //! workflows and Spark's applications. Everything here is pure.
 //!
 //! Interface: [`documents`] reads a text of YAML or JSON; [`templates`] finds the pods that an object will make; [`inject`] adds the proxy
