@@ -140,8 +140,8 @@ def _sentence(case: Case, result: Result) -> str:
     return (
         f"{case.name}: {last.succeeded} of {result.tasks} tasks succeeded"
         + (f", the last after {done:.0f} s" if done is not None else "")
-        + (f"; after {full:.0f} s all {result.slots} slots belong to pods with only the proxy left" if full is not None else "")
-        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods, {last.stuck} with only the proxy left"
+        + (f"; after {full:.0f} s all {result.slots} slots belong to pods whose task has ended" if full is not None else "")
+        + f"; at the end, {last.at_s:.0f} s, {last.slots} slots in use, {last.pods} pods, {last.stuck} whose task has ended"
     )
 
 

@@ -44,7 +44,7 @@ SCENARIOS = {
     "PodOperator, delete_pod, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _CALLBACK),
     "PodOperator, delete_pod, XCom, ExeuntCallback": Scenario("operator", "classic", 0, _DELETE | _XCOM | _CALLBACK),
     "PodOperator, delete_pod, native proxy": Scenario("operator", "native", 0, _DELETE),
-    "PodOperator, delete_pod, native proxy, XCom": Scenario("operator", "native", 0, _DELETE | _XCOM),
+    "PodOperator, delete_pod, native proxy, XCom": Scenario("operator", "native", 0, _DELETE | _XCOM, slow=True),
     "PodOperator, delete_succeeded_pod, exit 3": Scenario("operator", "classic", 3, {"on_finish_action": "delete_succeeded_pod"}),
     "PodOperator, keep_pod, XCom": Scenario("operator", "classic", 0, _KEEP | _XCOM),
     "PodOperator, keep_pod, second container": Scenario("operator", "classic", 0, _KEEP | _SECOND),
@@ -64,7 +64,7 @@ SCENARIOS = {
         "operator", "native", 0, _KEEP | _XCOM | {"init_container_logs": True}
     ),
     "PodOperator, deferrable, keep_pod": Scenario("deferrable", "classic", 0, _KEEP),
-    "PodOperator, deferrable, delete_pod, exit 3": Scenario("deferrable", "classic", 3, _DELETE),
+    "PodOperator, deferrable, delete_pod, exit 3": Scenario("deferrable", "classic", 3, _DELETE, slow=True),
     "PodOperator, deferrable, delete_pod, ExeuntCallback": Scenario("deferrable", "classic", 0, _DELETE | _CALLBACK),
     "PodOperator, deferrable, keep_pod, XCom": Scenario("deferrable", "classic", 0, _KEEP | _XCOM),
     "PodOperator, deferrable, keep_pod, native proxy": Scenario("deferrable", "native", 0, _KEEP),

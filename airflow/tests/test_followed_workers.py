@@ -1,11 +1,19 @@
 """What the scheduler log says of KubernetesExecutor's pods: its real watcher, and a pod whose agent tells a loss."""
 
+import contextlib
+import importlib
 import json
 import logging
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.jobs.job import Job
+from airflow.listeners.listener import get_listener_manager
 from airflow.providers.cncf.kubernetes.executors import kubernetes_executor_utils
 
 from exeunt_airflow import followed_workers, plugin
@@ -19,7 +27,6 @@ from real_airflow.hook_settings import use_settings
 
 UNDELIVERED = {"connections": 1, "bytes": 1525700, "atLeast": False}
 LOST = json.dumps({"proxy": "left", "route": "driver", "drainMs": 9, "limit": "stall-timeout", "undelivered": UNDELIVERED})
-SCHEDULER = SimpleNamespace(job_type="SchedulerJob")
 
 
 @pytest.fixture
@@ -28,6 +35,26 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Any:
     kind = kubernetes_executor_utils.KubernetesJobWatcher
     monkeypatch.setattr(kind, "process_status", kind.process_status)
     return kind
+
+
+def installed_plugin() -> Any:
+    """What Airflow finds by the entry point of the package."""
+    project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text())["project"]
+    module, _, name = project["entry-points"]["airflow.plugins"]["exeunt"].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@contextlib.contextmanager
+def listening(monkeypatch: pytest.MonkeyPatch, verb: str) -> Iterator[None]:
+    """Airflow's own manager has the listener, as in the process of this verb."""
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/airflow", verb])
+    manager = get_listener_manager()
+    (listener,) = installed_plugin().listeners
+    manager.add_listener(listener)
+    try:
+        yield
+    finally:
+        manager.pm.unregister(listener)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -51,8 +78,10 @@ def test_the_schedulers_log_has_the_verdict_of_a_worker_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     use_settings(monkeypatch, Settings(proxy="native"))
-    plugin.SchedulerListener().on_starting(SCHEDULER)
-    plugin.SchedulerListener().on_starting(SCHEDULER)
+    # Airflow tells its listeners of a scheduler when it makes the scheduler's job. A second one changes nothing.
+    with listening(monkeypatch, "scheduler"):
+        Job()
+        Job()
     name, lines = run(caplog, LOST)
     sentence = "the proxy was drained, and kubelet ends it, 9 ms after the task, by driver: "
     assert lines == [f"pod {name}: {sentence}1525700 bytes on 1 connections were not delivered (stall-timeout)"]
@@ -70,20 +99,25 @@ def test_whatever_the_agent_leaves_the_watcher_reports_the_pod(
 
 
 @pytest.mark.parametrize(
-    ("component", "settings"),
+    ("verb", "make", "settings"),
     [
-        (SimpleNamespace(job_type="TriggererJob"), Settings()),
-        (object(), Settings()),
-        (SCHEDULER, Settings(enabled=False)),
-        (SCHEDULER, None),
+        ("triggerer", Job, Settings()),
+        ("scheduler", None, Settings()),
+        ("scheduler", Job, Settings(enabled=False)),
+        ("scheduler", Job, None),
     ],
 )
 def test_every_other_process_and_a_scheduler_without_exeunt_stay_as_they_are(
-    component: Any, settings: Settings | None, watcher: Any, monkeypatch: pytest.MonkeyPatch
+    verb: str, make: Any, settings: Settings | None, watcher: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = watcher.process_status
     monkeypatch.setattr(plugin, "settings_or_none", lambda: settings)
-    plugin.SchedulerListener().on_starting(component)
+    with listening(monkeypatch, verb):
+        if make is None:
+            # A task that starts is a component, too.
+            get_listener_manager().hook.on_starting(component=object())
+        else:
+            make()
     assert watcher.process_status is before
 
 

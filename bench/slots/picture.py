@@ -153,8 +153,8 @@ def _axis(root: _Element, until: float, top: float) -> None:
     _text(root, x, y, "slots in use", "muted")
     for kind, label, width in (
         ("pods", "pods", 110),
-        ("stuck", "pods with only the proxy left", 78),
-        ("done", "tasks done", 232),
+        ("stuck", "pods whose task has ended", 78),
+        ("done", "tasks done", 215),
     ):
         x += width
         _add(root, "line", kind, x1=x, y1=y - 5, x2=x + 26, y2=y - 5)

@@ -14,7 +14,7 @@ class Seen:
 
     # Pods that are there.
     pods: int
-    # Pods whose task has ended, and which are there because another container of them still runs.
+    # Those whose task has ended while the pod still runs.
     stuck: int
 
 

@@ -11,7 +11,7 @@ class Sample:
     at_s: float
     slots: int
     pods: int
-    # Pods whose task has ended and whose proxy still runs.
+    # Those whose task has ended while the pod still runs: the proxy drains, or never ends.
     stuck: int
     # Tasks that have succeeded.
     succeeded: int

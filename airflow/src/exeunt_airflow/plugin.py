@@ -1,5 +1,6 @@
 """The plugin that Airflow loads through the entry point group `airflow.plugins`: it hears that a scheduler starts."""
 
+import sys
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -9,7 +10,8 @@ from exeunt_airflow import followed_workers
 from exeunt_airflow.hook import settings_or_none
 from exeunt_airflow.log import log
 
-_SCHEDULER = "SchedulerJob"
+# The class of the component, and the verb of `airflow` that makes a scheduler of it: it has no type yet when it is announced.
+_JOB, _VERB = "Job", "scheduler"
 
 
 class SchedulerListener:
@@ -17,8 +19,8 @@ class SchedulerListener:
 
     @hookimpl
     def on_starting(self, component: Any) -> None:
-        """In a scheduler that may have KubernetesExecutor: the verdicts of its pods are told in its log."""
-        if getattr(component, "job_type", None) != _SCHEDULER:
+        """In a scheduler, which may have KubernetesExecutor: the verdicts of its pods are told in its log."""
+        if type(component).__name__ != _JOB or _VERB not in sys.argv:
             return
         try:
             settings = settings_or_none()

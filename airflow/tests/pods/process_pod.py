@@ -31,6 +31,10 @@ from harness.wait import until
 # More than the sockets of a pod can hold, and delivered in half a second.
 _UPLOAD = 3_000_000
 _RATE = 6_000_000
+# Delivered in three seconds.
+_SLOW_RATE = 1_000_000
+# Without an agent a native proxy drains for some seconds after SIGTERM (istio, terminationDrainDuration). Here it is shorter.
+_PROXY_DRAINS_S = 1.0
 # A second container begins this long after the first has ended. An agent that does not wait for it has ended the proxy by then.
 _LATER_S = 2.0
 _AGENT_UID = "15190"
@@ -84,13 +88,15 @@ class _Alone(_Process):
 class _Proxy(_Process):
     """Istio's container: it ends when pilot-agent ends."""
 
-    def __init__(self, envoy: Envoy) -> None:
+    def __init__(self, envoy: Envoy, drains_s: float, closed: threading.Event) -> None:
         assert envoy.pilot_agent is not None
         super().__init__(envoy.pilot_agent)
         self._envoy = envoy
+        self._drains_s, self._closed = drains_s, closed
 
     def end(self) -> None:
         """Kills Envoy, as SIGTERM does in a native sidecar, after its preStop hook has drained it (istio pkg/istio-agent)."""
+        self._closed.wait(self._drains_s)
         with contextlib.suppress(OSError):
             self._envoy.ending.send(signal.SIGKILL)
 
@@ -117,17 +123,20 @@ class _Input:
 class ProcessPod:
     """The containers of one pod, as processes."""
 
-    def __init__(self, pod: Json, exit_code: int) -> None:
+    def __init__(self, pod: Json, exit_code: int, *, slow: bool = False) -> None:
         """Starts the proxy and the task, which waits. It will end with `exit_code`."""
         self._folder = Path(tempfile.mkdtemp(prefix="exeunt-airflow-"))
         self._folder.chmod(0o777)
         self._annotations = pod["metadata"]["annotations"]
         self._shares_processes = pod["spec"].get("shareProcessNamespace", False)
+        self._has_agent = any(
+            one["name"] == AGENT for one in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+        )
         self._closing = threading.Lock()
         self._closed = threading.Event()
         self._network = Pod(self._folder)
         self._scene = Scene(self._folder, pod=self._network)
-        self._upstream = self._scene.upstream(rate=_RATE)
+        self._upstream = self._scene.upstream(rate=_SLOW_RATE if slow else _RATE)
         # What Envoy tells the agent: the injector and pilot-agent know these two (istio injection-template.yaml,
         # ISTIO_META_APP_CONTAINERS, and pkg/bootstrap/config.go).
         regular = [one["name"] for one in pod["spec"]["containers"] if one["name"] != PROXY]
@@ -145,7 +154,7 @@ class ProcessPod:
     def start(self, name: str, spec: Json) -> Container:
         """Starts a container. Its name decides which program runs."""
         if name == PROXY:
-            return _Proxy(self._envoy)
+            return _Proxy(self._envoy, 0.0 if self._has_agent else _PROXY_DRAINS_S, self._closed)
         if name == AGENT:
             return self._start_agent(spec)
         if name == XCOM_HELPER:

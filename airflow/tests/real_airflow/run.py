@@ -14,7 +14,7 @@ from .scenario import Outcome, Scenario
 def run(scenario: Scenario, folder: Path) -> Outcome:
     """Runs the scenario until it ends, or until it is certain that it never will."""
     with ApiServer() as api:
-        kubelet = Kubelet(api, scenario.form, lambda pod: ProcessPod(pod, scenario.exit_code))
+        kubelet = Kubelet(api, scenario.form, lambda pod: ProcessPod(pod, scenario.exit_code, slow=scenario.slow))
         try:
             return run_worker(api) if scenario.runner == "executor" else run_operator(scenario, api, folder)
         finally:

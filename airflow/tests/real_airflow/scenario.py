@@ -18,6 +18,8 @@ class Scenario:
     exit_code: int = 0
     # Arguments of the operator.
     options: dict[str, Any] = field(default_factory=dict, hash=False)
+    # Whether the upload takes three seconds instead of a half, so that the proxy runs until Airflow, also a slow one, has acted.
+    slow: bool = False
 
 
 @dataclass(frozen=True)

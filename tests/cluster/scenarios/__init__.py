@@ -3,6 +3,7 @@
 from ..scenario import Scenario
 from . import (
     capture,
+    command,
     deletion,
     disturbed,
     endings,
@@ -52,6 +53,7 @@ ALL: tuple[Scenario, ...] = (
     *unshared.SCENARIOS,
     *others.SCENARIOS,
     *warned.SCENARIOS,
+    *command.SCENARIOS,
     *trust.SCENARIOS,
 )
 NAMES = [scenario.name for scenario in ALL]

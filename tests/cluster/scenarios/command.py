@@ -1,0 +1,128 @@
+"""`kubectl exeunt` on real pods that hang: what it says of them, whom it ends, and whom it leaves alone."""
+
+import json
+import os
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import Skip
+from ..scenario import Scenario
+from ..scenario_run import ScenarioRun
+from ..shape import Istio, Policy, Shape, Task
+from .common import SIZE, upload_task
+
+Json = dict[str, Any]
+
+# `./build.sh cli` makes it.
+_PROGRAM = Path(__file__).resolve().parents[3] / "target" / "kubectl-exeunt"
+_FAILURE = 3
+_STUCK_S = 30
+_TIMEOUT_S = 300
+_NOT_NOW = 75
+
+
+def _kubectl(run: ScenarioRun, *words: str) -> tuple[int, str]:
+    """Its exit code, and what it printed. Each scenario sees its own pod only."""
+    options = run.site.options
+    line = [str(_program()), "--kubeconfig", str(options.kubeconfig), "--namespace", run.namespace, *words]
+    # The exit code is a part of what is tested.
+    done = subprocess.run(line, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    run.note(f"kubectl exeunt {words[0]}: exit code {done.returncode}")
+    return done.returncode, done.stdout + done.stderr
+
+
+def _program() -> Path:
+    program = Path(os.environ.get("EXEUNT_KUBECTL", _PROGRAM))
+    if not program.exists():
+        raise Skip(f"{program.name} is not built: ./build.sh cli")
+    return program
+
+
+def _standing(run: ScenarioRun) -> Json:
+    """What `status` says of the pod."""
+    _, text = _kubectl(run, "status", "-o", "json")
+    name = _name(run)
+    return next((line for line in json.loads(text) if line["pod"] == name), {})
+
+
+def _name(run: ScenarioRun) -> str:
+    pod = run.watched.pod(run.name)
+    return pod["metadata"]["name"] if pod else ""
+
+
+def _end(run: ScenarioRun) -> tuple[int, str]:
+    return _kubectl(run, "end", _name(run), "--image", run.site.where.agent_image)
+
+
+def _rescued(failure: bool, run: ScenarioRun) -> None:
+    """A slow receiver still reads when the command comes: nothing may be lost."""
+    _program()
+    code = _FAILURE if failure else 0
+    words = ("--exit", str(code)) if failure else ()
+    run.start(Shape(agent="none", drain="", listener=False, tasks=upload_task(*words)))
+    run.wait_main_ended()
+    status, text = _end(run)
+    run.check(status == 0, f"end exits with {status}: {text}")
+    run.check("everything is delivered" in text, f"end does not say that everything is delivered: {text}")
+    run.wait_ended()
+    run.wait_received()
+    run.observe()
+    run.check(run.facts.phase == ("Failed" if failure else "Succeeded"), f"the pod is {run.facts.phase}")
+    run.check_delivered(SIZE)
+
+
+def _listed(run: ScenarioRun) -> None:
+    """A pod that hangs is listed as stuck, explained, and found by --all-stuck."""
+    _program()
+    run.start(Shape(agent="none", drain="", listener=False, tasks=(Task(command=("true",)),)))
+    run.wait_main_ended()
+    run.check(_standing(run).get("state") in ("ending", "stuck"), "status does not list a pod whose task has just ended")
+    run.wait_until("the pod to count as stuck", lambda: _standing(run).get("state") == "stuck", 2.0 * _STUCK_S)
+    code, text = _kubectl(run, "explain", _name(run))
+    run.check(code == 1 and "no-agent" in text, f"explain exits with {code}: {text}")
+    code, text = _kubectl(run, "end", "--all-stuck", "--dry-run")
+    run.check(code == 0 and _name(run) in text, f"end --all-stuck --dry-run exits with {code}: {text}")
+    code, text = _end(run)
+    run.check(code == 0, f"end exits with {code}: {text}")
+    run.wait_ended()
+
+
+def _refused(istio: Istio, policy: Policy, task: Task, run: ScenarioRun) -> None:
+    """A pod whose proxy is still needed, or is not ours to end, stays as it is."""
+    _program()
+    run.start(Shape(istio=istio, agent="none", drain="", listener=False, policy=policy, tasks=(task,)))
+    run.wait(
+        "the task to have started", lambda pod: any(_has_run(status) for status in pod["status"].get("containerStatuses", []))
+    )
+    code, text = _end(run)
+    run.check(code == _NOT_NOW and "not ended" in text, f"end exits with {code}: {text}")
+    pod = run.watched.pod(run.name) or {}
+    run.check("ephemeralContainers" not in pod.get("spec", {}), "the pod has got a container")
+
+
+def _has_run(status: Json) -> bool:
+    return status["name"] != "istio-proxy" and bool({"running", "terminated"} & {*status["state"], *status.get("lastState", {})})
+
+
+SCENARIOS = (
+    Scenario("kubectl-end", "kubectl exeunt end ends a pod that hangs, and loses nothing", partial(_rescued, False)),
+    Scenario("kubectl-end-failed", "the same for a task that failed: the pod fails", partial(_rescued, True)),
+    Scenario("kubectl-status", "kubectl exeunt lists, explains and ends a pod that hangs", _listed),
+    Scenario(
+        "kubectl-end-runs",
+        "kubectl exeunt end leaves a pod alone whose task runs",
+        partial(_refused, "classic", "Never", Task(("wait",))),
+    ),
+    Scenario(
+        "kubectl-end-again",
+        "kubectl exeunt end leaves a pod alone whose task kubelet starts again",
+        partial(_refused, "classic", "OnFailure", Task(command=("python3", "-c", "raise SystemExit(3)"))),
+    ),
+    Scenario(
+        "kubectl-end-native",
+        "kubectl exeunt end leaves a native proxy alone",
+        partial(_refused, "native", "Never", Task(("wait",))),
+    ),
+)
