@@ -1,4 +1,4 @@
-//! Names that Istio, Kubernetes and exeunt give to things of a pod. A test holds them equal to the rest of the project.
+//! Names that Istio, Kubernetes and exeunt give to things of a pod. `facts.yaml` holds those that are ours equal to the rest of the project.
 
 /// The container of the agent.
 pub const AGENT: &str = "exeunt";
