@@ -18,6 +18,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "deploy",
         "docs",
         "agent/src",
+        "cli/src",
         "crates",
         "airflow",
         "image",
