@@ -13,13 +13,11 @@ use tokio::time::Instant;
 
 use self::qualify::Qualified;
 use self::rescue::{Outcome, Rescue};
-use super::Common;
+use super::{AGENT_IMAGE, Common};
 use crate::cluster::{Cluster, ErrorKind};
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
 use crate::pod::Facts;
 
-/// The image that belongs to this version.
-const IMAGE: &str = concat!("ghcr.io/exeunt-dev/exeunt-agent:", env!("CARGO_PKG_VERSION"));
 /// How often a pod is read again that has changed between the look and the rescue.
 const TRIES: u32 = 5;
 
@@ -41,7 +39,7 @@ pub(super) struct End {
     #[arg(long)]
     all_stuck: bool,
     /// The agent's image
-    #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
+    #[arg(long, value_name = "IMAGE", default_value = AGENT_IMAGE)]
     image: String,
     /// Say what would be done, and do nothing
     #[arg(long)]

@@ -3,6 +3,7 @@
 //! To add a verb: a file with a struct that derives [`clap::Args`] and has `async fn run(self, common: &Common) -> Result<Exit, Failure>`,
 //! and one line in [`Verb`] and one in [`Arguments::run`].
 
+mod add;
 mod check;
 mod end;
 mod explain;
@@ -13,6 +14,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cluster::{Cluster, Connection, Error, Scope};
 use crate::output::{EXIT_HELP, Exit, Failure, Format};
+
+/// The image of the agent that belongs to this version.
+const AGENT_IMAGE: &str = concat!("ghcr.io/exeunt-dev/exeunt-agent:", env!("CARGO_PKG_VERSION"));
 
 /// Why a batch pod does not end, and what ends it
 #[derive(Debug, Parser)]
@@ -43,6 +47,7 @@ enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
     Check(check::Check),
+    Add(add::Add),
     End(end::End),
 }
 
@@ -55,6 +60,7 @@ impl Arguments {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
             Verb::Check(verb) => verb.run(&self.common).await,
+            Verb::Add(verb) => verb.run(),
             Verb::End(verb) => verb.run(&self.common).await,
         }
     }

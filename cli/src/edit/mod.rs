@@ -1,0 +1,61 @@
+//! Puts the agent into a text of YAML or JSON, and leaves everything else as it was written: comments, order, quotes, indentation. Pure.
+//!
+//! Interface: [`add_agent`]. It never rewrites a document: it finds the places in the text, and inserts there. Then it reads both texts and
+//! compares: the new one must mean the old one plus the agent, and nothing else. Otherwise it gives up and says so.
+
+mod agent;
+mod insert;
+mod place;
+mod tree;
+
+use serde_json::Value;
+
+use self::insert::Insertion;
+use self::tree::Node;
+use crate::workload::documents;
+
+pub use agent::Agent;
+
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The new text.
+    pub text: String,
+    /// The objects that have got the agent, as `Kind/name`.
+    pub changed: Vec<String>,
+    /// Those that had it.
+    pub unchanged: Vec<String>,
+}
+
+/// The text with the agent in each Job, `CronJob`, pod and `PodTemplate` that has none; or why that cannot be done.
+pub fn add_agent(text: &str, agent: &Agent) -> Result<Edited, String> {
+    let trees: Vec<Node> = serde_saphyr::from_multiple(text).map_err(|error| insert::one_line(&error))?;
+    let mut insertions = Vec::new();
+    let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
+    for (tree, object) in trees.iter().zip(raw_documents(text)?) {
+        let Some(found) = place::find(tree, &object) else { continue };
+        if agent::is_in(&object, &found) {
+            unchanged.push(found.of);
+        } else {
+            insertions.extend(agent.insertions(&object, &found).map_err(|error| format!("{}: {error}", found.of))?);
+            changed.push(found.of);
+        }
+    }
+    let new = Insertion::all_into(text, insertions);
+    let expected = documents(text)?.into_iter().map(|mut object| {
+        agent.add_to(&mut object);
+        object
+    });
+    if documents(&new).ok().as_deref() != Some(&expected.collect::<Vec<_>>()) {
+        return Err("this YAML is written in a way that cannot be changed safely: write the lists and mappings of the pod template as blocks".to_owned());
+    }
+    Ok(Edited { text: new, changed, unchanged })
+}
+
+/// All documents, also empty ones, so that they are as many as the trees.
+fn raw_documents(text: &str) -> Result<Vec<Value>, String> {
+    serde_saphyr::from_multiple(text).map_err(|error| insert::one_line(&error))
+}
+
+#[cfg(test)]
+mod tests;
