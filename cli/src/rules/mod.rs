@@ -1,4 +1,4 @@
-//! What can be wrong with a pod: rules as data. `rules.yaml` has the sentences, `evidence.rs` one function for each rule.
+//! What can be wrong with a pod: rules as data. `rules.yaml` has the sentences, `evidence` one function for each rule.
 //!
 //! Interface: [`findings`] gives the rules that apply to a [`Case`], each with its evidence, in the order of `rules.yaml`; [`all`] gives the
 //! rules. Everything here is pure.

@@ -1,0 +1,38 @@
+//! One function for each rule: what of a pod shows that it applies, or `None`. A file has the rules of one theme.
+
+mod course;
+mod form;
+mod plugin;
+mod told;
+
+use super::Case;
+
+type Evidence = fn(&Case<'_>) -> Option<String>;
+
+/// The rules in the order of rules.yaml.
+pub(super) const ALL: [(&str, Evidence); 20] = [
+    ("agent-image-pull", course::agent_image_pull),
+    ("agent-stripped", form::agent_stripped),
+    ("host-network", form::host_network),
+    ("ambient", form::ambient),
+    ("quota", course::quota),
+    ("finalizer", course::finalizer),
+    ("proxy-exit-code", course::proxy_exit_code),
+    ("on-failure-back-off", course::on_failure_back_off),
+    ("wrong-container-name", told::wrong_container_name),
+    ("no-shared-processes", form::no_shared_processes),
+    ("native-others-run", course::native_others_run),
+    ("never-ended", course::never_ended),
+    ("status-port-zero", form::status_port_zero),
+    ("interception-off", form::interception_off),
+    ("unlabelled", plugin::unlabelled),
+    ("plugin-elsewhere", plugin::plugin_elsewhere),
+    ("plugin-not-matched", plugin::plugin_not_matched),
+    ("plugin-index-digest", plugin::plugin_index_digest),
+    ("plugin-not-fetched", plugin::plugin_not_fetched),
+    ("no-agent", course::no_agent),
+];
+
+pub(super) fn of(id: &str, case: &Case<'_>) -> Option<String> {
+    ALL.iter().find(|(known, _)| *known == id).and_then(|(_, evidence)| evidence(case))
+}
