@@ -53,6 +53,19 @@ fn each_mistake_is_found_with_its_rule() {
             "status-port-zero",
         ),
         ("annotations: {sidecar.istio.io/interceptionMode: NONE}", String::new(), "interception-off"),
+        (r#"annotations: {sidecar.istio.io/nativeSidecar: "false"}"#, format!("{agent}}}]\n      hostPID: true"), "host-pid"),
+        ("", format!("{agent}, args: [--restart-policy, OnFailure]}}]"), "restart-policy-differs"),
+        ("", format!("{agent}, args: [watch, --grace-period, 1m]}}]"), "grace-period-differs"),
+        ("", format!("{agent}, args: [watch, --placement, regular]}}]"), "placement-differs"),
+        (
+            r#"annotations: {sidecar.istio.io/nativeSidecar: "true"}"#,
+            format!("{agent}, args: [watch, --proxy, classic]}}]"),
+            "proxy-form-differs",
+        ),
+        (r#"labels: {exeunt.dev/drain: "true"}"#, format!("{agent}}}]"), "label-value"),
+        (r#"labels: {exeunt.dev/drian: "on"}"#, format!("{agent}}}]"), "unknown-name"),
+        ("annotations: {exeunt.dev/quit-signals: TERM}", format!("{agent}}}]"), "annotation-value"),
+        ("annotations: {exeunt.dev/container: base}", String::new(), "wrong-container-name"),
     ] {
         let output = check(&job(metadata, &spec), &["-o", "json"]);
         let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -64,6 +77,28 @@ fn each_mistake_is_found_with_its_rule() {
             "{rule}"
         );
     }
+}
+
+#[test]
+fn what_a_template_does_not_tell_is_no_mistake() {
+    for (metadata, spec) in [
+        // Another webhook may add the helper, or the agent.
+        ("annotations: {exeunt.dev/quit-signals: cash=TERM}", "volumes: []"),
+        (r#"labels: {exeunt.dev/drain: "on"}"#, "volumes: []"),
+        // The mesh decides the form of the proxy.
+        ("", "initContainers: [{name: exeunt, image: a, restartPolicy: Always, args: [watch, --proxy, classic]}]"),
+    ] {
+        let output = check(&job(metadata, spec), &[]);
+        assert_eq!(output.status.code(), Some(0), "{metadata} {spec}: {output:?}");
+    }
+    // Spark sets the restart policy itself.
+    let pod = "kind: Pod\nmetadata: {name: p}\nspec:\n  containers: [{name: main}]\n  \
+               initContainers: [{name: exeunt, restartPolicy: Always, args: [--restart-policy, Never]}]\n";
+    assert_eq!(check(pod, &[]).status.code(), Some(0));
+    let always = check(&format!("{pod}  restartPolicy: Always\n"), &["-o", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&always.stdout).unwrap();
+    let ids = found[0]["findings"].as_array().unwrap().iter().map(|finding| &finding["id"]).collect::<Vec<_>>();
+    assert_eq!(ids, ["restart-always", "restart-policy-differs"]);
 }
 
 #[test]

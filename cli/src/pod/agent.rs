@@ -1,5 +1,8 @@
 //! The agent of a pod: where it stands, and the options that it was given.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
 use super::container::{Container, Kind};
@@ -63,7 +66,7 @@ impl Placement {
 // === impl Agent ===
 
 impl<'a> Agent<'a> {
-    pub(super) fn of(containers: &[Container<'a>]) -> Self {
+    pub(super) fn of(containers: &[Container<'a>], annotations: Option<&'a BTreeMap<String, String>>) -> Self {
         let own = containers.iter().find(|container| container.kind != Kind::Ephemeral && is_own(container));
         let around = || containers.iter().find(|container| container.kind == Kind::Regular && wraps(container));
         let Some(container) = own.or_else(around) else {
@@ -75,7 +78,7 @@ impl<'a> Agent<'a> {
             _ if own.is_some() => Placement::Regular,
             _ => Placement::Exec,
         };
-        let variables = container.env.iter().filter_map(|variable| Some((variable.name.as_str(), variable.value.as_deref()?)));
+        let variables = container.env.iter().filter_map(|variable| Some((variable.name.as_str(), value(variable, annotations)?)));
         // Behind the command of the task the words are the task's.
         let end = container.words.iter().position(|word| *word == "--").unwrap_or(container.words.len());
         let words = container.words.iter().take(end).copied().collect();
@@ -86,6 +89,15 @@ impl<'a> Agent<'a> {
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.placement != Placement::Absent
+    }
+
+    /// Whether it waits in a container of its own for the end of the task. Its image does so without a word.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        let is_program = |word: &&&str| word.rsplit('/').next() == Some(names::AGENT_PROGRAM);
+        let first = self.words.iter().find(|word| !is_program(word));
+        matches!(self.placement, Placement::Native | Placement::Regular)
+            && first.is_none_or(|word| *word == "watch" || word.starts_with('-'))
     }
 
     /// The values that an option was given, by its flag or, without one, by its variable: `container` for `--container` and
@@ -109,6 +121,16 @@ impl<'a> Agent<'a> {
         }
         values
     }
+}
+
+/// The value of a variable. It may be that of an annotation, by the downward API.
+fn value<'a>(variable: &'a EnvVar, annotations: Option<&'a BTreeMap<String, String>>) -> Option<&'a str> {
+    let of_annotation = || {
+        let path = variable.value_from.as_ref()?.field_ref.as_ref()?.field_path.as_str();
+        let name = path.strip_prefix("metadata.annotations['")?.strip_suffix("']")?;
+        annotations?.get(name).map(String::as_str)
+    };
+    variable.value.as_deref().or_else(of_annotation)
 }
 
 /// By its name, or by its image under another name. A container that only copies the binary has a command of its own.

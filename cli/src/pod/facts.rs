@@ -54,7 +54,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn of(pod: &'a Pod) -> Self {
         let containers = Container::all(pod);
-        let agent = Agent::of(&containers);
+        let agent = Agent::of(&containers, pod.metadata.annotations.as_ref());
         let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
         let mut facts = Self {
             pod,
@@ -136,6 +136,12 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn deleted(&self) -> Option<Timestamp> {
         self.pod.metadata.deletion_timestamp.as_ref().map(|time| time.0)
+    }
+
+    /// Whether the API server has it: then every webhook has seen it. Else it is a template.
+    #[must_use]
+    pub fn is_created(&self) -> bool {
+        !self.uid.is_empty()
     }
 
     /// Whether the pod is to end: kubelet does not start everything again.
@@ -230,6 +236,12 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn shares_processes(&self) -> bool {
         self.pod.spec.as_ref().and_then(|spec| spec.share_process_namespace) == Some(true)
+    }
+
+    /// Whether the pod has the processes of its node.
+    #[must_use]
+    pub fn has_host_processes(&self) -> bool {
+        self.pod.spec.as_ref().and_then(|spec| spec.host_pid) == Some(true)
     }
 
     /// Whether the pod has the network of its node.

@@ -8,6 +8,16 @@ pub const AGENT_PROGRAM: &str = "exeunt-agent";
 pub const PROXY: &str = "istio-proxy";
 /// The label by which the plugin selects a pod. Its value is `on`.
 pub const DRAIN_LABEL: &str = "exeunt.dev/drain";
+/// The annotations of exeunt: what a pod tells its agent, and what the policy says of a pod that it leaves alone.
+pub const ANNOTATIONS: [&str; 7] = [
+    "exeunt.dev/also-wait",
+    "exeunt.dev/container",
+    "exeunt.dev/quit-endpoints",
+    "exeunt.dev/quit-signals",
+    "exeunt.dev/restart-policy",
+    "exeunt.dev/restart-rules",
+    "exeunt.dev/skipped",
+];
 /// The variable of the proxy that opens the signal listener.
 pub const LISTENER_VARIABLE: &str = "ISTIO_META_HTTP_PROXY_PORT";
 /// The port of the signal listener.

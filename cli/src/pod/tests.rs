@@ -141,6 +141,24 @@ fn the_options_of_the_agent_name_the_main_containers() {
 }
 
 #[test]
+fn an_annotation_that_the_agent_reads_counts_as_its_option() {
+    let variable = |annotation: &str| json!({"fieldRef": {"fieldPath": format!("metadata.annotations['{annotation}']")}});
+    for (annotation, main) in [("exeunt.dev/also-wait", vec!["a"]), ("exeunt.dev/other", vec!["a", "b"])] {
+        let pod = pod(json!({
+            "metadata": {"annotations": {"exeunt.dev/also-wait": "b"}},
+            "spec": {
+                "initContainers": [{"name": "exeunt", "restartPolicy": "Always", "env": [
+                    {"name": "EXEUNT_ALSO_WAIT", "valueFrom": variable(annotation)},
+                ]}],
+                "containers": [{"name": "a"}, {"name": "b"}],
+            },
+        }));
+        let facts = Facts::of(&pod);
+        assert_eq!(facts.with(Part::Main).map(|container| container.name).collect::<Vec<_>>(), main, "{annotation}");
+    }
+}
+
+#[test]
 fn the_agent_is_found_where_it_stands() {
     for (spec, placement) in [
         (json!({"initContainers": [{"name": "exeunt", "restartPolicy": "Always"}], "containers": []}), Placement::Native),

@@ -2,6 +2,7 @@
 
 mod course;
 mod form;
+mod marks;
 mod plugin;
 mod told;
 
@@ -10,21 +11,33 @@ use super::Case;
 type Evidence = fn(&Case<'_>) -> Option<String>;
 
 /// The rules in the order of rules.yaml.
-pub(super) const ALL: [(&str, Evidence); 20] = [
+pub(super) const ALL: [(&str, Evidence); 32] = [
     ("agent-image-pull", course::agent_image_pull),
     ("agent-stripped", form::agent_stripped),
     ("host-network", form::host_network),
+    ("host-pid", form::host_pid),
+    ("restart-always", form::restart_always),
     ("ambient", form::ambient),
     ("quota", course::quota),
     ("finalizer", course::finalizer),
     ("proxy-exit-code", course::proxy_exit_code),
     ("on-failure-back-off", course::on_failure_back_off),
     ("wrong-container-name", told::wrong_container_name),
+    ("wrong-helper-name", told::wrong_helper_name),
+    ("restart-policy-differs", told::restart_policy_differs),
     ("no-shared-processes", form::no_shared_processes),
+    ("proxy-form-differs", told::proxy_form_differs),
+    ("placement-differs", told::placement_differs),
+    ("agent-before-proxy", form::agent_before_proxy),
+    ("grace-period-differs", told::grace_period_differs),
     ("native-others-run", course::native_others_run),
     ("never-ended", course::never_ended),
     ("status-port-zero", form::status_port_zero),
     ("interception-off", form::interception_off),
+    ("label-value", marks::label_value),
+    ("label-without-agent", marks::label_without_agent),
+    ("unknown-name", marks::unknown_name),
+    ("annotation-value", marks::annotation_value),
     ("unlabelled", plugin::unlabelled),
     ("plugin-elsewhere", plugin::plugin_elsewhere),
     ("plugin-not-matched", plugin::plugin_not_matched),

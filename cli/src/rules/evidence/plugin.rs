@@ -5,7 +5,8 @@ use crate::pod::{Plugin, names};
 
 pub(super) fn unlabelled(case: &Case<'_>) -> Option<String> {
     let plugin = here(case).find(|plugin| !plugin.match_labels.is_empty())?;
-    let concerns = case.facts.agent.is_there() && case.facts.proxy_container().is_some() && !case.facts.has_label();
+    let is_unlabelled = case.facts.label(names::DRAIN_LABEL).is_none_or(str::is_empty);
+    let concerns = case.facts.agent.is_there() && case.facts.proxy_container().is_some() && is_unlabelled;
     concerns.then(|| format!("the plugin {} of namespace {} selects {}=on", plugin.name, plugin.namespace, names::DRAIN_LABEL))
 }
 
