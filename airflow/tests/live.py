@@ -72,7 +72,7 @@ def use_settings(column: Settings, agent: str) -> None:
         if value != default:
             os.environ[f"AIRFLOW__EXEUNT__{name.upper()}"] = str(value)
     # Airflow has loaded the package, which has read its settings then.
-    hook.settings_or_none.cache_clear()
+    hook._loaded.cache_clear()
 
 
 def place(request: Json, scenario: Any) -> Json:
