@@ -69,7 +69,7 @@ def test_the_settings_of_a_column_reach_the_hook_by_airflows_variables(monkeypat
     monkeypatch.setattr(os, "environ", dict(os.environ))
     seen: dict[str, str] = {}
     monkeypatch.setattr(live.os, "environ", seen)
-    monkeypatch.setattr(live, "hook", SimpleNamespace(settings_or_none=hook.settings_or_none))
+    monkeypatch.setattr(live, "hook", SimpleNamespace(_loaded=hook._loaded))
     live.use_settings(COLUMNS["classic, agent regular"], "agent:1")
     section = "AIRFLOW__EXEUNT__"
     assert seen == {
