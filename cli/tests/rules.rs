@@ -1,6 +1,6 @@
-//! Each rule applies to its own recorded pod and to no other. `tests/pods/<rule>.json` is what `kubectl exeunt explain POD --save FILE` has
-//! written on a real cluster; the other files are pods without surroundings. The rules about what a template says have no file: their pod is
-//! a recorded one with a mistake in it.
+//! Each rule applies to its own recorded pod and to no other. `tests/pods/<rule>.json` is what `kubectl exeunt explain POD --save FILE`
+//! has written on a real cluster; the other files are pods without surroundings. The rules about what a template says have no file: their
+//! pod is a recorded one with a mistake in it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -96,7 +96,7 @@ fn every_rule_applies_to_its_own_pod_and_to_no_other() {
 fn what_the_agent_accepts_is_no_mistake() {
     let annotation = |name: &'static str, value: &str| vec![(name, json!(value))];
     let told = |words: &[&str]| vec![(ARGS, json!([&["watch"], words].concat()))];
-    let requests = "http://127.0.0.1:9091/q, main=GET http://localhost/a?b=c, main = PUT http://[::1]:8200, http://[::1]?q=1, http://127.9.9.9/x=y";
+    let requests = "http://127.0.0.1:9091/q, main=GET http://localhost/a?b=c, main = PUT http://[::1]:8200, http://127.9.9.9/x=y";
     for mistakes in [
         vec![],
         told(&["--restart-policy", "auto"]),
@@ -116,6 +116,15 @@ fn what_the_agent_accepts_is_no_mistake() {
     ] {
         assert_eq!(explain(&right(&mistakes)), (vec![], Some(0)), "{mistakes:?}");
     }
+}
+
+#[test]
+fn a_value_that_a_plugin_selects_is_no_mistake() {
+    let mut case = right(&[("/metadata/labels/exeunt.dev~1drain", json!("patient"))]);
+    assert_eq!(explain(&case).0, ["label-value"]);
+    let labels = json!({"exeunt.dev/drain": "patient"});
+    case["surroundings"]["plugins"] = json!([{"namespace": "jobs", "name": "patient", "matchLabels": labels}]);
+    assert_eq!(explain(&case).0, Vec::<String>::new());
 }
 
 #[test]

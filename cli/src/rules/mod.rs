@@ -106,6 +106,15 @@ mod tests {
     }
 
     #[test]
+    fn every_name_of_exeunt_is_known() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../facts.yaml")).unwrap();
+        let facts: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let names = facts["names"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str);
+        let annotations = names.filter(|name| *name != crate::pod::names::DRAIN_LABEL).collect::<Vec<_>>();
+        assert_eq!(annotations, crate::pod::names::ANNOTATIONS);
+    }
+
+    #[test]
     fn every_sentence_ends_with_a_full_stop() {
         for rule in all() {
             assert!(rule.sentence.ends_with('.'), "{}", rule.id);

@@ -8,9 +8,12 @@ use crate::pod::{ProxyForm, names};
 /// What stands in front of each of exeunt's names.
 const PREFIX: &str = "exeunt.dev/";
 
+/// A plugin of somebody's own may select another value.
 pub(super) fn label_value(case: &Case<'_>) -> Option<String> {
     let value = case.facts.label(names::DRAIN_LABEL)?;
-    (!["", "on", "off"].contains(&value)).then(|| format!("the label {} is \"{value}\"", names::DRAIN_LABEL))
+    let mut others = case.around.plugins.iter().flatten().filter_map(|plugin| plugin.match_labels.get(names::DRAIN_LABEL));
+    let is_selected = ["", "on", "off"].contains(&value) || others.any(|selected| selected == value);
+    (!is_selected).then(|| format!("the label {} is \"{value}\"", names::DRAIN_LABEL))
 }
 
 /// A label of another value may be somebody's own.
@@ -32,8 +35,8 @@ pub(super) fn annotation_value(case: &Case<'_>) -> Option<String> {
     (!wrong.is_empty()).then(|| wrong.join(", "))
 }
 
-/// Something may still add the agent to a template, the task may call the agent or the filter itself, and of a task that has ended `no-agent`
-/// says more.
+/// Something may still add the agent to a template, and the task may call the agent or the filter itself. Of a task that has ended
+/// `no-agent` says more.
 pub(super) fn label_without_agent(case: &Case<'_>) -> Option<String> {
     let port = names::SIGNAL_PORT.to_string();
     let mentions = |text: &&str| text.contains(names::AGENT) || text.contains(&port);
