@@ -1,6 +1,5 @@
 """A mistake has one name and one sentence: kubectl prints the same when it is applied and when `kubectl exeunt` finds it."""
 
-import pytest
 import yaml
 
 from chart.programs import ROOT
@@ -11,7 +10,6 @@ RULES = ROOT / "cli" / "src" / "rules" / "rules.yaml"
 SHARED = {"agent-stripped", "host-network", "no-shared-processes", "status-port-zero", "unlabelled", "wrong-container-name"}
 
 
-@pytest.mark.skipif(not RULES.is_file(), reason="this checkout has no kubectl exeunt")
 def test_a_rule_of_both_has_one_sentence_and_one_remedy() -> None:
     theirs = {one["id"]: (one["sentence"], one["remedy"]) for one in yaml.safe_load(RULES.read_text())}
     ours = sentences()
