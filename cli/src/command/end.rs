@@ -1,8 +1,5 @@
 //! `end`: the rescue of pods that hang. It looks, asks, adds an ephemeral container with the agent, waits, and tells the verdict.
 
-mod qualify;
-mod rescue;
-
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -11,15 +8,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
-use self::qualify::Qualified;
-use self::rescue::{Outcome, Rescue};
 use super::{AGENT_IMAGE, Common};
-use crate::cluster::{Cluster, ErrorKind};
+use crate::cluster::Cluster;
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
 use crate::pod::Facts;
-
-/// How often a pod is read again that has changed between the look and the rescue.
-const TRIES: u32 = 5;
+use crate::rescue::{Outcome, Qualified, Rescue, qualify};
 
 /// End the Istio proxy of pods whose task has ended, and lose nothing
 ///
@@ -99,7 +92,7 @@ impl End {
             let now = Timestamp::now();
             let keep = |pod: Pod| {
                 let facts = Facts::of(&pod);
-                let qualified = facts.standing(now).is_stuck().then(|| qualify::qualify(&facts, false).ok())??;
+                let qualified = facts.standing(now).is_stuck().then(|| qualify(&facts, false).ok())??;
                 Some((pod, qualified))
             };
             return Ok((cluster.pods(&common.scope, keep).await?, 0));
@@ -109,7 +102,7 @@ impl End {
             // `kubectl get -o name` prints pod/NAME.
             let name = name.strip_prefix("pod/").unwrap_or(name);
             let pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
-            match qualify::qualify(&Facts::of(&pod), self.force) {
+            match qualify(&Facts::of(&pod), self.force) {
                 Ok(qualified) => chosen.push((pod, qualified)),
                 Err(why) => {
                     refused += 1;
@@ -128,7 +121,7 @@ impl End {
             if let Some(why) = &qualified.overridden {
                 warn(&format!("{}: --force overrides: {why}", name_of(&pod)));
             }
-            match self.begin(cluster, &pod).await {
+            match Rescue::begin(cluster, &pod, &self.image, self.force).await {
                 Ok(rescue) => begun.push(rescue),
                 Err(why) => outcomes.push(Outcome::failed(&pod, &why)),
             }
@@ -138,28 +131,6 @@ impl End {
             outcomes.push(rescue.wait(cluster, until).await);
         }
         outcomes
-    }
-
-    /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more.
-    async fn begin(&self, cluster: &Cluster, seen: &Pod) -> Result<Rescue, String> {
-        let (namespace, name) = (seen.metadata.namespace.as_deref().unwrap_or_default(), name_of(seen));
-        let uid = seen.metadata.uid.as_deref().unwrap_or_default();
-        let mut last = String::new();
-        for _ in 0..TRIES {
-            let again = cluster.same_pod(namespace, &name, uid).await.map_err(|error| error.line)?;
-            let pod = again.ok_or("it has gone, or another pod has its name now")?;
-            qualify::qualify(&Facts::of(&pod), self.force)?;
-            let rescue = Rescue::of(&pod, self.image.clone());
-            match cluster.add_rescue(&pod, &rescue.container, &self.image).await {
-                Ok(()) => return Ok(rescue),
-                Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
-                Err(error) if error.kind == ErrorKind::Refused => {
-                    return Err(format!("{}. docs/rescue.md has the way for who may only use pods/exec", error.line));
-                }
-                Err(error) => return Err(error.line),
-            }
-        }
-        Err(last)
     }
 }
 

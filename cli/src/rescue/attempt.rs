@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::Cluster;
+use super::qualify::qualify;
+use crate::cluster::{Cluster, ErrorKind};
 use crate::output::safe;
 use crate::pod::{Facts, State, Verdict};
 
@@ -15,27 +16,31 @@ use crate::pod::{Facts, State, Verdict};
 const NAME: &str = "exeunt-end-";
 /// How often the pod is read. A watch would need one more right.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a pod is read again that has changed between the look and the rescue.
+const TRIES: u32 = 5;
 /// The reasons of kubelet for an image that it cannot have.
 const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
 
 /// A rescue that has begun.
 #[derive(Clone, Debug)]
-pub(super) struct Rescue {
+pub struct Rescue {
     namespace: String,
-    pub(super) pod: String,
+    /// The name of the pod.
+    pub pod: String,
     uid: String,
-    pub(super) container: String,
+    /// The name of the container that was added.
+    pub container: String,
     image: String,
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Outcome {
+pub struct Outcome {
     namespace: String,
     pod: String,
     /// Whether the proxy is gone.
-    pub(super) is_gone: bool,
+    pub is_gone: bool,
     /// What the agent has written.
     verdict: Option<Verdict>,
     /// What went wrong.
@@ -45,6 +50,29 @@ pub(super) struct Outcome {
 // === impl Rescue ===
 
 impl Rescue {
+    /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more. The error says why
+    /// nothing was done.
+    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (namespace, name, uid) = (text(&seen.metadata.namespace), text(&seen.metadata.name), text(&seen.metadata.uid));
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            let again = cluster.same_pod(&namespace, &name, &uid).await.map_err(|error| error.line)?;
+            let pod = again.ok_or("it has gone, or another pod has its name now")?;
+            qualify(&Facts::of(&pod), force)?;
+            let rescue = Self::of(&pod, image.to_owned());
+            match cluster.add_rescue(&pod, &rescue.container, image).await {
+                Ok(()) => return Ok(rescue),
+                Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
+                Err(error) if error.kind == ErrorKind::Refused => {
+                    return Err(format!("{}. docs/rescue.md has the way for who may only use pods/exec", error.line));
+                }
+                Err(error) => return Err(error.line),
+            }
+        }
+        Err(last)
+    }
+
     pub(super) fn of(pod: &Pod, image: String) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let meta = &pod.metadata;
@@ -53,7 +81,7 @@ impl Rescue {
     }
 
     /// Waits for the end of the agent.
-    pub(super) async fn wait(self, cluster: &Cluster, until: Instant) -> Outcome {
+    pub async fn wait(self, cluster: &Cluster, until: Instant) -> Outcome {
         loop {
             match cluster.same_pod(&self.namespace, &self.pod, &self.uid).await {
                 Ok(None) => return self.outcome(true, None, None),
@@ -111,12 +139,14 @@ impl Rescue {
 
 impl Outcome {
     /// A rescue that has not begun.
-    pub(super) fn failed(pod: &Pod, trouble: &str) -> Self {
+    #[must_use]
+    pub fn failed(pod: &Pod, trouble: &str) -> Self {
         Self { trouble: Some(format!("not ended: {trouble}")), ..Rescue::of(pod, String::new()).outcome(false, None, None) }
     }
 
     /// One line for a person.
-    pub(super) fn sentence(&self) -> String {
+    #[must_use]
+    pub fn sentence(&self) -> String {
         let mut parts = Vec::new();
         match &self.verdict {
             Some(verdict) => parts.extend(told(verdict)),

@@ -1,16 +1,16 @@
-//! Whether the proxy of a pod may be ended.
+//! Whether the proxy of a pod may be ended. Pure.
 
 use crate::pod::{Container, Facts, Part, ProxyForm};
 
 /// A pod whose proxy may be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Qualified {
+pub struct Qualified {
     /// What `--force` overrides: the reason for which the pod would not qualify.
-    pub(super) overridden: Option<String>,
+    pub overridden: Option<String>,
 }
 
 /// Whether the proxy may be ended; the error is the reason why not. `force` overrides what the task does, and nothing else.
-pub(super) fn qualify(facts: &Facts<'_>, force: bool) -> Result<Qualified, String> {
+pub fn qualify(facts: &Facts<'_>, force: bool) -> Result<Qualified, String> {
     if facts.is_over() {
         return Err(format!("the pod has ended: its phase is {}", facts.phase()));
     }
