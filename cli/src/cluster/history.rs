@@ -8,7 +8,7 @@ use kube::api::{ListParams, LogParams};
 
 use super::connect::Cluster;
 use super::error::Error;
-use crate::pod::{Container, Facts, History, Kind, LogLine, Part, Placement, PodEvent};
+use crate::pod::{Container, Facts, History, Kind, LogLine, Part, Placement, PodEvent, names};
 
 /// How many lines of a log are read, at most: the agent writes some ten, the proxy one for each request.
 const LINES: i64 = 2000;
@@ -71,7 +71,7 @@ fn speaks(facts: &Facts<'_>, container: &Container<'_>, part: Part) -> bool {
     let is_agent = match part {
         // Around the command of a task, the log is the task's.
         Part::Agent => facts.agent.placement != Placement::Exec,
-        Part::Other => container.kind == Kind::Ephemeral && container.name.starts_with("exeunt-end"),
+        Part::Other => container.kind == Kind::Ephemeral && container.name.starts_with(names::RESCUE),
         Part::Main | Part::Helper | Part::Proxy => false,
     };
     has_run && (is_agent || part == Part::Proxy)

@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn a_line_begins_with_its_time() {
         let line = LogLine::read("exeunt", "2026-11-22T19:46:29.512345678Z base has ended (exit code 0)").unwrap();
-        assert_eq!((line.at.to_string().as_str(), line.text.as_str()), ("2026-11-22T19:46:29.512345678Z", "base has ended (exit code 0)"));
+        assert_eq!(
+            (line.at.to_string().as_str(), line.text.as_str()),
+            ("2026-11-22T19:46:29.512345678Z", "base has ended (exit code 0)")
+        );
         for wrong in ["", "no time", "2026-11-22T19:46:29Z", "unable to retrieve container logs for containerd://1"] {
             assert_eq!(LogLine::read("exeunt", wrong), None, "{wrong}");
         }
@@ -85,7 +88,9 @@ mod tests {
 
     #[test]
     fn traffic_is_not_the_life_of_the_proxy() {
-        let about = |text: &str| LogLine { container: String::new(), at: Timestamp::UNIX_EPOCH, text: text.to_owned() }.is_about_the_proxy();
+        let about = |text: &str| {
+            LogLine { container: String::new(), at: Timestamp::UNIX_EPOCH, text: text.to_owned() }.is_about_the_proxy()
+        };
         assert!(about("info\tEnvoy proxy is ready") && about("info\tGraceful termination period is 5s, starting..."));
         assert!(!about("[2026-11-22T19:46:29.512Z] \"GET / HTTP/1.1\" 200 - via_upstream"));
     }
