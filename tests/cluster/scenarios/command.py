@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .. import messages
 import yaml
 
+from .. import messages
 from ..errors import Skip
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
