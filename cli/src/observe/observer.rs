@@ -86,7 +86,7 @@ impl Observer {
         }
     }
 
-    /// The metrics, in OpenMetrics' text form. A pod becomes stuck without an event, so it depends on the time.
+    /// The metrics, in the text form of `OpenMetrics`. A pod becomes stuck without an event, so it depends on the time.
     #[must_use]
     pub fn text(&self, now: Timestamp) -> String {
         // Held until the text is there: two at once would write into the same gauges.
@@ -125,10 +125,10 @@ impl Observer {
         if !is_new || !finish::has_run(facts) || !state.counted.count(facts.uid, ended) {
             return None;
         }
-        self.count(&mut state, facts, ended, losses)
+        self.count(&mut state, facts, ended, &losses)
     }
 
-    fn count(&self, state: &mut State, facts: &Facts<'_>, ended: Timestamp, losses: OfLosses) -> Option<Loss> {
+    fn count(&self, state: &mut State, facts: &Facts<'_>, ended: Timestamp, losses: &OfLosses) -> Option<Loss> {
         let verdict = facts.verdict();
         let verdict = verdict.as_ref();
         let OfLosses { namespace, owner_kind } = losses.clone();
@@ -145,8 +145,8 @@ impl Observer {
             self.metrics.drain.get_or_create(&times).observe(time.as_secs_f64());
         }
         let loss = Loss::of(verdict)?;
-        self.metrics.undelivered.get_or_create(&losses).inc_by(loss.undelivered.bytes.min(MOST_BYTES));
-        self.metrics.with_loss.get_or_create(&losses).inc();
+        self.metrics.undelivered.get_or_create(losses).inc_by(loss.undelivered.bytes.min(MOST_BYTES));
+        self.metrics.with_loss.get_or_create(losses).inc();
         Some(loss)
     }
 
