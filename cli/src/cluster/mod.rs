@@ -3,7 +3,8 @@
 //! Interface: [`Cluster::connect`] with the [`Connection`] of the command line; [`Cluster::pods`] lists in pages and keeps only what its
 //! caller makes of each pod; [`Cluster::pod`] gets one; [`Cluster::same_pod`] reads a pod again and is sure that it is the same one;
 //! [`Cluster::workloads`] lists what makes pods; [`Cluster::surroundings`] asks for what a pod alone does not say; [`Cluster::add_rescue`] adds
-//! the agent to a pod that runs. Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
+//! the agent to a pod that runs; [`Cluster::pod_names`], [`Cluster::namespace_names`] and [`context_names`] are for the completion of a shell.
+//! Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
 //! [`crate::output::Failure`]. [`Cluster::client`] is for what is not here.
 
 mod connect;
@@ -11,9 +12,11 @@ mod error;
 mod names;
 mod pods;
 mod rescue;
+mod suggest;
 mod surroundings;
 mod workloads;
 
 pub use connect::{Cluster, Connection};
 pub use error::{Error, Kind as ErrorKind};
 pub use pods::Scope;
+pub use suggest::context_names;

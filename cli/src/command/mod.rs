@@ -5,9 +5,12 @@
 
 mod add;
 mod check;
+mod complete;
+mod completion;
 mod end;
 mod explain;
 mod file;
+mod man;
 mod status;
 
 use clap::{Args, Parser, Subcommand};
@@ -49,6 +52,11 @@ enum Verb {
     Check(check::Check),
     Add(add::Add),
     End(end::End),
+    Completion(completion::Completion),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 // === impl Arguments ===
@@ -62,6 +70,9 @@ impl Arguments {
             Verb::Check(verb) => verb.run(&self.common).await,
             Verb::Add(verb) => verb.run(),
             Verb::End(verb) => verb.run(&self.common).await,
+            Verb::Completion(verb) => verb.run(),
+            Verb::Complete(verb) => Ok(verb.run(&self.common)),
+            Verb::Man(verb) => verb.run(),
         }
     }
 }
