@@ -6,17 +6,28 @@
 //! the agent to a pod that runs; [`Cluster::pod_names`], [`Cluster::namespace_names`] and [`context_names`] are for the completion of a shell.
 //! Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
 //! [`crate::output::Failure`]. [`Cluster::client`] is for what is not here.
+//!
+//! For what runs by itself: [`Cluster::now`] is the API server's clock; [`Cluster::watch`] shows each change of the pods of a scope;
+//! [`Cluster::marked_namespaces`] lists Namespaces by a label; [`Cluster::tell`] writes an Event on a pod; [`Cluster::read_lease`] and
+//! [`Cluster::write_lease`] are for the one Lease.
 
+mod clock;
 mod connect;
 mod error;
+mod events;
+mod lease;
 mod names;
 mod pods;
 mod rescue;
 mod suggest;
 mod surroundings;
+mod watch;
 mod workloads;
 
 pub use connect::{Cluster, Connection};
 pub use error::{Error, Kind as ErrorKind};
+pub use events::{Note, Weight};
+pub use lease::{Held, LeaseName};
 pub use pods::Scope;
 pub use suggest::context_names;
+pub use watch::Seen;
