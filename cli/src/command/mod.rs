@@ -13,7 +13,9 @@ mod explain;
 mod file;
 mod man;
 mod reap;
+mod saved;
 mod status;
+mod timeline;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -49,6 +51,7 @@ pub struct Common {
 enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
+    Timeline(timeline::TimelineOf),
     Check(check::Check),
     Add(add::Add),
     End(end::End),
@@ -69,6 +72,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
+            Verb::Timeline(verb) => verb.run(&self.common).await,
             Verb::Check(verb) => verb.run(&self.common).await,
             Verb::Add(verb) => verb.run(),
             Verb::End(verb) => verb.run(&self.common).await,

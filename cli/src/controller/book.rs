@@ -11,8 +11,8 @@ use super::opt_in::is_opted_in;
 use super::options::Settings;
 use super::reaper::Due;
 use super::report::{Fate, Report};
+use crate::cluster::Target;
 use crate::pod::{Facts, names};
-use crate::rescue::Target;
 
 /// The pods that are stuck.
 #[derive(Debug, Default)]

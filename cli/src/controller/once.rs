@@ -10,9 +10,9 @@ use super::opt_in::is_opted_in;
 use super::pace::Pace;
 use super::reaper::{Due, Reaper};
 use super::report::{Fate, Report};
+use crate::cluster::Target;
 use crate::output::{Exit, Failure, age, progress};
 use crate::pod::{Facts, names};
-use crate::rescue::Target;
 
 /// A pod that a list has shown.
 struct Found {

@@ -7,10 +7,10 @@ use super::due::{Plan, plan};
 use super::opt_in::is_opted_in;
 use super::options::Settings;
 use super::report::Report;
-use crate::cluster::{Cluster, Note};
+use crate::cluster::{Cluster, Note, Target};
 use crate::output::warn;
 use crate::pod::{Facts, names};
-use crate::rescue::{Rescue, Target};
+use crate::rescue::Rescue;
 
 /// Ends pods.
 #[derive(Clone)]

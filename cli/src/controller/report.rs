@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::due::MOST_TRIES;
-use crate::cluster::{Note, Weight};
+use crate::cluster::{Note, Target, Weight};
 use crate::observe::Loss;
 use crate::output::safe;
 use crate::pod::Verdict;
-use crate::rescue::{Cause, Hindrance, Outcome, Target};
+use crate::rescue::{Cause, Hindrance, Outcome};
 
 /// What became of one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,8 +92,12 @@ impl Report {
     pub(super) fn hindered(target: Target, since: Timestamp, refused: u32, hindrance: Hindrance) -> Self {
         match hindrance {
             Hindrance::Settled(why) => Self::new(target, since, Fate::Settled, format!("left alone: {why}")),
-            Hindrance::Refused(why) if refused + 1 >= MOST_TRIES => Self::new(target, since, Fate::GivenUp, given_up(&why)),
-            Hindrance::Refused(why) => Self::new(target, since, Fate::Refused, format!("not ended: {why}")),
+            Hindrance::Barred(why) | Hindrance::Refused(why) if refused + 1 >= MOST_TRIES => {
+                Self::new(target, since, Fate::GivenUp, given_up(&why))
+            }
+            Hindrance::Barred(why) | Hindrance::Refused(why) => {
+                Self::new(target, since, Fate::Refused, format!("not ended: {why}"))
+            }
         }
     }
 

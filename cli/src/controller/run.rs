@@ -48,7 +48,11 @@ pub async fn run(reaper: &Reaper, observer: Arc<Observer>, service: Service) -> 
     let is_ready = move || health.is_ready.load(Ordering::Relaxed);
     let clock = reaper.cluster.clone();
     let now = move || clock.now().unwrap_or_else(Timestamp::now);
-    let server = serve(listen(service.address).await?, observer.clone(), is_ready, now);
+    let listener = listen(service.address).await?;
+    // With port 0 the system has chosen one.
+    let address = listener.local_addr().unwrap_or(service.address);
+    say(&format!("serves /metrics, /healthz and /readyz at {address}{}", dry(reaper)));
+    let server = serve(listener, observer.clone(), is_ready, now);
     let mut candidate = Candidate::new(service.lease, &service.name);
     tokio::select! {
         never = server => match never {},
@@ -114,6 +118,10 @@ fn stop() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+fn dry(reaper: &Reaper) -> &'static str {
+    if reaper.settings.is_dry_run { ", and ends nothing: --dry-run" } else { "" }
 }
 
 /// One line of the log.

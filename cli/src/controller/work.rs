@@ -15,11 +15,10 @@ use super::pace::Pace;
 use super::reaper::Reaper;
 use super::report::{Fate, Report};
 use super::run::{State, say};
-use crate::cluster::{Note, Seen, Weight};
+use crate::cluster::{Note, Seen, Target, Weight};
 use crate::observe::{Loss, Observer, Reaped};
 use crate::output::{safe, warn};
 use crate::pod::{Facts, names};
-use crate::rescue::Target;
 
 /// How often it looks for pods that have become due.
 const TICK: Duration = Duration::from_secs(1);

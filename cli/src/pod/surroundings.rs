@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::History;
+
 /// The surroundings of a pod. `None`: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -16,6 +18,9 @@ pub struct Surroundings {
     pub proxy_log: Option<Vec<String>>,
     /// The warnings among the Events of who has made the pod.
     pub owner_events: Option<Vec<OwnerEvent>>,
+    /// The Events of the pod, and lines of its logs. Only `timeline` and `explain --save` ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// What could not be asked, each with the reason as one line.
     pub unknown: Vec<String>,
 }

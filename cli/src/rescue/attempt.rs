@@ -7,11 +7,12 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::qualify::{NAME, NO_IMAGE, qualify, waits_for_image};
-use super::target::{Cause, Hindrance, Target};
-use crate::cluster::{Cluster, ErrorKind};
+use super::forwarded::Forwarded;
+use super::hindrance::{Cause, Hindrance};
+use super::qualify::{NO_IMAGE, qualify, waits_for_image};
+use crate::cluster::{Cluster, ErrorKind, Target};
 use crate::output::safe;
-use crate::pod::{Facts, State, Verdict};
+use crate::pod::{Facts, State, Verdict, names};
 
 /// How often the pod is read. A watch would need one more right.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -42,6 +43,9 @@ pub struct Outcome {
     pub is_gone: bool,
     /// What the agent has written.
     pub verdict: Option<Verdict>,
+    /// What is known instead of a verdict, if it was done by port-forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Forwarded>,
     /// What went wrong.
     pub trouble: Option<String>,
     /// Why the agent has not ended, if it has not.
@@ -54,9 +58,9 @@ pub struct Outcome {
 impl Rescue {
     /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more. The error says why
     /// nothing was done.
-    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, String> {
+    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, Hindrance> {
         let begun = Self::begin_if(cluster, &Target::of(seen), image, |facts| qualify(facts, force).map(drop)).await;
-        begun.map(|rescue| Self { reads_log: true, ..rescue }).map_err(Hindrance::why)
+        begun.map(|rescue| Self { reads_log: true, ..rescue })
     }
 
     /// The same, if `may` agrees to what was read last.
@@ -82,12 +86,15 @@ impl Rescue {
             let rescue = Self::of(target.clone(), image.to_owned());
             match cluster.add_rescue(&pod, &rescue.container, image).await {
                 Ok(()) => return Ok(rescue),
-                // Not found: the pod has gone since, or the cluster knows no ephemeral containers. The next look tells.
-                Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => last = error.line,
-                Err(error) if error.kind == ErrorKind::Refused => {
-                    let other = "docs/rescue.md has the way for who may only use pods/exec";
-                    return Err(Hindrance::Refused(format!("{}. {other}", error.line)));
+                Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
+                // The pod has gone since, or the cluster knows no ephemeral containers.
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    match cluster.same_pod(&target.namespace, &target.pod, &target.uid).await {
+                        Ok(None) => return Err(Hindrance::Settled("it has gone".to_owned())),
+                        _ => return Err(Hindrance::Barred(error.line)),
+                    }
                 }
+                Err(error) if error.kind == ErrorKind::Refused => return Err(Hindrance::Barred(error.line)),
                 Err(error) => return Err(Hindrance::Refused(error.line)),
             }
         }
@@ -96,7 +103,7 @@ impl Rescue {
 
     fn of(target: Target, image: String) -> Self {
         // A pod keeps every ephemeral container, so each try has a name of its own.
-        let container = format!("{NAME}{}", Timestamp::now().as_second());
+        let container = format!("{}{}", names::RESCUE, Timestamp::now().as_second());
         Self { namespace: target.namespace, pod: target.pod, uid: target.uid, container, image, reads_log: false }
     }
 
@@ -151,7 +158,15 @@ impl Rescue {
     }
 
     fn outcome(&self, is_gone: bool, verdict: Option<Verdict>, trouble: Option<String>) -> Outcome {
-        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, trouble, cause: None }
+        Outcome {
+            namespace: self.namespace.clone(),
+            pod: self.pod.clone(),
+            is_gone,
+            verdict,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
     }
 
     fn not_yet(&self, cause: Cause, trouble: String) -> Outcome {
@@ -167,7 +182,20 @@ impl Outcome {
     pub fn failed(pod: &Pod, trouble: &str) -> Self {
         let target = Target::of(pod);
         let trouble = Some(format!("not ended: {trouble}"));
-        Self { namespace: target.namespace, pod: target.pod, is_gone: false, verdict: None, trouble, cause: None }
+        Self {
+            namespace: target.namespace,
+            pod: target.pod,
+            is_gone: false,
+            verdict: None,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
+    }
+
+    pub(super) fn by_forward(target: &Target, is_gone: bool, forwarded: Forwarded, trouble: Option<String>) -> Self {
+        let (namespace, pod) = (target.namespace.clone(), target.pod.clone());
+        Self { namespace, pod, is_gone, verdict: None, forwarded: Some(forwarded), trouble, cause: None }
     }
 
     /// One line for a person.
@@ -180,10 +208,11 @@ impl Outcome {
     #[must_use]
     pub fn told(&self) -> String {
         let mut parts = Vec::new();
-        match &self.verdict {
-            Some(verdict) => parts.extend(told(verdict)),
-            None if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
-            None => {}
+        match (&self.verdict, &self.forwarded) {
+            (Some(verdict), _) => parts.extend(told(verdict)),
+            (None, Some(forwarded)) if self.is_gone => parts.extend(forwarded.told()),
+            (None, None) if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
+            (None, _) => {}
         }
         parts.extend(self.trouble.clone());
         safe(&parts.join("; "))

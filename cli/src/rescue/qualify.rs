@@ -1,9 +1,7 @@
 //! Whether the proxy of a pod may be ended. Pure.
 
-use crate::pod::{Container, Facts, Kind, Part, ProxyForm, State};
+use crate::pod::{Container, Facts, Kind, Part, ProxyForm, State, names};
 
-/// The names of the containers that a rescue adds begin so.
-pub(super) const NAME: &str = "exeunt-end-";
 /// The reasons of kubelet for an image that it cannot have.
 pub(super) const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
 
@@ -39,7 +37,7 @@ pub fn qualify(facts: &Facts<'_>, force: bool) -> Result<Qualified, String> {
 
 /// The containers that rescues have added to the pod, in the order in which they were added. A pod keeps them as long as it lives.
 pub fn rescues<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = &'f Container<'a>> {
-    facts.with(Part::Other).filter(|container| container.kind == Kind::Ephemeral && container.name.starts_with(NAME))
+    facts.with(Part::Other).filter(|container| container.kind == Kind::Ephemeral && container.name.starts_with(names::RESCUE))
 }
 
 /// A container whose image kubelet waits for. The same image once more would wait with it, and would come at the same time.

@@ -49,6 +49,11 @@ impl Reply {
         Self { ahead, ..self }
     }
 
+    /// The port that a port-forward goes to.
+    pub(super) fn forwards_to(&self) -> Option<u16> {
+        if self.code == 101 { self.object.as_u64().map(|port| u16::try_from(port).unwrap()) } else { None }
+    }
+
     pub(super) fn write(self, mut out: &TcpStream) -> Result<(), Error> {
         let date = self.ahead.map_or_else(String::new, |ahead| {
             let time = Timestamp::now().checked_add(ahead).unwrap();

@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Value>,
     pub(crate) kubelet: Kubelet,
     watchers: Vec<Sender<Piece>>,
+    namespace_watchers: Vec<Sender<Piece>>,
     version: u64,
 }
 
@@ -79,7 +80,14 @@ impl World {
         let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
         let pods = pods.into_iter().map(|pod| (name(&pod), pod)).collect();
         let (marked, events, watchers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { pods, marked, lease: None, events, kubelet: Kubelet::Ends, watchers, version: 100 }
+        Self { pods, marked, lease: None, events, kubelet: Kubelet::Ends, watchers, namespace_watchers: Vec::new(), version: 100 }
+    }
+
+    /// Adds a pod, and tells the watches.
+    pub(crate) fn add(&mut self, pod: Value) {
+        let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+        self.pods.insert(name.clone(), pod);
+        self.change(&name, |_| {});
     }
 
     /// Changes a pod, and tells the watches.
@@ -110,6 +118,14 @@ impl World {
         for watcher in self.watchers.drain(..) {
             let _ = watcher.send(Piece::Break);
         }
+    }
+
+    /// Gives a Namespace the label, and tells the watches.
+    pub(crate) fn mark(&mut self, name: &'static str) {
+        self.version += 1;
+        self.marked.push(name);
+        let event = json!({"type": "ADDED", "object": namespace(name, self.version)});
+        self.namespace_watchers.retain(|watcher| watcher.send(Piece::Event(event.clone())).is_ok());
     }
 
     /// How many watches of pods there are.
@@ -149,13 +165,11 @@ impl World {
 
     fn namespaces(&mut self, request: &Request) -> Reply {
         if request.query.contains("watch=") {
-            // It never says anything.
             let (sender, receiver) = channel();
-            std::mem::forget(sender);
+            self.namespace_watchers.push(sender);
             return Reply::watch(receiver);
         }
-        let items = self.marked.iter().map(|name| json!({"metadata": {"name": name, "labels": {"exeunt.dev/reap": "on"}}}));
-        let items = items.collect::<Vec<_>>();
+        let items = self.marked.iter().map(|name| namespace(name, self.version)).collect::<Vec<_>>();
         let meta = json!({"resourceVersion": "100"});
         (200, json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": items}))
             .into()
@@ -259,6 +273,11 @@ fn typed(mut object: Value, kind: &str) -> Value {
     object["kind"] = json!(kind);
     object["apiVersion"] = json!("v1");
     object
+}
+
+fn namespace(name: &str, version: u64) -> Value {
+    let meta = json!({"name": name, "labels": {"exeunt.dev/reap": "on"}, "resourceVersion": version.to_string()});
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta})
 }
 
 fn append(list: &mut Value, item: Value) {

@@ -5,7 +5,10 @@ import os
 import subprocess
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import yaml
 
 from .. import messages
 from ..errors import Skip
@@ -24,10 +27,10 @@ _TIMEOUT_S = 300
 _NOT_NOW = 75
 
 
-def _kubectl(run: ScenarioRun, *words: str) -> tuple[int, str]:
+def _kubectl(run: ScenarioRun, *words: str, kubeconfig: Path | None = None) -> tuple[int, str]:
     """Its exit code, and what it printed. Each scenario sees its own pod only."""
-    options = run.site.options
-    line = [str(_program()), "--kubeconfig", str(options.kubeconfig), "--namespace", run.namespace, *words]
+    kubeconfig = kubeconfig or run.site.options.kubeconfig
+    line = [str(_program()), "--kubeconfig", str(kubeconfig), "--namespace", run.namespace, *words]
     # The exit code is a part of what is tested.
     done = subprocess.run(line, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     run.note(f"kubectl exeunt {words[0]}: exit code {done.returncode}")
@@ -72,6 +75,62 @@ def _rescued(failure: bool, run: ScenarioRun) -> None:
     run.observe()
     run.check(run.facts.phase == ("Failed" if failure else "Succeeded"), f"the pod is {run.facts.phase}")
     run.check_delivered(SIZE)
+
+
+def _forwarded(run: ScenarioRun) -> None:
+    """The same for somebody who may get pods and forward their ports, and nothing else."""
+    _program()
+    role, binding = _may_forward(run)
+    run.site.kube.create(run.namespace, role)
+    run.site.kube.create(run.namespace, binding)
+    try:
+        run.start(Shape(agent="none", drain="", listener=False, tasks=upload_task()))
+        run.wait_main_ended()
+        with TemporaryDirectory() as folder:
+            kubeconfig = Path(folder) / "kubeconfig"
+            kubeconfig.touch(mode=0o600)
+            kubeconfig.write_text(yaml.safe_dump(_as_account(run)))
+            status, text = _kubectl(run, "end", _name(run), kubeconfig=kubeconfig)
+        run.note(text.strip())
+        run.check(status == 0, f"end exits with {status}: {text}")
+        run.check("by port-forward to Envoy's admin interface" in text, f"end does not say that it was a port-forward: {text}")
+        run.check("not seen: " in text, f"end does not say what it could not see: {text}")
+        pod = run.wait_ended()
+        run.wait_received()
+        run.observe()
+        run.check(run.facts.phase == "Succeeded", f"the pod is {run.facts.phase}")
+        run.check("ephemeralContainers" not in pod["spec"], "the pod has got a container")
+        run.check_delivered(SIZE)
+    finally:
+        run.site.kube.delete("RoleBinding", run.namespace, run.name)
+        run.site.kube.delete("Role", run.namespace, run.name)
+
+
+def _may_forward(run: ScenarioRun) -> tuple[Json, Json]:
+    """What docs/kubectl.md says that this way needs."""
+    group = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
+    ]
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": run.name}, "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": run.name},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": run.name},
+        "subjects": [{"kind": "ServiceAccount", "name": "default"}],
+    }
+    return role, binding
+
+
+def _as_account(run: ScenarioRun) -> Json:
+    """The kubeconfig of the run, acting as the account of its namespace."""
+    config: Json = yaml.safe_load(run.site.options.kubeconfig.read_text())
+    account = f"system:serviceaccount:{run.namespace}:default"
+    for user in config["users"]:
+        user["user"] = {**(user["user"] or {}), "as": account, "as-groups": ["system:serviceaccounts", "system:authenticated"]}
+    return config
 
 
 def _listed(run: ScenarioRun) -> None:
@@ -134,6 +193,11 @@ def _has_run(status: Json) -> bool:
 SCENARIOS = (
     Scenario("kubectl-end", "kubectl exeunt end ends a pod that hangs, and loses nothing", partial(_rescued, False)),
     Scenario("kubectl-end-failed", "the same for a task that failed: the pod fails", partial(_rescued, True)),
+    Scenario(
+        "kubectl-end-forward",
+        "who may only forward ports ends a pod that hangs with kubectl exeunt, and loses nothing",
+        _forwarded,
+    ),
     Scenario("kubectl-status", "kubectl exeunt lists, explains and ends a pod that hangs", _listed),
     Scenario("kubectl-add", "an ordinary Job to which kubectl exeunt adds the agent loses nothing", _added),
     Scenario(
