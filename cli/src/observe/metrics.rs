@@ -73,7 +73,7 @@ impl Metrics {
         all.register("build", "The version of kubectl-exeunt", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 
-    /// All of them in OpenMetrics' text form.
+    /// All of them in the text form of `OpenMetrics`.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Without its last line the text is no OpenMetrics, so half of it is taken for none.

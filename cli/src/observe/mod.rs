@@ -2,8 +2,8 @@
 //! API server can be counted.
 //!
 //! Interface: [`Observer`] gets each version of each pod ([`Observer::saw`]) and its deletion ([`Observer::gone`]), counts each pod once when
-//! it has ended, and returns a [`Loss`] if its verdict names data that did not arrive. [`Observer::text`] has the metrics in OpenMetrics'
-//! form. [`listen`] and [`serve`] give them to who asks. All but those two is pure: time is an argument.
+//! it has ended, and returns a [`Loss`] if its verdict names data that did not arrive. [`Observer::text`] has the metrics in the form of
+//! `OpenMetrics`. [`listen`] and [`serve`] give them to who asks. All but those two is pure: time is an argument.
 //!
 //! Everything is bounded by [`Limits`], whatever stands in a pod: the pods that are kept, the namespaces, and the label sets.
 

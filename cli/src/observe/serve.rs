@@ -25,7 +25,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// How long a client has for the header of a request, and how long a connection may be idle between two.
 const HEADER: Duration = Duration::from_secs(10);
 /// How long a connection may live. Prometheus scrapes for 10 s by default, and opens a new one where its old one is closed.
-const CONNECTION: Duration = Duration::from_secs(60);
+const CONNECTION: Duration = Duration::from_mins(1);
 /// How many connections there are at once. More wait. Prometheus and kubelet need three.
 const CONNECTIONS: usize = 64;
 /// How much of a header is kept.
