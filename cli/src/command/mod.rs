@@ -5,10 +5,13 @@
 
 mod add;
 mod check;
+mod complete;
+mod completion;
 mod controller;
 mod end;
 mod explain;
 mod file;
+mod man;
 mod reap;
 mod saved;
 mod status;
@@ -54,6 +57,11 @@ enum Verb {
     End(end::End),
     Reap(reap::Reap),
     Controller(controller::Controller),
+    Completion(completion::Completion),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 // === impl Arguments ===
@@ -70,6 +78,9 @@ impl Arguments {
             Verb::End(verb) => verb.run(&self.common).await,
             Verb::Reap(verb) => verb.run(&self.common).await,
             Verb::Controller(verb) => verb.run(&self.common).await,
+            Verb::Completion(verb) => verb.run(),
+            Verb::Complete(verb) => Ok(verb.run(&self.common)),
+            Verb::Man(verb) => verb.run(),
         }
     }
 }

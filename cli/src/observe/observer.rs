@@ -70,6 +70,16 @@ impl Observer {
         self.state().counted.until(time);
     }
 
+    /// The pods of one namespace, or of all, are listed from the start: the watch has lost its place, and some may have gone unseen.
+    pub fn list_begins(&self, namespace: Option<&str>) {
+        self.state().waiting.list_begins(namespace);
+    }
+
+    /// That list is complete. A pod that was stuck and is not in it is stuck no longer. It is not counted: nobody knows how it ended.
+    pub fn list_ends(&self, namespace: Option<&str>) {
+        self.state().waiting.list_ends(namespace);
+    }
+
     /// What `reap` has done with one pod.
     pub fn reaped(&self, result: Reaped) {
         self.metrics.reaps.get_or_create(&result.labels()).inc();
@@ -117,32 +127,49 @@ impl Observer {
             let State { waiting, namespaces, .. } = &mut *state;
             waiting.saw(facts, || namespaces.label(facts.namespace));
         }
-        let losses = OfLosses { namespace: state.namespaces.label(facts.namespace), owner_kind: owner::kind(facts) };
-        // They are there before they count: the first increase of a counter that appears with it is invisible to Prometheus.
-        let _ = self.metrics.undelivered.get_or_create(&losses);
-        let _ = self.metrics.with_loss.get_or_create(&losses);
+        let series = self.series(&mut state, facts);
         let ended = finish::ended(facts, now);
         if !is_new || !finish::has_run(facts) || !state.counted.count(facts.uid, ended) {
             return None;
         }
-        self.count(&mut state, facts, ended, &losses)
+        self.count(&mut state, facts, ended, &series)
     }
 
-    fn count(&self, state: &mut State, facts: &Facts<'_>, ended: Timestamp, losses: &OfLosses) -> Option<Loss> {
+    /// Where the pod counts. A series is there with 0 as soon as a pod is seen: the first increase of one that appears with it is invisible to
+    /// Prometheus. That is too much only for the counter of pods, whose labels say how they end.
+    fn series(&self, state: &mut State, facts: &Facts<'_>) -> (OfLosses, OfTimes) {
+        let (namespace, owner_kind) = (state.namespaces.label(facts.namespace), owner::kind(facts));
+        let losses = OfLosses { namespace: namespace.clone(), owner_kind };
+        let _ = self.metrics.undelivered.get_or_create(&losses);
+        let _ = self.metrics.with_loss.get_or_create(&losses);
+        let times = state.of_times.within(OfTimes { namespace, owner_kind, proxy: facts.proxy.word() });
+        if facts.proxy_container().is_some() {
+            let _ = self.metrics.proxy_end.get_or_create(&times);
+        }
+        if facts.agent.is_there() {
+            let _ = self.metrics.drain.get_or_create(&times);
+        }
+        (losses, times)
+    }
+
+    fn count(&self, state: &mut State, facts: &Facts<'_>, ended: Timestamp, at: &(OfLosses, OfTimes)) -> Option<Loss> {
+        let (losses, times) = at;
         let verdict = facts.verdict();
         let verdict = verdict.as_ref();
-        let OfLosses { namespace, owner_kind } = losses.clone();
-        let proxy = facts.proxy.word();
-        let times = state.of_times.within(OfTimes { namespace: namespace.clone(), owner_kind, proxy });
-        let (outcome, route) = (labels::outcome(facts, verdict), labels::route(verdict));
-        let pods = state.of_pods.within(OfPods { namespace, owner_kind, proxy, outcome, route });
+        let pods = state.of_pods.within(OfPods {
+            namespace: losses.namespace.clone(),
+            owner_kind: losses.owner_kind,
+            proxy: facts.proxy.word(),
+            outcome: labels::outcome(facts, verdict),
+            route: labels::route(verdict),
+        });
         self.metrics.pods.get_or_create(&pods).inc();
         if let Some(time) = finish::proxy_end(facts) {
-            self.metrics.proxy_end.get_or_create(&times).observe(time.as_secs_f64());
+            self.metrics.proxy_end.get_or_create(times).observe(time.as_secs_f64());
         }
         let verdict = verdict?;
         if let Some(time) = finish::drain(facts, verdict, ended) {
-            self.metrics.drain.get_or_create(&times).observe(time.as_secs_f64());
+            self.metrics.drain.get_or_create(times).observe(time.as_secs_f64());
         }
         let loss = Loss::of(verdict)?;
         self.metrics.undelivered.get_or_create(losses).inc_by(loss.undelivered.bytes.min(MOST_BYTES));

@@ -15,6 +15,10 @@ pub(super) struct Pod {
     pub(super) state: &'static str,
     /// From then on it is stuck.
     from: Timestamp,
+    /// Its namespace, whatever its label is.
+    own: Box<str>,
+    /// Whether it has not been seen since a list began.
+    is_old: bool,
 }
 
 /// The pods, by their uids. No more than so many are kept; the next ones are not in the metric.
@@ -22,6 +26,14 @@ pub(super) struct Pod {
 pub(super) struct Waiting {
     pods: HashMap<Box<str>, Pod>,
     limit: usize,
+}
+
+// === impl Pod ===
+
+impl Pod {
+    fn is_in(&self, namespace: Option<&str>) -> bool {
+        namespace.is_none_or(|namespace| *self.own == *namespace)
+    }
 }
 
 // === impl Waiting ===
@@ -35,7 +47,8 @@ impl Waiting {
     pub(super) fn saw(&mut self, facts: &Facts<'_>, namespace: impl FnOnce() -> String) {
         match settled(facts) {
             Some((state, from)) if self.pods.contains_key(facts.uid) || self.pods.len() < self.limit => {
-                self.pods.insert(facts.uid.into(), Pod { namespace: namespace(), state, from });
+                let pod = Pod { namespace: namespace(), state, from, own: facts.namespace.into(), is_old: false };
+                self.pods.insert(facts.uid.into(), pod);
             }
             _ => self.forget(facts.uid),
         }
@@ -44,6 +57,18 @@ impl Waiting {
     /// Forgets a pod.
     pub(super) fn forget(&mut self, uid: &str) {
         self.pods.remove(uid);
+    }
+
+    /// The pods of one namespace, or of all, are listed from the start.
+    pub(super) fn list_begins(&mut self, namespace: Option<&str>) {
+        for pod in self.pods.values_mut().filter(|pod| pod.is_in(namespace)) {
+            pod.is_old = true;
+        }
+    }
+
+    /// The list is complete: forgets the pods that were not in it.
+    pub(super) fn list_ends(&mut self, namespace: Option<&str>) {
+        self.pods.retain(|_, pod| !(pod.is_old && pod.is_in(namespace)));
     }
 
     /// Forgets all.

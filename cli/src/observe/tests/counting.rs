@@ -123,7 +123,7 @@ fn a_pod_that_is_deleted_while_it_runs_is_counted_and_one_that_never_ran_is_not(
     gone(&observer, &recorded("job-classic-notready"));
     assert_eq!(sum(&observer, "exeunt_pods_total"), 1);
     // Nobody has written the end of its proxy.
-    assert_eq!(samples(&observer, "exeunt_proxy_end_seconds_count"), []);
+    assert_eq!(sum(&observer, "exeunt_proxy_end_seconds_count"), 0);
     gone(&observer, &recorded("agent-image-pull"));
     assert_eq!(sum(&observer, "exeunt_pods_total"), 1);
 }
@@ -192,12 +192,41 @@ fn a_pod_is_stuck_once_it_has_had_time_to_settle_and_until_it_ends() {
 }
 
 #[test]
+fn a_pod_that_is_not_in_the_next_list_is_stuck_no_longer() {
+    let observer = leader(Limits::default());
+    let in_namespace = |namespace: &str| {
+        let mut pod = recorded("job-classic-notready");
+        pod["metadata"]["uid"] = json!(format!("of-{namespace}"));
+        pod["metadata"]["namespace"] = json!(namespace);
+        pod
+    };
+    let [a, b] = ["a", "b"].map(in_namespace);
+    saw(&observer, &a);
+    saw(&observer, &b);
+    observer.list_begins(None);
+    assert_eq!(sum(&observer, "exeunt_stuck_pods"), 2, "a list that is not complete says nothing");
+    saw(&observer, &a);
+    saw(&observer, &b);
+    observer.list_ends(None);
+    assert_eq!(sum(&observer, "exeunt_stuck_pods"), 2);
+    observer.list_begins(Some("a"));
+    observer.list_ends(Some("a"));
+    let [(series, 1)] = &samples(&observer, "exeunt_stuck_pods")[..] else { panic!("not one pod") };
+    assert!(series.contains("namespace=\"b\""), "{series}");
+    assert_eq!(sum(&observer, "exeunt_pods_total"), 0);
+}
+
+#[test]
 fn a_counter_is_there_before_it_counts() {
     let observer = leader(Limits::default());
     assert_eq!(samples(&observer, "exeunt_reaps_total").len(), Reaped::ALL.len());
     saw(&observer, &recorded("kpo-classic-running"));
     let zero = [(r#"exeunt_undelivered_bytes_total{namespace="recorded",owner_kind="Pod"}"#.to_owned(), 0)];
     assert_eq!(samples(&observer, "exeunt_undelivered_bytes_total"), zero);
+    let times = samples(&observer, "exeunt_proxy_end_seconds_count");
+    assert_eq!(times.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [0]);
+    // It has no agent, so nothing will tell of its drain.
+    assert_eq!(samples(&observer, "exeunt_drain_seconds_count"), []);
     for result in Reaped::ALL {
         observer.reaped(result);
     }
