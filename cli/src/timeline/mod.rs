@@ -21,6 +21,3 @@ mod words;
 mod xml;
 
 pub use model::{Drain, Instant, Kept, Lane, Lost, Outcome, PlacedBy, Resolution, Source, Span, Timeline};
-
-#[cfg(test)]
-mod tests;

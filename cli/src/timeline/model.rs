@@ -25,8 +25,8 @@ pub struct Timeline {
     pub from: Option<Timestamp>,
     /// The last instant.
     pub until: Option<Timestamp>,
-    /// Whether the pod has not ended, or waits for its deletion: then `until` is when it was looked at.
-    pub goes_on: bool,
+    /// When the pod was looked at, if it has not ended, or waits for its deletion.
+    pub looked_at: Option<Timestamp>,
     /// One lane for each container, in the order of their start.
     pub containers: Vec<Lane>,
     /// What has kept the pod after the end of the task.
@@ -213,9 +213,10 @@ impl Timeline {
         let known = known.collect::<Vec<_>>();
         // A finalizer keeps a pod that has ended.
         let goes_on = !known.is_empty() && (!facts.is_over() || facts.deleted().is_some());
+        let looked_at = goes_on.then_some(now);
         let from = known.iter().min().copied();
-        let until = known.iter().copied().chain(goes_on.then_some(now)).max();
-        let kept = until.and_then(|until| kept::of(facts, &containers, until));
+        let until = known.iter().copied().chain(looked_at).max();
+        let kept = kept::of(facts, &containers, now);
         let notes = notes::of(facts, around.history.as_ref(), &containers, drain.as_ref());
         Self {
             namespace: facts.namespace.to_owned(),
@@ -225,7 +226,7 @@ impl Timeline {
             sentence: standing.sentence(),
             from,
             until,
-            goes_on,
+            looked_at,
             containers,
             kept,
             drain,
@@ -235,10 +236,11 @@ impl Timeline {
         }
     }
 
-    /// Both ends of the picture, if any time is known.
+    /// The life of the pod, as far as it was seen.
     #[must_use]
-    pub fn ends(&self) -> Option<(Timestamp, Timestamp)> {
-        self.from.zip(self.until)
+    pub fn life(&self) -> Option<(Timestamp, Timestamp)> {
+        let from = self.from?;
+        Some((from, self.looked_at.or(self.until)?.max(from)))
     }
 
     /// Every time at which something in the picture begins or ends.
@@ -246,7 +248,7 @@ impl Timeline {
         let spans = self.containers.iter().flat_map(|lane| &lane.instances).flat_map(|span| [span.started, span.ended]);
         let drained = self.drain.as_ref().and_then(|drain| Some([drain.from?, drain.until()?]));
         let marks = self.instants.iter().map(|instant| instant.at);
-        spans.flatten().chain(marks).chain(drained.into_iter().flatten()).chain(self.from).chain(self.until).collect()
+        spans.flatten().chain(marks).chain(drained.into_iter().flatten()).chain(self.looked_at).collect()
     }
 }
 
@@ -255,8 +257,8 @@ impl Timeline {
 impl Span {
     /// From where to where it is drawn. An end before its start is drawn as a point at its start.
     #[must_use]
-    pub fn drawn(&self, until: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let runs_until = (self.outcome == Outcome::Runs).then_some(until);
+    pub fn drawn(&self, looked_at: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+        let runs_until = looked_at.filter(|_| self.outcome == Outcome::Runs);
         let started = self.started.or(self.ended)?;
         Some((started, self.ended.or(runs_until).unwrap_or(started).max(started)))
     }

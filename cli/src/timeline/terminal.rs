@@ -71,7 +71,6 @@ struct Chart<'a> {
     timeline: &'a Timeline,
     signs: Signs,
     scale: Scale,
-    until: Timestamp,
     name: usize,
     right: usize,
     width: usize,
@@ -101,21 +100,25 @@ pub fn text(timeline: &Timeline, width: usize, signs: Signs) -> String {
 
 impl<'a> Chart<'a> {
     fn new(timeline: &'a Timeline, width: usize, signs: Signs) -> Self {
-        let until = timeline.until.unwrap_or(Timestamp::UNIX_EPOCH);
         let widest = timeline.containers.iter().map(|lane| safe(&lane.container).width()).max().unwrap_or(0);
         let name = widest.clamp(5, NAME);
-        let right =
-            timeline.containers.iter().map(|lane| right(lane, until).width()).max().unwrap_or(0).min(RIGHT.max(width / 3));
+        let right = timeline
+            .containers
+            .iter()
+            .map(|lane| right(lane, timeline.looked_at).width())
+            .max()
+            .unwrap_or(0)
+            .min(RIGHT.max(width / 3));
         let chart = width.saturating_sub(name + ROLE + right + 4).max(10);
-        Self { timeline, signs, scale: Scale::over(&timeline.times()), until, name, right, width: chart }
+        Self { timeline, signs, scale: Scale::over(&timeline.times()), name, right, width: chart }
     }
 
     fn draw(&self, text: &mut String) {
-        if self.timeline.ends().is_some() {
+        if self.timeline.life().is_some() {
             self.line(text, "pod", "", &self.pod(), "");
         }
         for lane in &self.timeline.containers {
-            self.line(text, &lane.container, lane.role, &self.bars(lane), &right(lane, self.until));
+            self.line(text, &lane.container, lane.role, &self.bars(lane), &right(lane, self.timeline.looked_at));
         }
         if let Some(drain) = &self.timeline.drain {
             let length = drain.milliseconds().map(words::milliseconds).unwrap_or_default();
@@ -126,20 +129,24 @@ impl<'a> Chart<'a> {
             }
             self.line(text, "drain", "", &cells, &length);
         }
-        if self.timeline.ends().is_some() {
+        if self.timeline.life().is_some() {
             self.axis(text);
         }
         let indent = " ".repeat(self.name + ROLE + 2);
         if let Some(kept) = &self.timeline.kept {
             let style = colour(AnsiColor::Yellow);
-            let _ = writeln!(text, "{indent}{style}{}{style:#} {}", self.signs.kept, safe(&words::kept(kept)));
+            let head = format!("{indent}{style}{}{style:#} ", self.signs.kept);
+            let kept = words::shortened(&safe(&words::kept(kept)), self.width + self.right, self.signs.ellipsis);
+            let _ = writeln!(text, "{head}{kept}");
         }
+        let width = self.name + ROLE + self.right + self.width + 4;
         for cut in self.scale.breaks() {
-            let _ = writeln!(text, "{indent}{0}{0} stands for {1} in which nothing starts or ends", self.signs.cut, cut.label);
+            let what = format!("stands for {} in which nothing starts or ends", cut.label);
+            wrapped(text, &format!("{indent}{0}{0} ", self.signs.cut), &what, width);
         }
         text.push('\n');
         if let Some(drain) = &self.timeline.drain {
-            wrapped(text, "drain: ", &safe(&words::drain(drain)), self.name + ROLE + self.right + self.width + 4);
+            wrapped(text, "drain: ", &safe(&words::drain(drain)), width);
             text.push('\n');
         }
     }
@@ -180,8 +187,8 @@ impl<'a> Chart<'a> {
 
     fn pod(&self) -> Vec<(char, Style)> {
         let mut cells = vec![(' ', Style::new()); self.width];
-        if let Some(ends) = self.timeline.ends() {
-            self.fill(&mut cells, ends, self.signs.line, Style::new());
+        if let Some(life) = self.timeline.life() {
+            self.fill(&mut cells, life, self.signs.line, Style::new());
         }
         self.cut(&mut cells);
         for instant in self.timeline.instants.iter().filter(|instant| instant.is_marked) {
@@ -194,7 +201,7 @@ impl<'a> Chart<'a> {
         let mut cells = vec![(' ', Style::new()); self.width];
         let latest = lane.instances.len().saturating_sub(1);
         for (place, span) in lane.instances.iter().enumerate() {
-            let Some((from, until)) = span.drawn(self.until) else { continue };
+            let Some((from, until)) = span.drawn(self.timeline.looked_at) else { continue };
             let style = style(lane.part, span.outcome);
             let sign = if place == latest { self.signs.bar } else { self.signs.earlier };
             self.fill(&mut cells, (from, until), sign, style);
@@ -229,7 +236,7 @@ impl<'a> Chart<'a> {
         let mut labels = vec![' '; self.width];
         let mut free = 0;
         #[expect(clippy::cast_precision_loss, reason = "a terminal is narrow")]
-        let apart = 9.0 / self.width as f64;
+        let apart = 8.0 / self.width as f64;
         let ticks = self.scale.ticks(apart);
         let end = ticks.last().map_or(0, |tick| tick.label.len());
         for (number, tick) in ticks.iter().enumerate() {
@@ -261,9 +268,9 @@ fn padded(text: &str, width: usize) -> String {
 }
 
 /// How long the latest instance has run, and what it does now.
-fn right(lane: &Lane, until: Timestamp) -> String {
+fn right(lane: &Lane, looked_at: Option<Timestamp>) -> String {
     let again = if lane.restarts > 0 { format!(", restarts: {}", lane.restarts) } else { String::new() };
-    format!("{:>6}  {}{again}", words::ran(lane, until), lane.state)
+    format!("{:>6}  {}{again}", words::ran(lane, looked_at), lane.state)
 }
 
 fn style(part: Part, outcome: Outcome) -> Style {

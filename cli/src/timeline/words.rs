@@ -46,33 +46,35 @@ pub(super) fn clock(instant: &Instant) -> String {
     }
 }
 
-/// How long after the begin of the picture.
+/// How long after the begin of the picture, which is known to the second.
 pub(super) fn after(from: Timestamp, instant: &Instant) -> String {
-    let since = instant.at.duration_since(from);
-    match instant.resolution {
-        Resolution::Millisecond if since.as_secs() < 60 => {
-            format!("+{}.{:03}s", since.as_secs(), since.subsec_millis().unsigned_abs())
-        }
-        _ if since.as_secs() < 1 => "+0s".to_owned(),
-        _ => format!("+{}", length(since.as_secs())),
+    match instant.at.duration_since(from).as_secs() {
+        ..1 => "+0s".to_owned(),
+        seconds => format!("+{}", length(seconds)),
     }
 }
 
 /// How long the latest instance of a container has run: `3s`, or nothing if that is not known.
-pub(super) fn ran(lane: &Lane, until: Timestamp) -> String {
+pub(super) fn ran(lane: &Lane, looked_at: Option<Timestamp>) -> String {
     let Some(span) = lane.instances.last() else { return String::new() };
-    let end = if span.outcome == Outcome::Runs { Some(until) } else { span.ended };
+    let runs = span.outcome == Outcome::Runs;
+    let end = if runs { looked_at } else { span.ended };
     match (span.started, end) {
-        (Some(started), Some(end)) if end >= started => length(end.duration_since(started).as_secs()),
+        // A clock that is behind the cluster's makes it negative: then it has just started.
+        (Some(started), Some(end)) if runs || end >= started => length(end.duration_since(started).as_secs()),
         _ => "?".to_owned(),
     }
 }
 
 /// From when to when.
 pub(super) fn ends(timeline: &Timeline) -> Option<String> {
-    let (from, until) = timeline.ends()?;
-    let now = if timeline.goes_on { ", when it was looked at" } else { "" };
-    Some(format!("{} to {} UTC{now}.", day(from), day(until)))
+    let (from, until) = (timeline.from?, timeline.until?);
+    let seen = match timeline.looked_at {
+        Some(at) if at == until => ", when it was looked at".to_owned(),
+        Some(at) => format!("; it was looked at {}", day(at)),
+        None => String::new(),
+    };
+    Some(format!("{} to {} UTC{seen}.", day(from), day(until)))
 }
 
 /// Who has kept the pod.
@@ -110,7 +112,8 @@ pub(super) fn drain(drain: &Drain) -> String {
         (0, 0, true) => "it is not known whether bytes were lost".to_owned(),
         (bytes, connections, at_least) => {
             let least = if at_least { "at least " } else { "" };
-            format!("{least}{bytes} bytes undelivered on {connections} connections")
+            let plural = if connections == 1 { "" } else { "s" };
+            format!("{least}{bytes} bytes undelivered on {connections} connection{plural}")
         }
     }));
     words.extend(drain.limit.as_ref().map(|limit| format!("cut off by {limit}")));
