@@ -2,14 +2,17 @@
 //! `INSTA_UPDATE=always cargo test --test timeline` writes them anew.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, and so may its helpers")]
 
-mod double;
-
-use double::recorded;
 use exeunt_cli::pod::{Facts, Surroundings};
 use exeunt_cli::timeline::{Timeline, html, svg, terminal};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+/// The recorded pod of that name, in `cli/tests/pods`.
+fn recorded(name: &str) -> Value {
+    let file = format!("{}/tests/pods/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
 
 /// The timeline of a pod, alone or with what `--save` has written beside it.
 fn timeline(case: &Value) -> Timeline {
@@ -278,6 +281,7 @@ proptest! {
         let timeline = Timeline::of(&Facts::of(&pod), &Surroundings::default(), now.unwrap_or(Timestamp::UNIX_EPOCH));
         assert_lies_within(&timeline);
         drawn(&timeline, 80, terminal::UNICODE);
-        html::page(&timeline);
+        let page = html::page(&timeline);
+        assert!(page.ends_with("</html>\n"));
     }
 }

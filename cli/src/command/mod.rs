@@ -10,6 +10,8 @@ mod explain;
 mod file;
 mod saved;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use clap::{Args, Parser, Subcommand};

@@ -1,10 +1,27 @@
 //! What has kept the pod after the end of its task.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::lanes::known;
-use super::model::{Kept, Lane, Outcome};
+use super::model::{Lane, Outcome};
 use crate::pod::{Facts, Kind};
+
+/// What has kept the pod after the end of its task.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// The containers that did.
+    pub by: Vec<String>,
+    /// The end of the task, to the second.
+    pub from: Timestamp,
+    /// The end of the last container, to the second, or when the pod was looked at.
+    pub until: Timestamp,
+    /// Whether they still do.
+    pub goes_on: bool,
+    /// From one to the other.
+    pub seconds: i64,
+}
 
 pub(super) fn of(facts: &Facts<'_>, lanes: &[Lane], looked_at: Timestamp) -> Option<Kept> {
     let from = known(facts.task_ended())?;

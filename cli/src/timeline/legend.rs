@@ -127,11 +127,8 @@ impl Legend {
         if let Some(drain) = &timeline.drain {
             note(&format!("Drain: {}.", words::drain(drain)));
         }
-        let others = timeline.instants.iter().filter(|instant| instant.source != Source::Pod).count();
-        if others > 0 {
-            note(&format!(
-                "Points on the line of the pod are Events. The page (--html) lists all {others} Events and lines of logs."
-            ));
+        if timeline.instants.iter().any(|instant| instant.source != Source::Pod) {
+            note("Points on the line of the pod are Events. The page (--html) lists them, and lines of the logs.");
         }
         timeline.notes.iter().for_each(|line| note(line));
         timeline.unknown.iter().for_each(|line| note(&format!("Not known: {line}")));

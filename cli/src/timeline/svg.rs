@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::drain::Drain;
 use super::legend::{self, Legend};
-use super::model::{Drain, Lane, Outcome, Source, Span, Timeline};
+use super::model::{Lane, Outcome, Source, Span, Timeline};
 use super::scale::Scale;
 use super::words;
 use super::xml::Xml;
@@ -14,8 +15,8 @@ const STYLE: &str = include_str!("style.css");
 /// All lengths are in pixels.
 pub(super) const WIDTH: f64 = 920.0;
 pub(super) const LEFT: f64 = 24.0;
-const ROLE: f64 = 178.0;
-const CHART: (f64, f64) = (258.0, 716.0);
+const ROLE: f64 = 208.0;
+const CHART: (f64, f64) = (286.0, 716.0);
 const RIGHT: f64 = 732.0;
 const HEAD: f64 = 114.0;
 /// The height of a lane, and of the bar in it.
@@ -26,7 +27,7 @@ const NARROWEST: f64 = 3.0;
 /// Columns that fit, by the width of the font's digits and small letters.
 const NAME_COLUMNS: usize = 21;
 const RIGHT_COLUMNS: usize = 25;
-const TITLE_COLUMNS: usize = 76;
+const TITLE_COLUMNS: usize = 68;
 pub(super) const LINE_COLUMNS: usize = 132;
 
 /// What is drawn, and where.
@@ -196,7 +197,8 @@ impl Picture<'_> {
         self.label(RIGHT, y + 17.0, "text", "start", &words::shortened(&right, RIGHT_COLUMNS, '…'));
         if let Some((from, until)) = drain.from.zip(drain.until()) {
             let (left, width) = self.across(from, until);
-            self.rect("agent", (left, y + (LANE - BAR) / 2.0), (width, BAR));
+            let kind = if drain.has_lost() { "failed" } else { "agent" };
+            self.rect(kind, (left, y + (LANE - BAR) / 2.0), (width, BAR));
         }
     }
 

@@ -1,9 +1,13 @@
 //! Times and lengths in words, no more exact than they are.
 
+use core::fmt::Write as _;
+
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::model::{Drain, Instant, Kept, Lane, Outcome, Resolution, Timeline};
+use super::drain::Drain;
+use super::kept::Kept;
+use super::model::{Instant, Lane, Outcome, Resolution, Timeline};
 
 /// A length in seconds: `<1s`, `42s`, `3m20s`, `2h5m`, `4d2h`.
 pub(super) fn length(seconds: i64) -> String {
@@ -151,6 +155,14 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// `what` behind `head`, in lines that fit; the next ones begin below the first one's text.
+pub(super) fn wrapped(text: &mut String, head: &str, what: &str, width: usize) {
+    for (number, line) in lines(what, width.saturating_sub(head.width())).into_iter().enumerate() {
+        let head = if number == 0 { head.to_owned() } else { " ".repeat(head.width()) };
+        let _ = writeln!(text, "{}", format!("{head}{line}").trim_end());
+    }
 }
 
 #[cfg(test)]
