@@ -3,12 +3,13 @@
 //! Interface: [`Cluster::connect`] with the [`Connection`] of the command line; [`Cluster::pods`] lists in pages and keeps only what its
 //! caller makes of each pod; [`Cluster::pod`] gets one; [`Cluster::same_pod`] reads a pod again and is sure that it is the same one;
 //! [`Cluster::workloads`] lists what makes pods; [`Cluster::surroundings`] asks for what a pod alone does not say, [`Cluster::history`]
-//! for what has happened to it; [`Cluster::add_rescue`] adds
-//! the agent to a pod that runs. Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
+//! for what has happened to it; [`Cluster::add_rescue`] adds the agent to a pod that runs; [`Cluster::ask_pod`] makes an HTTP request to a
+//! port of one pod by a port-forward. Every error is one line ([`Error`]): which verb on which resource, and what to do. `?` turns it into a
 //! [`crate::output::Failure`]. [`Cluster::client`] is for what is not here.
 
 mod connect;
 mod error;
+mod forward;
 mod history;
 mod names;
 mod pods;
@@ -18,4 +19,5 @@ mod workloads;
 
 pub use connect::{Cluster, Connection};
 pub use error::{Error, Kind as ErrorKind};
+pub use forward::{Ask, Problem, Target};
 pub use pods::Scope;

@@ -24,6 +24,10 @@ pub const ANNOTATIONS: [&str; 7] = [
 pub const LISTENER_VARIABLE: &str = "ISTIO_META_HTTP_PROXY_PORT";
 /// The port of the signal listener.
 pub const SIGNAL_PORT: u16 = 15190;
+/// The port of Envoy's admin interface.
+pub const ADMIN_PORT: u16 = 15000;
+/// The port of pilot-agent's status server.
+pub const STATUS_SERVER_PORT: u16 = 15020;
 /// The annotation with which Istio CNI marks a pod of an ambient mesh.
 pub const AMBIENT: &str = "ambient.istio.io/redirection";
 /// The annotation that makes the proxy native, or classic.

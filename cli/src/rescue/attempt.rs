@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
+use super::forwarded::Forwarded;
 use super::qualify::qualify;
-use crate::cluster::{Cluster, ErrorKind};
+use crate::cluster::{Cluster, ErrorKind, Target};
 use crate::output::safe;
 use crate::pod::{Facts, State, Verdict, names};
 
@@ -31,6 +32,15 @@ pub struct Rescue {
     image: String,
 }
 
+/// Why a rescue has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotBegun {
+    /// One line.
+    pub line: String,
+    /// Whether this API server, or this account, can add no container to a pod. Then there is another way.
+    pub is_barred: bool,
+}
+
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +51,9 @@ pub struct Outcome {
     pub is_gone: bool,
     /// What the agent has written.
     verdict: Option<Verdict>,
+    /// What is known instead of a verdict, if it was done by port-forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Forwarded>,
     /// What went wrong.
     trouble: Option<String>,
 }
@@ -50,7 +63,7 @@ pub struct Outcome {
 impl Rescue {
     /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more. The error says why
     /// nothing was done.
-    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, String> {
+    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, NotBegun> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let (namespace, name, uid) = (text(&seen.metadata.namespace), text(&seen.metadata.name), text(&seen.metadata.uid));
         let mut last = String::new();
@@ -62,13 +75,14 @@ impl Rescue {
             match cluster.add_rescue(&pod, &rescue.container, image).await {
                 Ok(()) => return Ok(rescue),
                 Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
-                Err(error) if error.kind == ErrorKind::Refused => {
-                    return Err(format!("{}. docs/rescue.md has the way for who may only use pods/exec", error.line));
+                Err(error) => {
+                    let is_old = error.kind == ErrorKind::NotFound
+                        && cluster.same_pod(&namespace, &name, &uid).await.is_ok_and(|pod| pod.is_some());
+                    return Err(NotBegun { line: error.line, is_barred: is_old || error.kind == ErrorKind::Refused });
                 }
-                Err(error) => return Err(error.line),
             }
         }
-        Err(last)
+        Err(last.into())
     }
 
     pub(super) fn of(pod: &Pod, image: String) -> Self {
@@ -129,7 +143,21 @@ impl Rescue {
     }
 
     fn outcome(&self, is_gone: bool, verdict: Option<Verdict>, trouble: Option<String>) -> Outcome {
-        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, trouble }
+        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, forwarded: None, trouble }
+    }
+}
+
+// === impl NotBegun ===
+
+impl From<String> for NotBegun {
+    fn from(line: String) -> Self {
+        Self { line, is_barred: false }
+    }
+}
+
+impl From<&str> for NotBegun {
+    fn from(line: &str) -> Self {
+        line.to_owned().into()
     }
 }
 
@@ -142,14 +170,20 @@ impl Outcome {
         Self { trouble: Some(format!("not ended: {trouble}")), ..Rescue::of(pod, String::new()).outcome(false, None, None) }
     }
 
+    pub(super) fn by_forward(target: &Target, is_gone: bool, forwarded: Forwarded, trouble: Option<String>) -> Self {
+        let (namespace, pod) = (target.namespace.clone(), target.pod.clone());
+        Self { namespace, pod, is_gone, verdict: None, forwarded: Some(forwarded), trouble }
+    }
+
     /// One line for a person.
     #[must_use]
     pub fn sentence(&self) -> String {
         let mut parts = Vec::new();
-        match &self.verdict {
-            Some(verdict) => parts.extend(told(verdict)),
-            None if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
-            None => {}
+        match (&self.verdict, &self.forwarded) {
+            (Some(verdict), _) => parts.extend(told(verdict)),
+            (None, Some(forwarded)) if self.is_gone => parts.extend(forwarded.told()),
+            (None, None) if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
+            (None, _) => {}
         }
         parts.extend(self.trouble.clone());
         safe(&format!("{}: {}", self.pod, parts.join("; ")))

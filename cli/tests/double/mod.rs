@@ -1,13 +1,17 @@
 //! A double of an API server: HTTP on a port of its own, and a scenario that decides every answer. It is for the unhappy paths, which a real
 //! API server shows too rarely; `./build.sh e2e --only 'kubectl-*'` runs the same commands against a real one.
 
+#![allow(dead_code, reason = "each file of tests uses a part")]
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tungstenite::protocol::Role;
+use tungstenite::{Message, WebSocket};
 
 /// What came.
 #[derive(Clone, Debug)]
@@ -20,9 +24,11 @@ pub(crate) struct Request {
     pub(crate) query: String,
     /// The body; `null` if there is none.
     pub(crate) body: Value,
+    /// The key of a WebSocket that the client wants.
+    key: String,
 }
 
-/// What goes back: a status code and an object.
+/// What goes back: a status code and an object. 101 with a number opens a port-forward to that port of this machine.
 pub(crate) type Answer = (u16, Value);
 
 /// A double that runs until the test ends.
@@ -45,6 +51,11 @@ impl Double {
             }
         });
         Self { port, seen }
+    }
+
+    /// The port that it listens at.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Every request so far, in order.
@@ -81,6 +92,9 @@ fn serve(stream: &TcpStream, answer: &(dyn Fn(&Request, usize) -> Answer + Send 
             seen.iter().filter(|other| other.verb == request.verb && other.path == request.path).count() - 1
         };
         let (code, object) = answer(&request, number);
+        if let (101, Some(port)) = (code, object.as_u64()) {
+            return forward(stream, &request, u16::try_from(port).unwrap());
+        }
         let body = object.as_str().map_or_else(|| object.to_string(), str::to_owned);
         let head = format!("HTTP/1.1 {code} -\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
         let mut out = stream;
@@ -95,7 +109,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut words = line.split_whitespace();
     let (verb, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut length = 0;
+    let (mut length, mut key) = (0, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
@@ -105,12 +119,51 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        if header.to_lowercase().starts_with("sec-websocket-key:") {
+            header.split_once(':').unwrap().1.trim().clone_into(&mut key);
+        }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Some(Request { verb, path: path.to_owned(), query: query.to_owned(), body })
+    Some(Request { verb, path: path.to_owned(), query: query.to_owned(), body, key })
+}
+
+/// Both ends of a port-forward, as the API server and kubelet have it: channel 0 is the data, channel 1 tells what went wrong.
+fn forward(stream: &TcpStream, request: &Request, port: u16) {
+    let wanted = request.query.split(&['&', '='][..]).find_map(|word| word.parse::<u16>().ok()).unwrap();
+    let accept = tungstenite::handshake::derive_accept_key(request.key.as_bytes());
+    let head = "HTTP/1.1 101 -\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-protocol: v4.channel.k8s.io\r\n";
+    let mut out = stream;
+    out.write_all(format!("{head}sec-websocket-accept: {accept}\r\n\r\n").as_bytes()).unwrap();
+    let socket = || WebSocket::from_raw_socket(stream.try_clone().unwrap(), Role::Server, None);
+    let (mut reads, mut writes) = (socket(), socket());
+    let mut send = |channel: u8, bytes: &[u8]| writes.send(Message::binary([&[channel], bytes].concat()));
+    for channel in [0, 1] {
+        send(channel, &wanted.to_le_bytes()).unwrap();
+    }
+    let Ok(inner) = TcpStream::connect(("127.0.0.1", port)) else {
+        let why = format!("failed to connect to localhost:{wanted} inside namespace: connect: connection refused");
+        send(1, why.as_bytes()).unwrap();
+        return;
+    };
+    let mut to = inner.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while let Ok(message) = reads.read() {
+            if to.write_all(message.into_data().get(1..).unwrap_or_default()).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    let (mut from, mut piece) = (&inner, vec![0; 32 << 10]);
+    while let Ok(count @ 1..) = from.read(&mut piece) {
+        if send(0, &piece[..count]).is_err() {
+            return;
+        }
+    }
+    let _ = writes.close(None);
 }
 
 /// What an API server answers when it refuses.
