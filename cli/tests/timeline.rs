@@ -31,14 +31,14 @@ fn drawn(timeline: &Timeline, width: usize, signs: terminal::Signs) -> String {
 }
 
 /// A pod in one piece: with surroundings and the time at which it was looked at.
-fn whole(pod: Value, history: Value, at: &str) -> Value {
+fn whole(pod: &Value, history: &Value, at: &str) -> Value {
     json!({"pod": pod, "surroundings": {"history": history}, "at": at})
 }
 
-fn verdict(proxy: &str, drain: Value, lost: u64) -> String {
+fn verdict(drain: u64, lost: u64) -> String {
     let cut = lost > 0;
     json!({
-        "version": "0.1.0", "proxy": proxy, "route": "filter 127.0.0.1:15190", "drainMs": drain, "telemetryMs": null, "lingerMs": 6,
+        "version": "0.1.0", "proxy": "gone", "route": "filter 127.0.0.1:15190", "drainMs": drain, "telemetryMs": null, "lingerMs": 6,
         "undelivered": {"connections": u64::from(cut), "bytes": lost, "atLeast": cut}, "limit": if cut { json!("stall-timeout") } else { Value::Null },
         "advice": null, "helpers": [], "warnings": [],
     })
@@ -48,7 +48,7 @@ fn verdict(proxy: &str, drain: Value, lost: u64) -> String {
 /// A classic pod that its agent has drained, with the Events and the logs of its life.
 fn drained(drain: u64, lost: u64) -> Value {
     let mut pod = recorded("job-classic-exeunt-succeeded");
-    let message = verdict("gone", json!(drain), lost);
+    let message = verdict(drain, lost);
     let agent = &mut pod["status"]["initContainerStatuses"][0]["state"]["terminated"];
     (agent["message"], agent["finishedAt"]) = (json!(message), json!("2026-11-22T19:46:33Z"));
     for status in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
@@ -67,7 +67,7 @@ fn drained(drain: u64, lost: u64) -> Value {
         ],
         "unknown": ["cannot get pods/log of classic-drain-bjwz7 in namespace jobs: you may not get pods/log: ask for that right"],
     });
-    whole(pod, history, "2026-11-22T19:50:00Z")
+    whole(&pod, &history, "2026-11-22T19:50:00Z")
 }
 
 /// The pod that hung, after `kubectl exeunt end`.
@@ -76,7 +76,7 @@ fn rescued() -> Value {
     pod["spec"]["ephemeralContainers"] = json!([{"name": "exeunt-end-1795376000", "image": "exeunt-agent"}]);
     let end = json!({
         "exitCode": 0, "reason": "Completed", "startedAt": "2026-11-22T20:14:30Z", "finishedAt": "2026-11-22T20:14:31Z",
-        "message": verdict("gone", json!(86), 0),
+        "message": verdict(86, 0),
     });
     let status = json!({"name": "exeunt-end-1795376000", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": end}});
     pod["status"]["ephemeralContainerStatuses"] = json!([status]);

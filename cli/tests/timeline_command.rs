@@ -1,7 +1,6 @@
 //! `kubectl exeunt timeline` as a command: what it asks the API server for, and what it writes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, and so may its helpers")]
 
-#[allow(dead_code, reason = "other tests need more of it")]
 mod double;
 
 use std::path::PathBuf;

@@ -4,8 +4,7 @@ use core::fmt::Write as _;
 
 use super::chart::Chart;
 use super::model::{Instant, Source, Timeline};
-use super::signs::Signs;
-pub use super::signs::{ASCII, UNICODE};
+pub use super::signs::{ASCII, Signs, UNICODE};
 use super::words::{self, wrapped};
 use crate::output::safe;
 
