@@ -168,3 +168,22 @@ fn state(facts: &Facts<'_>, container: &crate::pod::Container<'_>, now: Timestam
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tests::{now, recorded, snapshots};
+
+    #[test]
+    fn one_screen() {
+        for name in
+            ["job-classic-notready", "job-native-succeeded", "plugin-not-fetched", "no-shared-processes", "on-failure-back-off"]
+        {
+            let saved = recorded(name);
+            let facts = Facts::of(&saved.pod);
+            let findings = rules::findings(&Case { facts: &facts, around: &saved.surroundings });
+            let text = text(&facts, &saved.surroundings, &findings, now());
+            snapshots().bind(|| insta::assert_snapshot!(format!("explain-{name}"), text));
+        }
+    }
+}

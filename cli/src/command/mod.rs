@@ -15,6 +15,8 @@ mod man;
 mod reap;
 mod saved;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use clap::{Args, Parser, Subcommand};
