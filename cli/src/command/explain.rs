@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Common, file};
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
-use crate::pod::{Facts, Kind, Part, Standing, State, Surroundings, Verdict};
+use crate::pod::{Facts, Kind, Module, Part, Standing, State, Surroundings, Verdict};
 use crate::rules::{self, Case, Finding};
 
 /// What holds one pod, since when, and what mends it
@@ -25,6 +25,9 @@ pub(super) struct Explain {
     /// Also write the pod and what is around it into a file that -f reads
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     save: Option<PathBuf>,
+    /// Do not ask istio-proxy by a port-forward whether it has the plugin's module
+    #[arg(long, conflicts_with = "file")]
+    no_forward: bool,
 }
 
 /// A pod with what is around it, in a file.
@@ -51,6 +54,7 @@ struct Report<'a> {
     agent: crate::pod::Placement,
     label: bool,
     listener: Option<&'a str>,
+    module: Option<&'a Module>,
     verdict: Option<Verdict>,
     findings: &'a [Finding],
     unknown: &'a [String],
@@ -67,7 +71,10 @@ impl Explain {
                 let mut pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
                 // Who has written which field is of no interest, and half of the pod.
                 pod.metadata.managed_fields = None;
-                let surroundings = cluster.surroundings(&pod).await;
+                let mut surroundings = cluster.surroundings(&pod).await;
+                if !self.no_forward {
+                    cluster.ask_proxy(&pod, &mut surroundings).await;
+                }
                 Saved { pod, surroundings, at: Some(Timestamp::now()) }
             }
             (None, None) => return Err(Failure::usage("give the name of a pod, or -f FILE")),
@@ -91,6 +98,7 @@ impl Explain {
                 agent: facts.agent.placement,
                 label: facts.has_label(),
                 listener: facts.listener(),
+                module: saved.surroundings.module.as_ref(),
                 verdict: facts.verdict(),
                 findings: &findings,
                 unknown: &saved.surroundings.unknown,
@@ -161,6 +169,9 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
         facts.proxy.sentence(),
         facts.agent.placement.sentence()
     );
+    if let Some(module) = &around.module {
+        let _ = writeln!(text, "  module  {}", safe(&module.sentence()));
+    }
     if let Some(verdict) = facts.verdict() {
         let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
         let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();

@@ -2,12 +2,13 @@
 //!
 //! Interface: [`Facts::of`] reads a pod once. From it come the form of its proxy ([`ProxyForm`]), its agent ([`Placement`]), its containers
 //! with their part in the pod ([`Container`], [`Part`]), whether they have ended for good ([`Ending`]), what state the pod is in
-//! ([`Standing`]) and the verdict ([`Verdict`]). [`Surroundings`] is what one must ask the cluster for.
+//! ([`Standing`]) and the verdict ([`Verdict`]). [`Module`] reads what Envoy says of the plugin. [`Surroundings`] is what one must ask the cluster for.
 
 mod agent;
 mod container;
 mod ending;
 mod facts;
+mod module;
 pub mod names;
 mod proxy;
 mod standing;
@@ -18,6 +19,7 @@ pub use agent::{Agent, Placement};
 pub use container::{Container, End, Kind, State};
 pub use ending::Ending;
 pub use facts::{Facts, Part};
+pub use module::Module;
 pub use proxy::ProxyForm;
 pub use standing::{SETTLING, Standing};
 pub use surroundings::{OwnerEvent, Plugin, Surroundings};

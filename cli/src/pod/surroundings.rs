@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::module::Module;
+
 /// The surroundings of a pod. `None`: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -14,6 +16,8 @@ pub struct Surroundings {
     pub root_namespace: Option<String>,
     /// The lines of the proxy's log that speak of Wasm.
     pub proxy_log: Option<Vec<String>>,
+    /// What Envoy says of the plugin's module.
+    pub module: Option<Module>,
     /// The warnings among the Events of who has made the pod.
     pub owner_events: Option<Vec<OwnerEvent>>,
     /// What could not be asked, each with the reason as one line.
@@ -44,6 +48,16 @@ pub struct OwnerEvent {
     pub reason: String,
     /// The sentence of who has written it.
     pub message: String,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// The plugins that Istio applies to pods of that namespace.
+    pub fn plugins_for(&self, namespace: &str) -> impl Iterator<Item = &Plugin> {
+        let root = self.root_namespace.as_deref().unwrap_or("istio-system");
+        self.plugins.iter().flatten().filter(move |plugin| plugin.namespace == namespace || plugin.namespace == root)
+    }
 }
 
 // === impl Plugin ===

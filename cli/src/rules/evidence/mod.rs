@@ -11,7 +11,7 @@ use super::Case;
 type Evidence = fn(&Case<'_>) -> Option<String>;
 
 /// The rules in the order of rules.yaml.
-pub(super) const ALL: [(&str, Evidence); 32] = [
+pub(super) const ALL: [(&str, Evidence); 33] = [
     ("agent-image-pull", course::agent_image_pull),
     ("agent-stripped", form::agent_stripped),
     ("host-network", form::host_network),
@@ -43,6 +43,7 @@ pub(super) const ALL: [(&str, Evidence); 32] = [
     ("plugin-not-matched", plugin::plugin_not_matched),
     ("plugin-index-digest", plugin::plugin_index_digest),
     ("plugin-not-fetched", plugin::plugin_not_fetched),
+    ("plugin-not-loaded", plugin::plugin_not_loaded),
     ("no-agent", course::no_agent),
 ];
 
