@@ -1,14 +1,14 @@
 //! `explain`: one pod on one screen: what holds it, and what mends it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Common, file};
+use super::Common;
+use super::saved::Saved;
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
 use crate::pod::{Facts, Kind, Module, Part, Standing, State, Surroundings, Verdict};
 use crate::rules::{self, Case, Finding};
@@ -28,17 +28,6 @@ pub(super) struct Explain {
     /// Do not ask istio-proxy by a port-forward whether it has the plugin's module
     #[arg(long, conflicts_with = "file")]
     no_forward: bool,
-}
-
-/// A pod with what is around it, in a file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    pod: Pod,
-    #[serde(default)]
-    surroundings: Surroundings,
-    /// When it was saved, so that times mean the same later.
-    #[serde(default)]
-    at: Option<Timestamp>,
 }
 
 /// What a program gets.
@@ -75,6 +64,9 @@ impl Explain {
                 if !self.no_forward {
                     cluster.ask_proxy(&pod, &mut surroundings).await;
                 }
+                if self.save.is_some() {
+                    surroundings.history = Some(cluster.history(&pod).await);
+                }
                 Saved { pod, surroundings, at: Some(Timestamp::now()) }
             }
             (None, None) => return Err(Failure::usage("give the name of a pod, or -f FILE")),
@@ -107,35 +99,6 @@ impl Explain {
         }
         Ok(if standing.is_stuck() || !findings.is_empty() { Exit::Stuck } else { Exit::Fine })
     }
-}
-
-// === impl Saved ===
-
-impl Saved {
-    fn read(path: &Path) -> Result<Self, Failure> {
-        let wrong = |what: String| file::wrong(path, &what);
-        let text = file::read(path)?;
-        let value: serde_json::Value =
-            serde_saphyr::from_str(&text).map_err(|error| wrong(format!("neither JSON nor YAML: {}", one_line(&error))))?;
-        let read = if value.get("pod").is_some() {
-            serde_json::from_value(value)
-        } else if value.get("kind").and_then(serde_json::Value::as_str) == Some("Pod") {
-            serde_json::from_value(value).map(|pod| Self { pod, surroundings: Surroundings::default(), at: None })
-        } else {
-            return Err(wrong("it is not a pod: save one with kubectl get pod POD -o json".to_owned()));
-        };
-        read.map_err(|error| wrong(format!("not a pod: {error}")))
-    }
-
-    fn write(&self, file: &Path) -> Result<(), Failure> {
-        let wrong = |what: String| Failure::usage(format!("--save {}: {what}", file.display()));
-        let text = serde_json::to_string_pretty(self).map_err(|error| wrong(error.to_string()))?;
-        std::fs::write(file, text + "\n").map_err(|error| wrong(error.to_string()))
-    }
-}
-
-fn one_line(error: &impl core::fmt::Display) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// One screen.

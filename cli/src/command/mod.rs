@@ -8,7 +8,9 @@ mod check;
 mod end;
 mod explain;
 mod file;
+mod saved;
 mod status;
+mod timeline;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -46,6 +48,7 @@ pub struct Common {
 enum Verb {
     Status(status::Status),
     Explain(explain::Explain),
+    Timeline(timeline::TimelineOf),
     Check(check::Check),
     Add(add::Add),
     End(end::End),
@@ -59,6 +62,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(verb) => verb.run(&self.common).await,
             Verb::Explain(verb) => verb.run(&self.common).await,
+            Verb::Timeline(verb) => verb.run(&self.common).await,
             Verb::Check(verb) => verb.run(&self.common).await,
             Verb::Add(verb) => verb.run(),
             Verb::End(verb) => verb.run(&self.common).await,

@@ -4,6 +4,8 @@
 pub const AGENT: &str = "exeunt";
 /// The program of the agent, and the last part of its image's name.
 pub const AGENT_PROGRAM: &str = "exeunt-agent";
+/// The name of a container that `kubectl exeunt end` adds begins so. A pod keeps every ephemeral container, so each try has a name of its own.
+pub const RESCUE: &str = "exeunt-end-";
 /// The container of Istio's proxy.
 pub const PROXY: &str = "istio-proxy";
 /// The label by which the plugin selects a pod. Its value is `on`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::History;
 use super::module::Module;
 
 /// The surroundings of a pod. `None`: unknown.
@@ -20,6 +21,9 @@ pub struct Surroundings {
     pub module: Option<Module>,
     /// The warnings among the Events of who has made the pod.
     pub owner_events: Option<Vec<OwnerEvent>>,
+    /// The Events of the pod, and lines of its logs. Only `timeline` and `explain --save` ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// What could not be asked, each with the reason as one line.
     pub unknown: Vec<String>,
 }

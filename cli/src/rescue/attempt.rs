@@ -11,10 +11,8 @@ use super::forwarded::Forwarded;
 use super::qualify::qualify;
 use crate::cluster::{Cluster, ErrorKind, Target};
 use crate::output::safe;
-use crate::pod::{Facts, State, Verdict};
+use crate::pod::{Facts, State, Verdict, names};
 
-/// The names of the containers begin so. A pod keeps every ephemeral container, so each try has a name of its own.
-const NAME: &str = "exeunt-end-";
 /// How often the pod is read. A watch would need one more right.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often a pod is read again that has changed between the look and the rescue.
@@ -90,7 +88,7 @@ impl Rescue {
     pub(super) fn of(pod: &Pod, image: String) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let meta = &pod.metadata;
-        let container = format!("{NAME}{}", Timestamp::now().as_second());
+        let container = format!("{}{}", names::RESCUE, Timestamp::now().as_second());
         Self { namespace: text(&meta.namespace), pod: text(&meta.name), uid: text(&meta.uid), container, image }
     }
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from .. import messages
 from ..errors import Skip
 from ..scenario import Scenario
 from ..scenario_run import ScenarioRun
 from ..shape import Istio, Policy, Shape, Task
-from .common import SIZE, upload_task
+from .common import SIZE, outcome, upload_task
 
 Json = dict[str, Any]
 
@@ -148,6 +149,30 @@ def _listed(run: ScenarioRun) -> None:
     run.wait_ended()
 
 
+def _with_agent(run: ScenarioRun, job: Json) -> Json:
+    """What `add` prints for this Job."""
+    # Imported only here, because without a cluster the program works without this package.
+    import yaml
+
+    # As somebody writes it who leaves the form of the proxy to the mesh.
+    del job["spec"]["template"]["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"]
+    line = [str(_program()), "add", "-f", "-", "--image", run.site.where.agent_image]
+    done = subprocess.run(line, input=yaml.safe_dump(job), capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
+    new: Json = yaml.safe_load(done.stdout)
+    return new
+
+
+def _added(run: ScenarioRun) -> None:
+    """What `add` prints is applied as it is: the Job does not know exeunt."""
+    _program()
+    shape = Shape(istio="native", agent="none", drain="", listener=False, tasks=upload_task())
+    run.start_changed(shape, partial(_with_agent, run))
+    run.wait_ended()
+    run.wait_received()
+    run.check_end(proxy=outcome("native"), route=messages.BY_SOCKETS)
+    run.check_delivered(SIZE)
+
+
 def _refused(istio: Istio, policy: Policy, task: Task, run: ScenarioRun) -> None:
     """A pod whose proxy is still needed, or is not ours to end, stays as it is."""
     _program()
@@ -174,6 +199,7 @@ SCENARIOS = (
         _forwarded,
     ),
     Scenario("kubectl-status", "kubectl exeunt lists, explains and ends a pod that hangs", _listed),
+    Scenario("kubectl-add", "an ordinary Job to which kubectl exeunt adds the agent loses nothing", _added),
     Scenario(
         "kubectl-end-runs",
         "kubectl exeunt end leaves a pod alone whose task runs",
