@@ -8,6 +8,7 @@ mod check;
 mod end;
 mod explain;
 mod file;
+mod owner;
 mod saved;
 mod status;
 mod timeline;

@@ -3,7 +3,8 @@
 //! Interface: [`Facts::of`] reads a pod once. From it come the form of its proxy ([`ProxyForm`]), its agent ([`Placement`]), its containers
 //! with their part in the pod ([`Container`], [`Part`]), whether they have ended for good ([`Ending`]), what state the pod is in
 //! ([`Standing`]) and the verdict ([`Verdict`]). [`Surroundings`] is what one must ask the cluster for, [`History`] the part of it that has
-//! times, and [`Module`] what Envoy says of the plugin.
+//! times, [`Owner`]
+//! what a Job says of itself, and [`Module`] what Envoy says of the plugin.
 
 mod agent;
 mod container;
@@ -12,6 +13,7 @@ mod facts;
 mod history;
 mod module;
 pub mod names;
+mod owner;
 mod proxy;
 mod standing;
 mod surroundings;
@@ -23,6 +25,7 @@ pub use ending::Ending;
 pub use facts::{Facts, Part};
 pub use history::{History, LogLine, PodEvent};
 pub use module::Module;
+pub use owner::Owner;
 pub use proxy::ProxyForm;
 pub use standing::{SETTLING, Standing};
 pub use surroundings::{OwnerEvent, Plugin, Surroundings};

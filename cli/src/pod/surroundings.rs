@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::History;
 use super::module::Module;
+use super::owner::Owner;
 
 /// The surroundings of a pod. `None`: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Surroundings {
     pub proxy_log: Option<Vec<String>>,
     /// What Envoy says of the plugin's module.
     pub module: Option<Module>,
+    /// The Job or CronJob that was asked for, if it has no pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The warnings among the Events of who has made the pod.
     pub owner_events: Option<Vec<OwnerEvent>>,
     /// The Events of the pod, and lines of its logs. Only `timeline` and `explain --save` ask for them.
