@@ -12,6 +12,7 @@ mod end;
 mod explain;
 mod file;
 mod man;
+mod owner;
 mod reap;
 mod saved;
 mod status;
