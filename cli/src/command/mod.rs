@@ -12,9 +12,12 @@ mod end;
 mod explain;
 mod file;
 mod man;
+mod owner;
 mod reap;
 mod saved;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use clap::{Args, Parser, Subcommand};

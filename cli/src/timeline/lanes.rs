@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::model::{Lane, Outcome, Span};
-use crate::pod::{Container, End, Facts, Kind, Part, State};
+use crate::pod::{Container, End, Facts, Kind, Part, State, names};
 
 /// Where a time is not known, some programs write year 1 or 1970.
 const FIRST_YEAR: i16 = 1971;
@@ -28,10 +28,12 @@ fn lane(container: &Container<'_>, part: Part) -> Lane {
         State::Waiting { .. } => {}
     }
     let is_sidecar = container.kind == Kind::Sidecar;
+    let is_rescue = container.kind == Kind::Ephemeral && container.name.starts_with(names::RESCUE);
     Lane {
         container: container.name.to_owned(),
-        role: role(container.kind, part),
-        part,
+        role: if is_rescue { "rescue" } else { role(container.kind, part) },
+        // `kubectl exeunt end` runs the agent.
+        part: if is_rescue { Part::Agent } else { part },
         keeps: part != Part::Main && (container.kind == Kind::Regular || is_sidecar),
         state: state(container),
         restarts: container.restarts,

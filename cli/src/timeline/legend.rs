@@ -13,8 +13,14 @@ const APART: f64 = 17.0;
 const MARKS: usize = 24;
 /// The height of a line.
 const LINE: f64 = 19.0;
+/// Between the lines of the instants and the notes.
+const GAP: f64 = 7.0;
+/// Where the columns of a line end or begin.
+const AFTER: f64 = LEFT + 84.0;
+const CLOCK: f64 = LEFT + 98.0;
+const WHAT: f64 = LEFT + 170.0;
 /// Columns of the text of a mark.
-const COLUMNS: usize = 104;
+const COLUMNS: usize = 92;
 
 /// What the numbers of the picture mean.
 #[derive(Debug)]
@@ -27,7 +33,18 @@ pub(super) struct Legend {
 #[derive(Debug)]
 struct Mark {
     x: f64,
-    lines: Vec<String>,
+    lines: Vec<Line>,
+}
+
+/// What has happened at one time: how long after the begin, the time of day, and what.
+type Line = [String; 3];
+
+/// A line below the picture.
+enum Text {
+    /// With the number of a mark, or without one if it shares that of the line above.
+    Instant(Option<usize>, Line),
+    /// A note.
+    Note(String),
 }
 
 // === impl Legend ===
@@ -62,7 +79,7 @@ impl Legend {
     pub(super) fn place(&self, top: f64, timeline: &Timeline) -> (f64, f64) {
         #[expect(clippy::cast_precision_loss, reason = "there are few lines")]
         let lines = self.text(timeline).len() as f64;
-        (top + LINE, top + LINE * (lines + 1.0) + 8.0)
+        (top + LINE, top + LINE * (lines + 1.0) + GAP + 6.0)
     }
 
     pub(super) fn draw(&self, xml: &mut Xml, top: f64, timeline: &Timeline) {
@@ -70,49 +87,61 @@ impl Legend {
         let right = number(WIDTH - LEFT);
         xml.empty("line", &[("class", "rule"), ("x1", &left), ("y1", &rule), ("x2", &right), ("y2", &rule)]);
         let mut y = top;
-        for (head, kind, text) in self.text(timeline) {
-            label(xml, (LEFT, y), "text name", "start", &head);
-            let x = if kind == "text" { LEFT + 28.0 } else { LEFT };
-            label(xml, (x, y), kind, "start", &text);
+        let mut was_instant = false;
+        for text in self.text(timeline) {
+            match text {
+                Text::Instant(number, [after, clock, what]) => {
+                    let number = number.map(|number| number.to_string()).unwrap_or_default();
+                    label(xml, (LEFT, y), "text name", "start", &number);
+                    label(xml, (AFTER, y), "muted", "end", &after);
+                    label(xml, (CLOCK, y), "muted", "start", &clock);
+                    label(xml, (WHAT, y), "text", "start", &what);
+                    was_instant = true;
+                }
+                Text::Note(note) => {
+                    y += if was_instant { GAP } else { 0.0 };
+                    label(xml, (LEFT, y), "muted small", "start", &note);
+                    was_instant = false;
+                }
+            }
             y += LINE;
         }
     }
 
-    /// Each line: what stands before it, its class, and its text.
-    fn text(&self, timeline: &Timeline) -> Vec<(String, &'static str, String)> {
+    fn text(&self, timeline: &Timeline) -> Vec<Text> {
         let mut text = Vec::new();
         for (place, mark) in self.marks.iter().enumerate() {
-            for (number, line) in mark.lines.iter().enumerate() {
-                let head = if number == 0 { (place + 1).to_string() } else { String::new() };
-                text.push((head, "text", words::shortened(line, COLUMNS, '…')));
+            for (number, [after, clock, what]) in mark.lines.iter().enumerate() {
+                let line = [after.clone(), clock.clone(), words::shortened(what, COLUMNS, '…')];
+                text.push(Text::Instant((number == 0).then_some(place + 1), line));
             }
         }
         if self.left_out > 0 {
-            text.push((String::new(), "text", format!("and {} more: -o json has all of them", self.left_out)));
+            let more = format!("and {} more: -o json has all of them", self.left_out);
+            text.push(Text::Instant(None, [String::new(), String::new(), more]));
         }
-        let mut muted = |line: &str| {
-            let lines = words::lines(line, LINE_COLUMNS).into_iter();
-            text.extend(lines.map(|line| (String::new(), "muted small", words::shortened(&line, LINE_COLUMNS, '…'))));
+        let mut note = |note: &str| {
+            let lines = words::lines(note, LINE_COLUMNS).into_iter();
+            text.extend(lines.map(|line| Text::Note(words::shortened(&line, LINE_COLUMNS, '…'))));
         };
         if let Some(drain) = &timeline.drain {
-            muted(&format!("Drain: {}.", words::drain(drain)));
+            note(&format!("Drain: {}.", words::drain(drain)));
         }
-        let others = timeline.instants.iter().filter(|instant| instant.source != Source::Pod).count();
-        if others > 0 {
-            muted(&format!("The points on the pod's line are Events. {others} Events and lines of logs: --html lists them."));
+        if timeline.instants.iter().any(|instant| instant.source != Source::Pod) {
+            note("Points on the line of the pod are Events. The page (--html) lists them, and lines of the logs.");
         }
-        timeline.notes.iter().for_each(|note| muted(note));
-        timeline.unknown.iter().for_each(|line| muted(&format!("Not known: {line}")));
-        muted("kubectl exeunt timeline");
+        timeline.notes.iter().for_each(|line| note(line));
+        timeline.unknown.iter().for_each(|line| note(&format!("Not known: {line}")));
+        note("Drawn by kubectl exeunt timeline.");
         text
     }
 }
 
 /// The line of instants that have the same time.
-fn line(timeline: &Timeline, group: &[&Instant]) -> Option<String> {
+fn line(timeline: &Timeline, group: &[&Instant]) -> Option<Line> {
     let first = group.first()?;
     let what = group.iter().map(|instant| instant.text.as_str()).collect::<Vec<_>>().join("; ");
-    Some(format!("{}  {}  {what}", words::after(timeline.from?, first), words::clock(first)))
+    Some([words::after(timeline.from?, first), words::clock(first), what])
 }
 
 /// A text at a place.

@@ -6,6 +6,7 @@
 //! Kubernetes gives whole seconds, the verdict gives milliseconds without a time of day, and a log line has the time at which it was read.
 //! Each [`Instant`] says how exact it is, and [`Timeline::notes`] says what the picture cannot show.
 
+mod chart;
 mod drain;
 pub mod html;
 mod instants;
@@ -15,12 +16,12 @@ mod legend;
 mod model;
 mod notes;
 mod scale;
+mod signs;
 pub mod svg;
 pub mod terminal;
 mod words;
 mod xml;
 
-pub use model::{Drain, Instant, Kept, Lane, Lost, Outcome, PlacedBy, Resolution, Source, Span, Timeline};
-
-#[cfg(test)]
-mod tests;
+pub use drain::{Drain, Lost, PlacedBy};
+pub use kept::Kept;
+pub use model::{Instant, Lane, Outcome, Resolution, Source, Span, Timeline};

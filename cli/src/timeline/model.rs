@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{drain, instants, kept, lanes, notes};
+use super::drain::{self, Drain};
+use super::kept::{self, Kept};
+use super::{instants, lanes, notes};
 use crate::pod::{Facts, Part, Surroundings};
 
 /// The life of a pod.
@@ -25,8 +27,8 @@ pub struct Timeline {
     pub from: Option<Timestamp>,
     /// The last instant.
     pub until: Option<Timestamp>,
-    /// Whether the pod has not ended, or waits for its deletion: then `until` is when it was looked at.
-    pub goes_on: bool,
+    /// When the pod was looked at, if it has not ended, or waits for its deletion.
+    pub looked_at: Option<Timestamp>,
     /// One lane for each container, in the order of their start.
     pub containers: Vec<Lane>,
     /// What has kept the pod after the end of the task.
@@ -89,76 +91,6 @@ pub enum Outcome {
     Failed,
 }
 
-/// What has kept the pod after the end of its task.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Kept {
-    /// The containers that did.
-    pub by: Vec<String>,
-    /// The end of the task, to the second.
-    pub from: Timestamp,
-    /// The end of the last container, to the second, or when the pod was looked at.
-    pub until: Timestamp,
-    /// Whether they still do.
-    pub goes_on: bool,
-    /// From one to the other.
-    pub seconds: i64,
-}
-
-/// The drain.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Drain {
-    /// The container that has written the verdict.
-    pub container: String,
-    /// Where it is drawn. `None`: the end of the task is not known.
-    pub from: Option<Timestamp>,
-    /// How `from` is known.
-    pub placed_by: PlacedBy,
-    /// What became of the proxy.
-    pub proxy: String,
-    /// The route that worked.
-    pub route: Option<String>,
-    /// From the end of the task to the end of the proxy.
-    pub drain_ms: Option<u64>,
-    /// The part of it for access logs, spans and metrics.
-    pub telemetry_ms: Option<u64>,
-    /// From there until the kernel had sent the last bytes.
-    pub linger_ms: Option<u64>,
-    /// What was cut off. `None`: the agent did nothing.
-    pub undelivered: Option<Lost>,
-    /// The limit that has cut it off.
-    pub limit: Option<String>,
-    /// Why the agent did nothing.
-    pub refused: Option<String>,
-}
-
-/// What was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Lost {
-    /// How many connections.
-    pub connections: u64,
-    /// How many bytes.
-    pub bytes: u64,
-    /// Whether it may be more.
-    pub at_least: bool,
-}
-
-/// How the place of the drain is known. Its length is exact; the verdict has no time of day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlacedBy {
-    /// By the line of the log that holds the verdict.
-    Log,
-    /// By the end of the task, to the second.
-    TaskEnd,
-    /// By the start of the agent, to the second: `kubectl exeunt end` has added it after the end of the task.
-    AgentStart,
-    /// Not at all.
-    Nothing,
-}
-
 /// Something that has happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -213,9 +145,10 @@ impl Timeline {
         let known = known.collect::<Vec<_>>();
         // A finalizer keeps a pod that has ended.
         let goes_on = !known.is_empty() && (!facts.is_over() || facts.deleted().is_some());
+        let looked_at = goes_on.then_some(now);
         let from = known.iter().min().copied();
-        let until = known.iter().copied().chain(goes_on.then_some(now)).max();
-        let kept = until.and_then(|until| kept::of(facts, &containers, until));
+        let until = known.iter().copied().chain(looked_at).max();
+        let kept = kept::of(facts, &containers, now);
         let notes = notes::of(facts, around.history.as_ref(), &containers, drain.as_ref());
         Self {
             namespace: facts.namespace.to_owned(),
@@ -225,7 +158,7 @@ impl Timeline {
             sentence: standing.sentence(),
             from,
             until,
-            goes_on,
+            looked_at,
             containers,
             kept,
             drain,
@@ -235,10 +168,11 @@ impl Timeline {
         }
     }
 
-    /// Both ends of the picture, if any time is known.
+    /// The life of the pod, as far as it was seen.
     #[must_use]
-    pub fn ends(&self) -> Option<(Timestamp, Timestamp)> {
-        self.from.zip(self.until)
+    pub fn life(&self) -> Option<(Timestamp, Timestamp)> {
+        let from = self.from?;
+        Some((from, self.looked_at.or(self.until)?.max(from)))
     }
 
     /// Every time at which something in the picture begins or ends.
@@ -246,7 +180,7 @@ impl Timeline {
         let spans = self.containers.iter().flat_map(|lane| &lane.instances).flat_map(|span| [span.started, span.ended]);
         let drained = self.drain.as_ref().and_then(|drain| Some([drain.from?, drain.until()?]));
         let marks = self.instants.iter().map(|instant| instant.at);
-        spans.flatten().chain(marks).chain(drained.into_iter().flatten()).chain(self.from).chain(self.until).collect()
+        spans.flatten().chain(marks).chain(drained.into_iter().flatten()).chain(self.looked_at).collect()
     }
 }
 
@@ -255,26 +189,9 @@ impl Timeline {
 impl Span {
     /// From where to where it is drawn. An end before its start is drawn as a point at its start.
     #[must_use]
-    pub fn drawn(&self, until: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let runs_until = (self.outcome == Outcome::Runs).then_some(until);
+    pub fn drawn(&self, looked_at: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+        let runs_until = looked_at.filter(|_| self.outcome == Outcome::Runs);
         let started = self.started.or(self.ended)?;
         Some((started, self.ended.or(runs_until).unwrap_or(started).max(started)))
-    }
-}
-
-// === impl Drain ===
-
-impl Drain {
-    /// How long it took, with the last bytes of the kernel.
-    #[must_use]
-    pub fn milliseconds(&self) -> Option<u64> {
-        Some(self.drain_ms?.saturating_add(self.linger_ms.unwrap_or_default()))
-    }
-
-    /// When it ended, where it is drawn.
-    #[must_use]
-    pub fn until(&self) -> Option<Timestamp> {
-        let length = jiff::SignedDuration::from_millis(i64::try_from(self.milliseconds().unwrap_or_default()).ok()?);
-        self.from?.checked_add(length).ok()
     }
 }

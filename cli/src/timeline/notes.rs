@@ -1,6 +1,7 @@
 //! What the picture cannot show, in sentences: how exact it is, and what is missing.
 
-use super::model::{Drain, Lane, Outcome, PlacedBy};
+use super::drain::{Drain, PlacedBy};
+use super::model::{Lane, Outcome};
 use crate::pod::{Facts, History};
 
 pub(super) fn of(facts: &Facts<'_>, history: Option<&History>, lanes: &[Lane], drain: Option<&Drain>) -> Vec<String> {
@@ -22,7 +23,7 @@ pub(super) fn of(facts: &Facts<'_>, history: Option<&History>, lanes: &[Lane], d
     }
     match history {
         None => {
-            notes.push("Events and logs are not in this file: kubectl exeunt explain POD --save FILE writes them.".to_owned())
+            notes.push("Events and logs are not in this file: kubectl exeunt explain POD --save FILE writes them.".to_owned());
         }
         Some(history) if history.events.as_ref().is_some_and(Vec::is_empty) => {
             notes.push("The pod has no Events, or no longer: most clusters keep them for one hour.".to_owned());

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::drain::Drain;
 use super::legend::{self, Legend};
-use super::model::{Drain, Lane, Outcome, Source, Span, Timeline};
+use super::model::{Lane, Outcome, Source, Span, Timeline};
 use super::scale::Scale;
 use super::words;
 use super::xml::Xml;
@@ -14,10 +15,10 @@ const STYLE: &str = include_str!("style.css");
 /// All lengths are in pixels.
 pub(super) const WIDTH: f64 = 920.0;
 pub(super) const LEFT: f64 = 24.0;
-const ROLE: f64 = 178.0;
-const CHART: (f64, f64) = (258.0, 716.0);
+const ROLE: f64 = 208.0;
+const CHART: (f64, f64) = (286.0, 716.0);
 const RIGHT: f64 = 732.0;
-const HEAD: f64 = 92.0;
+const HEAD: f64 = 114.0;
 /// The height of a lane, and of the bar in it.
 const LANE: f64 = 26.0;
 const BAR: f64 = 14.0;
@@ -26,14 +27,13 @@ const NARROWEST: f64 = 3.0;
 /// Columns that fit, by the width of the font's digits and small letters.
 const NAME_COLUMNS: usize = 21;
 const RIGHT_COLUMNS: usize = 25;
-const TITLE_COLUMNS: usize = 76;
+const TITLE_COLUMNS: usize = 68;
 pub(super) const LINE_COLUMNS: usize = 132;
 
 /// What is drawn, and where.
 struct Picture<'a> {
     timeline: &'a Timeline,
     scale: Scale,
-    until: Timestamp,
     legend: Legend,
     xml: Xml,
 }
@@ -43,8 +43,7 @@ struct Picture<'a> {
 pub fn text(timeline: &Timeline) -> String {
     let scale = Scale::over(&timeline.times());
     let legend = Legend::of(timeline, |at| x(&scale, at));
-    let until = timeline.until.unwrap_or(Timestamp::UNIX_EPOCH);
-    let picture = Picture { timeline, scale, until, legend, xml: Xml::default() };
+    let picture = Picture { timeline, scale, legend, xml: Xml::default() };
     picture.draw()
 }
 
@@ -112,7 +111,8 @@ impl Picture<'_> {
         let title = words::shortened(&format!("{}{place}", timeline.pod), TITLE_COLUMNS, '…');
         self.label(LEFT, 36.0, "text title", "start", &title);
         let ends = words::ends(timeline).unwrap_or_else(|| "No time of this pod is known.".to_owned());
-        self.label(LEFT, 60.0, "muted", "start", &format!("{}. {ends}", sentence(timeline.sentence)));
+        self.label(LEFT, 60.0, "text", "start", &format!("{}.", sentence(timeline.sentence)));
+        self.label(LEFT, 80.0, "muted small", "start", &ends);
     }
 
     /// Behind the lanes: the time in which the pod was kept, the grid and the axis.
@@ -123,7 +123,7 @@ impl Picture<'_> {
             let middle = f64::midpoint(left, right).clamp(LEFT + 200.0, WIDTH - 200.0);
             self.label(middle, HEAD - 11.0, "kept small", "middle", &words::kept(kept));
         }
-        if self.timeline.ends().is_none() {
+        if self.timeline.life().is_none() {
             return;
         }
         let (left, right) = CHART;
@@ -133,14 +133,14 @@ impl Picture<'_> {
             self.label(at, axis + 20.0, "muted small", "middle", &tick.label);
         }
         self.line("rule", (left, axis), (right, axis));
-        self.label(RIGHT, axis + 20.0, "muted small", "start", "since the first instant");
+        self.label(LEFT, axis + 20.0, "muted small", "start", "since the first instant");
     }
 
     fn pod(&mut self, y: f64) {
-        let Some(ends) = self.timeline.ends() else { return };
+        let Some((from, until)) = self.timeline.life() else { return };
         self.label(LEFT, y + 17.0, "text name", "start", "pod");
         let middle = y + LANE / 2.0;
-        self.line("pod", (x(&self.scale, ends.0), middle), (x(&self.scale, ends.1), middle));
+        self.line("pod", (x(&self.scale, from), middle), (x(&self.scale, until), middle));
         for instant in self.timeline.instants.iter().filter(|instant| instant.source == Source::Event) {
             let kind = if instant.text.starts_with("warning: ") { "warning" } else { "event" };
             let at = number(x(&self.scale, instant.at));
@@ -157,7 +157,7 @@ impl Picture<'_> {
         self.label(LEFT, y + 17.0, "text name", "start", &name);
         self.label(ROLE, y + 17.0, "muted", "start", lane.role);
         let again = if lane.restarts > 0 { format!(", restarts: {}", lane.restarts) } else { String::new() };
-        let ran = words::ran(lane, self.until);
+        let ran = words::ran(lane, self.timeline.looked_at);
         let right = if ran.is_empty() { lane.state.clone() } else { format!("{ran}, {}{again}", lane.state) };
         self.label(RIGHT, y + 17.0, "text", "start", &words::shortened(&right, RIGHT_COLUMNS, '…'));
         let latest = lane.instances.len().saturating_sub(1);
@@ -168,7 +168,7 @@ impl Picture<'_> {
     }
 
     fn bar(&mut self, lane: &Lane, span: &Span, y: f64, which: &str) {
-        let Some((from, until)) = span.drawn(self.until) else { return };
+        let Some((from, until)) = span.drawn(self.timeline.looked_at) else { return };
         let kind = match (span.outcome, lane.part) {
             (Outcome::Failed, _) => "failed",
             (_, Part::Main) => "main",
@@ -191,14 +191,14 @@ impl Picture<'_> {
         let length = drain.milliseconds().map(words::milliseconds);
         let lost = drain.undelivered.map(|lost| match (lost.bytes, lost.connections, lost.at_least) {
             (0, 0, false) => "all delivered".to_owned(),
-            (bytes, _, true) => format!("≥{bytes} B lost"),
-            (bytes, _, false) => format!("{bytes} B lost"),
+            (bytes, _, at_least) => format!("{}{bytes} B undelivered", if at_least { "≥" } else { "" }),
         });
         let right = [length, lost].into_iter().flatten().collect::<Vec<_>>().join(", ");
         self.label(RIGHT, y + 17.0, "text", "start", &words::shortened(&right, RIGHT_COLUMNS, '…'));
         if let Some((from, until)) = drain.from.zip(drain.until()) {
             let (left, width) = self.across(from, until);
-            self.rect("agent", (left, y + (LANE - BAR) / 2.0), (width, BAR));
+            let kind = if drain.has_lost() { "failed" } else { "agent" };
+            self.rect(kind, (left, y + (LANE - BAR) / 2.0), (width, BAR));
         }
     }
 

@@ -1,9 +1,13 @@
 //! Times and lengths in words, no more exact than they are.
 
+use core::fmt::Write as _;
+
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::model::{Drain, Instant, Kept, Lane, Outcome, Resolution, Timeline};
+use super::drain::Drain;
+use super::kept::Kept;
+use super::model::{Instant, Lane, Outcome, Resolution, Timeline};
 
 /// A length in seconds: `<1s`, `42s`, `3m20s`, `2h5m`, `4d2h`.
 pub(super) fn length(seconds: i64) -> String {
@@ -46,33 +50,35 @@ pub(super) fn clock(instant: &Instant) -> String {
     }
 }
 
-/// How long after the begin of the picture.
+/// How long after the begin of the picture, which is known to the second.
 pub(super) fn after(from: Timestamp, instant: &Instant) -> String {
-    let since = instant.at.duration_since(from);
-    match instant.resolution {
-        Resolution::Millisecond if since.as_secs() < 60 => {
-            format!("+{}.{:03}s", since.as_secs(), since.subsec_millis().unsigned_abs())
-        }
-        _ if since.as_secs() < 1 => "+0s".to_owned(),
-        _ => format!("+{}", length(since.as_secs())),
+    match instant.at.duration_since(from).as_secs() {
+        ..1 => "+0s".to_owned(),
+        seconds => format!("+{}", length(seconds)),
     }
 }
 
 /// How long the latest instance of a container has run: `3s`, or nothing if that is not known.
-pub(super) fn ran(lane: &Lane, until: Timestamp) -> String {
+pub(super) fn ran(lane: &Lane, looked_at: Option<Timestamp>) -> String {
     let Some(span) = lane.instances.last() else { return String::new() };
-    let end = if span.outcome == Outcome::Runs { Some(until) } else { span.ended };
+    let runs = span.outcome == Outcome::Runs;
+    let end = if runs { looked_at } else { span.ended };
     match (span.started, end) {
-        (Some(started), Some(end)) if end >= started => length(end.duration_since(started).as_secs()),
+        // A clock that is behind the cluster's makes it negative: then it has just started.
+        (Some(started), Some(end)) if runs || end >= started => length(end.duration_since(started).as_secs()),
         _ => "?".to_owned(),
     }
 }
 
 /// From when to when.
 pub(super) fn ends(timeline: &Timeline) -> Option<String> {
-    let (from, until) = timeline.ends()?;
-    let now = if timeline.goes_on { ", when it was looked at" } else { "" };
-    Some(format!("{} to {} UTC{now}.", day(from), day(until)))
+    let (from, until) = (timeline.from?, timeline.until?);
+    let seen = match timeline.looked_at {
+        Some(at) if at == until => ", when it was looked at".to_owned(),
+        Some(at) => format!("; it was looked at {}", day(at)),
+        None => String::new(),
+    };
+    Some(format!("{} to {} UTC{seen}.", day(from), day(until)))
 }
 
 /// Who has kept the pod.
@@ -110,7 +116,8 @@ pub(super) fn drain(drain: &Drain) -> String {
         (0, 0, true) => "it is not known whether bytes were lost".to_owned(),
         (bytes, connections, at_least) => {
             let least = if at_least { "at least " } else { "" };
-            format!("{least}{bytes} bytes undelivered on {connections} connections")
+            let plural = if connections == 1 { "" } else { "s" };
+            format!("{least}{bytes} bytes undelivered on {connections} connection{plural}")
         }
     }));
     words.extend(drain.limit.as_ref().map(|limit| format!("cut off by {limit}")));
@@ -148,6 +155,14 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// `what` behind `head`, in lines that fit; the next ones begin below the first one's text.
+pub(super) fn wrapped(text: &mut String, head: &str, what: &str, width: usize) {
+    for (number, line) in lines(what, width.saturating_sub(head.width())).into_iter().enumerate() {
+        let head = if number == 0 { head.to_owned() } else { " ".repeat(head.width()) };
+        let _ = writeln!(text, "{}", format!("{head}{line}").trim_end());
+    }
 }
 
 #[cfg(test)]
