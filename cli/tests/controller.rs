@@ -323,6 +323,7 @@ fn the_manifests_allow_what_is_used_and_nothing_else() {
 /// 5,000 pods of which some hang, and one change of each. What a controller keeps of a pod that runs is nothing, and of one that hangs a few
 /// words: the memory is that of one page of the list.
 #[test]
+#[expect(clippy::disallowed_macros, reason = "docs/reap.md names the figure, and this prints it")]
 fn five_thousand_pods_need_little_memory() {
     const PODS: usize = 5000;
     const HANGING: usize = 500;
