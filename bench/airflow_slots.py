@@ -20,10 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(folder) for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parents[1] / "tests")]
 
-from slots.picture import draw
-from slots.result import Case, Result, Sample, read
+from slots.picture import draw  # noqa: E402
+from slots.result import Case, Result, Sample, read  # noqa: E402
 
 TASKS, SLOTS = 64, 32
 # So long nothing may change before a run counts as stopped, and so long a finished run is still watched.

@@ -125,16 +125,26 @@ skip() {
     count 0 0 1
 }
 
-# Runs pytest as a step, counts its tests and keeps what was skipped: name of the tier, what the step says, pytest's
-# arguments. PYTEST_FOLDER is where it runs.
+# Runs pytest as a step, counts its tests and keeps what was skipped: name of the tier, what the step says, pytest's arguments.
 run_pytest() {
-    local name=$1 label=$2 code=0 report=$LOGS/$1.xml
+    local name=$1 label=$2 code=0
     shift 2
-    rm -f "$report"
-    # A script that starts build.sh in the background makes it ignore interrupts, but some tests send them.
-    step "$name" "$label" env --default-signal=INT --chdir="${PYTEST_FOLDER:-.}" "$PYTHON" -m pytest --junit-xml="$report" -o junit_logging=no "$@" || code=$?
+    rm -f "$LOGS/$name.xml"
+    step "$name" "$label" pytest_command "$name" . "$PYTHON" "$@" || code=$?
+    count_pytest "$name" "$code"
+}
+
+# One run of pytest: its name, the folder in which it runs, its Python, and its arguments. A script that starts build.sh in the background
+# makes it ignore interrupts, but some tests send them.
+pytest_command() {
+    env --default-signal=INT --chdir="$2" "$3" -m pytest --junit-xml="$LOGS/$1.xml" -o junit_logging=no "${@:4}"
+}
+
+# Counts the tests of a run: its name and its exit code.
+count_pytest() {
+    local name=$1
     # shellcheck disable=SC2046 # three numbers
-    count_checked "$name" "$code" $(junit_counts "$report")
+    count_checked "$name" "$2" $(junit_counts "$LOGS/$name.xml")
     mapfile -t -O "${#SKIPS[@]}" SKIPS < <(
         sed -n -e "s/^SKIPPED /$name: /p" -e "s/^XFAIL /$name, known to fail: /p" "$LOGS/$name.log"
     )

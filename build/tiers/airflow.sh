@@ -12,19 +12,58 @@ tier_airflow() {
     fi
     wait_for_all
     use_venv
-    local line python=$PYTHON
+    local line ready=()
     for line in "${AIRFLOWS[@]}"; do
         if [[ ! -f airflow/tests/requirements-airflow-$line.txt ]]; then
             say "EXEUNT_AIRFLOW_LINES: there is no list of packages for Airflow $line: airflow/tests/requirements-airflow-$line.txt"
             count 0 1 0
         elif use_airflow "$line"; then
-            PYTHON=$CACHE/airflow-venv-$line/bin/python
-            test_airflow "$line" "$@"
+            check_types "$line"
+            ready+=("$line")
         else
             skip "Airflow $line: airflow/tests/requirements-airflow-$line.txt could not be installed for $(python3 --version)"
         fi
     done
-    PYTHON=$python
+    ((${#ready[@]} == 0)) || test_airflows "$@"
+}
+
+# The tests of all lines that are `ready`, side by side: they wait more than they compute, and each pod has its own network.
+test_airflows() {
+    local line code
+    for line in "${ready[@]}"; do
+        rm -f "$LOGS/airflow-$line."{xml,code}
+    done
+    step airflow "the Airflow package, on Airflow ${ready[*]}" side_by_side "$@" || true
+    for line in "${ready[@]}"; do
+        code=$(cat "$LOGS/airflow-$line.code") || code=1
+        count_pytest "airflow-$line" "$code"
+    done
+}
+
+# The output of what failed is printed: it becomes the log of the step.
+side_by_side() {
+    local line runs=() code=0
+    for line in "${ready[@]}"; do
+        run_line "$line" "$@" &
+        runs+=($!)
+    done
+    for line in "${runs[@]}"; do
+        wait "$line" || code=1
+    done
+    return "$code"
+}
+
+run_line() {
+    local line=$1 code=0
+    shift
+    pytest_command "airflow-$line" airflow "$(python_of "$line")" "$@" tests >"$LOGS/airflow-$line.log" 2>&1 || code=$?
+    echo "$code" >"$LOGS/airflow-$line.code"
+    ((code == 0)) || { echo "Airflow $line:" && cat "$LOGS/airflow-$line.log"; }
+    return "$code"
+}
+
+python_of() {
+    echo "$CACHE/airflow-venv-$1/bin/python"
 }
 
 # An environment with that Airflow and the package, made again whenever its list has changed. The list is complete, so nothing has to be
@@ -38,11 +77,8 @@ use_airflow() {
     cp airflow/pyproject.toml "$folder/has-package"
 }
 
-test_airflow() {
-    local line=$1
-    shift
-    if [[ -x ${PYTHON%/*}/mypy ]]; then
-        check mypy "lint: mypy of exeunt-airflow" env --chdir=airflow "$PYTHON" -m mypy --cache-dir "$CACHE/mypy"
-    fi
-    PYTEST_FOLDER=airflow run_pytest "airflow-$line" "the Airflow package, on Airflow $line" "$@" tests
+check_types() {
+    local python
+    python=$(python_of "$1")
+    [[ ! -x ${python%/*}/mypy ]] || check mypy "lint: mypy of exeunt-airflow" env --chdir=airflow "$python" -m mypy --cache-dir "$CACHE/mypy"
 }

@@ -148,13 +148,6 @@ fn a_pod_that_changes_meanwhile_is_read_again() {
 }
 
 #[test]
-fn who_may_not_add_containers_hears_of_the_other_way() {
-    let (_, (out, _, code)) = rescue(|_| refusal(403, "Forbidden", "ephemeralcontainers is forbidden"));
-    assert!(out.contains("patch pods/ephemeralcontainers") && out.contains("docs/rescue.md"), "{out}");
-    assert_eq!(code, 1);
-}
-
-#[test]
 fn another_pod_with_the_same_name_is_left_alone() {
     let double = Double::start(|_, number| {
         let mut pod = stuck("report");

@@ -27,6 +27,13 @@ fn without_times(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// What the command prints in the folder `root`, 80 columns wide.
+fn printed(root: &Path, words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt"));
+    let command = command.args(words).current_dir(root).env("LC_ALL", "C.UTF-8").env("COLUMNS", "80");
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
+}
+
 #[test]
 fn the_page_shows_what_the_command_prints() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -35,7 +42,15 @@ fn the_page_shows_what_the_command_prints() {
     assert!(!blocks.is_empty());
     for (command, shown) in blocks {
         let words = command.split(' ');
-        let done = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt")).args(words).current_dir(root).output().unwrap();
-        assert_eq!(without_times(&String::from_utf8(done.stdout).unwrap()), without_times(&shown), "{command}");
+        let done = printed(root, &words.collect::<Vec<_>>());
+        assert_eq!(without_times(&done), without_times(&shown), "{command}");
     }
+}
+
+/// If it fails: `kubectl exeunt timeline -f cli/tests/pods/no-agent.json --svg docs/timeline.svg`.
+#[test]
+fn the_picture_is_what_the_command_draws() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let picture = std::fs::read_to_string(root.join("docs/timeline.svg")).unwrap();
+    assert_eq!(printed(root, &["timeline", "-f", "cli/tests/pods/no-agent.json", "--svg", "-"]), picture);
 }

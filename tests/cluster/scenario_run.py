@@ -83,6 +83,11 @@ class ScenarioRun(Checks):
         self._expect(shape, in_job=not bare)
         self.create(pods.pod(self.name, shape, self.site.where) if bare else pods.job(self.name, shape, self.site.where))
 
+    def start_changed(self, shape: Shape, change: Callable[[Json], Json]) -> None:
+        """Starts the Job that `change` makes of the Job with a pod of this shape."""
+        self._expect(shape, in_job=True)
+        self.create(change(pods.job(self.name, shape, self.site.where)))
+
     def start_behind_agent(self, shape: Shape) -> None:
         """Starts a bare pod whose proxy is listed behind the agent, as after a policy that ran later than the injector."""
         self._expect(shape, in_job=False)

@@ -11,6 +11,8 @@ pub enum Kind {
     Unreachable,
     /// A right is missing.
     Refused,
+    /// A policy of the cluster does not accept it.
+    Denied,
     /// There is no such object, or no such resource.
     NotFound,
     /// The object has changed in between.
@@ -46,6 +48,7 @@ impl Error {
         };
         let (kind, what) = match status.code {
             401 => (Kind::Refused, "the API server does not know you: log in again".to_owned()),
+            403 if is_of_policy(&status.message) => (Kind::Denied, format!("a policy refuses it: {}", status.message)),
             403 => (Kind::Refused, format!("you may not {verb} {resource}: ask for that right")),
             404 => (Kind::NotFound, "not found".to_owned()),
             409 => (Kind::Conflict, "it has changed in between: try again".to_owned()),
@@ -55,6 +58,11 @@ impl Error {
         };
         Self { kind, line: format!("cannot {verb} {resource}: {what}") }
     }
+}
+
+/// Whether an admission plugin has refused, and not the authorizer: both answer 403.
+fn is_of_policy(message: &str) -> bool {
+    ["denied the request", "denied request", "violates PodSecurity", "exceeded quota"].iter().any(|part| message.contains(part))
 }
 
 /// The cause at the end of the chain, which names what went wrong.
@@ -79,7 +87,7 @@ impl From<Error> for Failure {
         let exit = match error.kind {
             Kind::NotFound => Exit::Usage,
             Kind::Conflict => Exit::NotNow,
-            Kind::Unreachable | Kind::Refused | Kind::Gone | Kind::Busy | Kind::Other => Exit::Unavailable,
+            Kind::Unreachable | Kind::Refused | Kind::Denied | Kind::Gone | Kind::Busy | Kind::Other => Exit::Unavailable,
         };
         Self { line: error.line, exit }
     }

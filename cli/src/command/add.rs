@@ -8,10 +8,11 @@ use super::{AGENT_IMAGE, file};
 use crate::edit::{Agent, add_agent};
 use crate::output::{Exit, Failure, print, warn};
 
-/// Print Jobs, CronJobs and pods with the agent in them; the rest of the file stays as it is
+/// Print a workload with the agent in it; the rest of the file stays as it is
 ///
-/// Inserts the agent as the first init container of each pod template, and the annotation that makes istio-proxy native. Comments, order and
-/// quotes stay. A template that has an agent is not changed, so the command can run again and again:
+/// Knows Jobs, CronJobs, pods, PodTemplates, Argo's workflows, Spark's applications, and Tekton's tasks and runs. Inserts the agent as
+/// the first init container (Tekton: the first sidecar), and the annotation that makes istio-proxy native. Comments, order and quotes stay.
+/// What has an agent is not changed, so the command can run again and again:
 ///
 ///   kubectl exeunt add -f job.yaml | kubectl apply -f -
 #[derive(Debug, Args)]
@@ -42,7 +43,9 @@ impl Add {
             warn(&format!("{of}: it has an agent already"));
         }
         if edited.changed.is_empty() && edited.unchanged.is_empty() {
-            warn("nothing is changed: add knows Jobs, CronJobs, pods and PodTemplates; docs/workflow-engines.md has the others");
+            warn(
+                "nothing is changed: add knows Jobs, CronJobs, pods, PodTemplates, and what Argo, Spark and Tekton make pods of; docs/workflow-engines.md has more",
+            );
         }
         Ok(Exit::Fine)
     }

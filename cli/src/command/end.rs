@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
@@ -12,12 +13,18 @@ use super::{AGENT_IMAGE, Common};
 use crate::cluster::Cluster;
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
 use crate::pod::Facts;
-use crate::rescue::{Outcome, Qualified, Rescue, qualify};
+use crate::rescue::{Forward, Hindrance, Outcome, Qualified, Rescue, qualify};
+
+/// How many proxies are drained by port-forward at once.
+const FORWARDS: usize = 16;
 
 /// End the Istio proxy of pods whose task has ended, and lose nothing
 ///
 /// Adds an ephemeral container with the agent to each pod. The agent drains the proxy, ends it when everything is delivered, and leaves;
 /// the pod then ends with the exit code of its task. The pod needs no preparation.
+///
+/// Where no container may be added to a pod, the command itself drains the proxy, by port-forward to Envoy's admin interface, and says what it
+/// cannot see from there.
 ///
 /// A pod qualifies only if all its main containers have ended for good, and its proxy is classic and runs. It is read again just before,
 /// and the change names the uid and the version that were read.
@@ -34,6 +41,12 @@ pub(super) struct End {
     /// The agent's image
     #[arg(long, value_name = "IMAGE", default_value = AGENT_IMAGE)]
     image: String,
+    /// The way to the proxy
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    by: By,
+    /// By port-forward: how long Envoy must have nothing in flight before it is ended. The kernel's queues are not seen from outside
+    #[arg(long, value_name = "SECONDS", default_value_t = Forward::SETTLE.as_secs(), value_parser = clap::value_parser!(u64).range(1..=600))]
+    settle: u64,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -46,6 +59,24 @@ pub(super) struct End {
     /// How long to wait for the proxies to end
     #[arg(long, value_name = "SECONDS", default_value_t = 330)]
     timeout: u64,
+}
+
+/// The way to the proxy of a pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// An ephemeral container; a port-forward if you may add none
+    #[default]
+    Auto,
+    /// An ephemeral container with the agent
+    Ephemeral,
+    /// A port-forward to the admin interface
+    Forward,
+}
+
+/// A rescue that has begun.
+enum Begun {
+    Agent(Rescue),
+    Forward(Forward),
 }
 
 // === impl End ===
@@ -116,21 +147,51 @@ impl End {
     /// Begins with all of them before it waits for the first, so that one slow receiver does not keep the others.
     async fn end_all(&self, cluster: &Cluster, chosen: Vec<(Pod, Qualified)>) -> Vec<Outcome> {
         let until = Instant::now() + Duration::from_secs(self.timeout);
-        let (mut begun, mut outcomes) = (Vec::new(), Vec::new());
+        let (mut begun, mut forwards, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for (pod, qualified) in chosen {
             if let Some(why) = &qualified.overridden {
                 warn(&format!("{}: --force overrides: {why}", name_of(&pod)));
             }
-            match Rescue::begin(cluster, &pod, &self.image, self.force).await {
-                Ok(rescue) => begun.push(rescue),
+            match self.begin(cluster, &pod).await {
+                Ok(Begun::Agent(rescue)) => begun.push(rescue),
+                Ok(Begun::Forward(forward)) => forwards.push(forward),
                 Err(why) => outcomes.push(Outcome::failed(&pod, &why)),
             }
         }
-        for rescue in begun {
-            progress(&format!("{}: the agent drains istio-proxy", rescue.pod));
-            outcomes.push(rescue.wait(cluster, until).await);
+        for forward in &forwards {
+            progress(&format!("{}: istio-proxy is drained by port-forward", forward.pod()));
         }
+        // They need this command to go on, so they do not wait for the agents.
+        let forwards = futures_util::stream::iter(forwards).map(|forward| forward.run(cluster, until)).buffer_unordered(FORWARDS);
+        let agents = async {
+            let mut outcomes = Vec::new();
+            for rescue in begun {
+                progress(&format!("{}: the agent drains istio-proxy", rescue.pod));
+                outcomes.push(rescue.wait(cluster, until).await);
+            }
+            outcomes
+        };
+        let (forwarded, ended) = tokio::join!(forwards.collect::<Vec<_>>(), agents);
+        outcomes.extend(forwarded);
+        outcomes.extend(ended);
         outcomes
+    }
+
+    async fn begin(&self, cluster: &Cluster, pod: &Pod) -> Result<Begun, String> {
+        let settle = Duration::from_secs(self.settle);
+        if self.by == By::Forward {
+            return Forward::begin(cluster, pod, settle, self.force).await.map(Begun::Forward);
+        }
+        match Rescue::begin(cluster, pod, &self.image, self.force).await {
+            Ok(rescue) => Ok(Begun::Agent(rescue)),
+            Err(Hindrance::Barred(why)) if self.by == By::Auto => {
+                progress(&format!("{}: {why}: trying a port-forward", name_of(pod)));
+                let forward = Forward::begin(cluster, pod, settle, self.force).await?;
+                Ok(Begun::Forward(forward.instead_of(why)))
+            }
+            Err(Hindrance::Barred(why)) => Err(format!("{why}. --by forward needs pods/portforward instead")),
+            Err(hindrance) => Err(hindrance.why()),
+        }
     }
 }
 

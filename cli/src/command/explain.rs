@@ -1,22 +1,23 @@
 //! `explain`: one pod on one screen: what holds it, and what mends it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Common, file};
+use super::saved::Saved;
+use super::{Common, owner};
+use crate::cluster::Made;
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
-use crate::pod::{Facts, Kind, Part, Standing, State, Surroundings, Verdict};
+use crate::pod::{Facts, Kind, Module, Part, Standing, State, Surroundings, Verdict};
 use crate::rules::{self, Case, Finding};
 
 /// What holds one pod, since when, and what mends it
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Name of the pod
+    /// Name of the pod; or job/NAME or cronjob/NAME, for its newest pod or for why it has none
     #[arg(required_unless_present = "file", value_name = "POD")]
     pod: Option<String>,
     /// Read the pod from a file instead: what kubectl get pod -o json or --save has written; - is stdin
@@ -25,17 +26,9 @@ pub(super) struct Explain {
     /// Also write the pod and what is around it into a file that -f reads
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     save: Option<PathBuf>,
-}
-
-/// A pod with what is around it, in a file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    pod: Pod,
-    #[serde(default)]
-    surroundings: Surroundings,
-    /// When it was saved, so that times mean the same later.
-    #[serde(default)]
-    at: Option<Timestamp>,
+    /// Do not ask istio-proxy by a port-forward whether it has the plugin's module
+    #[arg(long, conflicts_with = "file")]
+    no_forward: bool,
 }
 
 /// What a program gets.
@@ -51,6 +44,7 @@ struct Report<'a> {
     agent: crate::pod::Placement,
     label: bool,
     listener: Option<&'a str>,
+    module: Option<&'a Module>,
     verdict: Option<Verdict>,
     findings: &'a [Finding],
     unknown: &'a [String],
@@ -64,10 +58,25 @@ impl Explain {
             (Some(file), _) => Saved::read(file)?,
             (None, Some(name)) => {
                 let cluster = common.cluster().await?;
-                let mut pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+                let mut pod = match owner::find(&cluster, cluster.namespace_of(&common.scope), name).await? {
+                    Made::Pod(pod, _) => *pod,
+                    Made::Nothing(pod, surroundings) => {
+                        let saved = Saved { pod: *pod, surroundings: *surroundings, at: Some(Timestamp::now()) };
+                        if let Some(file) = &self.save {
+                            saved.write(file)?;
+                        }
+                        return owner::explain(&saved, common.output);
+                    }
+                };
                 // Who has written which field is of no interest, and half of the pod.
                 pod.metadata.managed_fields = None;
-                let surroundings = cluster.surroundings(&pod).await;
+                let mut surroundings = cluster.surroundings(&pod).await;
+                if !self.no_forward {
+                    cluster.ask_proxy(&pod, &mut surroundings).await;
+                }
+                if self.save.is_some() {
+                    surroundings.history = Some(cluster.history(&pod).await);
+                }
                 Saved { pod, surroundings, at: Some(Timestamp::now()) }
             }
             (None, None) => return Err(Failure::usage("give the name of a pod, or -f FILE")),
@@ -91,6 +100,7 @@ impl Explain {
                 agent: facts.agent.placement,
                 label: facts.has_label(),
                 listener: facts.listener(),
+                module: saved.surroundings.module.as_ref(),
                 verdict: facts.verdict(),
                 findings: &findings,
                 unknown: &saved.surroundings.unknown,
@@ -99,35 +109,6 @@ impl Explain {
         }
         Ok(if standing.is_stuck() || !findings.is_empty() { Exit::Stuck } else { Exit::Fine })
     }
-}
-
-// === impl Saved ===
-
-impl Saved {
-    fn read(path: &Path) -> Result<Self, Failure> {
-        let wrong = |what: String| file::wrong(path, &what);
-        let text = file::read(path)?;
-        let value: serde_json::Value =
-            serde_saphyr::from_str(&text).map_err(|error| wrong(format!("neither JSON nor YAML: {}", one_line(&error))))?;
-        let read = if value.get("pod").is_some() {
-            serde_json::from_value(value)
-        } else if value.get("kind").and_then(serde_json::Value::as_str) == Some("Pod") {
-            serde_json::from_value(value).map(|pod| Self { pod, surroundings: Surroundings::default(), at: None })
-        } else {
-            return Err(wrong("it is not a pod: save one with kubectl get pod POD -o json".to_owned()));
-        };
-        read.map_err(|error| wrong(format!("not a pod: {error}")))
-    }
-
-    fn write(&self, file: &Path) -> Result<(), Failure> {
-        let wrong = |what: String| Failure::usage(format!("--save {}: {what}", file.display()));
-        let text = serde_json::to_string_pretty(self).map_err(|error| wrong(error.to_string()))?;
-        std::fs::write(file, text + "\n").map_err(|error| wrong(error.to_string()))
-    }
-}
-
-fn one_line(error: &impl core::fmt::Display) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// One screen.
@@ -161,6 +142,9 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
         facts.proxy.sentence(),
         facts.agent.placement.sentence()
     );
+    if let Some(module) = &around.module {
+        let _ = writeln!(text, "  module  {}", safe(&module.sentence()));
+    }
     if let Some(verdict) = facts.verdict() {
         let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
         let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();
@@ -170,16 +154,20 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
     if findings.is_empty() {
         text.push_str("\nNo rule applies.\n");
     }
+    write_findings(&mut text, facts, findings);
+    for line in &around.unknown {
+        let _ = writeln!(text, "\nnot known: {}", safe(line));
+    }
+    text
+}
+
+pub(super) fn write_findings(text: &mut String, facts: &Facts<'_>, findings: &[Finding]) {
     for finding in findings {
         let _ = writeln!(text, "\n{}: {}", finding.rule.id, finding.rule.sentence);
         let _ = writeln!(text, "  seen    {}", safe(&finding.evidence));
         let _ = writeln!(text, "  do      {}", safe(&finding.rule.remedy_for(facts)));
         let _ = writeln!(text, "  read    {}", finding.rule.link);
     }
-    for line in &around.unknown {
-        let _ = writeln!(text, "\nnot known: {}", safe(line));
-    }
-    text
 }
 
 fn kind(kind: Kind, part: Part) -> &'static str {
@@ -202,6 +190,25 @@ fn state(facts: &Facts<'_>, container: &crate::pod::Container<'_>, now: Timestam
         State::Ended(end) => {
             let ago = end.at.map(|at| format!(", {} ago", age(now, at))).unwrap_or_default();
             format!("{} ({}){ago}", facts.ending(container).sentence(), end.reason)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tests::{now, recorded, snapshots};
+
+    #[test]
+    fn one_screen() {
+        for name in
+            ["job-classic-notready", "job-native-succeeded", "plugin-not-fetched", "no-shared-processes", "on-failure-back-off"]
+        {
+            let saved = recorded(name);
+            let facts = Facts::of(&saved.pod);
+            let findings = rules::findings(&Case { facts: &facts, around: &saved.surroundings });
+            let text = text(&facts, &saved.surroundings, &findings, now());
+            snapshots().bind(|| insta::assert_snapshot!(format!("explain-{name}"), text));
         }
     }
 }

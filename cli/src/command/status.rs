@@ -44,7 +44,7 @@ impl Status {
         let mut lines = cluster.pods(&common.scope, |pod| Line::of(&pod, now, self.all)).await?;
         lines.sort();
         if common.output == Format::Table {
-            print_lines(&lines, now, common.scope.all_namespaces);
+            print(&text(&lines, now, common.scope.all_namespaces));
         } else {
             print_object(common.output, &lines)?;
         }
@@ -91,10 +91,10 @@ impl Line {
     }
 }
 
-fn print_lines(lines: &[Line], now: Timestamp, with_namespace: bool) {
+/// The table.
+fn text(lines: &[Line], now: Timestamp, with_namespace: bool) -> String {
     if lines.is_empty() {
-        print("no batch pods with a proxy or an agent\n");
-        return;
+        return "no batch pods with a proxy or an agent\n".to_owned();
     }
     let mut header = vec!["POD", "TASK", "STATE", "SINCE", "PROXY", "AGENT", "PLUGIN", "UNDELIVERED", "RULE"];
     if with_namespace {
@@ -116,5 +116,35 @@ fn print_lines(lines: &[Line], now: Timestamp, with_namespace: bool) {
         };
         table.push(tint, cells);
     }
-    table.print();
+    table.text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tests::{now, recorded, snapshots};
+
+    #[test]
+    fn the_table() {
+        let names = [
+            "job-classic-notready",
+            "job-classic-exeunt-succeeded",
+            "native-others-run",
+            "on-failure-back-off",
+            "finalizer",
+            "proxy-exit-code",
+            "wrong-container-name",
+            "agent-image-pull",
+        ];
+        let saved = names.map(recorded);
+        let mut lines = saved.iter().filter_map(|saved| Line::of(&saved.pod, now(), true)).collect::<Vec<_>>();
+        lines.sort();
+        let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
+        snapshots().bind(|| {
+            insta::assert_snapshot!("status", plain(&text(&lines, now(), false)));
+            insta::assert_snapshot!("status-all-namespaces", plain(&text(&lines, now(), true)));
+        });
+        assert!(text(&lines, now(), false).contains("\u{1b}[31m"), "a stuck pod is red");
+        assert_eq!(text(&[], now(), false), "no batch pods with a proxy or an agent\n");
+    }
 }

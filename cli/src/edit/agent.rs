@@ -1,9 +1,9 @@
-//! What a pod template gets: the container of the agent, and the annotation that makes istio-proxy native.
+//! What the pods of an object get: the container of the agent, and the annotation that makes istio-proxy native.
 
 use serde_json::{Map, Value, json};
 
 use super::insert::{self, Insertion};
-use super::place::{self, Place, value_at};
+use super::place::{Form, Place, reach, value_at};
 use super::tree::{Body, Node};
 use crate::pod::names;
 
@@ -25,6 +25,10 @@ const CONTAINER: &str = "\
     limits: {memory: 16Mi}
 ";
 
+/// What a sidecar of Tekton's has instead: it cannot be native, and must be told that SIGTERM tells the end of the task.
+const OF_TEKTON: [(&str, &str); 2] =
+    [("  restartPolicy: Always\n", "  args: [watch, --placement, native]\n"), ("  resources:\n", "  computeResources:\n")];
+
 /// The agent that is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
@@ -38,88 +42,96 @@ pub struct Agent {
 
 impl Agent {
     /// What must be inserted into the text.
-    pub(super) fn insertions(&self, object: &Value, place: &Place<'_>) -> Result<Vec<Insertion>, String> {
-        let container = self.container()?;
-        let spec = place.template.get("spec").ok_or("it has no spec")?;
-        let mut all = vec![match spec.get("initContainers") {
-            Some(Node { at, body: Body::List(items) }) => Insertion::entry(*at, items, &container, &self.block()),
-            Some(_) => return Err("its initContainers are no list: remove that line".to_owned()),
-            None => Insertion::key(spec.at, "initContainers", &json!([container]), &below("initContainers", &self.block())),
-        }];
-        let template = value_at(object, place.keys).unwrap_or(&Value::Null);
-        if self.makes_proxy_native && native(template).is_none() {
-            all.push(annotation(place.template)?);
+    pub(super) fn insertions(&self, tree: &Node, object: &Value, place: &Place) -> Result<Vec<Insertion>, String> {
+        let mut all = vec![self.entry(tree, place)?];
+        if self.makes_proxy_native && !says_form(object, place) {
+            all.push(annotation(tree, place)?);
         }
         Ok(all)
     }
 
     /// The same, done to the object: what the text must mean in the end.
     pub(super) fn add_to(&self, object: &mut Value) {
-        let Some(keys) = place::keys(object) else { return };
-        let Some(template) = keys.iter().try_fold(&mut *object, |value, key| value.get_mut(key)) else { return };
-        if template.pointer("/spec/containers").is_none() || has_agent(template) {
-            return;
-        }
-        if self.makes_proxy_native && native(template).is_none() {
-            let metadata = entry(template, "metadata", json!({}));
+        let Some(place) = Place::of(object).filter(|place| !is_in(object, place)) else { return };
+        if self.makes_proxy_native && !says_form(object, place) {
             let annotations =
-                metadata.and_then(|metadata| entry(metadata, "annotations", json!({}))).and_then(Value::as_object_mut);
-            if let Some(annotations) = annotations {
+                place.metadata.iter().chain(&["annotations"]).try_fold(&mut *object, |value, key| entry(value, key, json!({})));
+            if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
                 annotations.insert(names::NATIVE.to_owned(), json!("true"));
             }
         }
-        let spec = template.get_mut("spec").and_then(|spec| entry(spec, "initContainers", json!([])));
-        if let (Some(list), Ok(container)) = (spec.and_then(Value::as_array_mut), self.container()) {
-            list.insert(0, container);
+        let Some((last, before)) = place.list.split_last() else { return };
+        let holder = before.iter().try_fold(object, |value, key| entry(value, key, json!({})));
+        let containers = holder.and_then(|holder| entry(holder, last, json!([]))).and_then(Value::as_array_mut);
+        if let (Some(containers), Ok(own)) = (containers, self.container(place.form)) {
+            containers.insert(0, own);
+        }
+    }
+
+    /// The container at the head of its list, which is made if it is not there.
+    fn entry(&self, tree: &Node, place: &Place) -> Result<Insertion, String> {
+        let (container, block) = (self.container(place.form)?, self.block(place.form));
+        let name = place.list.last().copied().unwrap_or_default();
+        match reach(tree, place.list) {
+            (Node { at, body: Body::List(items) }, []) => Ok(Insertion::entry(*at, items, &container, &block)),
+            (_, []) => Err(format!("its {name} are no list: remove that line")),
+            (node, missing) => put(node, place.list, missing, json!([container]), &block),
         }
     }
 
     /// The container as an entry of a list, written as a block.
-    fn block(&self) -> String {
-        CONTAINER.replace("IMAGE", &Value::from(self.image.as_str()).to_string())
+    fn block(&self, form: Form) -> String {
+        let block = CONTAINER.replace("IMAGE", &Value::from(self.image.as_str()).to_string());
+        match form {
+            Form::Native => block,
+            Form::Tekton => OF_TEKTON.iter().fold(block, |block, (theirs, tektons)| block.replace(theirs, tektons)),
+        }
     }
 
-    fn container(&self) -> Result<Value, String> {
-        let list: Value = serde_saphyr::from_str(&self.block()).map_err(|error| insert::one_line(&error))?;
+    fn container(&self, form: Form) -> Result<Value, String> {
+        let list: Value = serde_saphyr::from_str(&self.block(form)).map_err(|error| insert::one_line(&error))?;
         list.get(0).cloned().ok_or_else(|| "it has no container".to_owned())
     }
 }
 
-/// Whether the pod template has an agent already.
-pub(super) fn is_in(object: &Value, place: &Place<'_>) -> bool {
-    value_at(object, place.keys).is_some_and(has_agent)
-}
-
-fn has_agent(template: &Value) -> bool {
-    let lists = ["/spec/initContainers", "/spec/containers"].into_iter().filter_map(|list| template.pointer(list)?.as_array());
-    lists.flatten().any(|container| {
+/// Whether the pods have an agent already.
+pub(super) fn is_in(object: &Value, place: &Place) -> bool {
+    place.containers(object).any(|container| {
         let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default();
         let image = text("image").rsplit('/').next().unwrap_or_default();
         text("name") == names::AGENT || image.split([':', '@']).next() == Some(names::AGENT_PROGRAM)
     })
 }
 
-fn native(template: &Value) -> Option<&Value> {
-    template.get("metadata")?.get("annotations")?.get(names::NATIVE)
+/// Whether the pods say which form istio-proxy has.
+fn says_form(object: &Value, place: &Place) -> bool {
+    value_at(object, place.metadata).and_then(|metadata| metadata.get("annotations")?.get(names::NATIVE)).is_some()
 }
 
-fn annotation(template: &Node) -> Result<Insertion, String> {
-    let no_map = |what: &str| Err(format!("its {what} are empty: remove that line"));
-    let (value, own) = (json!({names::NATIVE: "true"}), format!("{}: \"true\"\n", names::NATIVE));
-    let annotations = below("annotations", &own);
-    let Some(metadata) = template.get("metadata") else {
-        return Ok(Insertion::key(template.at, "metadata", &json!({"annotations": value}), &below("metadata", &annotations)));
-    };
-    let Node { at, body: Body::Map(_) } = metadata else { return no_map("metadata") };
-    match metadata.get("annotations") {
-        None => Ok(Insertion::key(*at, "annotations", &value, &annotations)),
-        Some(Node { at, body: Body::Map(_) }) => Ok(Insertion::key(*at, names::NATIVE, &json!("true"), &own)),
-        Some(_) => no_map("annotations"),
+fn annotation(tree: &Node, place: &Place) -> Result<Insertion, String> {
+    let keys = place.metadata.iter().chain(&["annotations", names::NATIVE]).copied().collect::<Vec<_>>();
+    let (node, missing) = reach(tree, &keys);
+    put(node, &keys, missing, json!("true"), "\"true\"")
+}
+
+/// Puts a value behind keys of which the last ones, `missing`, are not in the text: into `node`, the last mapping that is there. `block` is
+/// the value as it is written below its key, or behind it if it is one line.
+fn put(node: &Node, keys: &[&str], missing: &[&str], value: Value, block: &str) -> Result<Insertion, String> {
+    let Some((first, others)) = missing.split_first() else { return Err("it has that already".to_owned()) };
+    if !matches!(node.body, Body::Map(_)) {
+        let holder = keys.len().checked_sub(missing.len() + 1).and_then(|at| keys.get(at)).copied().unwrap_or("document");
+        return Err(format!("its {holder} is no mapping: remove that line"));
     }
+    let value = others.iter().rev().fold(value, |value, key| json!({*key: value}));
+    let block = missing.iter().rev().fold(block.to_owned(), |block, key| below(key, &block));
+    Ok(Insertion::key(node.at, first, &value, &block))
 }
 
-/// A key with a block below it.
+/// A key with what is below it, or behind it.
 fn below(key: &str, block: &str) -> String {
+    if !block.ends_with('\n') {
+        return format!("{key}: {block}\n");
+    }
     let lines: Vec<String> = block.lines().map(|line| format!("  {line}\n")).collect();
     format!("{key}:\n{}", lines.concat())
 }

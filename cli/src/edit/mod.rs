@@ -11,6 +11,7 @@ mod tree;
 use serde_json::Value;
 
 use self::insert::Insertion;
+use self::place::{Place, name_of};
 use self::tree::Node;
 use crate::workload::documents;
 
@@ -27,18 +28,19 @@ pub struct Edited {
     pub unchanged: Vec<String>,
 }
 
-/// The text with the agent in each Job, `CronJob`, pod and `PodTemplate` that has none; or why that cannot be done.
+/// The text with the agent in each object that makes pods and has none; or why that cannot be done.
 pub fn add_agent(text: &str, agent: &Agent) -> Result<Edited, String> {
     let trees: Vec<Node> = serde_saphyr::from_multiple(text).map_err(|error| insert::one_line(&error))?;
     let mut insertions = Vec::new();
     let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
     for (tree, object) in trees.iter().zip(raw_documents(text)?) {
-        let Some(found) = place::find(tree, &object) else { continue };
-        if agent::is_in(&object, &found) {
-            unchanged.push(found.of);
+        let Some(place) = Place::of(&object) else { continue };
+        let of = name_of(&object);
+        if agent::is_in(&object, place) {
+            unchanged.push(of);
         } else {
-            insertions.extend(agent.insertions(&object, &found).map_err(|error| format!("{}: {error}", found.of))?);
-            changed.push(found.of);
+            insertions.extend(agent.insertions(tree, &object, place).map_err(|error| format!("{of}: {error}"))?);
+            changed.push(of);
         }
     }
     let new = Insertion::all_into(text, insertions);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::pod::names;
 
 fn agent() -> Agent {
     Agent { image: "agent:1".to_owned(), makes_proxy_native: true }
@@ -210,6 +211,83 @@ fn the_samples_get_back_what_was_taken_from_them() {
             assert!(text.lines().all(|line| new.any(|other| other == line)), "{sample}: {}", edited.text);
         }
     }
+}
+
+#[test]
+fn an_unprepared_sample_becomes_the_sample() {
+    // The container's list, and the file.
+    let samples = [
+        ("job", "/spec/template/spec/initContainers"),
+        ("cronjob", "/spec/jobTemplate/spec/template/spec/initContainers"),
+        ("airflow-pod-template", "/spec/initContainers"),
+        ("spark-pod-template", "/spec/initContainers"),
+        ("argo-workflow", "/spec/templateDefaults"),
+        ("spark-application", "/spec/driver/initContainers"),
+        ("tekton-taskrun", "/spec/taskSpec/sidecars"),
+    ];
+    for (sample, list) in samples {
+        let text = std::fs::read_to_string(format!("{}/../deploy/samples/{sample}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let prepared = documents(&text).unwrap().remove(0);
+        let mut object = prepared.clone();
+        let (holder, last) = list.rsplit_once('/').unwrap();
+        object.pointer_mut(holder).unwrap().as_object_mut().unwrap().remove(last).unwrap();
+        let unprepared = serde_saphyr::to_string(&object).unwrap().replace("sidecar.istio.io/nativeSidecar: \"true\"", "a: b");
+        let image = prepared.pointer(list).unwrap().to_string();
+        let image = image.split("\"image\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let edited = add_agent(&unprepared, &Agent { image, makes_proxy_native: true }).unwrap();
+        assert!(edited.text.contains("sidecar.istio.io/nativeSidecar: \"true\""), "{sample}");
+        let new = documents(&edited.text.replace("a: b\n", "")).unwrap().remove(0);
+        assert_eq!(new.pointer(list), prepared.pointer(list), "{sample}");
+        assert_eq!(add_agent(&edited.text, &agent()).unwrap().text, edited.text, "{sample}: a second time changes nothing");
+    }
+}
+
+#[test]
+fn what_is_missing_is_made() {
+    let cases = [
+        (
+            "kind: Workflow\nspec:\n  templates: []\n",
+            "/spec/templateDefaults/initContainers/0/name",
+            "/spec/podMetadata/annotations",
+        ),
+        (
+            "{kind: CronWorkflow, spec: {workflowSpec: {templates: []}}}",
+            "/spec/workflowSpec/templateDefaults/initContainers/0/name",
+            "/spec/workflowSpec/podMetadata/annotations",
+        ),
+        (
+            "kind: SparkApplication\nspec:\n  driver: {cores: 1}\n",
+            "/spec/driver/initContainers/0/name",
+            "/spec/driver/annotations",
+        ),
+        (
+            "kind: ScheduledSparkApplication\nspec:\n  template:\n    driver:\n      cores: 1\n",
+            "/spec/template/driver/initContainers/0/name",
+            "/spec/template/driver/annotations",
+        ),
+        ("kind: Task\nspec:\n  steps:\n  - name: a\n", "/spec/sidecars/0/name", "/metadata/annotations"),
+        ("- kind: Pod\n", "/none", "/none"),
+    ];
+    for (text, name, annotations) in cases {
+        let edited = add_agent(text, &agent()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        if edited.changed.is_empty() {
+            assert_eq!((edited.text.as_str(), name), (text, "/none"));
+            continue;
+        }
+        let object = documents(&edited.text).unwrap().remove(0);
+        assert_eq!(object.pointer(name), Some(&Value::from("exeunt")), "{}", edited.text);
+        assert_eq!(object.pointer(annotations).unwrap()[names::NATIVE], "true", "{}", edited.text);
+    }
+    // A template that is only a reference makes no pod here.
+    assert!(add_agent("kind: Workflow\nspec: {workflowTemplateRef: {name: x}}\n", &agent()).unwrap().changed.is_empty());
+    let error = add_agent("kind: Workflow\nspec:\n  podMetadata:\n  templates: []\n", &agent()).unwrap_err();
+    assert!(error.contains("its podMetadata is no mapping"), "{error}");
+}
+
+#[test]
+fn an_agent_in_one_template_of_a_workflow_is_found() {
+    let text = "kind: Workflow\nspec:\n  templates:\n  - name: a\n    initContainers:\n    - name: exeunt\n";
+    assert_eq!(add_agent(text, &agent()).unwrap().unchanged, ["Workflow/"]);
 }
 
 #[test]

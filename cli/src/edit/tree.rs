@@ -36,11 +36,6 @@ impl Node {
             Body::List(_) | Body::Scalar => None,
         }
     }
-
-    /// The value behind several keys.
-    pub(super) fn path(&self, keys: &[&str]) -> Option<&Self> {
-        keys.iter().try_fold(self, |node, key| node.get(key))
-    }
 }
 
 impl<'de> Deserialize<'de> for Node {

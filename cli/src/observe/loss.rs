@@ -21,7 +21,8 @@ pub struct Loss {
 
 impl Loss {
     /// The loss that a verdict names. A connection without bytes may have delivered everything, and counts only if a limit has cut it off.
-    pub(super) fn of(verdict: &Verdict) -> Option<Self> {
+    #[must_use]
+    pub fn of(verdict: &Verdict) -> Option<Self> {
         let undelivered = verdict.undelivered.unwrap_or(Undelivered { connections: 0, bytes: 0, at_least: false });
         let is_loss = undelivered.bytes > 0 || verdict.limit.is_some();
         is_loss.then(|| Self { undelivered, limit: verdict.limit.clone(), advice: verdict.advice.clone() })

@@ -1,11 +1,13 @@
 //! What is printed. Interface: [`safe`] for every text that the project has not written itself, [`Table`] for rows, [`print_object`] for
-//! `-o json` and `-o yaml`, [`print`] for text, [`complain`] and [`progress`] for stderr, [`age`] for times, and [`Exit`].
+//! `-o json` and `-o yaml`, [`print`] for text, [`complain`] and [`progress`] for stderr, [`age`] for times,
+//! [`screen`] for what the terminal can show, and [`Exit`].
 //!
 //! Colours are only on a terminal, and only where `NO_COLOR` does not forbid them.
 
 mod exit;
 mod format;
 mod safe;
+pub mod screen;
 mod table;
 mod time;
 

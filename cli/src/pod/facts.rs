@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::agent::{Agent, Placement};
-use super::container::{Container, Kind, State};
+use super::container::{Container, End, Kind, State};
 use super::ending::{self, Ending};
 use super::names;
 use super::proxy::ProxyForm;
@@ -212,12 +212,18 @@ impl<'a> Facts<'a> {
     /// What the agent has written at its end, in its own container or in an ephemeral one.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
+        self.verdict_with_author().map(|(_, _, verdict)| verdict)
+    }
+
+    /// The verdict, with the container that has written it, and with that instance's end.
+    #[must_use]
+    pub fn verdict_with_author(&self) -> Option<(&Container<'a>, &End, Verdict)> {
         let ephemeral = self.with(Part::Other).filter(|container| container.kind == Kind::Ephemeral);
         let wrapped = self.agent.container.and_then(|name| self.container(name));
         let latest_first = self.with(Part::Agent).chain(wrapped).chain(ephemeral).collect::<Vec<_>>().into_iter().rev();
         latest_first
-            .flat_map(|container| container.end().into_iter().chain(container.last.as_ref()))
-            .find_map(|end| Verdict::read(&end.message))
+            .flat_map(|container| container.end().into_iter().chain(container.last.as_ref()).map(move |end| (container, end)))
+            .find_map(|(container, end)| Some((container, end, Verdict::read(&end.message)?)))
     }
 
     /// Whether the plugin selects the pod by its label.

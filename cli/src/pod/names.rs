@@ -4,10 +4,14 @@
 pub const AGENT: &str = "exeunt";
 /// The program of the agent, and the last part of its image's name.
 pub const AGENT_PROGRAM: &str = "exeunt-agent";
+/// The name of a container that `kubectl exeunt end` adds begins so. A pod keeps every ephemeral container, so each try has a name of its own.
+pub const RESCUE: &str = "exeunt-end-";
 /// The container of Istio's proxy.
 pub const PROXY: &str = "istio-proxy";
 /// The label by which the plugin selects a pod. Its value is `on`.
 pub const DRAIN_LABEL: &str = "exeunt.dev/drain";
+/// The label by which a pod or a Namespace agrees that stuck pods are ended (`on`), or a pod refuses (`off`).
+pub const REAP_LABEL: &str = "exeunt.dev/reap";
 /// The annotations of exeunt: what a pod tells its agent, and what the policy says of a pod that it leaves alone.
 pub const ANNOTATIONS: [&str; 7] = [
     "exeunt.dev/also-wait",
@@ -22,6 +26,10 @@ pub const ANNOTATIONS: [&str; 7] = [
 pub const LISTENER_VARIABLE: &str = "ISTIO_META_HTTP_PROXY_PORT";
 /// The port of the signal listener.
 pub const SIGNAL_PORT: u16 = 15190;
+/// The port of Envoy's admin interface.
+pub const ADMIN_PORT: u16 = 15000;
+/// The port of pilot-agent's status server.
+pub const STATUS_SERVER_PORT: u16 = 15020;
 /// The annotation with which Istio CNI marks a pod of an ambient mesh.
 pub const AMBIENT: &str = "ambient.istio.io/redirection";
 /// The annotation that makes the proxy native, or classic.

@@ -16,6 +16,12 @@ pub struct Verdict {
     /// How long it took from the end of the task to the end of the proxy.
     #[serde(default)]
     pub drain_ms: Option<u64>,
+    /// The part of it in which only buffered access logs, spans and metrics were waited for.
+    #[serde(default)]
+    pub telemetry_ms: Option<u64>,
+    /// How long the kernel needed after the end of the proxy to send the last bytes.
+    #[serde(default)]
+    pub linger_ms: Option<u64>,
     /// What was cut off.
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
@@ -28,6 +34,24 @@ pub struct Verdict {
     /// Why the agent did nothing.
     #[serde(default)]
     pub refused: Vec<Refusal>,
+    /// The containers beside the task that were asked to end, or waited for.
+    #[serde(default)]
+    pub helpers: Vec<HelperEnd>,
+}
+
+/// What became of a container beside the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HelperEnd {
+    /// Its name, if the agent was told one.
+    #[serde(default)]
+    pub container: Option<String>,
+    /// The request or the signal that it got.
+    #[serde(default)]
+    pub asked: Option<String>,
+    /// Milliseconds from the end of the task to its end. `None`: it still ran.
+    #[serde(default)]
+    pub ended_ms: Option<u64>,
 }
 
 /// One reason why the agent did nothing.

@@ -7,19 +7,17 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::qualify::qualify;
-use crate::cluster::{Cluster, ErrorKind};
+use super::forwarded::Forwarded;
+use super::hindrance::{Cause, Hindrance};
+use super::qualify::{NO_IMAGE, qualify, waits_for_image};
+use crate::cluster::{Cluster, ErrorKind, Target};
 use crate::output::safe;
-use crate::pod::{Facts, State, Verdict};
+use crate::pod::{Facts, State, Verdict, names};
 
-/// The names of the containers begin so. A pod keeps every ephemeral container, so each try has a name of its own.
-const NAME: &str = "exeunt-end-";
 /// How often the pod is read. A watch would need one more right.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often a pod is read again that has changed between the look and the rescue.
 const TRIES: u32 = 5;
-/// The reasons of kubelet for an image that it cannot have.
-const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
 
 /// A rescue that has begun.
 #[derive(Clone, Debug)]
@@ -31,6 +29,8 @@ pub struct Rescue {
     /// The name of the container that was added.
     pub container: String,
     image: String,
+    /// Whether the log of the container is read where its termination message has no verdict. That needs one more right.
+    reads_log: bool,
 }
 
 /// What became of it.
@@ -42,9 +42,15 @@ pub struct Outcome {
     /// Whether the proxy is gone.
     pub is_gone: bool,
     /// What the agent has written.
-    verdict: Option<Verdict>,
+    pub verdict: Option<Verdict>,
+    /// What is known instead of a verdict, if it was done by port-forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Forwarded>,
     /// What went wrong.
-    trouble: Option<String>,
+    pub trouble: Option<String>,
+    /// Why the agent has not ended, if it has not.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
 }
 
 // === impl Rescue ===
@@ -52,32 +58,53 @@ pub struct Outcome {
 impl Rescue {
     /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more. The error says why
     /// nothing was done.
-    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, String> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (namespace, name, uid) = (text(&seen.metadata.namespace), text(&seen.metadata.name), text(&seen.metadata.uid));
+    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, Hindrance> {
+        let begun = Self::begin_if(cluster, &Target::of(seen), image, |facts| qualify(facts, force).map(drop)).await;
+        begun.map(|rescue| Self { reads_log: true, ..rescue })
+    }
+
+    /// The same, if `may` agrees to what was read last.
+    pub async fn begin_if(
+        cluster: &Cluster,
+        target: &Target,
+        image: &str,
+        may: impl Fn(&Facts<'_>) -> Result<(), String>,
+    ) -> Result<Self, Hindrance> {
         let mut last = String::new();
         for _ in 0..TRIES {
-            let again = cluster.same_pod(&namespace, &name, &uid).await.map_err(|error| error.line)?;
-            let pod = again.ok_or("it has gone, or another pod has its name now")?;
-            qualify(&Facts::of(&pod), force)?;
-            let rescue = Self::of(&pod, image.to_owned());
+            let again = cluster.same_pod(&target.namespace, &target.pod, &target.uid).await;
+            let Some(pod) = again.map_err(|error| Hindrance::Refused(error.line))? else {
+                return Err(Hindrance::Settled("it has gone, or another pod has its name now".to_owned()));
+            };
+            let facts = Facts::of(&pod);
+            may(&facts).map_err(Hindrance::Settled)?;
+            if let Some(container) = waits_for_image(&facts, image) {
+                let why =
+                    format!("kubelet cannot have the image {image} for the container {container}: name another with --image");
+                return Err(Hindrance::Refused(why));
+            }
+            let rescue = Self::of(target.clone(), image.to_owned());
             match cluster.add_rescue(&pod, &rescue.container, image).await {
                 Ok(()) => return Ok(rescue),
                 Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
-                Err(error) if error.kind == ErrorKind::Refused => {
-                    return Err(format!("{}. docs/rescue.md has the way for who may only use pods/exec", error.line));
+                // The pod has gone since, or the cluster knows no ephemeral containers.
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    match cluster.same_pod(&target.namespace, &target.pod, &target.uid).await {
+                        Ok(None) => return Err(Hindrance::Settled("it has gone".to_owned())),
+                        _ => return Err(Hindrance::Barred(error.line)),
+                    }
                 }
-                Err(error) => return Err(error.line),
+                Err(error) if error.kind == ErrorKind::Refused => return Err(Hindrance::Barred(error.line)),
+                Err(error) => return Err(Hindrance::Refused(error.line)),
             }
         }
-        Err(last)
+        Err(Hindrance::Refused(last))
     }
 
-    pub(super) fn of(pod: &Pod, image: String) -> Self {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let meta = &pod.metadata;
-        let container = format!("{NAME}{}", Timestamp::now().as_second());
-        Self { namespace: text(&meta.namespace), pod: text(&meta.name), uid: text(&meta.uid), container, image }
+    fn of(target: Target, image: String) -> Self {
+        // A pod keeps every ephemeral container, so each try has a name of its own.
+        let container = format!("{}{}", names::RESCUE, Timestamp::now().as_second());
+        Self { namespace: target.namespace, pod: target.pod, uid: target.uid, container, image, reads_log: false }
     }
 
     /// Waits for the end of the agent.
@@ -86,7 +113,7 @@ impl Rescue {
             match cluster.same_pod(&self.namespace, &self.pod, &self.uid).await {
                 Ok(None) => return self.outcome(true, None, None),
                 // The agent goes on without us: one answer that fails is no reason to stop.
-                Err(error) if Instant::now() >= until => return self.outcome(false, None, Some(error.line)),
+                Err(error) if Instant::now() >= until => return self.not_yet(Cause::Time, error.line),
                 Err(_) => {}
                 Ok(Some(pod)) => {
                     if let Some(outcome) = self.look(cluster, &Facts::of(&pod)).await {
@@ -97,7 +124,7 @@ impl Rescue {
                             "not ended yet: `kubectl logs {} -c {}` shows what the agent waits for",
                             self.pod, self.container
                         );
-                        return self.outcome(false, None, Some(trouble));
+                        return self.not_yet(Cause::Time, trouble);
                     }
                 }
             }
@@ -112,12 +139,12 @@ impl Rescue {
                     "kubelet cannot have the image {} ({reason}: {message}): name one with --image. The container {} does not keep the pod",
                     self.image, self.container
                 );
-                Some(self.outcome(false, None, Some(trouble)))
+                Some(self.not_yet(Cause::NoImage, trouble))
             }
             State::Waiting { .. } | State::Running { .. } => None,
             State::Ended(end) => {
                 let mut verdict = Verdict::read(&end.message);
-                if verdict.is_none() {
+                if verdict.is_none() && self.reads_log {
                     let log = cluster.log(&self.namespace, &self.pod, &self.container).await;
                     verdict = log.ok().and_then(|log| Verdict::read(&log));
                 }
@@ -131,7 +158,19 @@ impl Rescue {
     }
 
     fn outcome(&self, is_gone: bool, verdict: Option<Verdict>, trouble: Option<String>) -> Outcome {
-        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, trouble }
+        Outcome {
+            namespace: self.namespace.clone(),
+            pod: self.pod.clone(),
+            is_gone,
+            verdict,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
+    }
+
+    fn not_yet(&self, cause: Cause, trouble: String) -> Outcome {
+        Outcome { cause: Some(cause), ..self.outcome(false, None, Some(trouble)) }
     }
 }
 
@@ -141,20 +180,42 @@ impl Outcome {
     /// A rescue that has not begun.
     #[must_use]
     pub fn failed(pod: &Pod, trouble: &str) -> Self {
-        Self { trouble: Some(format!("not ended: {trouble}")), ..Rescue::of(pod, String::new()).outcome(false, None, None) }
+        let target = Target::of(pod);
+        let trouble = Some(format!("not ended: {trouble}"));
+        Self {
+            namespace: target.namespace,
+            pod: target.pod,
+            is_gone: false,
+            verdict: None,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
+    }
+
+    pub(super) fn by_forward(target: &Target, is_gone: bool, forwarded: Forwarded, trouble: Option<String>) -> Self {
+        let (namespace, pod) = (target.namespace.clone(), target.pod.clone());
+        Self { namespace, pod, is_gone, verdict: None, forwarded: Some(forwarded), trouble, cause: None }
     }
 
     /// One line for a person.
     #[must_use]
     pub fn sentence(&self) -> String {
+        safe(&format!("{}: {}", self.pod, self.told()))
+    }
+
+    /// The same without the name of the pod.
+    #[must_use]
+    pub fn told(&self) -> String {
         let mut parts = Vec::new();
-        match &self.verdict {
-            Some(verdict) => parts.extend(told(verdict)),
-            None if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
-            None => {}
+        match (&self.verdict, &self.forwarded) {
+            (Some(verdict), _) => parts.extend(told(verdict)),
+            (None, Some(forwarded)) if self.is_gone => parts.extend(forwarded.told()),
+            (None, None) if self.is_gone && self.trouble.is_none() => parts.push("the pod has gone, with its verdict".to_owned()),
+            (None, _) => {}
         }
         parts.extend(self.trouble.clone());
-        safe(&format!("{}: {}", self.pod, parts.join("; ")))
+        safe(&parts.join("; "))
     }
 }
 

@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
 
+use crate::pod::{Owner, names};
+
 /// A pod that an object will make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -10,6 +12,8 @@ pub struct Template {
     pub of: String,
     /// The pod.
     pub pod: Pod,
+    /// The Job or CronJob that has it.
+    pub owner: Option<Owner>,
 }
 
 /// The pods that `object` will make, or why they cannot be read. An object of another kind makes none.
@@ -35,6 +39,13 @@ pub fn templates(object: &Value) -> Result<Vec<Template>, String> {
         }
         _ => Vec::new(),
     };
+    let label = object.pointer("/metadata/labels").and_then(|labels| labels.get(names::DRAIN_LABEL));
+    let owner = ["Job", "CronJob"].contains(&kind).then(|| Owner {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        has_label: label.is_some(),
+        ..Owner::default()
+    });
     let read = |(of, mut value): (String, Value)| {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("status");
@@ -46,17 +57,23 @@ pub fn templates(object: &Value) -> Result<Vec<Template>, String> {
         if pod.metadata.namespace.is_none() {
             pod.metadata.namespace = namespace.map(ToOwned::to_owned);
         }
-        Ok(Template { of, pod })
+        Ok(Template { of, pod, owner: owner.clone() })
     };
     found.into_iter().map(read).collect()
 }
 
-/// Argo adds a container `wait` to each pod, and calls that of a template `main`.
+/// Argo adds a container `wait` to each pod, calls that of a template `main`, and merges the defaults into it: lists by the names of their
+/// entries.
 fn workflow(of: &str, spec: Option<&Value>) -> Vec<(String, Value)> {
     let Some(spec) = spec else { return Vec::new() };
-    let or_default = |template: &Value, field: &str| {
-        let own = template.get(field).or_else(|| spec.pointer("/templateDefaults")?.get(field));
-        own.and_then(Value::as_array).cloned().unwrap_or_default()
+    let merged = |template: &Value, field: &str| {
+        let list = |holder: Option<&Value>| holder.and_then(|holder| holder.get(field)?.as_array()).cloned().unwrap_or_default();
+        let mut all = list(Some(template));
+        let defaults = list(spec.get("templateDefaults"));
+        let new =
+            defaults.into_iter().filter(|other| all.iter().all(|own| own.get("name") != other.get("name"))).collect::<Vec<_>>();
+        all.extend(new);
+        all
     };
     let pod = |template: &Value| {
         let mut containers = vec![json!({"name": "wait"})];
@@ -69,13 +86,21 @@ fn workflow(of: &str, spec: Option<&Value>) -> Vec<(String, Value)> {
         } else {
             containers.extend(template.pointer("/containerSet/containers")?.as_array()?.iter().cloned());
         }
-        containers.extend(or_default(template, "sidecars"));
-        let metadata = template.get("metadata").or_else(|| spec.get("podMetadata")).cloned().unwrap_or_else(|| json!({}));
+        containers.extend(merged(template, "sidecars"));
+        let metadata = ["labels", "annotations"].map(|field| {
+            let of =
+                |holder: Option<&Value>| holder.and_then(|holder| holder.get(field)?.as_object()).cloned().unwrap_or_default();
+            let mut all = of(spec.get("podMetadata"));
+            all.extend(of(spec.pointer("/templateDefaults/metadata")));
+            all.extend(of(template.get("metadata")));
+            (field.to_owned(), Value::Object(all))
+        });
+        let metadata = Value::Object(metadata.into_iter().collect());
         let name = template.get("name").and_then(Value::as_str).unwrap_or_default();
         let spec = json!({
             "restartPolicy": "Never",
             "hostNetwork": spec.get("hostNetwork"),
-            "initContainers": or_default(template, "initContainers"),
+            "initContainers": merged(template, "initContainers"),
             "containers": containers,
         });
         Some((format!("{of}/{name}"), json!({"metadata": metadata, "spec": spec})))

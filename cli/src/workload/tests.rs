@@ -58,3 +58,25 @@ fn other_objects_make_no_pods_and_nonsense_has_a_reason() {
     let broken = json!({"kind": "Job", "metadata": {"name": "x"}, "spec": {"template": {"spec": {"containers": "none"}}}});
     assert!(templates(&broken).unwrap_err().starts_with("Job/x: its pod cannot be read: "));
 }
+
+#[test]
+fn argo_merges_its_defaults_into_each_template() {
+    let text = "\
+kind: Workflow
+metadata: {name: x}
+spec:
+  podMetadata: {annotations: {sidecar.istio.io/nativeSidecar: 'true'}}
+  templateDefaults:
+    initContainers: [{name: exeunt, restartPolicy: Always}, {name: shared, image: theirs}]
+  templates:
+  - name: a
+    metadata: {labels: {team: x}}
+    initContainers: [{name: shared, image: ours}]
+    container: {image: busybox}
+";
+    let pod = templates(&documents(text).unwrap().remove(0)).unwrap().remove(0).pod;
+    let init = pod.spec.unwrap().init_containers.unwrap();
+    let names = init.iter().map(|container| (container.name.as_str(), container.image.as_deref())).collect::<Vec<_>>();
+    assert_eq!(names, [("shared", Some("ours")), ("exeunt", None)]);
+    assert_eq!((pod.metadata.labels.unwrap().len(), pod.metadata.annotations.unwrap().len()), (1, 1));
+}
