@@ -74,7 +74,7 @@ fn events_and_logs_have_their_times() {
     let events = of("event").iter().map(|event| (event["resolution"].clone(), event["text"].clone())).collect::<Vec<_>>();
     let wanted = [
         ("millisecond", "Scheduled: assigned"),
-        ("second", "Killing: Stopping container istio-proxy (2 times, the last one now)"),
+        ("second", "Killing: Stopping container istio-proxy (2 times, this is the last)"),
     ];
     assert_eq!(events, wanted.map(|(resolution, text)| (json!(resolution), json!(text))));
     assert_eq!((error.as_str(), code, timeline["unknown"].clone()), ("", 0, json!([])));

@@ -9,7 +9,7 @@ use crate::pod::{Facts, History, Part, State, Verdict};
 pub(super) fn of(facts: &Facts<'_>, history: Option<&History>) -> Vec<Instant> {
     let mut instants = of_the_pod(facts);
     for event in history.and_then(|history| history.events.as_deref()).unwrap_or_default() {
-        let times = if event.count > 1 { format!(" ({} times, the last one now)", event.count) } else { String::new() };
+        let times = if event.count > 1 { format!(" ({} times, this is the last)", event.count) } else { String::new() };
         let mark = if event.is_warning { "warning: " } else { "" };
         instants.push(Instant {
             at: event.at,
