@@ -26,6 +26,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 . build/provenance.sh
 . build/help.sh
 . build/image.sh
+. build/command.sh
 . build/release.sh
 . build/cluster.sh
 . build/bench.sh
@@ -97,8 +98,11 @@ verb_agent() {
 }
 
 verb_cli() {
-    takes_nothing cli "$@"
-    build_cli || exit 1
+    (($# < 2)) || wrong "cli takes one architecture at most: amd64 or arm64"
+    case ${1:-} in
+    '' | amd64 | arm64) build_cli "$@" || exit 1 ;;
+    *) wrong "cli $1 is not allowed: must be amd64 or arm64" ;;
+    esac
 }
 
 verb_lint() {

@@ -118,21 +118,37 @@ build_agent() {
     fi
 }
 
-# The command for this machine, linked statically where the compiler has musl.
+# The command for an architecture (this machine's by default), linked statically with musl. This machine's is target/kubectl-exeunt, another's
+# has the architecture in its name. Only this machine's may be linked with glibc, and then it is for this machine alone.
 build_cli() {
+    local arch=${1:-$(this_arch)} name=kubectl-exeunt target compiler=${CC:-cc}
+    [[ $arch == "$(this_arch)" ]] || name=kubectl-exeunt-$arch
     use_rust
-    local target
-    target=$(rust_arch "$(this_arch)")-unknown-linux-musl
+    target=$(rust_arch "$arch")-unknown-linux-musl
     shipping_flags
     if rust_has_target "$target"; then
         FLAGS+=(-Clinker=rust-lld)
+    elif [[ $arch == "$(this_arch)" ]]; then
+        target=$(rust_arch "$arch")-unknown-linux-gnu
     else
-        target=$(rust_arch "$(this_arch)")-unknown-linux-gnu
+        say "$(rustc --version) has no target $target: rustup target add $target"
+        return 1
+    fi
+    if [[ $arch != "$(this_arch)" ]]; then
+        compiler=$(rust_arch "$arch")-linux-gnu-gcc
+        if ! have "$compiler" && ! packages "gcc-$(rust_arch "$arch" | tr _ -)-linux-gnu" "libc6-dev-$arch-cross"; then
+            say "target/$name needs the C compiler $compiler: $HINT"
+            return 1
+        fi
     fi
     # The cryptography of its TLS has parts in C, which need nothing of a C library.
-    export "CC_${target//-/_}=${CC:-cc}"
-    step cli "building target/kubectl-exeunt" cargo_release "$target" exeunt-cli --manifest-path cli/Cargo.toml || return
-    ship "$CARGO_TARGET_DIR/$target/release/kubectl-exeunt" kubectl-exeunt
+    export "CC_${target//-/_}=$compiler"
+    step "$name" "building target/$name" cargo_release "$target" exeunt-cli --manifest-path cli/Cargo.toml || return
+    ship "$CARGO_TARGET_DIR/$target/release/kubectl-exeunt" "$name" || return
+    case $target in
+    *-musl) write_down "$name" "$target" musl "of-rust-$(rust_version)" ;;
+    *) write_down "$name" "$target" glibc "$(glibc_version)" ;;
+    esac
 }
 
 # This machine's architecture, as images name it.

@@ -60,12 +60,12 @@ help_of() {
             [[ ${line%% *} != "$1" ]] || echo "$line"
         done
         case $1 in
-        agent) echo "usage: ./build.sh agent [amd64|arm64]     (this machine's architecture)" ;;
+        agent | cli) echo "usage: ./build.sh $1 [amd64|arm64]     (this machine's architecture)" ;;
         release)
             echo "usage: ./build.sh release --dry-run            everything of a release that needs no rights elsewhere"
             echo "       ./build.sh release --check TAG          whether every file names the version of the tag"
             echo "       ./build.sh release --build DIR [...]    all files and images of a release, into a new folder; [...] are options of"
-            echo "                                               ./build.sh image, such as --platform linux/arm64"
+            echo "                                               ./build.sh image, such as --cli linux/arm64=FILE"
             ;;
         *) echo "usage: ./build.sh $1" ;;
         esac

@@ -17,10 +17,15 @@ verb_release() {
 
 # The part of a release that needs no rights elsewhere, into target/release-dry-run.
 dry_run() {
-    local out=$ROOT/target/release-dry-run failed=0
+    local out=$ROOT/target/release-dry-run failed=0 arch name commands=()
     rm -rf "$out"
     release_check "v$(version)" || failed=1
-    release_build "$out" --platform linux/amd64 --platform linux/arm64 || failed=1
+    for arch in amd64 arm64; do
+        name=kubectl-exeunt
+        [[ $arch == "$(this_arch)" ]] || name=kubectl-exeunt-$arch
+        if build_cli "$arch"; then commands+=(--cli "linux/$arch=$ROOT/target/$name"); else failed=1; fi
+    done
+    release_build "$out" --platform linux/amd64 --platform linux/arm64 "${commands[@]}" || failed=1
     say "not done here, because only .github/workflows/release.yml has the rights:"
     say "  push the images and the chart (packages: write)"
     say "  sign them and SHA256SUMS, attach the bills of materials and the provenance (its identity, by OpenID Connect)"
@@ -34,21 +39,34 @@ dry_run() {
 }
 
 # Everything that a release publishes, into a new folder: layouts/ has the images as OCI layouts, files/ has what people download, with its
-# SHA256SUMS. The jobs that publish change none of it. Arguments: the folder, and options of ./build.sh image.
+# SHA256SUMS. The jobs that publish change none of it. Arguments: the folder, and options of ./build.sh image. --cli also takes platforms of
+# darwin, for which there is an archive and no image.
 release_build() {
-    local out=$1 files=$1/files failed=0
+    local out=$1 files=$1/files failed=0 commands=() options=()
+    shift
+    while (($# > 0)); do
+        if [[ $1 == --cli && -n ${2:-} ]]; then
+            commands+=("${2%%=*}=$(cd "$CALLER" && realpath --canonicalize-missing "${2#*=}")")
+            [[ $2 == darwin/* ]] || options+=("$1" "$2")
+            shift
+        else
+            options+=("$1")
+        fi
+        shift
+    done
     if [[ -e $out ]]; then
         say "release: $out exists: --build needs a new folder"
         return 1
     fi
     mkdir -p "$files"
     # In a subshell, because a verb may exit.
-    if (verb_image "${@:2}" --output "$out/layouts"); then
+    if (verb_image "${options[@]}" --output "$out/layouts"); then
         rm "$out/layouts/SHA256SUMS"
         find "$out/layouts" -maxdepth 1 -type f -exec mv -t "$files" {} +
     else
         failed=1
     fi
+    release_command "$files" "${commands[@]}" || failed=1
     release_crates "$files" || failed=1
     build_package "$files" || failed=1
     release_chart "$files" || failed=1

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import sys
+from pathlib import Path
 
 from .archive import docker_archive
 from .arguments import Options, read
-from .binaries import Binary, Unfit, read_agent, read_plugin
+from .binaries import Binary, Unfit, read_plugin, read_program
 from .fault import Fault, Mistakes
-from .images import AGENT, PLUGIN, PUBLISHED, Image, agent_image, plugin_image
+from .images import AGENT, COMMAND, PLUGIN, PUBLISHED, Image, agent_image, command_image, plugin_image
 from .layout import layout_files
 from .output import MARK, write_folder
 from .project import Project, read_project
@@ -52,8 +53,10 @@ def main() -> int:
 
 
 def _make(options: Options, project: Project) -> None:
-    plugin, agents = _read(options)
+    plugin, agents, commands = _read(options)
     images = [plugin_image(project, plugin.data), agent_image(project, agents, plugin.data)]
+    if commands:
+        images.append(command_image(project, commands))
     files: dict[str, bytes] = {}
     for image in images:
         files |= {f"{image.name}/{path}": data for path, data in layout_files(image, options.tag).items()}
@@ -61,7 +64,8 @@ def _make(options: Options, project: Project) -> None:
             files[f"{_stem(image.name, project, single.platform)}.tar"] = docker_archive(
                 single, f"{PUBLISHED}/{image.name}:{options.tag}"
             )
-    for name, binary in [(PLUGIN, plugin), *((AGENT, agent) for agent in agents)]:
+    programs = [*((AGENT, agent) for agent in agents), *((COMMAND, command) for command in commands)]
+    for name, binary in [(PLUGIN, plugin), *programs]:
         # The binaries themselves, too: a release offers every file in this folder.
         files[f"{_stem(name, project, binary.platform)}{'.wasm' if name == PLUGIN else ''}"] = binary.data
         files[f"{_stem(name, project, binary.platform)}.cdx.json"] = bill_of(project, name, binary)
@@ -75,22 +79,31 @@ def _make(options: Options, project: Project) -> None:
             print(line)
 
 
-def _read(options: Options) -> tuple[Binary, list[Binary]]:
-    mistakes, agents, plugin = [], [], None
+def _read(options: Options) -> tuple[Binary, list[Binary], list[Binary]]:
+    mistakes: list[str] = []
+    plugin = None
     try:
         plugin = read_plugin(options.plugin_file)
     except Unfit as unfit:
         mistakes.append(f"--plugin {options.plugin_file} is not allowed: it {unfit}")
-    for platform, path in options.agent_files.items():
-        try:
-            agents.append(read_agent(path, platform))
-        except Unfit as unfit:
-            mistakes.append(f"--agent {platform}={path} is not allowed: it {unfit}")
+    agents = _programs(mistakes, "agent", options.agent_files)
+    commands = _programs(mistakes, "cli", options.commands)
     if not options.agent_files:
         mistakes.append("no agent can be built for this machine: name one with --agent PLATFORM=FILE")
     if mistakes or plugin is None:
         raise Mistakes(mistakes)
-    return plugin, agents
+    return plugin, agents, commands
+
+
+def _programs(mistakes: list[str], verb: str, files: dict[str, Path]) -> list[Binary]:
+    """The binaries by platform. `verb` is that of build.sh, and the option that names them."""
+    programs = []
+    for platform, path in files.items():
+        try:
+            programs.append(read_program(path, platform, verb))
+        except Unfit as unfit:
+            mistakes.append(f"--{verb} {platform}={path} is not allowed: it {unfit}")
+    return programs
 
 
 def _verify(options: Options) -> int:

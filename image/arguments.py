@@ -14,10 +14,11 @@ from .project import ROOT
 from .reference import BadName, Reference, read_prefix, read_tag, read_url
 
 _DESCRIPTION = """
-Makes the two OCI images of exeunt without a Docker daemon, byte for byte the same every time:
+Makes the OCI images of exeunt without a Docker daemon, byte for byte the same every time:
 
-  exeunt        the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
-  exeunt-agent  the agent that kubelet pulls: one static binary for each --platform, and plugin.wasm for image volumes
+  exeunt          the plugin that Istio pulls: one linux/amd64 manifest, whose one layer has plugin.wasm at its root
+  exeunt-agent    the agent that kubelet pulls: one static binary for each --platform, and plugin.wasm for image volumes
+  kubectl-exeunt  the command, for its controller: one static binary for each --cli; without --cli there is no such image
 
 into a folder: each image as an OCI layout, and for each platform an archive for docker load, the binary, and its bill of
 materials (CycloneDX); with SHA256SUMS, and images.json, which has every name and digest. With --push it also pushes them
@@ -44,6 +45,7 @@ _WITH_VALUE = (
     "--output",
     "--plugin",
     "--agent",
+    "--cli",
     "--platform",
     "--push",
     "--tag",
@@ -77,6 +79,8 @@ class Options:
     plugin: Path | None
     # By platform; empty: the files that build.sh makes for `platforms`.
     agents: dict[str, Path]
+    # The commands by platform; empty: none.
+    commands: dict[str, Path]
     platforms: list[str]
     push: str
     tag: str
@@ -134,7 +138,8 @@ def read(words: list[str], version: str) -> Options:
     options = Options(
         output=output,
         plugin=_file(mistakes, "--plugin", given.plugin),
-        agents=_agents(mistakes, given.agent),
+        agents=_programs(mistakes, "--agent", given.agent),
+        commands=_programs(mistakes, "--cli", given.cli),
         platforms=_platforms(mistakes, given.platform),
         push=checked("--push", given.push, read_prefix) if given.push is not None else "",
         tag=checked("--tag", given.tag, read_tag),
@@ -188,6 +193,13 @@ def _parser(version: str) -> argparse.ArgumentParser:
         help=f"a built agent for {' or '.join(PLATFORMS)}; can be repeated (what ./build.sh makes for each --platform)",
     )
     make.add_argument(
+        "--cli",
+        metavar="PLATFORM=FILE",
+        action="append",
+        default=[],
+        help=f"a built kubectl-exeunt for {' or '.join(PLATFORMS)}; can be repeated (what ./build.sh cli makes)",
+    )
+    make.add_argument(
         "--platform",
         metavar="PLATFORM",
         action="append",
@@ -195,8 +207,8 @@ def _parser(version: str) -> argparse.ArgumentParser:
         help=f"build the agent for {' or '.join(PLATFORMS)}; can be repeated (this machine's, {_NATIVE or 'not supported'})",
     )
     push = parser.add_argument_group("pushing and checking")
-    push.add_argument("--push", metavar="REGISTRY/PREFIX", help="push to REGISTRY/PREFIX/exeunt and REGISTRY/PREFIX/exeunt-agent")
-    push.add_argument("--tag", metavar="TAG", default=version, help=f"the tag of both (the version, {version})")
+    push.add_argument("--push", metavar="REGISTRY/PREFIX", help="push to REGISTRY/PREFIX/exeunt and so on")
+    push.add_argument("--tag", metavar="TAG", default=version, help=f"the tag of all (the version, {version})")
     push.add_argument(
         "--verify",
         metavar="URL",
@@ -221,17 +233,17 @@ def _file(mistakes: list[str], flag: str, text: str | None) -> Path | None:
     return Path(text)
 
 
-def _agents(mistakes: list[str], words: list[str]) -> dict[str, Path]:
-    agents: dict[str, Path] = {}
+def _programs(mistakes: list[str], flag: str, words: list[str]) -> dict[str, Path]:
+    programs: dict[str, Path] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or name not in PLATFORMS:
-            mistakes.append(f"--agent {word} is not allowed: must be {'=FILE or '.join(PLATFORMS)}=FILE")
-        elif name in agents:
-            mistakes.append(f"--agent {word} is not allowed: there is one for {name} already")
-        elif (path := _file(mistakes, f"--agent {name}", text)) is not None:
-            agents[name] = path
-    return agents
+            mistakes.append(f"{flag} {word} is not allowed: must be {'=FILE or '.join(PLATFORMS)}=FILE")
+        elif name in programs:
+            mistakes.append(f"{flag} {word} is not allowed: there is one for {name} already")
+        elif (path := _file(mistakes, f"{flag} {name}", text)) is not None:
+            programs[name] = path
+    return programs
 
 
 def _platforms(mistakes: list[str], words: list[str]) -> list[str]:

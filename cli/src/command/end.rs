@@ -13,7 +13,7 @@ use super::{AGENT_IMAGE, Common};
 use crate::cluster::Cluster;
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
 use crate::pod::Facts;
-use crate::rescue::{Forward, Outcome, Qualified, Rescue, qualify};
+use crate::rescue::{Forward, Hindrance, Outcome, Qualified, Rescue, qualify};
 
 /// How many proxies are drained by port-forward at once.
 const FORWARDS: usize = 16;
@@ -184,13 +184,13 @@ impl End {
         }
         match Rescue::begin(cluster, pod, &self.image, self.force).await {
             Ok(rescue) => Ok(Begun::Agent(rescue)),
-            Err(why) if why.is_barred && self.by == By::Auto => {
-                progress(&format!("{}: {}: trying a port-forward", name_of(pod), why.line));
+            Err(Hindrance::Barred(why)) if self.by == By::Auto => {
+                progress(&format!("{}: {why}: trying a port-forward", name_of(pod)));
                 let forward = Forward::begin(cluster, pod, settle, self.force).await?;
-                Ok(Begun::Forward(forward.instead_of(why.line)))
+                Ok(Begun::Forward(forward.instead_of(why)))
             }
-            Err(why) if why.is_barred => Err(format!("{}. --by forward needs pods/portforward instead", why.line)),
-            Err(why) => Err(why.line),
+            Err(Hindrance::Barred(why)) => Err(format!("{why}. --by forward needs pods/portforward instead")),
+            Err(hindrance) => Err(hindrance.why()),
         }
     }
 }

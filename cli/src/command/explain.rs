@@ -7,16 +7,17 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Common;
 use super::saved::Saved;
+use super::{Common, owner};
+use crate::cluster::Made;
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
-use crate::pod::{Facts, Kind, Part, Standing, State, Surroundings, Verdict};
+use crate::pod::{Facts, Kind, Module, Part, Standing, State, Surroundings, Verdict};
 use crate::rules::{self, Case, Finding};
 
 /// What holds one pod, since when, and what mends it
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Name of the pod
+    /// Name of the pod; or job/NAME or cronjob/NAME, for its newest pod or for why it has none
     #[arg(required_unless_present = "file", value_name = "POD")]
     pod: Option<String>,
     /// Read the pod from a file instead: what kubectl get pod -o json or --save has written; - is stdin
@@ -25,6 +26,9 @@ pub(super) struct Explain {
     /// Also write the pod and what is around it into a file that -f reads
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     save: Option<PathBuf>,
+    /// Do not ask istio-proxy by a port-forward whether it has the plugin's module
+    #[arg(long, conflicts_with = "file")]
+    no_forward: bool,
 }
 
 /// What a program gets.
@@ -40,6 +44,7 @@ struct Report<'a> {
     agent: crate::pod::Placement,
     label: bool,
     listener: Option<&'a str>,
+    module: Option<&'a Module>,
     verdict: Option<Verdict>,
     findings: &'a [Finding],
     unknown: &'a [String],
@@ -53,10 +58,22 @@ impl Explain {
             (Some(file), _) => Saved::read(file)?,
             (None, Some(name)) => {
                 let cluster = common.cluster().await?;
-                let mut pod = cluster.pod(cluster.namespace_of(&common.scope), name).await?;
+                let mut pod = match owner::find(&cluster, cluster.namespace_of(&common.scope), name).await? {
+                    Made::Pod(pod, _) => *pod,
+                    Made::Nothing(pod, surroundings) => {
+                        let saved = Saved { pod: *pod, surroundings: *surroundings, at: Some(Timestamp::now()) };
+                        if let Some(file) = &self.save {
+                            saved.write(file)?;
+                        }
+                        return owner::explain(&saved, common.output);
+                    }
+                };
                 // Who has written which field is of no interest, and half of the pod.
                 pod.metadata.managed_fields = None;
                 let mut surroundings = cluster.surroundings(&pod).await;
+                if !self.no_forward {
+                    cluster.ask_proxy(&pod, &mut surroundings).await;
+                }
                 if self.save.is_some() {
                     surroundings.history = Some(cluster.history(&pod).await);
                 }
@@ -83,6 +100,7 @@ impl Explain {
                 agent: facts.agent.placement,
                 label: facts.has_label(),
                 listener: facts.listener(),
+                module: saved.surroundings.module.as_ref(),
                 verdict: facts.verdict(),
                 findings: &findings,
                 unknown: &saved.surroundings.unknown,
@@ -124,6 +142,9 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
         facts.proxy.sentence(),
         facts.agent.placement.sentence()
     );
+    if let Some(module) = &around.module {
+        let _ = writeln!(text, "  module  {}", safe(&module.sentence()));
+    }
     if let Some(verdict) = facts.verdict() {
         let route = verdict.route.map(|route| format!(", route {route}")).unwrap_or_default();
         let lost = verdict.undelivered.map(|lost| format!(", {} bytes undelivered", lost.bytes)).unwrap_or_default();
@@ -133,16 +154,20 @@ fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Tim
     if findings.is_empty() {
         text.push_str("\nNo rule applies.\n");
     }
+    write_findings(&mut text, facts, findings);
+    for line in &around.unknown {
+        let _ = writeln!(text, "\nnot known: {}", safe(line));
+    }
+    text
+}
+
+pub(super) fn write_findings(text: &mut String, facts: &Facts<'_>, findings: &[Finding]) {
     for finding in findings {
         let _ = writeln!(text, "\n{}: {}", finding.rule.id, finding.rule.sentence);
         let _ = writeln!(text, "  seen    {}", safe(&finding.evidence));
         let _ = writeln!(text, "  do      {}", safe(&finding.rule.remedy_for(facts)));
         let _ = writeln!(text, "  read    {}", finding.rule.link);
     }
-    for line in &around.unknown {
-        let _ = writeln!(text, "\nnot known: {}", safe(line));
-    }
-    text
 }
 
 fn kind(kind: Kind, part: Part) -> &'static str {

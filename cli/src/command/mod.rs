@@ -5,9 +5,15 @@
 
 mod add;
 mod check;
+mod complete;
+mod completion;
+mod controller;
 mod end;
 mod explain;
 mod file;
+mod man;
+mod owner;
+mod reap;
 mod saved;
 mod status;
 #[cfg(test)]
@@ -18,9 +24,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cluster::{Cluster, Connection, Error, Scope};
 use crate::output::{EXIT_HELP, Exit, Failure, Format};
-
-/// The image of the agent that belongs to this version.
-const AGENT_IMAGE: &str = concat!("ghcr.io/exeunt-dev/exeunt-agent:", env!("CARGO_PKG_VERSION"));
+use crate::rescue::AGENT_IMAGE;
 
 /// Why a batch pod does not end, and what ends it
 #[derive(Debug, Parser)]
@@ -54,6 +58,13 @@ enum Verb {
     Check(check::Check),
     Add(add::Add),
     End(end::End),
+    Reap(reap::Reap),
+    Controller(controller::Controller),
+    Completion(completion::Completion),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 // === impl Arguments ===
@@ -68,6 +79,11 @@ impl Arguments {
             Verb::Check(verb) => verb.run(&self.common).await,
             Verb::Add(verb) => verb.run(),
             Verb::End(verb) => verb.run(&self.common).await,
+            Verb::Reap(verb) => verb.run(&self.common).await,
+            Verb::Controller(verb) => verb.run(&self.common).await,
+            Verb::Completion(verb) => verb.run(),
+            Verb::Complete(verb) => Ok(verb.run(&self.common)),
+            Verb::Man(verb) => verb.run(),
         }
     }
 }

@@ -10,6 +10,8 @@ pub const RESCUE: &str = "exeunt-end-";
 pub const PROXY: &str = "istio-proxy";
 /// The label by which the plugin selects a pod. Its value is `on`.
 pub const DRAIN_LABEL: &str = "exeunt.dev/drain";
+/// The label by which a pod or a Namespace agrees that stuck pods are ended (`on`), or a pod refuses (`off`).
+pub const REAP_LABEL: &str = "exeunt.dev/reap";
 /// The annotations of exeunt: what a pod tells its agent, and what the policy says of a pod that it leaves alone.
 pub const ANNOTATIONS: [&str; 7] = [
     "exeunt.dev/also-wait",

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
+use super::module::Module;
+use super::owner::Owner;
 
 /// The surroundings of a pod. `None`: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,11 @@ pub struct Surroundings {
     pub root_namespace: Option<String>,
     /// The lines of the proxy's log that speak of Wasm.
     pub proxy_log: Option<Vec<String>>,
+    /// What Envoy says of the plugin's module.
+    pub module: Option<Module>,
+    /// The Job or CronJob that was asked for, if it has no pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The warnings among the Events of who has made the pod.
     pub owner_events: Option<Vec<OwnerEvent>>,
     /// The Events of the pod, and lines of its logs. Only `timeline` and `explain --save` ask for them.
@@ -49,6 +56,16 @@ pub struct OwnerEvent {
     pub reason: String,
     /// The sentence of who has written it.
     pub message: String,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// The plugins that Istio applies to pods of that namespace.
+    pub fn plugins_for(&self, namespace: &str) -> impl Iterator<Item = &Plugin> {
+        let root = self.root_namespace.as_deref().unwrap_or("istio-system");
+        self.plugins.iter().flatten().filter(move |plugin| plugin.namespace == namespace || plugin.namespace == root)
+    }
 }
 
 // === impl Plugin ===

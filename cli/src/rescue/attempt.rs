@@ -8,7 +8,8 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use super::forwarded::Forwarded;
-use super::qualify::qualify;
+use super::hindrance::{Cause, Hindrance};
+use super::qualify::{NO_IMAGE, qualify, waits_for_image};
 use crate::cluster::{Cluster, ErrorKind, Target};
 use crate::output::safe;
 use crate::pod::{Facts, State, Verdict, names};
@@ -17,8 +18,6 @@ use crate::pod::{Facts, State, Verdict, names};
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often a pod is read again that has changed between the look and the rescue.
 const TRIES: u32 = 5;
-/// The reasons of kubelet for an image that it cannot have.
-const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
 
 /// A rescue that has begun.
 #[derive(Clone, Debug)]
@@ -30,15 +29,8 @@ pub struct Rescue {
     /// The name of the container that was added.
     pub container: String,
     image: String,
-}
-
-/// Why a rescue has not begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotBegun {
-    /// One line.
-    pub line: String,
-    /// Whether this API server, or this account, can add no container to a pod. Then there is another way.
-    pub is_barred: bool,
+    /// Whether the log of the container is read where its termination message has no verdict. That needs one more right.
+    reads_log: bool,
 }
 
 /// What became of it.
@@ -50,12 +42,15 @@ pub struct Outcome {
     /// Whether the proxy is gone.
     pub is_gone: bool,
     /// What the agent has written.
-    verdict: Option<Verdict>,
+    pub verdict: Option<Verdict>,
     /// What is known instead of a verdict, if it was done by port-forward.
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<Forwarded>,
     /// What went wrong.
-    trouble: Option<String>,
+    pub trouble: Option<String>,
+    /// Why the agent has not ended, if it has not.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
 }
 
 // === impl Rescue ===
@@ -63,33 +58,53 @@ pub struct Outcome {
 impl Rescue {
     /// Reads the pod again, looks again, and adds the container. A pod that has changed in between is read once more. The error says why
     /// nothing was done.
-    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, NotBegun> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (namespace, name, uid) = (text(&seen.metadata.namespace), text(&seen.metadata.name), text(&seen.metadata.uid));
+    pub async fn begin(cluster: &Cluster, seen: &Pod, image: &str, force: bool) -> Result<Self, Hindrance> {
+        let begun = Self::begin_if(cluster, &Target::of(seen), image, |facts| qualify(facts, force).map(drop)).await;
+        begun.map(|rescue| Self { reads_log: true, ..rescue })
+    }
+
+    /// The same, if `may` agrees to what was read last.
+    pub async fn begin_if(
+        cluster: &Cluster,
+        target: &Target,
+        image: &str,
+        may: impl Fn(&Facts<'_>) -> Result<(), String>,
+    ) -> Result<Self, Hindrance> {
         let mut last = String::new();
         for _ in 0..TRIES {
-            let again = cluster.same_pod(&namespace, &name, &uid).await.map_err(|error| error.line)?;
-            let pod = again.ok_or("it has gone, or another pod has its name now")?;
-            qualify(&Facts::of(&pod), force)?;
-            let rescue = Self::of(&pod, image.to_owned());
+            let again = cluster.same_pod(&target.namespace, &target.pod, &target.uid).await;
+            let Some(pod) = again.map_err(|error| Hindrance::Refused(error.line))? else {
+                return Err(Hindrance::Settled("it has gone, or another pod has its name now".to_owned()));
+            };
+            let facts = Facts::of(&pod);
+            may(&facts).map_err(Hindrance::Settled)?;
+            if let Some(container) = waits_for_image(&facts, image) {
+                let why =
+                    format!("kubelet cannot have the image {image} for the container {container}: name another with --image");
+                return Err(Hindrance::Refused(why));
+            }
+            let rescue = Self::of(target.clone(), image.to_owned());
             match cluster.add_rescue(&pod, &rescue.container, image).await {
                 Ok(()) => return Ok(rescue),
                 Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
-                Err(error) => {
-                    let is_old = error.kind == ErrorKind::NotFound
-                        && cluster.same_pod(&namespace, &name, &uid).await.is_ok_and(|pod| pod.is_some());
-                    return Err(NotBegun { line: error.line, is_barred: is_old || error.kind == ErrorKind::Refused });
+                // The pod has gone since, or the cluster knows no ephemeral containers.
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    match cluster.same_pod(&target.namespace, &target.pod, &target.uid).await {
+                        Ok(None) => return Err(Hindrance::Settled("it has gone".to_owned())),
+                        _ => return Err(Hindrance::Barred(error.line)),
+                    }
                 }
+                Err(error) if error.kind == ErrorKind::Refused => return Err(Hindrance::Barred(error.line)),
+                Err(error) => return Err(Hindrance::Refused(error.line)),
             }
         }
-        Err(last.into())
+        Err(Hindrance::Refused(last))
     }
 
-    pub(super) fn of(pod: &Pod, image: String) -> Self {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let meta = &pod.metadata;
+    fn of(target: Target, image: String) -> Self {
+        // A pod keeps every ephemeral container, so each try has a name of its own.
         let container = format!("{}{}", names::RESCUE, Timestamp::now().as_second());
-        Self { namespace: text(&meta.namespace), pod: text(&meta.name), uid: text(&meta.uid), container, image }
+        Self { namespace: target.namespace, pod: target.pod, uid: target.uid, container, image, reads_log: false }
     }
 
     /// Waits for the end of the agent.
@@ -98,7 +113,7 @@ impl Rescue {
             match cluster.same_pod(&self.namespace, &self.pod, &self.uid).await {
                 Ok(None) => return self.outcome(true, None, None),
                 // The agent goes on without us: one answer that fails is no reason to stop.
-                Err(error) if Instant::now() >= until => return self.outcome(false, None, Some(error.line)),
+                Err(error) if Instant::now() >= until => return self.not_yet(Cause::Time, error.line),
                 Err(_) => {}
                 Ok(Some(pod)) => {
                     if let Some(outcome) = self.look(cluster, &Facts::of(&pod)).await {
@@ -109,7 +124,7 @@ impl Rescue {
                             "not ended yet: `kubectl logs {} -c {}` shows what the agent waits for",
                             self.pod, self.container
                         );
-                        return self.outcome(false, None, Some(trouble));
+                        return self.not_yet(Cause::Time, trouble);
                     }
                 }
             }
@@ -124,12 +139,12 @@ impl Rescue {
                     "kubelet cannot have the image {} ({reason}: {message}): name one with --image. The container {} does not keep the pod",
                     self.image, self.container
                 );
-                Some(self.outcome(false, None, Some(trouble)))
+                Some(self.not_yet(Cause::NoImage, trouble))
             }
             State::Waiting { .. } | State::Running { .. } => None,
             State::Ended(end) => {
                 let mut verdict = Verdict::read(&end.message);
-                if verdict.is_none() {
+                if verdict.is_none() && self.reads_log {
                     let log = cluster.log(&self.namespace, &self.pod, &self.container).await;
                     verdict = log.ok().and_then(|log| Verdict::read(&log));
                 }
@@ -143,21 +158,19 @@ impl Rescue {
     }
 
     fn outcome(&self, is_gone: bool, verdict: Option<Verdict>, trouble: Option<String>) -> Outcome {
-        Outcome { namespace: self.namespace.clone(), pod: self.pod.clone(), is_gone, verdict, forwarded: None, trouble }
+        Outcome {
+            namespace: self.namespace.clone(),
+            pod: self.pod.clone(),
+            is_gone,
+            verdict,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
     }
-}
 
-// === impl NotBegun ===
-
-impl From<String> for NotBegun {
-    fn from(line: String) -> Self {
-        Self { line, is_barred: false }
-    }
-}
-
-impl From<&str> for NotBegun {
-    fn from(line: &str) -> Self {
-        line.to_owned().into()
+    fn not_yet(&self, cause: Cause, trouble: String) -> Outcome {
+        Outcome { cause: Some(cause), ..self.outcome(false, None, Some(trouble)) }
     }
 }
 
@@ -167,17 +180,33 @@ impl Outcome {
     /// A rescue that has not begun.
     #[must_use]
     pub fn failed(pod: &Pod, trouble: &str) -> Self {
-        Self { trouble: Some(format!("not ended: {trouble}")), ..Rescue::of(pod, String::new()).outcome(false, None, None) }
+        let target = Target::of(pod);
+        let trouble = Some(format!("not ended: {trouble}"));
+        Self {
+            namespace: target.namespace,
+            pod: target.pod,
+            is_gone: false,
+            verdict: None,
+            forwarded: None,
+            trouble,
+            cause: None,
+        }
     }
 
     pub(super) fn by_forward(target: &Target, is_gone: bool, forwarded: Forwarded, trouble: Option<String>) -> Self {
         let (namespace, pod) = (target.namespace.clone(), target.pod.clone());
-        Self { namespace, pod, is_gone, verdict: None, forwarded: Some(forwarded), trouble }
+        Self { namespace, pod, is_gone, verdict: None, forwarded: Some(forwarded), trouble, cause: None }
     }
 
     /// One line for a person.
     #[must_use]
     pub fn sentence(&self) -> String {
+        safe(&format!("{}: {}", self.pod, self.told()))
+    }
+
+    /// The same without the name of the pod.
+    #[must_use]
+    pub fn told(&self) -> String {
         let mut parts = Vec::new();
         match (&self.verdict, &self.forwarded) {
             (Some(verdict), _) => parts.extend(told(verdict)),
@@ -186,7 +215,7 @@ impl Outcome {
             (None, _) => {}
         }
         parts.extend(self.trouble.clone());
-        safe(&format!("{}: {}", self.pod, parts.join("; ")))
+        safe(&parts.join("; "))
     }
 }
 

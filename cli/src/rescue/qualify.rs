@@ -1,6 +1,9 @@
 //! Whether the proxy of a pod may be ended. Pure.
 
-use crate::pod::{Container, Facts, Part, ProxyForm};
+use crate::pod::{Container, Facts, Kind, Part, ProxyForm, State, names};
+
+/// The reasons of kubelet for an image that it cannot have.
+pub(super) const NO_IMAGE: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
 
 /// A pod whose proxy may be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +26,37 @@ pub fn qualify(facts: &Facts<'_>, force: bool) -> Result<Qualified, String> {
     if !facts.proxy_container().is_some_and(Container::is_running) {
         return Err("its istio-proxy does not run".to_owned());
     }
+    if let Some(container) = rescues(facts).find(|container| is_under_way(container)) {
+        return Err(format!("a rescue is under way: its container {} has not ended", container.name));
+    }
     match of_task(facts) {
         Some(why) if !force => Err(why),
         overridden => Ok(Qualified { overridden }),
     }
+}
+
+/// The containers that rescues have added to the pod, in the order in which they were added. A pod keeps them as long as it lives.
+pub fn rescues<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = &'f Container<'a>> {
+    facts.with(Part::Other).filter(|container| container.kind == Kind::Ephemeral && container.name.starts_with(names::RESCUE))
+}
+
+/// A container whose image kubelet waits for. The same image once more would wait with it, and would come at the same time.
+pub(super) fn waits_for_image<'f>(facts: &'f Facts<'_>, image: &str) -> Option<&'f str> {
+    let mut waiting = rescues(facts).filter(|container| has_no_image(container));
+    waiting.find(|container| container.image == image).map(|container| container.name)
+}
+
+/// One that waits for an image that it cannot have may wait for ever, and keeps nobody from trying another image.
+fn is_under_way(container: &Container<'_>) -> bool {
+    match &container.state {
+        State::Running { .. } => true,
+        State::Waiting { .. } => !has_no_image(container),
+        State::Ended(_) => false,
+    }
+}
+
+fn has_no_image(container: &Container<'_>) -> bool {
+    matches!(&container.state, State::Waiting { reason, .. } if NO_IMAGE.contains(&reason.as_str()))
 }
 
 /// Why the task may need the proxy.

@@ -110,7 +110,8 @@ mod tests {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../facts.yaml")).unwrap();
         let facts: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
         let names = facts["names"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str);
-        let annotations = names.filter(|name| *name != crate::pod::names::DRAIN_LABEL).collect::<Vec<_>>();
+        let labels = [crate::pod::names::DRAIN_LABEL, crate::pod::names::REAP_LABEL];
+        let annotations = names.filter(|name| !labels.contains(name)).collect::<Vec<_>>();
         assert_eq!(annotations, crate::pod::names::ANNOTATIONS);
     }
 

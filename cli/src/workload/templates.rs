@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
 
+use crate::pod::{Owner, names};
+
 /// A pod that an object will make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -10,6 +12,8 @@ pub struct Template {
     pub of: String,
     /// The pod.
     pub pod: Pod,
+    /// The Job or CronJob that has it.
+    pub owner: Option<Owner>,
 }
 
 /// The pods that `object` will make, or why they cannot be read. An object of another kind makes none.
@@ -35,6 +39,13 @@ pub fn templates(object: &Value) -> Result<Vec<Template>, String> {
         }
         _ => Vec::new(),
     };
+    let label = object.pointer("/metadata/labels").and_then(|labels| labels.get(names::DRAIN_LABEL));
+    let owner = ["Job", "CronJob"].contains(&kind).then(|| Owner {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        has_label: label.is_some(),
+        ..Owner::default()
+    });
     let read = |(of, mut value): (String, Value)| {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("status");
@@ -46,7 +57,7 @@ pub fn templates(object: &Value) -> Result<Vec<Template>, String> {
         if pod.metadata.namespace.is_none() {
             pod.metadata.namespace = namespace.map(ToOwned::to_owned);
         }
-        Ok(Template { of, pod })
+        Ok(Template { of, pod, owner: owner.clone() })
     };
     found.into_iter().map(read).collect()
 }

@@ -1,7 +1,15 @@
 //! A double of an API server: HTTP on a port of its own, and a scenario that decides every answer. It is for the unhappy paths, which a real
 //! API server shows too rarely; `./build.sh e2e --only 'kubectl-*'` runs the same commands against a real one.
 
-#![allow(dead_code, reason = "each file of tests uses a part")]
+#![allow(dead_code, unused_imports, reason = "each file of tests uses a part")]
+
+mod reply;
+mod running;
+mod world;
+
+pub(crate) use reply::{Piece, Reply};
+pub(crate) use running::{Running, until};
+pub(crate) use world::{Kubelet, World, ended_ago, small, stuck};
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -39,10 +47,11 @@ pub(crate) struct Double {
 
 impl Double {
     /// Starts a double. `answer` gets each request with its number among those of the same verb and path, from 0.
-    pub(crate) fn start(answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn start<R: Into<Reply>>(answer: impl Fn(&Request, usize) -> R + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let answer = move |request: &Request, number: usize| answer(request, number).into();
         let (answer, all) = (Arc::new(answer), seen.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -70,6 +79,12 @@ impl Double {
         Command::new(program).arg("--kubeconfig").arg(&file).args(words).env_remove("KUBECONFIG").output().unwrap()
     }
 
+    /// Starts `kubectl exeunt` with these words against the double.
+    pub(crate) fn spawn(&self, words: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt"));
+        Running::start(command.arg("--kubeconfig").arg(self.kubeconfig()).args(words).env_remove("KUBECONFIG"))
+    }
+
     fn kubeconfig(&self) -> PathBuf {
         let file = std::env::temp_dir().join(format!("exeunt-cli-{}-{}.json", std::process::id(), self.port));
         let config = json!({
@@ -83,7 +98,7 @@ impl Double {
     }
 }
 
-fn serve(stream: &TcpStream, answer: &(dyn Fn(&Request, usize) -> Answer + Send + Sync), seen: &Mutex<Vec<Request>>) {
+fn serve(stream: &TcpStream, answer: &(dyn Fn(&Request, usize) -> Reply + Send + Sync), seen: &Mutex<Vec<Request>>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let number = {
@@ -91,14 +106,11 @@ fn serve(stream: &TcpStream, answer: &(dyn Fn(&Request, usize) -> Answer + Send 
             seen.push(request.clone());
             seen.iter().filter(|other| other.verb == request.verb && other.path == request.path).count() - 1
         };
-        let (code, object) = answer(&request, number);
-        if let (101, Some(port)) = (code, object.as_u64()) {
-            return forward(stream, &request, u16::try_from(port).unwrap());
+        let reply = answer(&request, number);
+        if let Some(port) = reply.forwards_to() {
+            return forward(stream, &request, port);
         }
-        let body = object.as_str().map_or_else(|| object.to_string(), str::to_owned);
-        let head = format!("HTTP/1.1 {code} -\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-        let mut out = stream;
-        if out.write_all(head.as_bytes()).and_then(|()| out.write_all(body.as_bytes())).is_err() {
+        if reply.write(stream).is_err() {
             return;
         }
     }

@@ -237,7 +237,7 @@ The rules of the ValidatingAdmissionPolicy of warn.yaml, as a YAML list. One is
       'exeunt.dev/also-wait', 'exeunt.dev/container', 'exeunt.dev/quit-endpoints', 'exeunt.dev/quit-signals',
       'exeunt.dev/restart-policy', 'exeunt.dev/restart-rules', 'exeunt.dev/skipped'
     ])).map(name, 'annotation ' + string(name)) +
-    variables.labels.filter(name, name.startsWith('exeunt.dev/') && name != 'exeunt.dev/drain' &&
+    variables.labels.filter(name, name.startsWith('exeunt.dev/') && !(name in ['exeunt.dev/drain', 'exeunt.dev/reap']) &&
       variables.labels[name] in ['on', 'off']).map(name, 'label ' + string(name))
   sentence: >-
     exeunt does not know a label or an annotation of the pod.

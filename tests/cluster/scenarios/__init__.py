@@ -17,6 +17,7 @@ from . import (
     order,
     others,
     proxies,
+    reaped,
     registry,
     restarts,
     short,
@@ -54,6 +55,7 @@ ALL: tuple[Scenario, ...] = (
     *others.SCENARIOS,
     *warned.SCENARIOS,
     *command.SCENARIOS,
+    *reaped.SCENARIOS,
     *trust.SCENARIOS,
 )
 NAMES = [scenario.name for scenario in ALL]

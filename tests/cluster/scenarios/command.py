@@ -27,42 +27,42 @@ _TIMEOUT_S = 300
 _NOT_NOW = 75
 
 
-def _kubectl(run: ScenarioRun, *words: str, kubeconfig: Path | None = None) -> tuple[int, str]:
+def kubectl(run: ScenarioRun, *words: str, kubeconfig: Path | None = None) -> tuple[int, str]:
     """Its exit code, and what it printed. Each scenario sees its own pod only."""
     kubeconfig = kubeconfig or run.site.options.kubeconfig
-    line = [str(_program()), "--kubeconfig", str(kubeconfig), "--namespace", run.namespace, *words]
+    line = [str(program()), "--kubeconfig", str(kubeconfig), "--namespace", run.namespace, *words]
     # The exit code is a part of what is tested.
     done = subprocess.run(line, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     run.note(f"kubectl exeunt {words[0]}: exit code {done.returncode}")
     return done.returncode, done.stdout + done.stderr
 
 
-def _program() -> Path:
-    program = Path(os.environ.get("EXEUNT_KUBECTL", _PROGRAM))
-    if not program.exists():
-        raise Skip(f"{program.name} is not built: ./build.sh cli")
-    return program
+def program() -> Path:
+    file = Path(os.environ.get("EXEUNT_KUBECTL", _PROGRAM))
+    if not file.exists():
+        raise Skip(f"{file.name} is not built: ./build.sh cli")
+    return file
 
 
 def _standing(run: ScenarioRun) -> Json:
     """What `status` says of the pod."""
-    _, text = _kubectl(run, "status", "-o", "json")
-    name = _name(run)
+    _, text = kubectl(run, "status", "-o", "json")
+    name = name_of(run)
     return next((line for line in json.loads(text) if line["pod"] == name), {})
 
 
-def _name(run: ScenarioRun) -> str:
+def name_of(run: ScenarioRun) -> str:
     pod = run.watched.pod(run.name)
     return pod["metadata"]["name"] if pod else ""
 
 
 def _end(run: ScenarioRun) -> tuple[int, str]:
-    return _kubectl(run, "end", _name(run), "--image", run.site.where.agent_image)
+    return kubectl(run, "end", name_of(run), "--image", run.site.where.agent_image)
 
 
 def _rescued(failure: bool, run: ScenarioRun) -> None:
     """A slow receiver still reads when the command comes: nothing may be lost."""
-    _program()
+    program()
     code = _FAILURE if failure else 0
     words = ("--exit", str(code)) if failure else ()
     run.start(Shape(agent="none", drain="", listener=False, tasks=upload_task(*words)))
@@ -79,7 +79,7 @@ def _rescued(failure: bool, run: ScenarioRun) -> None:
 
 def _forwarded(run: ScenarioRun) -> None:
     """The same for somebody who may get pods and forward their ports, and nothing else."""
-    _program()
+    program()
     role, binding = _may_forward(run)
     run.site.kube.create(run.namespace, role)
     run.site.kube.create(run.namespace, binding)
@@ -90,7 +90,7 @@ def _forwarded(run: ScenarioRun) -> None:
             kubeconfig = Path(folder) / "kubeconfig"
             kubeconfig.touch(mode=0o600)
             kubeconfig.write_text(yaml.safe_dump(_as_account(run)))
-            status, text = _kubectl(run, "end", _name(run), kubeconfig=kubeconfig)
+            status, text = kubectl(run, "end", name_of(run), kubeconfig=kubeconfig)
         run.note(text.strip())
         run.check(status == 0, f"end exits with {status}: {text}")
         run.check("by port-forward to Envoy's admin interface" in text, f"end does not say that it was a port-forward: {text}")
@@ -135,15 +135,15 @@ def _as_account(run: ScenarioRun) -> Json:
 
 def _listed(run: ScenarioRun) -> None:
     """A pod that hangs is listed as stuck, explained, and found by --all-stuck."""
-    _program()
+    program()
     run.start(Shape(agent="none", drain="", listener=False, tasks=(Task(command=("true",)),)))
     run.wait_main_ended()
     run.check(_standing(run).get("state") in ("ending", "stuck"), "status does not list a pod whose task has just ended")
     run.wait_until("the pod to count as stuck", lambda: _standing(run).get("state") == "stuck", 2.0 * _STUCK_S)
-    code, text = _kubectl(run, "explain", _name(run))
+    code, text = kubectl(run, "explain", name_of(run))
     run.check(code == 1 and "no-agent" in text, f"explain exits with {code}: {text}")
-    code, text = _kubectl(run, "end", "--all-stuck", "--dry-run")
-    run.check(code == 0 and _name(run) in text, f"end --all-stuck --dry-run exits with {code}: {text}")
+    code, text = kubectl(run, "end", "--all-stuck", "--dry-run")
+    run.check(code == 0 and name_of(run) in text, f"end --all-stuck --dry-run exits with {code}: {text}")
     code, text = _end(run)
     run.check(code == 0, f"end exits with {code}: {text}")
     run.wait_ended()
@@ -156,7 +156,7 @@ def _with_agent(run: ScenarioRun, job: Json) -> Json:
 
     # As somebody writes it who leaves the form of the proxy to the mesh.
     del job["spec"]["template"]["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"]
-    line = [str(_program()), "add", "-f", "-", "--image", run.site.where.agent_image]
+    line = [str(program()), "add", "-f", "-", "--image", run.site.where.agent_image]
     done = subprocess.run(line, input=yaml.safe_dump(job), capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
     new: Json = yaml.safe_load(done.stdout)
     return new
@@ -164,7 +164,7 @@ def _with_agent(run: ScenarioRun, job: Json) -> Json:
 
 def _added(run: ScenarioRun) -> None:
     """What `add` prints is applied as it is: the Job does not know exeunt."""
-    _program()
+    program()
     shape = Shape(istio="native", agent="none", drain="", listener=False, tasks=upload_task())
     run.start_changed(shape, partial(_with_agent, run))
     run.wait_ended()
@@ -175,7 +175,7 @@ def _added(run: ScenarioRun) -> None:
 
 def _refused(istio: Istio, policy: Policy, task: Task, run: ScenarioRun) -> None:
     """A pod whose proxy is still needed, or is not ours to end, stays as it is."""
-    _program()
+    program()
     run.start(Shape(istio=istio, agent="none", drain="", listener=False, policy=policy, tasks=(task,)))
     run.wait(
         "the task to have started", lambda pod: any(_has_run(status) for status in pod["status"].get("containerStatuses", []))

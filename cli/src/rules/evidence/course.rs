@@ -15,15 +15,6 @@ pub(super) fn agent_image_pull(case: &Case<'_>) -> Option<String> {
     }
 }
 
-pub(super) fn quota(case: &Case<'_>) -> Option<String> {
-    let refuses = |message: &str| {
-        ["exceeded quota", "failed quota", "usage per Container", "usage per Pod"].iter().any(|part| message.contains(part))
-    };
-    let event =
-        case.around.owner_events.iter().flatten().find(|event| event.reason == "FailedCreate" && refuses(&event.message))?;
-    Some(format!("{}: {}", event.reason, event.message))
-}
-
 pub(super) fn finalizer(case: &Case<'_>) -> Option<String> {
     case.facts.deleted()?;
     let finalizers = case.facts.pod.metadata.finalizers.as_deref().unwrap_or_default();

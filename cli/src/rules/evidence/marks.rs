@@ -22,7 +22,9 @@ pub(super) fn unknown_name(case: &Case<'_>) -> Option<String> {
     let annotations = metadata.annotations.iter().flatten().map(|(name, _)| name.as_str());
     let annotations = annotations.filter(|name| name.starts_with(PREFIX) && !names::ANNOTATIONS.contains(name));
     let labels = metadata.labels.iter().flatten().filter(|(_, value)| ["on", "off"].contains(&value.as_str()));
-    let labels = labels.map(|(name, _)| name.as_str()).filter(|name| name.starts_with(PREFIX) && *name != names::DRAIN_LABEL);
+    let labels = labels
+        .map(|(name, _)| name.as_str())
+        .filter(|name| name.starts_with(PREFIX) && ![names::DRAIN_LABEL, names::REAP_LABEL].contains(name));
     let unknown = annotations.map(|name| format!("the annotation {name}")).chain(labels.map(|name| format!("the label {name}")));
     let unknown = unknown.collect::<Vec<_>>();
     (!unknown.is_empty()).then(|| unknown.join(", "))

@@ -1,7 +1,7 @@
 //! The plugin: whether it is for the pod, and whether istio-proxy has its module.
 
 use super::Case;
-use crate::pod::{Plugin, names};
+use crate::pod::{Container, Module, Plugin, names};
 
 pub(super) fn unlabelled(case: &Case<'_>) -> Option<String> {
     let plugin = here(case).find(|plugin| !plugin.match_labels.is_empty())?;
@@ -38,10 +38,19 @@ pub(super) fn plugin_not_fetched(case: &Case<'_>) -> Option<String> {
     (!errors.any(is_of_index)).then_some(first)
 }
 
+/// The mistakes that other rules tell leave no module, either.
+pub(super) fn plugin_not_loaded(case: &Case<'_>) -> Option<String> {
+    let module = case.around.module.as_ref().filter(|module| **module != Module::Runs)?;
+    let labels = case.facts.pod.metadata.labels.as_ref();
+    let plugin = here(case).find(|plugin| plugin.selects(labels))?;
+    let others = [plugin_not_matched, plugin_index_digest, plugin_not_fetched];
+    let is_alone = others.iter().all(|other| other(case).is_none());
+    let runs = case.facts.proxy_container().is_some_and(Container::is_running);
+    (is_alone && runs).then(|| format!("the plugin {} selects the pod; {}", plugin.name, module.sentence()))
+}
+
 fn here<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Plugin> {
-    let root = case.around.root_namespace.as_deref().unwrap_or("istio-system");
-    let namespace = case.facts.namespace;
-    case.around.plugins.iter().flatten().filter(move |plugin| plugin.namespace == namespace || plugin.namespace == root)
+    case.around.plugins_for(case.facts.namespace)
 }
 
 fn fetch_errors<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a str> {

@@ -80,7 +80,7 @@ pub(super) fn entries<'a>(case: &'a Case<'_>, annotation: &str) -> impl Iterator
 }
 
 /// The value of an option that counts: the last one.
-fn last<'a>(case: &'a Case<'_>, option: &str) -> Option<&'a str> {
+pub(super) fn last<'a>(case: &'a Case<'_>, option: &str) -> Option<&'a str> {
     case.facts.agent.option(option).pop().filter(|_| case.facts.agent.watches())
 }
 
@@ -91,7 +91,7 @@ fn missing(case: &Case<'_>, names: Vec<&str>) -> Option<String> {
 }
 
 /// Whether it is what the agent gets: Kubernetes puts the values of variables into others.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     !text.contains('$')
 }
 

@@ -1,5 +1,5 @@
 // Judge validates manifests with the API server's own code: strict decoding, checks of metadata, the validation of ConfigMaps, Pods,
-// Jobs and CronJobs, and for custom resources the structural schema and the CEL rules of their definitions.
+// Jobs, CronJobs, Deployments, Services and RBAC, and for custom resources the structural schema and the CEL rules of their definitions.
 //
 //	judge [FILE OF CUSTOM RESOURCE DEFINITIONS] < MANIFESTS
 //

@@ -10,12 +10,21 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	_ "k8s.io/kubernetes/pkg/apis/apps/install"
 	_ "k8s.io/kubernetes/pkg/apis/batch/install"
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
+	_ "k8s.io/kubernetes/pkg/apis/rbac/install"
+	"k8s.io/kubernetes/pkg/registry/apps/deployment"
 	"k8s.io/kubernetes/pkg/registry/batch/cronjob"
 	"k8s.io/kubernetes/pkg/registry/batch/job"
 	"k8s.io/kubernetes/pkg/registry/core/configmap"
 	"k8s.io/kubernetes/pkg/registry/core/pod"
+	"k8s.io/kubernetes/pkg/registry/core/service"
+	"k8s.io/kubernetes/pkg/registry/core/serviceaccount"
+	"k8s.io/kubernetes/pkg/registry/rbac/clusterrole"
+	"k8s.io/kubernetes/pkg/registry/rbac/clusterrolebinding"
+	"k8s.io/kubernetes/pkg/registry/rbac/role"
+	"k8s.io/kubernetes/pkg/registry/rbac/rolebinding"
 )
 
 // strategyOf returns the API server's way to create one of Kubernetes' own kinds; nil for the kinds that no manifest here has.
@@ -29,6 +38,20 @@ func strategyOf(kind schema.GroupVersionKind) rest.RESTCreateStrategy {
 		return job.Strategy
 	case "batch/v1, Kind=CronJob":
 		return cronjob.Strategy
+	case "/v1, Kind=Service":
+		return service.Strategy
+	case "/v1, Kind=ServiceAccount":
+		return serviceaccount.Strategy
+	case "apps/v1, Kind=Deployment":
+		return deployment.Strategy
+	case "rbac.authorization.k8s.io/v1, Kind=ClusterRole":
+		return clusterrole.Strategy
+	case "rbac.authorization.k8s.io/v1, Kind=ClusterRoleBinding":
+		return clusterrolebinding.Strategy
+	case "rbac.authorization.k8s.io/v1, Kind=Role":
+		return role.Strategy
+	case "rbac.authorization.k8s.io/v1, Kind=RoleBinding":
+		return rolebinding.Strategy
 	}
 	return nil
 }
@@ -50,7 +73,8 @@ func judgeOwn(text []byte, kind schema.GroupVersionKind, namespace *rules) []err
 	if err != nil {
 		return []error{err}
 	}
-	if object.GetNamespace() == "" {
+	strategy := strategyOf(kind)
+	if object.GetNamespace() == "" && strategy.NamespaceScoped() {
 		object.SetNamespace("default")
 	}
 	if object.GetName() == "" && object.GetGenerateName() == "" {
@@ -59,7 +83,7 @@ func judgeOwn(text []byte, kind schema.GroupVersionKind, namespace *rules) []err
 	rest.FillObjectMetaSystemFields(object)
 	ctx := request.WithNamespace(context.Background(), object.GetNamespace())
 	ctx = request.WithRequestInfo(ctx, &request.RequestInfo{IsResourceRequest: true, APIGroup: kind.Group, APIVersion: kind.Version})
-	if err := rest.BeforeCreate(strategyOf(kind), ctx, internal); err != nil {
+	if err := rest.BeforeCreate(strategy, ctx, internal); err != nil {
 		return []error{err}
 	}
 	return namespace.judge(internal)
