@@ -99,7 +99,7 @@ pub(super) fn drain(drain: &Drain) -> String {
     }
     let mut words = vec![match drain.proxy.as_str() {
         "gone" => "the proxy is gone".to_owned(),
-        "left" => "the proxy is left to whom it belongs".to_owned(),
+        "left" => "the proxy is left running, for kubelet or the node to end".to_owned(),
         "draining" => "not over when the agent was ended".to_owned(),
         "none" => "there was no proxy".to_owned(),
         "stays" => "nothing ended the proxy".to_owned(),
