@@ -47,10 +47,10 @@ fn the_page_shows_what_the_command_prints() {
     }
 }
 
-/// If it fails: `kubectl exeunt timeline -f cli/tests/pods/no-agent.json --svg docs/timeline.svg`.
+/// If it fails: `kubectl exeunt timeline -f cli/tests/pods/job-native-drained.json --svg docs/timeline.svg`.
 #[test]
 fn the_picture_is_what_the_command_draws() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let picture = std::fs::read_to_string(root.join("docs/timeline.svg")).unwrap();
-    assert_eq!(printed(root, &["timeline", "-f", "cli/tests/pods/no-agent.json", "--svg", "-"]), picture);
+    assert_eq!(printed(root, &["timeline", "-f", "cli/tests/pods/job-native-drained.json", "--svg", "-"]), picture);
 }

@@ -211,6 +211,7 @@ fn the_other_recorded_pods_break_the_rules_that_they_must() {
         ("job-classic-exeunt-succeeded", vec![]),
         ("job-classic-failed-notready", vec!["no-agent"]),
         ("job-classic-notready", vec!["no-agent"]),
+        ("job-native-drained", vec![]),
         ("job-native-succeeded", vec![]),
         ("kpo-classic-notready-base0", vec!["no-agent"]),
         ("kpo-classic-notready-base3", vec!["no-agent"]),

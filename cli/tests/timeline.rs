@@ -40,7 +40,8 @@ fn verdict(drain: u64, lost: u64) -> String {
     json!({
         "version": "0.1.0", "proxy": "gone", "route": "filter 127.0.0.1:15190", "drainMs": drain, "telemetryMs": null, "lingerMs": 6,
         "undelivered": {"connections": u64::from(cut), "bytes": lost, "atLeast": cut}, "limit": if cut { json!("stall-timeout") } else { Value::Null },
-        "advice": null, "helpers": [], "warnings": [],
+        "advice": null, "warnings": [],
+        "helpers": if cut { json!([{"container": "shipper", "asked": "SIGTERM", "endedMs": 212}, {"container": null, "asked": null, "endedMs": null}]) } else { json!([]) },
     })
     .to_string()
 }

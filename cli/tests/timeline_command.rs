@@ -19,17 +19,17 @@ fn cluster(may_read: bool) -> Double {
         Some("/log") if request.query.contains("container=exeunt") => (
             200,
             json!(
-                "2026-11-22T19:46:23.402117Z watching base, process 31\n2026-11-22T19:46:29.618003Z base has ended (exit code 0)\n"
+                "2026-11-22T19:46:23.402117Z exeunt-agent: watching base, process 31\n2026-11-22T19:46:29.618003Z base has ended (exit code 0)\n"
             ),
         ),
         Some("/log") => {
-            let lines = "2026-11-22T19:46:24.000000001Z [2026-11-22T19:46:24Z] \"GET /secret HTTP/1.1\" 200\n2026-11-22T19:46:25.5Z info\tEnvoy proxy is ready\n";
+            let lines = "2026-11-22T19:46:24.000000001Z [2026-11-22T19:46:24Z] \"GET /secret HTTP/1.1\" 200\n2026-11-22T19:46:25.5Z 2026-11-22T19:46:25.4Z\tinfo\tEnvoy proxy is ready\n";
             (200, json!(lines))
         }
         _ => (
             200,
             json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": [
-                {"metadata": {"name": "a"}, "involvedObject": {}, "type": "Normal", "reason": "Killing", "message": "Stopping container istio-proxy",
+                {"metadata": {"name": "a"}, "involvedObject": {"fieldPath": "spec.containers{istio-proxy}"}, "type": "Normal", "reason": "Killing", "message": "Stopping container istio-proxy",
                  "firstTimestamp": "2026-11-22T19:46:20Z", "lastTimestamp": "2026-11-22T19:46:28Z", "count": 2},
                 {"metadata": {"name": "b"}, "involvedObject": {}, "reason": "Scheduled", "message": "assigned", "eventTime": "2026-11-22T19:46:22.123456Z"},
                 {"metadata": {"name": "c"}, "involvedObject": {}, "reason": "NoTime"},
@@ -74,7 +74,7 @@ fn events_and_logs_have_their_times() {
     let events = of("event").iter().map(|event| (event["resolution"].clone(), event["text"].clone())).collect::<Vec<_>>();
     let wanted = [
         ("millisecond", "Scheduled: assigned"),
-        ("second", "Killing: Stopping container istio-proxy (2 times, the last one now)"),
+        ("second", "istio-proxy: Killing: Stopping container istio-proxy (2 times, this is the last)"),
     ];
     assert_eq!(events, wanted.map(|(resolution, text)| (json!(resolution), json!(text))));
     assert_eq!((error.as_str(), code, timeline["unknown"].clone()), ("", 0, json!([])));

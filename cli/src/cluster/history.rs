@@ -87,7 +87,11 @@ fn event(event: Event) -> Option<PodEvent> {
         .or_else(|| exact(event.event_time.as_ref().map(|time| time.0)))
         .or_else(|| seconds(event.first_timestamp.as_ref().map(|time| time.0)))
         .or_else(|| seconds(event.metadata.creation_timestamp.as_ref().map(|time| time.0)))?;
+    // `spec.containers{main}`
+    let field = event.involved_object.field_path.unwrap_or_default();
+    let container = field.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}')).map(str::to_owned);
     Some(PodEvent {
+        container,
         at,
         is_exact,
         count: series.and_then(|series| series.count).or(event.count).unwrap_or(1),

@@ -24,6 +24,9 @@ pub struct PodEvent {
     /// Whether `at` is more exact than a second.
     #[serde(default)]
     pub is_exact: bool,
+    /// The container that it is about, if it is about one.
+    #[serde(default)]
+    pub container: Option<String>,
     /// For example `Killing`.
     pub reason: String,
     /// The sentence of who has written it.
@@ -51,7 +54,7 @@ pub struct LogLine {
 
 /// What of the proxy's log is about its life: exeunt's filter, and pilot-agent at its start and end.
 const OF_THE_PROXY: [&str; 7] =
-    ["exeunt", "Envoy proxy is ready", "draining", "Draining", "raceful termination", "exited", "terminated"];
+    ["exeunt", "Envoy proxy is ready", "draining", "Draining", "raceful termination", "exited", "successfully terminated"];
 
 // === impl LogLine ===
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::lanes::known;
-use crate::pod::{Container, End, Facts, History, Kind, Verdict};
+use crate::pod::{Container, End, Facts, HelperEnd, History, Kind, Verdict};
 
 /// The drain.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +32,8 @@ pub struct Drain {
     pub limit: Option<String>,
     /// Why the agent did nothing.
     pub refused: Option<String>,
+    /// The containers beside the task that the agent asked to end, or waited for.
+    pub helpers: Vec<HelperEnd>,
 }
 
 /// What was cut off.
@@ -103,6 +105,7 @@ pub(super) fn of(facts: &Facts<'_>, history: Option<&History>) -> Option<Drain> 
         }),
         limit: verdict.limit,
         refused: verdict.refused.into_iter().next().map(|refusal| refusal.reason),
+        helpers: verdict.helpers,
     })
 }
 

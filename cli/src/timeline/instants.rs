@@ -9,19 +9,20 @@ use crate::pod::{Facts, History, Part, State, Verdict};
 pub(super) fn of(facts: &Facts<'_>, history: Option<&History>) -> Vec<Instant> {
     let mut instants = of_the_pod(facts);
     for event in history.and_then(|history| history.events.as_deref()).unwrap_or_default() {
-        let times = if event.count > 1 { format!(" ({} times, the last one now)", event.count) } else { String::new() };
+        let times = if event.count > 1 { format!(" ({} times, this is the last)", event.count) } else { String::new() };
+        let of = event.container.as_ref().map(|container| format!("{container}: ")).unwrap_or_default();
         let mark = if event.is_warning { "warning: " } else { "" };
         instants.push(Instant {
             at: event.at,
             resolution: if event.is_exact { Resolution::Millisecond } else { Resolution::Second },
             source: Source::Event,
-            text: format!("{mark}{}: {}{times}", event.reason, event.message),
+            text: format!("{mark}{of}{}: {}{times}", event.reason, event.message),
             is_marked: false,
         });
     }
     for line in history.and_then(|history| history.log.as_deref()).unwrap_or_default() {
         let is_verdict = line.text.starts_with('{') && Verdict::read(&line.text).is_some();
-        let text = if is_verdict { "the verdict" } else { &line.text };
+        let text = if is_verdict { "the verdict" } else { plain(&line.text) };
         instants.push(Instant {
             at: line.at,
             resolution: Resolution::Millisecond,
@@ -34,6 +35,13 @@ pub(super) fn of(facts: &Facts<'_>, history: Option<&History>) -> Vec<Instant> {
     // A time that is cut off to the second sorts before those within that second. The order of what has the same time stays.
     instants.sort_by_key(|instant| instant.at);
     instants
+}
+
+/// A line of a log without what is said beside it: its own time, and who has written it.
+fn plain(text: &str) -> &str {
+    let after_time = text.split_once(['\t', ' ']).filter(|(first, _)| first.parse::<Timestamp>().is_ok()).map(|(_, rest)| rest);
+    let text = after_time.unwrap_or(text);
+    text.strip_prefix("exeunt-agent: ").unwrap_or(text)
 }
 
 fn of_the_pod(facts: &Facts<'_>) -> Vec<Instant> {

@@ -99,7 +99,7 @@ pub(super) fn drain(drain: &Drain) -> String {
     }
     let mut words = vec![match drain.proxy.as_str() {
         "gone" => "the proxy is gone".to_owned(),
-        "left" => "the proxy is left to whom it belongs".to_owned(),
+        "left" => "the proxy is left running, for kubelet or the node to end".to_owned(),
         "draining" => "not over when the agent was ended".to_owned(),
         "none" => "there was no proxy".to_owned(),
         "stays" => "nothing ended the proxy".to_owned(),
@@ -121,6 +121,14 @@ pub(super) fn drain(drain: &Drain) -> String {
         }
     }));
     words.extend(drain.limit.as_ref().map(|limit| format!("cut off by {limit}")));
+    words.extend(drain.helpers.iter().map(|helper| {
+        let name = helper.container.as_deref().unwrap_or("a container beside the task");
+        let asked = helper.asked.as_ref().map(|asked| format!(" was asked to end by {asked} and")).unwrap_or_default();
+        match helper.ended_ms {
+            Some(ms) => format!("{name}{asked} ended {} after the task", milliseconds(ms)),
+            None => format!("{name}{asked} still ran"),
+        }
+    }));
     words.join(", ")
 }
 
