@@ -66,6 +66,28 @@ fn each_mistake_is_found_with_its_rule() {
         (r#"labels: {exeunt.dev/drian: "on"}"#, format!("{agent}}}]"), "unknown-name"),
         ("annotations: {exeunt.dev/quit-signals: TERM}", format!("{agent}}}]"), "annotation-value"),
         ("annotations: {exeunt.dev/container: base}", String::new(), "wrong-container-name"),
+        (
+            r#"annotations: {proxy.istio.io/config: '{"proxyMetadata": {"ISTIO_META_HTTP_PROXY_PORT": "16000"}}'}"#,
+            format!("{agent}}}]"),
+            "signal-port-differs",
+        ),
+        (
+            "",
+            format!(
+                "{agent}}}, {{name: cache, image: c, restartPolicy: Always, securityContext: {{runAsUser: 15190}}}}]\n      shareProcessNamespace: true"
+            ),
+            "agent-user-taken",
+        ),
+        (
+            r#"annotations: {sidecar.istio.io/nativeSidecar: "false", status.sidecar.istio.io/port: "15099"}"#,
+            format!("{agent}}}]\n      shareProcessNamespace: true"),
+            "status-port-differs",
+        ),
+        (
+            r#"annotations: {sidecar.istio.io/nativeSidecar: "false", traffic.sidecar.istio.io/excludeOutboundIPRanges: 10.0.0.0/8}"#,
+            format!("{agent}}}]\n      shareProcessNamespace: true"),
+            "capture-limited",
+        ),
     ] {
         let output = check(&job(metadata, &spec), &["-o", "json"]);
         let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -75,6 +97,21 @@ fn each_mistake_is_found_with_its_rule() {
             (ids, found[0]["workload"].as_str(), output.status.code()),
             (vec![rule], Some("Job/upload"), Some(1)),
             "{rule}"
+        );
+    }
+}
+
+#[test]
+fn a_label_that_is_only_on_the_job_is_a_mistake() {
+    for (of_pod, wanted) in [("", 1), (r#"labels: {exeunt.dev/drain: "on"}"#, 0)] {
+        let labelled =
+            job(of_pod, "volumes: []").replace("{name: upload}", r#"{name: upload, labels: {exeunt.dev/drain: "on"}}"#);
+        let output = check(&labelled, &[]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            (text.matches("label-on-the-job").count(), output.status.code()),
+            (wanted, i32::try_from(wanted).ok()),
+            "{text}"
         );
     }
 }
