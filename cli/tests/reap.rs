@@ -279,6 +279,9 @@ fn an_image_that_cannot_be_pulled_is_not_asked_for_twice() {
     let waiting = world.lock().unwrap().pods["report"].clone();
     // The same image would wait with the first container. Another one may be tried, by a person at once.
     let end = |words: &[&str]| plain(World::with([waiting.clone()]), words);
+    let (world, double, (out, _, code)) = end(&ACT);
+    assert!(out.contains("waits: kubelet does not have the image"), "{out}");
+    assert_eq!((patches(&double), code, world.lock().unwrap().events.len()), (0, 1, 0));
     let (_, double, (out, _, _)) = end(&["end", "report"]);
     assert!(out.contains("name another with --image"), "{out}");
     assert_eq!(patches(&double), 0);

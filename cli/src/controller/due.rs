@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::options::Settings;
 use crate::pod::{Container, Facts, State};
-use crate::rescue::{qualify, rescues};
+use crate::rescue::{qualify, rescues, waits_for_image};
 
 /// A pod keeps each ephemeral container as long as it lives, so it does not get more than these.
 pub const MOST_TRIES: u32 = 5;
@@ -28,6 +28,11 @@ pub enum Plan {
         /// How many rescues have failed.
         failed: u32,
     },
+    /// Nothing: kubelet waits for the same image, for an earlier rescue.
+    NoImage {
+        /// When the last main container ended.
+        since: Timestamp,
+    },
     /// Nothing any more.
     GivenUp {
         /// When the last main container ended.
@@ -46,6 +51,9 @@ pub fn plan(facts: &Facts<'_>, settings: &Settings) -> Plan {
     let failed = u32::try_from(rescues(facts).count()).unwrap_or(u32::MAX);
     if failed >= MOST_TRIES {
         return Plan::GivenUp { since };
+    }
+    if waits_for_image(facts, &settings.image).is_some() {
+        return Plan::NoImage { since };
     }
     let drains = facts.agent_container().is_some_and(|agent| agent.end().is_none());
     let agent = if drains { AGENT_LIMIT } else { Duration::ZERO };

@@ -34,6 +34,10 @@ pub async fn once(reaper: &Reaper, mut each: impl FnMut(Report)) -> Result<(), F
         match plan {
             Plan::Leave => {}
             Plan::GivenUp { since } => each(Report::new(target, since, Fate::GivenUp, "given up: it has had its tries")),
+            Plan::NoImage { since } => {
+                let says = format!("waits: kubelet does not have the image {} for an earlier rescue", reaper.settings.image);
+                each(Report::new(target, since, Fate::Waits, says));
+            }
             Plan::Try { at, since, failed } if at > now => {
                 // One whose task has just ended is not worth a line.
                 if failed > 0 {

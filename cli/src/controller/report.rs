@@ -20,7 +20,7 @@ pub enum Fate {
     WouldEnd,
     /// It has gone, needs no rescue any more, or somebody else was first.
     Settled,
-    /// An earlier rescue has failed, and the next one must wait.
+    /// An earlier rescue has failed, and the next one must wait; or kubelet still waits for its image.
     Waits,
     /// The API server has not accepted the container.
     Refused,

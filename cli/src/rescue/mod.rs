@@ -12,7 +12,7 @@ pub use attempt::{Outcome, Rescue};
 pub use forward::Forward;
 pub use forwarded::Forwarded;
 pub use hindrance::{Cause, Hindrance};
-pub use qualify::{Qualified, qualify, rescues};
+pub use qualify::{Qualified, qualify, rescues, waits_for_image};
 
 /// The image of the agent that belongs to this version.
 pub const AGENT_IMAGE: &str = concat!("ghcr.io/exeunt-dev/exeunt-agent:", env!("CARGO_PKG_VERSION"));

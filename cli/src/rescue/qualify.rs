@@ -41,7 +41,8 @@ pub fn rescues<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = &'f Contain
 }
 
 /// A container whose image kubelet waits for. The same image once more would wait with it, and would come at the same time.
-pub(super) fn waits_for_image<'f>(facts: &'f Facts<'_>, image: &str) -> Option<&'f str> {
+#[must_use]
+pub fn waits_for_image<'f>(facts: &'f Facts<'_>, image: &str) -> Option<&'f str> {
     let mut waiting = rescues(facts).filter(|container| has_no_image(container));
     waiting.find(|container| container.image == image).map(|container| container.name)
 }

@@ -38,6 +38,7 @@ def kubectl(run: ScenarioRun, *words: str, kubeconfig: Path | None = None) -> tu
 
 
 def program() -> Path:
+    """The command; a scenario is skipped without it."""
     file = Path(os.environ.get("EXEUNT_KUBECTL", _PROGRAM))
     if not file.exists():
         raise Skip(f"{file.name} is not built: ./build.sh cli")
@@ -52,6 +53,7 @@ def _standing(run: ScenarioRun) -> Json:
 
 
 def name_of(run: ScenarioRun) -> str:
+    """The name of the scenario's pod."""
     pod = run.watched.pod(run.name)
     return pod["metadata"]["name"] if pod else ""
 

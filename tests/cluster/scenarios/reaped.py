@@ -86,7 +86,7 @@ def _opted_out(run: ScenarioRun) -> None:
     program()
     run.start_changed(_shape(), refusing)
     run.wait_main_ended()
-    # The API server's clock is not here: the same pod without the label would be due after this, as the end shows.
+    # After that the pod would be due, as the end shows.
     run.site.stop.wait(1.5 * _STUCK_S)
     code, text = _reap(run, "--dry-run=false")
     run.check(code == 0 and not text.strip(), f"reap exits with {code}: {text}")
