@@ -27,9 +27,11 @@ release_command() {
 
 # What is the same in every archive, into a folder: the man pages, the completions and the licence. The first argument is the command.
 command_extras() {
-    local own=$1 out=$2 completion=$2/completion
+    local own=$2/kubectl-exeunt out=$2 completion=$2/completion
     mkdir "$completion"
     cp LICENSE "$out"
+    # What was handed on from another machine has lost its mode.
+    install -m 755 "$1" "$own"
     "$own" man "$out/man" &&
         "$own" completion bash >"$completion/kubectl-exeunt.bash" &&
         "$own" completion zsh >"$completion/_kubectl-exeunt" &&

@@ -123,6 +123,9 @@ release_check() {
     names_version CHANGELOG.md "^## \[?${version}\]?( |\$)" "a section of that version" || failed=1
     names_version wasmplugin.yaml "^  url: oci://.*:$version(@|\$)" "an image of that version" || failed=1
     names_version deploy/istio/template.tpl "exeunt-agent:$version\"" "an image of that version" || failed=1
+    names_version cli/Cargo.toml "^version = \"$version\"\$" "that version" || failed=1
+    names_version deploy/controller/deployment.yaml "kubectl-exeunt:$version\$" "an image of that version" || failed=1
+    names_version deploy/reap/cronjob.yaml "kubectl-exeunt:$version\$" "an image of that version" || failed=1
     names_version deploy/chart/Chart.yaml "^version: ${version}\$" "that version" || failed=1
     names_version deploy/chart/Chart.yaml "^appVersion: [\"']?${version}[\"']?\$" "that appVersion" || failed=1
     names_version airflow/src/exeunt_airflow/version.py "^VERSION = \"$version\"\$" "that version" || failed=1

@@ -1,11 +1,18 @@
 # shellcheck shell=bash
 # What people install: the chart, the manifests, the samples, and the commands of the documents.
 
+KREW=0.4.3
+
 tier_chart() {
     go_tier_is_ready "chart and manifests" "Helm, Kustomize and the API server's validation" use_chart_tools build_wasm || return 0
     if ! use_node; then
         say "Node.js is missing: the filter will read no plugin configuration of the manifests"
     fi
+    # krew reads its manifest, and installs from it.
+    local program
+    for program in krew validate-krew-manifest; do
+        go_tool "$program" "sigs.k8s.io/krew/cmd/$program" "$KREW" || say "krew's manifest will not be read by $program"
+    done
     # The documents' commands push images and pull them; without these programs the tests are skipped, and say so.
     programs skopeo=skopeo docker-registry=docker-registry openssl=openssl || true
     run_pytest chart "chart, manifests, samples and documented commands" "$@" tests/chart tests/documents/test_commands.py
