@@ -33,8 +33,10 @@ fn containers(object: &Value) -> Vec<Value> {
 }
 
 /// What kustomize puts in the place of an argument: the components and the README.
-const OTHERS: [&[&str]; 2] =
-    [&["controller", "--namespaces=jobs,reports", "--dry-run=false", "--metrics-address=0.0.0.0:9090"], &["reap", "-A", "--dry-run=false"]];
+const OTHERS: [&[&str]; 2] = [
+    &["controller", "--namespaces=jobs,reports", "--dry-run=false", "--metrics-address=0.0.0.0:9090"],
+    &["reap", "-A", "--dry-run=false"],
+];
 
 fn is_read(words: &[String]) -> Result<(), String> {
     let line = std::iter::once("kubectl-exeunt".to_owned()).chain(words.iter().cloned());

@@ -97,7 +97,8 @@ impl Named {
         let all = match self {
             Self::Contexts => context_names(kubeconfig.as_deref()),
             Self::Pods | Self::Namespaces => {
-                let connection = Connection { kubeconfig, context: value(words, &["--context"]).or_else(|| connection.context.clone()) };
+                let connection =
+                    Connection { kubeconfig, context: value(words, &["--context"]).or_else(|| connection.context.clone()) };
                 self.of_cluster(connection, value(words, &["--namespace", "-n"]))
             }
         };

@@ -64,7 +64,8 @@ impl By {
         };
         let mut script = Vec::new();
         generate(shell, &mut visible(), PROGRAM, &mut script);
-        let script = String::from_utf8(script).map_err(|error| Failure::usage(format!("{}: {error}", shell.file_name(PROGRAM))))?;
+        let script =
+            String::from_utf8(script).map_err(|error| Failure::usage(format!("{}: {error}", shell.file_name(PROGRAM))))?;
         // clap_complete 4.6 writes the name of a function in two ways if the command has a hyphen, and so completes no option in bash.
         Ok(script.replace("kubectl__subcmd__exeunt", "kubectl__exeunt"))
     }
