@@ -13,7 +13,7 @@ TIERS=(
     "texts      | test | links, quotes and values of the documents; the rules of releases and of downloads   |"
     "cluster    | test | the logic of ./build.sh e2e and bench, without a cluster                            |"
     "licenses   | all  | the licenses and sources of all dependencies                                        |"
-    "cli        | all  | kubectl exeunt: its rules, its output, its metrics, and what an API server can do to it | promtool=prometheus prometheus=prometheus"
+    "cli        | all  | kubectl exeunt: rules, output, metrics, and what an API server can do to it          | promtool=prometheus prometheus=prometheus groff=groff-base"
     "fuzz       | all  | every parser of outside data, some seconds each                                     | g++=g++"
     "chart      | all  | chart, manifests, samples and documented commands, checked by Kubernetes' own code  | skopeo=skopeo docker-registry=docker-registry openssl=openssl"
     "inject     | all  | the injection template, rendered by Istio's own injector                             |"

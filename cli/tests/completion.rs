@@ -154,14 +154,15 @@ fn every_verb_has_a_man_page_without_warnings() {
     for page in &pages {
         let text = std::fs::read_to_string(page).unwrap();
         assert!(text.contains(".SH SYNOPSIS") && text.contains("kubectl exeunt"), "{}", page.display());
-        for warning in lint(page) {
-            panic!("{}: {warning}", page.display());
-        }
+        assert_eq!(lint(page), Vec::<String>::new(), "{}", page.display());
     }
 }
 
 /// What groff has to say about a page; nothing where there is no groff.
 fn lint(page: &Path) -> Vec<String> {
-    let Ok(output) = Command::new("groff").args(["-man", "-ww", "-z", "-Tutf8"]).arg(page).output() else { return Vec::new() };
+    let Ok(output) = Command::new("groff").args(["-man", "-ww", "-z", "-Tutf8"]).arg(page).output() else {
+        eprintln!("SKIPPED {}: groff is missing", page.display());
+        return Vec::new();
+    };
     String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect()
 }

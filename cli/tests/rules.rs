@@ -83,7 +83,7 @@ fn mistaken() -> Vec<(&'static str, Value)> {
         case
     };
     let job = |field: &str, value: Value| json!({"kind": "Job", "name": "report", field: value});
-    let unlabelled = with("interception-off", &[&template[..], &[captured.clone()]].concat());
+    let unlabelled = with("interception-off", &[&template[..], std::slice::from_ref(&captured)].concat());
     let own_processes_only = [("/spec/shareProcessNamespace", json!(false))];
     let mut regular = with("agent-stripped", &own_processes_only);
     let agent = regular["pod"]["spec"]["initContainers"].as_array_mut().unwrap().remove(2);

@@ -77,7 +77,10 @@ impl<'a> Work<'a> {
 
     fn see(&mut self, seen: Seen) {
         match seen {
-            Seen::Begin { scope } => self.book.begin(scope),
+            Seen::Begin { scope } => {
+                self.book.begin(scope);
+                self.observer.list_begins(self.namespace(scope));
+            }
             Seen::Pod { scope, pod } => {
                 let facts = Facts::of(&pod);
                 self.book.see(scope, &facts, &self.reaper.settings);
@@ -92,6 +95,7 @@ impl<'a> Work<'a> {
             }
             Seen::Complete { scope } => {
                 self.book.complete(scope);
+                self.observer.list_ends(self.namespace(scope));
                 self.unlisted.retain(|unlisted| *unlisted != scope);
                 if self.unlisted.is_empty() {
                     self.state.set_ready();
@@ -102,6 +106,13 @@ impl<'a> Work<'a> {
             Seen::NamespaceUnmarked(name) => self.book.mark(name, false),
             Seen::Failed(error) => warn(&error.line),
         }
+    }
+
+    /// The namespace of a scope; `None` if it has all.
+    fn namespace(&self, scope: usize) -> Option<&str> {
+        let Reaper { cluster, settings } = self.reaper;
+        let scope = settings.scopes.get(scope)?;
+        (!scope.all_namespaces).then(|| cluster.namespace_of(scope))
     }
 
     /// The pods to begin with. In a dry run they are only named.
