@@ -161,7 +161,7 @@ fn every_verb_has_a_man_page_without_warnings() {
 /// What groff has to say about a page; nothing where there is no groff.
 fn lint(page: &Path) -> Vec<String> {
     let Ok(output) = Command::new("groff").args(["-man", "-ww", "-z", "-Tutf8"]).arg(page).output() else {
-        eprintln!("SKIPPED {}: groff is missing", page.display());
+        exeunt_cli::output::warn(&format!("SKIPPED {}: groff is missing", page.display()));
         return Vec::new();
     };
     String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect()
