@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from .. import messages
 from ..errors import Skip
 from ..scenario import Scenario
@@ -91,7 +89,7 @@ def _forwarded(run: ScenarioRun) -> None:
         with TemporaryDirectory() as folder:
             kubeconfig = Path(folder) / "kubeconfig"
             kubeconfig.touch(mode=0o600)
-            kubeconfig.write_text(yaml.safe_dump(_as_account(run)))
+            kubeconfig.write_text(json.dumps(_as_account(run)))
             status, text = kubectl(run, "end", name_of(run), kubeconfig=kubeconfig)
         run.note(text.strip())
         run.check(status == 0, f"end exits with {status}: {text}")
@@ -128,6 +126,9 @@ def _may_forward(run: ScenarioRun) -> tuple[Json, Json]:
 
 def _as_account(run: ScenarioRun) -> Json:
     """The kubeconfig of the run, acting as the account of its namespace."""
+    # Imported only here, because without a cluster the program works without this package.
+    import yaml
+
     config: Json = yaml.safe_load(run.site.options.kubeconfig.read_text())
     account = f"system:serviceaccount:{run.namespace}:default"
     for user in config["users"]:
@@ -153,7 +154,6 @@ def _listed(run: ScenarioRun) -> None:
 
 def _with_agent(run: ScenarioRun, job: Json) -> Json:
     """What `add` prints for this Job."""
-    # Imported only here, because without a cluster the program works without this package.
     import yaml
 
     # As somebody writes it who leaves the form of the proxy to the mesh.
