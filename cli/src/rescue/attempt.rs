@@ -83,7 +83,9 @@ impl Rescue {
                     format!("kubelet cannot have the image {image} for the container {container}: name another with --image");
                 return Err(Hindrance::Refused(why));
             }
-            let rescue = Self::of(target.clone(), image.to_owned());
+            // The API server's clock: the time in the name says later when it was tried.
+            let now = cluster.now().unwrap_or_else(Timestamp::now);
+            let rescue = Self::of(target.clone(), name(&facts, now.as_second()), image.to_owned());
             match cluster.add_rescue(&pod, &rescue.container, image).await {
                 Ok(()) => return Ok(rescue),
                 Err(error) if error.kind == ErrorKind::Conflict => last = error.line,
@@ -101,9 +103,7 @@ impl Rescue {
         Err(Hindrance::Refused(last))
     }
 
-    fn of(target: Target, image: String) -> Self {
-        // A pod keeps every ephemeral container, so each try has a name of its own.
-        let container = format!("{}{}", names::RESCUE, Timestamp::now().as_second());
+    fn of(target: Target, container: String, image: String) -> Self {
         Self { namespace: target.namespace, pod: target.pod, uid: target.uid, container, image, reads_log: false }
     }
 
@@ -172,6 +172,13 @@ impl Rescue {
     fn not_yet(&self, cause: Cause, trouble: String) -> Outcome {
         Outcome { cause: Some(cause), ..self.outcome(false, None, Some(trouble)) }
     }
+}
+
+/// The name of the next container: a pod keeps every ephemeral container, so each try has a name of its own.
+fn name(facts: &Facts<'_>, second: i64) -> String {
+    let of = |second: i64| format!("{}{second}", names::RESCUE);
+    let mut seconds = (second..).map(of);
+    seconds.find(|name| facts.container(name).is_none()).unwrap_or_else(|| of(second))
 }
 
 // === impl Outcome ===
