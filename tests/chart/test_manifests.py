@@ -70,7 +70,8 @@ def configurations() -> dict[str, Resource]:
     found = {path.stem: lone(path)["spec"].get("wasm", lone(path)["spec"])["pluginConfig"] for path in (PLUGIN, EXTENSION)}
     for values in sorted((HERE / "values").glob("*.yaml")):
         for resource in template("--values", values).documents:
-            spec = resource["spec"].get("wasm", resource["spec"])
+            spec = resource.get("spec", {})
+            spec = spec.get("wasm", spec)
             if "pluginConfig" in spec:
                 found[f"chart with {values.stem}"] = spec["pluginConfig"]
     return found
