@@ -4,7 +4,7 @@
 
 mod double;
 
-use double::{Answer, Double, Request, page, printed, recorded, refusal};
+use double::{Answer, Double, Request, page, printed, recorded, refusal, small};
 use serde_json::{Value, json};
 
 const PODS: &str = "/api/v1/namespaces/jobs/pods";
@@ -15,22 +15,6 @@ fn stuck(name: &str) -> Value {
     pod["metadata"]["name"] = json!(name);
     pod["metadata"]["uid"] = json!(format!("uid-of-{name}"));
     pod["metadata"]["resourceVersion"] = json!("7");
-    pod
-}
-
-/// The same pod without what the commands do not read: thousands of whole ones would take minutes.
-fn small(mut pod: Value) -> Value {
-    pod["spec"]["volumes"] = Value::Null;
-    for list in ["containers", "initContainers"] {
-        for container in pod["spec"][list].as_array_mut().unwrap() {
-            container.as_object_mut().unwrap().retain(|field, _| ["name", "image", "restartPolicy"].contains(&field.as_str()));
-        }
-    }
-    for list in ["containerStatuses", "initContainerStatuses"] {
-        for status in pod["status"][list].as_array_mut().unwrap() {
-            status.as_object_mut().unwrap().remove("volumeMounts");
-        }
-    }
     pod
 }
 
