@@ -32,9 +32,40 @@ pub(crate) struct World {
     pub(crate) lease: Option<Value>,
     pub(crate) events: Vec<Value>,
     pub(crate) kubelet: Kubelet,
+    pods_watch: Watch,
+    namespaces_watch: Watch,
+    version: usize,
+}
+
+/// What happened to the objects of one kind, and who watches them. A watch begins with what has happened since the version that it names: a
+/// change between a list and its watch is lost by no real API server.
+#[derive(Default)]
+struct Watch {
     watchers: Vec<Sender<Piece>>,
-    namespace_watchers: Vec<Sender<Piece>>,
-    version: u64,
+    history: Vec<(usize, Value)>,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    fn begin(&mut self, request: &Request) -> Reply {
+        let (sender, receiver) = channel();
+        let since = number(request, "resourceVersion").unwrap();
+        for (_, event) in self.history.iter().filter(|(version, _)| *version > since) {
+            sender.send(Piece::Event(event.clone())).unwrap();
+        }
+        self.watchers.push(sender);
+        Reply::watch(receiver)
+    }
+
+    fn happened(&mut self, version: usize, event: Value) {
+        self.send(&event);
+        self.history.push((version, event));
+    }
+
+    fn send(&mut self, event: &Value) {
+        self.watchers.retain(|watcher| watcher.send(Piece::Event(event.clone())).is_ok());
+    }
 }
 
 /// A pod that hangs in the namespace `jobs`: its task has ended ten minutes ago, and its classic proxy runs.
@@ -79,8 +110,9 @@ impl World {
     pub(crate) fn with(pods: impl IntoIterator<Item = Value>) -> Self {
         let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
         let pods = pods.into_iter().map(|pod| (name(&pod), pod)).collect();
-        let (marked, events, watchers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { pods, marked, lease: None, events, kubelet: Kubelet::Ends, watchers, namespace_watchers: Vec::new(), version: 100 }
+        let (marked, events) = (Vec::new(), Vec::new());
+        let (pods_watch, namespaces_watch) = (Watch::default(), Watch::default());
+        Self { pods, marked, lease: None, events, kubelet: Kubelet::Ends, pods_watch, namespaces_watch, version: 100 }
     }
 
     /// Adds a pod, and tells the watches.
@@ -97,7 +129,7 @@ impl World {
         change(pod);
         pod["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let event = json!({"type": "MODIFIED", "object": typed(pod.clone(), "Pod")});
-        self.send(&event);
+        self.pods_watch.happened(self.version, event);
     }
 
     /// Deletes a pod, and tells the watches.
@@ -105,17 +137,17 @@ impl World {
         self.version += 1;
         let mut pod = self.pods.remove(name).unwrap();
         pod["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.send(&json!({"type": "DELETED", "object": typed(pod, "Pod")}));
+        self.pods_watch.happened(self.version, json!({"type": "DELETED", "object": typed(pod, "Pod")}));
     }
 
-    /// Sends something to all watches of pods.
+    /// Sends something to all watches of pods that is no change of a pod.
     pub(crate) fn send(&mut self, event: &Value) {
-        self.watchers.retain(|watcher| watcher.send(Piece::Event(event.clone())).is_ok());
+        self.pods_watch.send(event);
     }
 
     /// Breaks the connections of all watches.
     pub(crate) fn break_watches(&mut self) {
-        for watcher in self.watchers.drain(..) {
+        for watcher in self.pods_watch.watchers.drain(..) {
             let _ = watcher.send(Piece::Break);
         }
     }
@@ -125,12 +157,12 @@ impl World {
         self.version += 1;
         self.marked.push(name);
         let event = json!({"type": "ADDED", "object": namespace(name, self.version)});
-        self.namespace_watchers.retain(|watcher| watcher.send(Piece::Event(event.clone())).is_ok());
+        self.namespaces_watch.happened(self.version, event);
     }
 
     /// How many watches of pods there are.
     pub(crate) fn watchers(&self) -> usize {
-        self.watchers.len()
+        self.pods_watch.watchers.len()
     }
 
     /// The reasons of the Events, in order.
@@ -165,21 +197,17 @@ impl World {
 
     fn namespaces(&mut self, request: &Request) -> Reply {
         if request.query.contains("watch=") {
-            let (sender, receiver) = channel();
-            self.namespace_watchers.push(sender);
-            return Reply::watch(receiver);
+            return self.namespaces_watch.begin(request);
         }
         let items = self.marked.iter().map(|name| namespace(name, self.version)).collect::<Vec<_>>();
-        let meta = json!({"resourceVersion": "100"});
+        let meta = json!({"resourceVersion": self.version.to_string()});
         (200, json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": items}))
             .into()
     }
 
     fn list(&mut self, request: &Request, namespace: Option<&str>) -> Reply {
         if request.query.contains("watch=") {
-            let (sender, receiver) = channel();
-            self.watchers.push(sender);
-            return Reply::watch(receiver);
+            return self.pods_watch.begin(request);
         }
         let is_here = |pod: &&Value| namespace.is_none_or(|namespace| pod["metadata"]["namespace"] == namespace);
         let from = number(request, "continue").unwrap_or_default();
@@ -275,7 +303,7 @@ fn typed(mut object: Value, kind: &str) -> Value {
     object
 }
 
-fn namespace(name: &str, version: u64) -> Value {
+fn namespace(name: &str, version: usize) -> Value {
     let meta = json!({"name": name, "labels": {"exeunt.dev/reap": "on"}, "resourceVersion": version.to_string()});
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta})
 }
