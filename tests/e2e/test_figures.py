@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,6 +19,10 @@ from harness.wait import until
 _OBSERVED_S = 3.0
 # From the task's death to the first byte of the signal.
 _MAX_SYSTEM_CALLS = 12
+# The agent's question to Envoy's admin interface about loggers and tracers.
+_QUESTION = "GET /config_dump"
+# On a busy machine Envoy may not answer that within the agent's limit. An agent that always asks fails as often as it is tried.
+_MOST_ATTEMPTS = 5
 
 
 def test_while_the_task_runs_the_agent_is_never_woken(pod: Pod, make_scene: MakeScene) -> None:
@@ -31,12 +34,22 @@ def test_while_the_task_runs_the_agent_is_never_woken(pod: Pod, make_scene: Make
     assert agent.verdict()["proxy"] == "gone", scene.describe()
 
 
-def test_few_system_calls_lie_between_the_tasks_death_and_the_signal(pod: Pod, make_scene: MakeScene, folder: Path) -> None:
+def test_few_system_calls_lie_between_the_tasks_death_and_the_signal(pod: Pod, make_scene: MakeScene) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is missing, and could not be installed")
-    _, task, agent = _attached(pod, make_scene)
-    log = folder / "strace.log"
+    for _ in range(_MOST_ATTEMPTS):
+        between = _between_death_and_signal(pod, make_scene, strace)
+        # Envoy has not told in time, when the agent started, that it buffers no telemetry. So the agent must ask again, and rightly does.
+        if not any(_QUESTION in call for call in between):
+            break
+    assert len(between) <= _MAX_SYSTEM_CALLS, "\n".join(between)
+
+
+def _between_death_and_signal(pod: Pod, make_scene: MakeScene, strace: str) -> list[str]:
+    """The agent's system calls after the one in which it sleeps, up to the first byte of the signal."""
+    scene, task, agent = _attached(pod, make_scene)
+    log = scene.folder / "strace.log"
     with subprocess.Popen([strace, "-q", "-s", "32", "-o", str(log), "-p", str(agent.pid)]) as tracer:
         try:
             until("strace is attached", lambda: number(agent.pid, "TracerPid") != 0)
@@ -44,16 +57,21 @@ def test_few_system_calls_lie_between_the_tasks_death_and_the_signal(pod: Pod, m
             assert agent.verdict()["proxy"] == "gone"
         finally:
             tracer.send_signal(signal.SIGTERM)
+    scene.close()
     calls = [line for line in log.read_text().splitlines() if re.match(r"\w+\(|<\.\.\. ", line)]
     woken = next(place for place, call in enumerate(calls) if re.match(r"(p?poll|restart_syscall)\b|<\.\.\. ", call))
     signalled = next(place for place, call in enumerate(calls) if "POST /v1/complete" in call)
     between = calls[woken + 1 : signalled + 1]
-    assert len(between) <= _MAX_SYSTEM_CALLS, "\n".join(between)
+    # A reading of the kernel's sockets that is older than a pause is taken again: under strace, on a busy machine, the first one can be.
+    readings = [place for place, call in enumerate(between) if re.match(r"sendto\(\d+, \[\{nlmsg_len", call)]
+    return between[: readings[0]] + between[readings[-1] :]
 
 
 def _attached(pod: Pod, make_scene: MakeScene) -> tuple[Scene, Task, Agent]:
     """An idle task, and an agent that has found both the task and the proxy and now sleeps."""
     scene = make_scene(pod=pod)
+    # As in a real pod: by these the agent knows at its start that Envoy buffers no telemetry.
+    scene.sidecar.discover_listeners()
     scene.envoy(pilot_agent=True)
     task = scene.task("idle")
     # Like an emptyDir: every user can write to it.
