@@ -124,7 +124,7 @@ def test_the_readme_names_the_places_of_the_arguments(controller: dict[str, Reso
 
 def test_both_start_in_dry_run(controller: dict[str, Resource]) -> None:
     assert "--dry-run=true" in pod_of(controller["Deployment"])["spec"]["containers"][0]["args"]
-    # The default of `reap`, which cli/tests/manifests.rs reads.
+    # The default of `reap`, which cli/tests/suite/manifests.rs reads.
     assert pod_of(by_kind(documents(CRONJOB))["CronJob"])["spec"]["containers"][0]["args"] == ["reap", "--all-namespaces"]
 
 
