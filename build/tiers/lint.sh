@@ -10,6 +10,14 @@ check() {
     if step "lint-$1" "$2" "${@:3}"; then count 1 0 0; else count 0 1 0; fi
 }
 
+# Sets LINT_LEVEL: a warning is an error, unless this Rust may have lints that nobody has seen.
+lint_level() {
+    LINT_LEVEL=(-D warnings)
+    if new_enough rustc $((LINTED_MINOR + 1)); then
+        LINT_LEVEL=()
+    fi
+}
+
 tier_lint() {
     use_rust
     if cargo_has fmt rustfmt; then
@@ -19,14 +27,11 @@ tier_lint() {
         skip "rustfmt: not part of this Rust (rustup component add rustfmt)"
     fi
     if cargo_has clippy clippy; then
-        local strict=(-D warnings)
-        if new_enough rustc $((LINTED_MINOR + 1)); then
-            strict=()
-        fi
-        check clippy "lint: clippy" cargo clippy --workspace --all-targets --locked -- "${strict[@]}"
+        lint_level
+        check clippy "lint: clippy" cargo clippy --workspace --all-targets --locked -- "${LINT_LEVEL[@]}"
         if rust_has_target wasm32-unknown-unknown; then
             check clippy-wasm "lint: clippy of the filter, for WebAssembly" \
-                cargo clippy --target wasm32-unknown-unknown --package exeunt --locked -- "${strict[@]}"
+                cargo clippy --target wasm32-unknown-unknown --package exeunt --locked -- "${LINT_LEVEL[@]}"
         else
             skip "clippy for WebAssembly: $(rustc --version) has no target wasm32-unknown-unknown"
         fi

@@ -40,7 +40,7 @@ def test_few_system_calls_lie_between_the_tasks_death_and_the_signal(pod: Pod, m
         pytest.skip("strace is missing, and could not be installed")
     for _ in range(_MOST_ATTEMPTS):
         between = _between_death_and_signal(pod, make_scene, strace)
-        # Envoy has not told in time, when the agent started, that it buffers no telemetry. So the agent must ask again, and rightly does.
+        # Envoy did not tell in time, when the agent started, that it buffers no telemetry: so the agent asks again.
         if not any(_QUESTION in call for call in between):
             break
     assert len(between) <= _MAX_SYSTEM_CALLS, "\n".join(between)
@@ -62,7 +62,7 @@ def _between_death_and_signal(pod: Pod, make_scene: MakeScene, strace: str) -> l
     woken = next(place for place, call in enumerate(calls) if re.match(r"(p?poll|restart_syscall)\b|<\.\.\. ", call))
     signalled = next(place for place, call in enumerate(calls) if "POST /v1/complete" in call)
     between = calls[woken + 1 : signalled + 1]
-    # A reading of the kernel's sockets that is older than a pause is taken again: under strace, on a busy machine, the first one can be.
+    # A reading of the kernel's sockets that is older than a pause is taken again: on a busy machine, under strace, it can be.
     readings = [place for place, call in enumerate(between) if re.match(r"sendto\(\d+, \[\{nlmsg_len", call)]
     return between[: readings[0]] + between[readings[-1] :]
 

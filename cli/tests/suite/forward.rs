@@ -186,9 +186,10 @@ fn nobody_at_the_port_is_no_end() {
     assert_eq!(code, 1);
 }
 
-/// With a real Envoy: `EXEUNT_ADMIN_PORT=15901 cargo test --test forward -- --ignored`. Its end is the end of the pod.
+/// With a real Envoy, whose end is the end of the pod: `tests/forwarded` starts one, and calls this.
 #[test]
 #[ignore = "needs an Envoy that runs, and ends it"]
+#[expect(clippy::disallowed_macros, reason = "tests/forwarded reads it")]
 fn a_real_envoy_is_drained_and_ended() {
     let port: u16 = std::env::var("EXEUNT_ADMIN_PORT").unwrap().parse().unwrap();
     let gone = Arc::new(AtomicBool::new(false));
@@ -201,6 +202,6 @@ fn a_real_envoy_is_drained_and_ended() {
     });
     let server = api_server(refusal(403, "Forbidden", NO_RIGHT), move |_| (101, json!(port)), |_, _| {}, gone);
     let (out, error, code) = printed(&server.run(&["end", "report", "--settle", "2"]));
-    assert!(out.contains("Envoy had nothing in flight for 2000 ms"), "{out}{error}");
-    assert_eq!(code, 0);
+    assert_eq!(code, 0, "{out}{error}");
+    println!("{out}");
 }

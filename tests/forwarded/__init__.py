@@ -1,0 +1,1 @@
+"""`kubectl exeunt end` by port-forward, with a real Envoy."""
