@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use super::{AGENT_IMAGE, Common};
 use crate::cluster::Cluster;
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe, warn};
-use crate::pod::Facts;
+use crate::pod::{Facts, Surroundings};
 use crate::rescue::{Forward, Hindrance, Outcome, Qualified, Rescue, qualify};
+use crate::rules::{self, Case};
 
 /// How many proxies are drained by port-forward at once.
 const FORWARDS: usize = 16;
@@ -123,7 +124,9 @@ impl End {
             let now = Timestamp::now();
             let keep = |pod: Pod| {
                 let facts = Facts::of(&pod);
-                let qualified = facts.standing(now).is_stuck().then(|| qualify(&facts, false).ok())??;
+                let case = Case { facts: &facts, around: &Surroundings::default() };
+                let is_stuck = case.standing(&rules::findings(&case), now).is_stuck();
+                let qualified = is_stuck.then(|| qualify(&facts, false).ok())??;
                 Some((pod, qualified))
             };
             return Ok((cluster.pods(&common.scope, keep).await?, 0));

@@ -11,7 +11,7 @@ use super::saved::Saved;
 use super::{Common, owner};
 use crate::cluster::Made;
 use crate::output::{Exit, Failure, Format, age, print, print_object, safe};
-use crate::pod::{Facts, Kind, Module, Part, Standing, State, Surroundings, Verdict};
+use crate::pod::{Facts, Kind, Module, Part, Standing, State, Verdict};
 use crate::rules::{self, Case, Finding};
 
 /// What holds one pod, since when, and what mends it
@@ -85,11 +85,12 @@ impl Explain {
             saved.write(file)?;
         }
         let facts = Facts::of(&saved.pod);
-        let findings = rules::findings(&Case { facts: &facts, around: &saved.surroundings });
+        let case = Case { facts: &facts, around: &saved.surroundings };
+        let findings = rules::findings(&case);
         let now = saved.at.unwrap_or_else(Timestamp::now);
-        let standing = facts.standing(now);
+        let standing = case.standing(&findings, now);
         if common.output == Format::Table {
-            print(&text(&facts, &saved.surroundings, &findings, now));
+            print(&text(&case, &findings, now));
         } else {
             let report = Report {
                 namespace: facts.namespace,
@@ -112,9 +113,10 @@ impl Explain {
 }
 
 /// One screen.
-fn text(facts: &Facts<'_>, around: &Surroundings, findings: &[Finding], now: Timestamp) -> String {
+fn text(case: &Case<'_>, findings: &[Finding], now: Timestamp) -> String {
+    let Case { facts, around } = case;
     let mut text = String::new();
-    let standing = facts.standing(now);
+    let standing = case.standing(findings, now);
     let since = standing.since().map(|since| format!(", for {}", age(now, since))).unwrap_or_default();
     let of = if facts.namespace.is_empty() { String::new() } else { format!(" in namespace {}", safe(facts.namespace)) };
     let _ = writeln!(text, "{}{of}: {}{since}.\n", safe(facts.name), standing.sentence());
@@ -206,8 +208,8 @@ mod tests {
         {
             let saved = recorded(name);
             let facts = Facts::of(&saved.pod);
-            let findings = rules::findings(&Case { facts: &facts, around: &saved.surroundings });
-            let text = text(&facts, &saved.surroundings, &findings, now());
+            let case = Case { facts: &facts, around: &saved.surroundings };
+            let text = text(&case, &rules::findings(&case), now());
             snapshots().bind(|| insta::assert_snapshot!(format!("explain-{name}"), text));
         }
     }

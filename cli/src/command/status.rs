@@ -65,9 +65,9 @@ impl Line {
         let undelivered = facts.verdict().and_then(|verdict| verdict.undelivered);
         let nothing = Surroundings::default();
         let case = Case { facts: &facts, around: &nothing };
-        let standing = facts.standing(now);
+        let findings = rules::findings(&case);
         Some(Self {
-            standing,
+            standing: case.standing(&findings, now),
             namespace: facts.namespace.to_owned(),
             pod: facts.name.to_owned(),
             task: facts.owner().map_or_else(String::new, |(kind, name)| format!("{kind}/{name}")),
@@ -81,7 +81,7 @@ impl Line {
             },
             undelivered: undelivered.map(|Undelivered { bytes, .. }| bytes),
             at_least: undelivered.is_some_and(|lost| lost.at_least),
-            rule: rules::findings(&case).first().map(|finding| finding.rule.id.as_str()),
+            rule: findings.first().map(|finding| finding.rule.id.as_str()),
         })
     }
 

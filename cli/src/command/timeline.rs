@@ -67,7 +67,7 @@ impl TimelineOf {
                 print_object(common.output, &timeline)?;
             }
         }
-        Ok(if facts.standing(now).is_stuck() { Exit::Stuck } else { Exit::Fine })
+        Ok(if timeline.is_stuck { Exit::Stuck } else { Exit::Fine })
     }
 }
 

@@ -11,8 +11,6 @@ use crate::rescue::{qualify, rescues, waits_for_image};
 
 /// A pod keeps each ephemeral container as long as it lives, so it does not get more than these.
 pub const MOST_TRIES: u32 = 5;
-/// How long an agent of the pod's own may drain: its drain timeout of 5 minutes, and time to end the proxy.
-const AGENT_LIMIT: Duration = Duration::from_secs(330);
 
 /// What to do with a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +54,7 @@ pub fn plan(facts: &Facts<'_>, settings: &Settings) -> Plan {
         return Plan::NoImage { since };
     }
     let drains = facts.agent_container().is_some_and(|agent| agent.end().is_none());
-    let agent = if drains { AGENT_LIMIT } else { Duration::ZERO };
+    let agent = if drains { facts.agent.limit() } else { Duration::ZERO };
     let settled = later(later(since, settings.stuck_for), SignedDuration::try_from(agent).unwrap_or(SignedDuration::MAX));
     let again = rescues(facts).filter_map(last_sign).max().map(|last| later(last, pause(settings.again_after, failed)));
     Plan::Try { at: again.map_or(settled, |again| again.max(settled)), since, failed }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::pod::{Facts, SETTLING, Standing};
+use crate::pod::{Facts, Standing};
 
 /// One pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Waiting {
 
 /// What the pod will be once it has had time to settle, and when. No event comes then.
 fn settled(facts: &Facts<'_>) -> Option<(&'static str, Timestamp)> {
-    let from = facts.task_ended()?.checked_add(SETTLING).ok()?;
+    let from = facts.settles()?;
     match facts.standing(from) {
         standing @ (Standing::Stuck { .. } | Standing::Held { .. }) => Some((standing.word(), from)),
         _ => None,

@@ -1,12 +1,19 @@
 //! The agent of a pod: where it stands, and the options that it was given.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
+use drain::duration;
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
 use super::container::{Container, Kind};
 use super::names;
+
+/// How long it may drain, unless it is told otherwise (`--drain-timeout`).
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long it may take to end the proxy after that.
+const TO_END: Duration = Duration::from_secs(30);
 
 /// Where the agent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -98,6 +105,13 @@ impl<'a> Agent<'a> {
         let first = self.words.iter().find(|word| !is_program(word));
         matches!(self.placement, Placement::Native | Placement::Regular)
             && first.is_none_or(|word| *word == "watch" || word.starts_with('-'))
+    }
+
+    /// How long after the end of the task it may still run, if all is well. A plugin with another `drainTimeout` is not known here.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        let told = self.option("drain-timeout").first().and_then(|text| duration::parse(text).ok());
+        told.unwrap_or(DRAIN_TIMEOUT).saturating_add(TO_END)
     }
 
     /// The values that an option was given, by its flag or, without one, by its variable: `container` for `--container` and

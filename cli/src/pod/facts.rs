@@ -1,5 +1,7 @@
 //! All facts of a pod, read once.
 
+use core::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -8,7 +10,7 @@ use super::container::{Container, End, Kind, State};
 use super::ending::{self, Ending};
 use super::names;
 use super::proxy::ProxyForm;
-use super::standing::Standing;
+use super::standing::{SETTLING, Standing};
 use super::verdict::Verdict;
 
 /// What a container is for.
@@ -206,7 +208,25 @@ impl<'a> Facts<'a> {
     /// What state the pod is in.
     #[must_use]
     pub fn standing(&self, now: Timestamp) -> Standing {
-        Standing::of(self, now)
+        Standing::of(self, self.settles(), now)
+    }
+
+    /// The same if its agent, which may run, cannot end the proxy.
+    #[must_use]
+    pub fn standing_without_agent(&self, now: Timestamp) -> Standing {
+        Standing::of(self, self.settles_by(SETTLING), now)
+    }
+
+    /// When the pod counts as stuck, if it has not ended by then and all its main containers have ended for good: an agent that runs may
+    /// still drain the proxy.
+    #[must_use]
+    pub fn settles(&self) -> Option<Timestamp> {
+        let drains = self.agent_container().is_some_and(Container::is_running);
+        self.settles_by(if drains { SETTLING.max(self.agent.limit()) } else { SETTLING })
+    }
+
+    fn settles_by(&self, time: Duration) -> Option<Timestamp> {
+        self.task_ended().map(|ended| ended.checked_add(time).unwrap_or(Timestamp::MAX))
     }
 
     /// What the agent has written at its end, in its own container or in an ephemeral one.

@@ -9,7 +9,7 @@ use super::ending::Ending;
 use super::facts::{Facts, Part};
 use super::proxy::ProxyForm;
 
-/// How long a pod may need for its end before it counts as stuck: the grace period of most pods.
+/// How long a pod without an agent that runs may need for its end before it counts as stuck: the grace period of most pods.
 pub const SETTLING: Duration = Duration::from_secs(30);
 
 /// What state a pod is in.
@@ -31,7 +31,7 @@ pub enum Standing {
         /// When its grace period ends.
         since: Timestamp,
     },
-    /// All main containers have ended for good, and the pod may still end by itself.
+    /// All main containers have ended for good, and the pod may still end by itself: it has just begun to, or its agent drains the proxy.
     Ending {
         /// When the last main container ended.
         since: Option<Timestamp>,
@@ -51,7 +51,8 @@ pub enum Standing {
 // === impl Standing ===
 
 impl Standing {
-    pub(super) fn of(facts: &Facts<'_>, now: Timestamp) -> Self {
+    /// `settles`: from then on a pod whose task has ended for good counts as stuck.
+    pub(super) fn of(facts: &Facts<'_>, settles: Option<Timestamp>, now: Timestamp) -> Self {
         if let Some(since) = facts.deleted() {
             return Self::Deleting { since };
         }
@@ -62,10 +63,8 @@ impl Standing {
         }
         if facts.has_task_ended_for_good() {
             let since = facts.task_ended();
-            // A clock that is behind the cluster's makes the time negative: then it has just ended.
-            let age = since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default();
             return match facts.proxy {
-                _ if age < SETTLING => Self::Ending { since },
+                _ if settles.is_none_or(|settles| now < settles) => Self::Ending { since },
                 ProxyForm::Classic if facts.proxy_container().is_some_and(super::Container::is_running) => Self::Stuck { since },
                 _ => Self::Held { since },
             };
@@ -109,7 +108,7 @@ impl Standing {
             Self::Stuck { .. } => "the task has ended for good, and istio-proxy keeps the pod",
             Self::Held { .. } => "the task has ended for good, and another container keeps the pod",
             Self::Deleting { .. } => "the pod is being deleted",
-            Self::Ending { .. } => "the task has just ended, and the pod may still end by itself",
+            Self::Ending { .. } => "the task has ended, and the pod may still end by itself",
             Self::BackOff => "the task has ended, and kubelet starts it again",
             Self::Running => "the task runs",
             Self::Starting => "the task has not started",

@@ -1,3 +1,4 @@
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
@@ -110,6 +111,28 @@ fn a_pod_has_some_time_for_its_end_also_if_the_clock_is_behind() {
     {
         assert_eq!(Facts::of(&pod).standing(now.parse().unwrap()).word(), state, "{now}");
     }
+}
+
+#[test]
+fn an_agent_that_runs_may_drain_until_its_limit() {
+    let at = |args: Value, agent: Value, second: i64| {
+        let mut pod = ended("Never", &json!({}), 0);
+        let container = json!({"name": "exeunt", "image": "i", "restartPolicy": "Always", "args": args});
+        let status = json!({"name": "exeunt", "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": agent});
+        pod.spec.as_mut().unwrap().init_containers = serde_json::from_value(json!([container])).unwrap();
+        pod.status.as_mut().unwrap().init_container_statuses = serde_json::from_value(json!([status])).unwrap();
+        let ended: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        let now = ended.checked_add(SignedDuration::from_secs(second)).unwrap();
+        (Facts::of(&pod).standing(now).word(), Facts::of(&pod).standing_without_agent(now).word())
+    };
+    let runs = json!({"running": {}});
+    assert_eq!(at(json!([]), runs.clone(), 329), ("ending", "stuck"));
+    assert_eq!(at(json!([]), runs.clone(), 330), ("stuck", "stuck"));
+    assert_eq!(at(json!(["--drain-timeout", "1h"]), runs.clone(), 3629), ("ending", "stuck"));
+    assert_eq!(at(json!(["--drain-timeout=1h"]), runs.clone(), 3630), ("stuck", "stuck"));
+    assert_eq!(at(json!(["--drain-timeout=0s"]), runs.clone(), 29), ("ending", "ending"));
+    assert_eq!(at(json!(["--drain-timeout=soon"]), runs, 100), ("ending", "stuck"));
+    assert_eq!(at(json!([]), json!({"terminated": {"exitCode": 0}}), 30), ("stuck", "stuck"));
 }
 
 #[test]

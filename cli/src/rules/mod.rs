@@ -7,9 +7,10 @@ mod evidence;
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::pod::{Facts, Surroundings};
+use crate::pod::{Facts, Standing, Surroundings};
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Rule {
     pub remedy: String,
     /// Where to read more.
     pub link: String,
+    /// Whether the agent of such a pod cannot end its proxy, however long it runs.
+    #[serde(default, skip_serializing)]
+    pub stops_agent: bool,
 }
 
 /// A pod and what is around it.
@@ -56,6 +60,20 @@ pub fn all() -> &'static [Rule] {
 pub fn findings(case: &Case<'_>) -> Vec<Finding> {
     let applies = |rule: &'static Rule| Some(Finding { rule, evidence: evidence::of(&rule.id, case)? });
     RULES.iter().filter_map(applies).collect()
+}
+
+// === impl Case ===
+
+impl Case<'_> {
+    /// What state the pod is in. `findings` are the rules that apply to it: an agent that runs is nothing to wait for where one of them stops it.
+    #[must_use]
+    pub fn standing(&self, findings: &[Finding], now: Timestamp) -> Standing {
+        if findings.iter().any(|finding| finding.rule.stops_agent) {
+            self.facts.standing_without_agent(now)
+        } else {
+            self.facts.standing(now)
+        }
+    }
 }
 
 // === impl Rule ===

@@ -7,6 +7,7 @@ use super::drain::{self, Drain};
 use super::kept::{self, Kept};
 use super::{instants, lanes, notes};
 use crate::pod::{Facts, Part, Surroundings};
+use crate::rules::{self, Case};
 
 /// The life of a pod.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +19,9 @@ pub struct Timeline {
     pub pod: String,
     /// Its uid.
     pub uid: String,
+    /// Whether it does not end by itself although its task has ended.
+    #[serde(skip)]
+    pub is_stuck: bool,
     /// The word for the state that it is in.
     pub state: &'static str,
     /// The same as a sentence.
@@ -135,7 +139,8 @@ impl Timeline {
     /// The life of the pod until `now`.
     #[must_use]
     pub fn of(facts: &Facts<'_>, around: &Surroundings, now: Timestamp) -> Self {
-        let standing = facts.standing(now);
+        let case = Case { facts, around };
+        let standing = case.standing(&rules::findings(&case), now);
         let containers = lanes::of(facts);
         let drain = drain::of(facts, around.history.as_ref());
         let instants = instants::of(facts, around.history.as_ref());
@@ -154,6 +159,7 @@ impl Timeline {
             namespace: facts.namespace.to_owned(),
             pod: facts.name.to_owned(),
             uid: facts.uid.to_owned(),
+            is_stuck: standing.is_stuck(),
             state: standing.word(),
             sentence: standing.sentence(),
             from,

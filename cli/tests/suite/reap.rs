@@ -161,16 +161,19 @@ fn a_task_that_has_just_ended_may_still_end_by_itself() {
 
 #[test]
 fn an_agent_that_drains_gets_its_time() {
-    let draining = |seconds: i64| {
+    let draining = |args: &[&str], seconds: i64| {
         let mut pod = ended_ago(stuck("report"), seconds);
-        pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "exeunt", "image": "exeunt-agent"}));
+        pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "exeunt", "image": "exeunt-agent", "args": args}));
         let status =
             json!({"name": "exeunt", "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}}});
         pod["status"]["containerStatuses"].as_array_mut().unwrap().push(status);
         plain(World::with([pod]), &["reap", "-n", "jobs"]).2.0
     };
-    assert_eq!(draining(360), "");
-    assert!(draining(420).contains("would be ended"));
+    assert_eq!(draining(&[], 360), "");
+    assert!(draining(&[], 420).contains("would be ended"));
+    let longer = ["--drain-timeout=30m"];
+    assert_eq!(draining(&longer, 1850), "");
+    assert!(draining(&longer, 1920).contains("would be ended"));
 }
 
 #[test]

@@ -21,16 +21,21 @@ fn recorded(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder().join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
-/// What the command says about a pod: the rules that apply, and its exit code.
-fn explain(case: &Value) -> (Vec<String>, Option<i32>) {
+/// What the command says about a pod, and its exit code.
+fn report(case: &Value) -> (Value, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt"));
     let command = command.args(["explain", "-o", "json", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(case.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}")), output.status.code())
+}
+
+/// The rules that apply to a pod, and the exit code.
+fn explain(case: &Value) -> (Vec<String>, Option<i32>) {
+    let (report, code) = report(case);
     let ids = report["findings"].as_array().unwrap().iter().map(|finding| finding["id"].as_str().unwrap().to_owned());
-    (ids.collect(), output.status.code())
+    (ids.collect(), code)
 }
 
 /// A recorded pod with mistakes.
@@ -218,4 +223,17 @@ fn the_other_recorded_pods_break_the_rules_that_they_must() {
     ];
     let wanted = wanted.map(|(name, ids)| (name.to_owned(), ids.into_iter().map(str::to_owned).collect::<Vec<_>>()));
     assert_eq!(found, BTreeMap::from(wanted));
+}
+
+#[test]
+fn an_agent_that_a_rule_stops_is_nothing_to_wait_for() {
+    let ended = json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-27T18:39:31Z"}});
+    let a_minute_later =
+        |args| with("wrong-container-name", &[(ARGS, args), ("/status/containerStatuses/1/state", ended.clone())]);
+    let state = |case| {
+        let (report, code) = report(&case);
+        (report["state"].as_str().unwrap().to_owned(), code)
+    };
+    assert_eq!(state(a_minute_later(json!(["watch"]))), ("ending".to_owned(), Some(0)));
+    assert_eq!(state(a_minute_later(json!(["watch", "--container=mian"]))), ("stuck".to_owned(), Some(1)));
 }
