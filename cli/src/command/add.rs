@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AGENT_IMAGE, file};
+use super::{AGENT_IMAGE, check, file};
 use crate::edit::{Agent, add_agent};
-use crate::output::{Exit, Failure, print, warn};
+use crate::output::{Exit, Failure, print, safe, warn};
+use crate::pod::ProxyForm;
+use crate::workload::documents;
 
 /// Print a workload with the agent in it; the rest of the file stays as it is
 ///
 /// Knows Jobs, CronJobs, pods, PodTemplates, Argo's workflows, Spark's applications, and Tekton's tasks and runs. Inserts the agent as
-/// the first init container (Tekton: the first sidecar), and the annotation that makes istio-proxy native. Comments, order and quotes stay.
+/// the first init container (Tekton: the first sidecar), and the annotation that makes istio-proxy native. Pods that ask for a classic one
+/// share their processes instead. Comments, order and quotes stay.
 /// What has an agent is not changed, so the command can run again and again:
 ///
 ///   kubectl exeunt add -f job.yaml | kubectl apply -f -
@@ -42,6 +45,9 @@ impl Add {
         for of in &edited.unchanged {
             warn(&format!("{of}: it has an agent already"));
         }
+        for line in left(&edited.text) {
+            warn(&line);
+        }
         if edited.changed.is_empty() && edited.unchanged.is_empty() {
             warn(
                 "nothing is changed: add knows Jobs, CronJobs, pods, PodTemplates, and what Argo, Spark and Tekton make pods of; docs/workflow-engines.md has more",
@@ -49,4 +55,16 @@ impl Add {
         }
         Ok(Exit::Fine)
     }
+}
+
+/// The mistakes that are left, as `check` finds them.
+fn left(text: &str) -> Vec<String> {
+    let all = documents(text).unwrap_or_default();
+    let mistakes = all.iter().flat_map(|object| check::mistakes(object, ProxyForm::Native).unwrap_or_default());
+    let lines = mistakes.flat_map(|(of, findings)| {
+        findings
+            .into_iter()
+            .map(move |finding| format!("{of}: {}: {} {}", finding.rule.id, finding.rule.sentence, finding.rule.remedy))
+    });
+    lines.map(|line| safe(&line)).collect()
 }

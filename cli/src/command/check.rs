@@ -10,7 +10,7 @@ use super::{Common, file};
 use crate::output::{Exit, Failure, Format, print, print_object, safe};
 use crate::pod::{Facts, ProxyForm, Surroundings};
 use crate::rules::{self, Case, Finding};
-use crate::workload::{documents, inject, templates};
+use crate::workload::{Template, documents, inject, templates};
 
 /// The mistakes of Jobs, CronJobs, pods, and templates of Argo, Spark and Airflow, before they happen
 ///
@@ -83,15 +83,21 @@ impl Check {
             Form::Classic => ProxyForm::Classic,
             Form::None => ProxyForm::None,
         };
-        for mut template in templates(object)? {
-            inject(&mut template.pod, usual);
-            let facts = Facts::of(&template.pod);
-            let around = Surroundings { owner: template.owner, ..Surroundings::default() };
-            let findings = rules::findings(&Case { facts: &facts, around: &around });
-            reports.push(Report { from: from.to_owned(), workload: template.of, findings });
-        }
+        let found = mistakes(object, usual)?;
+        reports.extend(found.into_iter().map(|(workload, findings)| Report { from: from.to_owned(), workload, findings }));
         Ok(())
     }
+}
+
+/// What is wrong with the pods that `object` makes, by their names. `usual` is the form of the proxy in pods that do not say it.
+pub(super) fn mistakes(object: &Value, usual: ProxyForm) -> Result<Vec<(String, Vec<Finding>)>, String> {
+    let of = |mut template: Template| {
+        inject(&mut template.pod, usual);
+        let around = Surroundings { owner: template.owner, ..Surroundings::default() };
+        let findings = rules::findings(&Case { facts: &Facts::of(&template.pod), around: &around });
+        (template.of, findings)
+    };
+    Ok(templates(object)?.into_iter().map(of).collect())
 }
 
 fn text(reports: &[Report]) -> String {

@@ -117,7 +117,11 @@ fn text(case: &Case<'_>, findings: &[Finding], now: Timestamp) -> String {
     let Case { facts, around } = case;
     let mut text = String::new();
     let standing = case.standing(findings, now);
-    let since = standing.since().map(|since| format!(", for {}", age(now, since))).unwrap_or_default();
+    let since = standing.since().map(|since| match standing {
+        Standing::Ending { .. } => format!(": the task ended {} ago", age(now, since)),
+        _ => format!(", for {}", age(now, since)),
+    });
+    let since = since.unwrap_or_default();
     let of = if facts.namespace.is_empty() { String::new() } else { format!(" in namespace {}", safe(facts.namespace)) };
     let _ = writeln!(text, "{}{of}: {}{since}.\n", safe(facts.name), standing.sentence());
     for (container, part) in &facts.containers {

@@ -1,4 +1,5 @@
-//! What the pods of an object get: the container of the agent, and the annotation that makes istio-proxy native.
+//! What the pods of an object get: the container of the agent, and the annotation that makes istio-proxy native. Where the pods ask for a
+//! classic one, they share their processes instead.
 
 use serde_json::{Map, Value, json};
 
@@ -29,6 +30,9 @@ const CONTAINER: &str = "\
 const OF_TEKTON: [(&str, &str); 2] =
     [("  restartPolicy: Always\n", "  args: [watch, --placement, native]\n"), ("  resources:\n", "  computeResources:\n")];
 
+/// The field of a pod.
+const SHARE: &str = "shareProcessNamespace";
+
 /// The agent that is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
@@ -44,8 +48,12 @@ impl Agent {
     /// What must be inserted into the text.
     pub(super) fn insertions(&self, tree: &Node, object: &Value, place: &Place) -> Result<Vec<Insertion>, String> {
         let mut all = vec![self.entry(tree, place)?];
-        if self.makes_proxy_native && !says_form(object, place) {
+        if self.makes_proxy_native && form(object, place).is_none() {
             all.push(annotation(tree, place)?);
+        }
+        if let Some(keys) = sharing(object, place) {
+            let (node, missing) = reach(tree, &keys);
+            all.push(put(node, &keys, missing, json!(true), "true")?);
         }
         Ok(all)
     }
@@ -53,7 +61,12 @@ impl Agent {
     /// The same, done to the object: what the text must mean in the end.
     pub(super) fn add_to(&self, object: &mut Value) {
         let Some(place) = Place::of(object).filter(|place| !is_in(object, place)) else { return };
-        if self.makes_proxy_native && !says_form(object, place) {
+        if let Some((last, spec)) = sharing(object, place).as_deref().and_then(<[_]>::split_last)
+            && let Some(spec) = spec.iter().try_fold(&mut *object, |value, key| entry(value, key, json!({})))
+        {
+            entry(spec, last, json!(true));
+        }
+        if self.makes_proxy_native && form(object, place).is_none() {
             let annotations =
                 place.metadata.iter().chain(&["annotations"]).try_fold(&mut *object, |value, key| entry(value, key, json!({})));
             if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
@@ -103,9 +116,19 @@ pub(super) fn is_in(object: &Value, place: &Place) -> bool {
     })
 }
 
-/// Whether the pods say which form istio-proxy has.
-fn says_form(object: &Value, place: &Place) -> bool {
-    value_at(object, place.metadata).and_then(|metadata| metadata.get("annotations")?.get(names::NATIVE)).is_some()
+/// The form of istio-proxy, if the pods ask for one: `"true"` is native.
+fn form<'o>(object: &'o Value, place: &Place) -> Option<&'o Value> {
+    value_at(object, place.metadata).and_then(|metadata| metadata.get("annotations")?.get(names::NATIVE))
+}
+
+/// Where the pods must say that they share their processes: the agent beside a classic proxy sees the end of the task by that. `None`: they
+/// need not, they say something already, or their object has no place for it.
+fn sharing(object: &Value, place: &Place) -> Option<Vec<&'static str>> {
+    let (_, spec) = place.list.split_last()?;
+    let is_classic = form(object, place).and_then(Value::as_str) == Some("false");
+    let is_spec = place.form == Form::Native && spec.last() == Some(&"spec");
+    let says = value_at(object, spec).is_some_and(|spec| spec.get(SHARE).is_some());
+    (is_classic && is_spec && !says).then(|| spec.iter().chain(&[SHARE]).copied().collect())
 }
 
 fn annotation(tree: &Node, place: &Place) -> Result<Insertion, String> {

@@ -151,7 +151,7 @@ spec: {template: {spec: {containers: [{name: a}]}}}
 }
 
 #[test]
-fn a_form_that_the_pod_has_chosen_stays() {
+fn a_form_that_the_pod_has_chosen_stays_and_beside_a_classic_proxy_it_shares_its_processes() {
     let text = "\
 kind: Pod
 metadata:
@@ -161,7 +161,20 @@ spec:
   containers:
     - name: main
 ";
-    assert_eq!(added(text).matches("nativeSidecar").count(), 1);
+    let new = added(text);
+    assert_eq!(new.matches("nativeSidecar").count(), 1);
+    assert!(new.contains("\n  shareProcessNamespace: true\n"), "{new}");
+    let job = format!("kind: Job\nspec:\n  template:\n{}", text.replace("kind: Pod\n", "").replace('\n', "\n    "));
+    let job = job.replace("template:\nmetadata", "template:\n    metadata").trim_end().to_owned() + "\n";
+    assert!(added(&job).contains("\n      shareProcessNamespace: true\n"), "{}", added(&job));
+    for says in ["false", "true"] {
+        let text = text.replace("spec:\n", &format!("spec:\n  shareProcessNamespace: {says}\n"));
+        assert_eq!(added(&text).matches("shareProcessNamespace").count(), 1, "what the pod says stays, and add warns of it");
+    }
+    let inline =
+        "kind: Pod\nmetadata: {annotations: {sidecar.istio.io/nativeSidecar: \"false\"}}\nspec: {containers: [{name: main}]}\n";
+    assert!(added(inline).contains("\"shareProcessNamespace\": true"), "{}", added(inline));
+    assert!(!added(&text.replace("\"false\"", "\"true\"")).contains("shareProcessNamespace"));
     assert!(
         !add_agent(&text.replace("\"false\"", "\"true\""), &Agent { makes_proxy_native: false, ..agent() })
             .unwrap()

@@ -1,4 +1,5 @@
-//! `check`: the samples of the project are right, and each mistake in a template is found with its rule.
+//! `check`: the samples of the project are right, and each mistake in a template is found with its rule. What `add` makes is right, too, or it
+//! says what is not.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,9 +7,12 @@ use std::process::{Command, Output, Stdio};
 
 /// Runs `check -f -` on a text.
 fn check(text: &str, more: &[&str]) -> Output {
+    run("check", text, more)
+}
+
+fn run(verb: &str, text: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-exeunt"));
-    let command =
-        command.args(["check", "-f", "-"]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command.args([verb, "-f", "-"]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
@@ -156,4 +160,23 @@ fn nonsense_is_a_mistake_of_the_command_line_and_no_escape_passes() {
     let output = check(&hostile, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stdout.contains(&0x1b), "{output:?}");
+}
+
+#[test]
+fn what_add_makes_is_right_or_it_says_what_is_not() {
+    let classic = "annotations: {sidecar.istio.io/nativeSidecar: \"false\"}";
+    for (metadata, spec, told) in [
+        ("", "", None),
+        (classic, "", None),
+        (classic, "shareProcessNamespace: false", Some("no-shared-processes")),
+        ("", "hostNetwork: true", Some("host-network")),
+    ] {
+        let added = run("add", &job(metadata, spec), &[]);
+        let (text, error) = (String::from_utf8(added.stdout).unwrap(), String::from_utf8(added.stderr).unwrap());
+        assert_eq!(added.status.code(), Some(0), "{error}");
+        assert!(error.contains("Job/upload: the agent is added"), "{error}");
+        assert_eq!(error.lines().count(), 1 + usize::from(told.is_some()), "{error}");
+        assert!(told.is_none_or(|rule| error.contains(&format!("Job/upload: {rule}: "))), "{error}");
+        assert_eq!(check(&text, &[]).status.code(), Some(i32::from(told.is_some())), "{text}");
+    }
 }
