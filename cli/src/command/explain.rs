@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::findings::write_findings;
 use super::saved::Saved;
 use super::{Common, owner};
 use crate::cluster::Made;
@@ -165,15 +166,6 @@ fn text(case: &Case<'_>, findings: &[Finding], now: Timestamp) -> String {
         let _ = writeln!(text, "\nnot known: {}", safe(line));
     }
     text
-}
-
-pub(super) fn write_findings(text: &mut String, facts: &Facts<'_>, findings: &[Finding]) {
-    for finding in findings {
-        let _ = writeln!(text, "\n{}: {}", finding.rule.id, finding.rule.sentence);
-        let _ = writeln!(text, "  seen    {}", safe(&finding.evidence));
-        let _ = writeln!(text, "  do      {}", safe(&finding.rule.remedy_for(facts)));
-        let _ = writeln!(text, "  read    {}", finding.rule.link);
-    }
 }
 
 fn kind(kind: Kind, part: Part) -> &'static str {

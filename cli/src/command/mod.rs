@@ -11,6 +11,7 @@ mod controller;
 mod end;
 mod explain;
 mod file;
+mod findings;
 mod man;
 mod owner;
 mod reap;

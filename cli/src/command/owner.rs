@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::explain::write_findings;
+use super::findings::write_findings;
 use super::saved::Saved;
 use crate::cluster::{Cluster, Made, Maker};
 use crate::output::{Exit, Failure, Format, print, print_object, progress, safe};

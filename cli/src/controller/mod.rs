@@ -14,6 +14,7 @@ mod pace;
 mod reaper;
 mod report;
 mod run;
+mod state;
 mod work;
 
 pub use book::Book;

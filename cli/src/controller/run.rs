@@ -1,6 +1,5 @@
 //! The controller: it waits for the Lease, works as long as it has it, and gives it back when it is told to stop.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,10 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::candidate::Candidate;
 use super::pace::Pace;
 use super::reaper::Reaper;
+use super::state::{State, say};
 use super::work::Work;
 use crate::cluster::LeaseName;
 use crate::observe::{Observer, listen, serve};
-use crate::output::{Exit, Failure, print, safe, warn};
+use crate::output::{Exit, Failure, warn};
 
 /// How the controller is run.
 #[derive(Debug)]
@@ -26,26 +26,12 @@ pub struct Service {
     pub name: String,
 }
 
-/// What `/readyz` tells.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    is_ready: AtomicBool,
-}
-
-// === impl State ===
-
-impl State {
-    pub(super) fn set_ready(&self) {
-        self.is_ready.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Runs until it gets SIGTERM or SIGINT.
 pub async fn run(reaper: &Reaper, observer: Arc<Observer>, service: Service) -> Result<(), Failure> {
     let stop = stop()?;
     let state = Arc::new(State::default());
     let health = state.clone();
-    let is_ready = move || health.is_ready.load(Ordering::Relaxed);
+    let is_ready = move || health.is_ready();
     let clock = reaper.cluster.clone();
     let now = move || clock.now().unwrap_or_else(Timestamp::now);
     let listener = listen(service.address).await?;
@@ -122,9 +108,4 @@ fn stop() -> Result<impl Future<Output = ()>, Failure> {
 
 fn dry(reaper: &Reaper) -> &'static str {
     if reaper.settings.is_dry_run { ", and ends nothing: --dry-run" } else { "" }
-}
-
-/// One line of the log.
-pub(super) fn say(line: &str) {
-    print(&format!("{}\n", safe(line)));
 }

@@ -14,7 +14,7 @@ use super::book::Book;
 use super::pace::Pace;
 use super::reaper::Reaper;
 use super::report::{Fate, Report};
-use super::run::{State, say};
+use super::state::{State, say};
 use crate::cluster::{Note, Seen, Target, Weight};
 use crate::observe::{Loss, Observer, Reaped};
 use crate::output::{safe, warn};
