@@ -10,19 +10,23 @@ def pidfds(pid: int) -> int:
     """How many processes that still exist the process watches by pidfds. It may have two handles of one."""
     watched = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        # The process may close a descriptor while the folder is read.
+        # The process may close a descriptor while the folder is read, and its number may be that of another file then.
         with contextlib.suppress(FileNotFoundError):
             if "pidfd" in str(link.readlink()):
-                watched.add(number(pid, "Pid", f"fdinfo/{link.name}"))
+                watched.update(_numbers(pid, "Pid", f"fdinfo/{link.name}"))
     # The kernel tells -1 for a process that has been reaped.
     return len(watched - {-1})
 
 
 def number(pid: int, field: str, file: str = "status") -> int:
     """A number from `/proc/PID/status`, or from another file of the process."""
+    (found,) = _numbers(pid, field, file)
+    return found
+
+
+def _numbers(pid: int, field: str, file: str) -> list[int]:
     text = Path(f"/proc/{pid}/{file}").read_text()
-    (found,) = re.findall(rf"^{field}:\s+(-?\d+)$", text, re.MULTILINE)
-    return int(found)
+    return [int(found) for found in re.findall(rf"^{field}:\s+(-?\d+)$", text, re.MULTILINE)]
 
 
 def name(pid: int) -> str:
