@@ -19,6 +19,8 @@ from harness.wait import until
 _OBSERVED_S = 3.0
 # From the task's death to the first byte of the signal.
 _MAX_SYSTEM_CALLS = 12
+# `SHORTEST_READING_PAUSE` in the agent's proxy/times.rs.
+_READING_PAUSE_S = 0.005
 # The agent's question to Envoy's admin interface about loggers and tracers.
 _QUESTION = "GET /config_dump"
 # On a busy machine Envoy may not answer that within the agent's limit. An agent that always asks fails as often as it is tried.
@@ -50,7 +52,7 @@ def _between_death_and_signal(pod: Pod, make_scene: MakeScene, strace: str) -> l
     """The agent's system calls after the one in which it sleeps, up to the first byte of the signal."""
     scene, task, agent = _attached(pod, make_scene)
     log = scene.folder / "strace.log"
-    with subprocess.Popen([strace, "-q", "-s", "32", "-o", str(log), "-p", str(agent.pid)]) as tracer:
+    with subprocess.Popen([strace, "-q", "-ttt", "-s", "32", "-o", str(log), "-p", str(agent.pid)]) as tracer:
         try:
             until("strace is attached", lambda: number(agent.pid, "TracerPid") != 0)
             task.begin()
@@ -58,13 +60,16 @@ def _between_death_and_signal(pod: Pod, make_scene: MakeScene, strace: str) -> l
         finally:
             tracer.send_signal(signal.SIGTERM)
     scene.close()
-    calls = [line for line in log.read_text().splitlines() if re.match(r"\w+\(|<\.\.\. ", line)]
+    stamped = re.findall(r"^(\d+\.\d+) (\w+\(.*|<\.\.\. .*)$", log.read_text(), re.MULTILINE)
+    calls = [call for _, call in stamped]
     woken = next(place for place, call in enumerate(calls) if re.match(r"(p?poll|restart_syscall)\b|<\.\.\. ", call))
     signalled = next(place for place, call in enumerate(calls) if "POST /v1/complete" in call)
-    between = calls[woken + 1 : signalled + 1]
-    # A reading of the kernel's sockets that is older than a pause is taken again: on a busy machine, under strace, it can be.
-    readings = [place for place, call in enumerate(between) if re.match(r"sendto\(\d+, \[\{nlmsg_len", call)]
-    return between[: readings[0]] + between[readings[-1] :]
+    between = range(woken + 1, signalled + 1)
+    # A reading of the sockets that is older than a pause is rightly taken again: on a busy machine, under strace, it can be.
+    first, *others = (place for place in between if re.match(r"sendto\(\d+, \[\{nlmsg_len", calls[place]))
+    again = next((place for place in others if float(stamped[place][0]) - float(stamped[first][0]) >= _READING_PAUSE_S), first)
+    repeated = [place for place in range(first, again) if calls[place].startswith(("sendto(", "recvfrom("))]
+    return [calls[place] for place in between if place not in repeated]
 
 
 def _attached(pod: Pod, make_scene: MakeScene) -> tuple[Scene, Task, Agent]:
